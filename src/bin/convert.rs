@@ -1,0 +1,3 @@
+//! convert
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Prefill, step, window policy, stop rules.

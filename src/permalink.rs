@@ -1,0 +1,1 @@
+//! Addresses: the route and what the page is asked for.

@@ -1,0 +1,252 @@
+//! Everything that crosses between the page and the worker, in one place.
+//!
+//! The worker sends [`Event::Ready`] first; messages posted to it before that are lost. Requests are carried out in
+//! order, except that [`Request::Stop`] and a newer run end the run before them. `run` numbers are the page's: events
+//! of an older run than the page's newest are to be ignored.
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::Entry;
+use crate::settings::{Settings, Vocabulary};
+
+/// Page → worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    /// Fetch, verify and open a model; one that is open is closed first.
+    Load {
+        /// The model.
+        entry: Entry,
+        /// Absolute URL of the catalog, which the parts' URLs are relative to.
+        catalog_url: String,
+        /// When a fetch is tried again.
+        retry: RetryPolicy,
+    },
+    /// Write a text from its beginning; `settings.seed` is drawn by then.
+    Generate {
+        /// The page's number of this run.
+        run: u32,
+        /// What is asked for.
+        settings: Settings,
+    },
+    /// Go on from where the last run ended, with the same settings.
+    Continue {
+        /// The page's number of this run.
+        run: u32,
+        /// Words to add.
+        words: u32,
+    },
+    /// End the run, after at most one decode step or one prefill tile.
+    Stop,
+    /// Measure prefill and decoding; see [`BenchReport`].
+    Bench {
+        /// The page's number of this run.
+        run: u32,
+        /// Length of the prompt, in tokens.
+        prompt_tokens: u32,
+        /// Tokens to decode after it.
+        tokens: u32,
+    },
+    /// Fault injection: panic, so that tests see how the page recovers from it.
+    Panic,
+}
+
+/// Worker → page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// The worker listens.
+    Ready {
+        /// What computes, for people to read: `WebAssembly SIMD, 1 thread`.
+        backend: String,
+    },
+    /// Weights arrive; at most once per frame.
+    Downloading {
+        /// Bytes that have arrived.
+        received: u64,
+        /// Bytes there are to come in all.
+        total: u64,
+    },
+    /// A fetch failed and is tried again.
+    Retrying {
+        /// What went wrong, as a sentence.
+        reason: String,
+        /// Milliseconds until the next try.
+        delay_ms: u32,
+    },
+    /// All bytes are here and verified; the model is being built.
+    Opening,
+    /// The model can be asked.
+    Loaded(ModelSummary),
+    /// A run has begun.
+    Started {
+        /// The run.
+        run: u32,
+        /// Length of the prompt, in tokens.
+        prompt_tokens: u32,
+        /// How many of them, from the end, fit the model's context and are read.
+        read_tokens: u32,
+    },
+    /// Text that is new since the last event of this run; at most once per frame.
+    Text {
+        /// The run.
+        run: u32,
+        /// The new text; with a prefill still going on it is empty.
+        delta: String,
+        /// The numbers so far.
+        stats: Stats,
+    },
+    /// A run has ended; all its text has been sent.
+    Done {
+        /// The run.
+        run: u32,
+        /// Why.
+        reason: StopReason,
+        /// The numbers.
+        stats: Stats,
+    },
+    /// What [`Request::Bench`] measured.
+    Benched {
+        /// The run.
+        run: u32,
+        /// The numbers.
+        report: BenchReport,
+    },
+    /// Something did not work. The worker goes on listening; text sent so far stays valid.
+    Failed {
+        /// What was being done.
+        task: Task,
+        /// What happened and what to do, as a sentence.
+        message: String,
+    },
+    /// The worker cannot go on and must be replaced.
+    Panicked {
+        /// The panic's message and place.
+        message: String,
+    },
+}
+
+/// What a failure ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Task {
+    /// [`Request::Load`].
+    Load,
+    /// [`Request::Generate`], [`Request::Continue`] or [`Request::Bench`] of this number.
+    Run(u32),
+}
+
+/// When a fetch that failed for a passing reason is tried again: after `delay_ms`, then twice that, and so on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryPolicy {
+    /// Tries in all, at least 1.
+    pub tries: u32,
+    /// Milliseconds before the second try.
+    pub delay_ms: u32,
+    /// Milliseconds without a byte after which a transfer counts as stalled.
+    pub stall_ms: u32,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        RetryPolicy { tries: 4, delay_ms: 1000, stall_ms: 20_000 }
+    }
+}
+
+/// What the page needs to know of a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelSummary {
+    /// The catalog's id.
+    pub id: String,
+    /// Number of weights.
+    pub parameters: u64,
+    /// Length of the file, in bytes.
+    pub weight_bytes: u64,
+    /// SHA-256 of the whole file, hex; its first 12 digits stand in permalinks.
+    pub sha256: String,
+    /// Longest window, in tokens.
+    pub context: u32,
+    /// Blocks.
+    pub layers: u32,
+    /// Attention heads per block.
+    pub heads: u32,
+    /// Length of the embedding.
+    pub width: u32,
+    /// Tokens there are.
+    pub vocabulary_size: u32,
+    /// What they are.
+    pub vocabulary: Vocabulary,
+    /// Of a character model: every character it knows.
+    pub alphabet: Option<String>,
+    /// Milliseconds from the request to here.
+    pub load_ms: f64,
+}
+
+/// The numbers of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Tokens written, the prompt's not among them.
+    pub tokens: u32,
+    /// Words written.
+    pub words: u32,
+    /// Tokens per second since the first one, 0 until there are two.
+    pub tokens_per_second: f64,
+    /// Milliseconds from the request to the first token, once it is there.
+    pub first_token_ms: Option<f64>,
+    /// Prompt tokens prefilled so far.
+    pub prefilled: u32,
+    /// Rows that went through the model: the prompt's, one per token, and what windows recomputed.
+    pub forwarded_rows: u64,
+    /// Times that the window has moved on.
+    pub window_crossings: u32,
+    /// Size of the worker's WebAssembly memory, in bytes.
+    pub wasm_memory_bytes: u64,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StopReason {
+    /// The words asked for are there, and the paragraph is at its end.
+    Words,
+    /// The words asked for are there, and 300 tokens more brought no end of the paragraph.
+    Tail,
+    /// The model wrote `<|endoftext|>`.
+    EndOfText,
+    /// Far more tokens than such a number of words needs: the model writes hardly any spaces.
+    Runaway,
+    /// The reader stopped it, or asked for something else.
+    Stopped,
+}
+
+/// The JSON object of the bench page, whose field names are the page's contract.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BenchReport {
+    /// The catalog's id.
+    pub model: String,
+    /// Number of weights.
+    pub parameters: u64,
+    /// Length of the file, in bytes.
+    pub weight_bytes: u64,
+    /// What computes.
+    pub backend: String,
+    /// Threads that compute.
+    pub threads: u32,
+    /// Milliseconds from [`Request::Load`] to [`Event::Loaded`].
+    pub load_ms: f64,
+    /// Tokens of the prompt.
+    pub prefill_tokens: u32,
+    /// Milliseconds from the prompt's ids to the first logits.
+    pub prefill_ms: f64,
+    /// Tokens decoded after it.
+    pub decode_tokens: u32,
+    /// Their mean speed.
+    pub decode_tokens_per_second: f64,
+    /// Median time of one token, in milliseconds.
+    pub decode_ms_p50: f64,
+    /// 95th percentile of it.
+    pub decode_ms_p95: f64,
+    /// Speed of one plain pass over as many bytes as the weights have (16-byte loads, four accumulators, best of
+    /// five): the floor that decoding is compared with. 10⁹ bytes per second.
+    pub read_gb_per_second: f64,
+    /// Size of the worker's WebAssembly memory, in bytes.
+    pub wasm_memory_bytes: u64,
+    /// The browser; filled in by the page.
+    pub user_agent: String,
+}

@@ -1,0 +1,321 @@
+//! What a reader can ask for. Each parameter is one control of the page, one parameter of the address and one flag
+//! of `generate`, and all three are made from [`PARAMETERS`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::sampler::Sampling;
+
+/// Words asked for where nothing is said.
+pub const DEFAULT_WORDS: u32 = 200;
+
+/// What happens when the text grows past the model's context.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Window {
+    /// Keep the newer half of the context and prefill it again: the mean cost per token stays flat.
+    #[default]
+    Rolling,
+    /// Recompute the last full context for every token, as nanoGPT's `generate` does.
+    Exact,
+}
+
+impl Window {
+    /// The name that addresses and flags use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Window::Rolling => "rolling",
+            Window::Exact => "exact",
+        }
+    }
+}
+
+/// The unit of a model's tokens; the defaults depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Vocabulary {
+    /// One token per character, as in pearGPT: a tokenizer without merges.
+    Characters,
+    /// Byte-pair pieces, as in GPT-2.
+    BytePairs,
+}
+
+/// One run, as asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Text to go on from; empty: the model starts by itself.
+    pub prompt: String,
+    /// Words to write, 1 to 5000; the prompt's do not count.
+    pub words: u32,
+    /// Seed of the sampler; `None`: one is drawn and shown.
+    pub seed: Option<u32>,
+    /// What happens past the model's context.
+    pub window: Window,
+    /// How a token is chosen from the logits.
+    pub sampling: Sampling,
+}
+
+/// What a parameter's value looks like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// A whole number.
+    Whole {
+        /// The least it may be.
+        min: u32,
+        /// The most it may be.
+        max: u32,
+        /// Whether it may be left empty.
+        optional: bool,
+    },
+    /// A number.
+    Real {
+        /// The least it may be.
+        min: f32,
+        /// The most it may be.
+        max: f32,
+    },
+    /// One of these names.
+    Choice(&'static [&'static str]),
+}
+
+/// One thing that a reader can set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Parameter {
+    /// Name in addresses; flags write `-` for `_`.
+    pub name: &'static str,
+    /// Label of the control on the page.
+    pub label: &'static str,
+    /// One line that says what it does.
+    pub help: &'static str,
+    /// What values it takes.
+    pub kind: Kind,
+}
+
+/// All parameters, in the order in which the page and `--help` show them.
+pub const PARAMETERS: [Parameter; 9] = [
+    Parameter {
+        name: "prompt",
+        label: "Prompt",
+        help: "Text to go on from; without it the model starts by itself.",
+        kind: Kind::Text,
+    },
+    Parameter {
+        name: "words",
+        label: "Length in words",
+        help: "How much to write, 1 to 5000; the last paragraph is finished.",
+        kind: Kind::Whole { min: 1, max: 5000, optional: false },
+    },
+    Parameter {
+        name: "seed",
+        label: "Seed",
+        help: "The same seed and settings give the same text; empty draws one.",
+        kind: Kind::Whole { min: 0, max: u32::MAX, optional: true },
+    },
+    Parameter {
+        name: "temperature",
+        label: "Temperature",
+        help: "Below 1 the likely is preferred, above 1 the unlikely gets its chance; 0 always takes the likeliest.",
+        kind: Kind::Real { min: 0.0, max: 10.0 },
+    },
+    Parameter {
+        name: "top_k",
+        label: "Top-k",
+        help: "Choose among the k likeliest tokens only; 0 is off.",
+        kind: Kind::Whole { min: 0, max: 100_000, optional: false },
+    },
+    Parameter {
+        name: "top_p",
+        label: "Top-p",
+        help: "Choose among the likeliest tokens that together reach this probability; 1 is off.",
+        kind: Kind::Real { min: 0.0, max: 1.0 },
+    },
+    Parameter {
+        name: "min_p",
+        label: "Min-p",
+        help: "Leave out tokens less likely than this share of the likeliest; 0 is off.",
+        kind: Kind::Real { min: 0.0, max: 1.0 },
+    },
+    Parameter {
+        name: "repetition_penalty",
+        label: "Repetition penalty",
+        help: "Above 1, tokens that the model can still see become less likely; 1 is off.",
+        kind: Kind::Real { min: 0.1, max: 10.0 },
+    },
+    Parameter {
+        name: "window",
+        label: "Past the context",
+        help: "rolling keeps the newer half when the context is full (fast); exact recomputes all of it for every token.",
+        kind: Kind::Choice(&["rolling", "exact"]),
+    },
+];
+
+/// A value that a parameter does not take.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("{name} takes {expected}, found `{found}`")]
+pub struct SettingsError {
+    /// The parameter's name.
+    pub name: String,
+    /// What it takes, in words.
+    pub expected: String,
+    /// What was given.
+    pub found: String,
+}
+
+impl Parameter {
+    /// The parameter of this address name (`top_k`).
+    pub fn named(name: &str) -> Option<&'static Parameter> {
+        PARAMETERS.iter().find(|parameter| parameter.name == name)
+    }
+
+    fn error(&self, found: &str) -> SettingsError {
+        let expected = match self.kind {
+            Kind::Text => "text".to_string(),
+            Kind::Whole { min, max, optional } => {
+                let or_nothing = if optional { ", or nothing" } else { "" };
+                format!("a whole number from {min} to {max}{or_nothing}")
+            }
+            Kind::Real { min, max } => format!("a number from {min} to {max}"),
+            Kind::Choice(names) => names.join(" or "),
+        };
+        SettingsError { name: self.name.to_string(), expected, found: found.to_string() }
+    }
+
+    fn whole(&self, text: &str) -> Result<Option<u32>, SettingsError> {
+        let Kind::Whole { min, max, optional } = self.kind else { return Err(self.error(text)) };
+        match text.trim() {
+            "" if optional => Ok(None),
+            digits => match digits.parse::<u32>() {
+                Ok(value) if (min..=max).contains(&value) => Ok(Some(value)),
+                _ => Err(self.error(text)),
+            },
+        }
+    }
+
+    fn real(&self, text: &str) -> Result<f32, SettingsError> {
+        let Kind::Real { min, max } = self.kind else { return Err(self.error(text)) };
+        match text.trim().parse::<f32>() {
+            Ok(value) if (min..=max).contains(&value) => Ok(value),
+            _ => Err(self.error(text)),
+        }
+    }
+}
+
+impl Settings {
+    /// What is asked for where nothing is said.
+    pub fn defaults(vocabulary: Vocabulary) -> Self {
+        Settings {
+            prompt: String::new(),
+            words: DEFAULT_WORDS,
+            seed: None,
+            window: Window::default(),
+            sampling: Sampling::defaults(vocabulary),
+        }
+    }
+
+    /// Sets the parameter of this address name from text; on an error nothing is changed.
+    pub fn set(&mut self, name: &str, text: &str) -> Result<(), SettingsError> {
+        let Some(parameter) = Parameter::named(name) else {
+            let expected = PARAMETERS.map(|parameter| parameter.name).join(", ");
+            return Err(SettingsError { name: "an address".into(), expected, found: name.into() });
+        };
+        let required = |value: Option<u32>| value.ok_or_else(|| parameter.error(text));
+        match name {
+            "prompt" => self.prompt = text.to_string(),
+            "words" => self.words = required(parameter.whole(text)?)?,
+            "seed" => self.seed = parameter.whole(text)?,
+            "temperature" => self.sampling.temperature = parameter.real(text)?,
+            "top_k" => self.sampling.top_k = required(parameter.whole(text)?)?,
+            "top_p" => self.sampling.top_p = parameter.real(text)?,
+            "min_p" => self.sampling.min_p = parameter.real(text)?,
+            "repetition_penalty" => self.sampling.repetition_penalty = parameter.real(text)?,
+            _ => {
+                self.window = match text {
+                    "rolling" => Window::Rolling,
+                    "exact" => Window::Exact,
+                    _ => return Err(parameter.error(text)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The value of the parameter of this address name, as [`set`](Self::set) reads it; a seed not drawn is empty.
+    pub fn get(&self, name: &str) -> Option<String> {
+        Some(match name {
+            "prompt" => self.prompt.clone(),
+            "words" => self.words.to_string(),
+            "seed" => self.seed.map(|seed| seed.to_string()).unwrap_or_default(),
+            "temperature" => self.sampling.temperature.to_string(),
+            "top_k" => self.sampling.top_k.to_string(),
+            "top_p" => self.sampling.top_p.to_string(),
+            "min_p" => self.sampling.min_p.to_string(),
+            "repetition_penalty" => self.sampling.repetition_penalty.to_string(),
+            "window" => self.window.name().to_string(),
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_parameter_is_written_and_read_back() {
+        let mut changed = Settings::defaults(Vocabulary::Characters);
+        for (name, value) in [
+            ("prompt", "To be,\nor not"),
+            ("words", "5000"),
+            ("seed", "4294967295"),
+            ("temperature", "0.35"),
+            ("top_k", "40"),
+            ("top_p", "0.5"),
+            ("min_p", "0.05"),
+            ("repetition_penalty", "1.1"),
+            ("window", "exact"),
+        ] {
+            changed.set(name, value).unwrap();
+            assert_eq!(changed.get(name).as_deref(), Some(value));
+        }
+        let mut copy = Settings::defaults(Vocabulary::BytePairs);
+        for parameter in PARAMETERS {
+            copy.set(parameter.name, &changed.get(parameter.name).unwrap()).unwrap();
+        }
+        assert_eq!(copy, changed);
+    }
+
+    #[test]
+    fn what_a_parameter_does_not_take_is_said_and_changes_nothing() {
+        let before = Settings::defaults(Vocabulary::Characters);
+        let mut settings = before.clone();
+        for (name, value) in [
+            ("words", "0"),
+            ("words", "5001"),
+            ("words", ""),
+            ("words", "ten"),
+            ("seed", "-1"),
+            ("seed", "4294967296"),
+            ("temperature", "NaN"),
+            ("temperature", "inf"),
+            ("temperature", "-0.1"),
+            ("top_p", "1.01"),
+            ("window", "sliding"),
+            ("colour", "red"),
+        ] {
+            let error = settings.set(name, value).unwrap_err();
+            let blamed = if name == "colour" { name } else { value };
+            assert!(error.to_string().ends_with(&format!("found `{blamed}`")), "{error}");
+        }
+        assert_eq!(settings, before);
+        let error = settings.set("words", "5001").unwrap_err();
+        assert_eq!(error.to_string(), "words takes a whole number from 1 to 5000, found `5001`");
+    }
+
+    #[test]
+    fn an_empty_seed_is_one_to_be_drawn() {
+        let mut settings = Settings::defaults(Vocabulary::Characters);
+        settings.set("seed", "7").unwrap();
+        settings.set("seed", " ").unwrap();
+        assert_eq!(settings.seed, None);
+    }
+}

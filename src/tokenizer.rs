@@ -1,0 +1,1 @@
+//! Text ↔ ids: GPT-2's byte-level BPE.

@@ -23,6 +23,7 @@ pub mod settings;
 // From a file to a model that can be asked.
 pub mod checkpoint;
 pub mod model;
+pub mod publish;
 
 // From a prompt to text.
 pub mod generation;

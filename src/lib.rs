@@ -35,3 +35,6 @@ pub mod tokenizer;
 pub mod page;
 #[cfg(target_arch = "wasm32")]
 pub mod worker;
+
+#[cfg(test)]
+mod testing;

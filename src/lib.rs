@@ -22,6 +22,7 @@ pub mod settings;
 
 // From a file to a model that can be asked.
 pub mod checkpoint;
+pub mod evaluate;
 pub mod model;
 pub mod publish;
 

@@ -34,3 +34,6 @@ pub mod tokenizer;
 pub mod page;
 #[cfg(target_arch = "wasm32")]
 pub mod worker;
+
+#[cfg(test)]
+mod testing;

@@ -11,6 +11,9 @@ use crate::settings::Vocabulary;
 
 pub(crate) mod random;
 
+#[cfg(test)]
+mod tests;
+
 use random::Pcg32;
 
 /// How a token is chosen from the logits; the filters apply in the order of these fields.

@@ -24,7 +24,9 @@ pub mod settings;
 
 // From a file to a model that can be asked.
 pub mod checkpoint;
+pub mod evaluate;
 pub mod model;
+pub mod publish;
 
 // From a prompt to text.
 pub mod generation;
@@ -36,3 +38,6 @@ pub mod tokenizer;
 pub mod page;
 #[cfg(target_arch = "wasm32")]
 pub mod worker;
+
+#[cfg(test)]
+mod testing;

@@ -1,7 +1,18 @@
-//! From a file to configuration, tokenizer and weights.
+//! From a file to configuration, tokenizer and weights. Files are not trusted.
 
+mod directory;
+mod error;
+pub mod gguf;
+mod layout;
+pub mod quantize;
+pub mod safetensors;
+mod source;
+mod tensor;
 mod weights;
 
+use std::io::{Read, Seek, SeekFrom};
+
+pub use error::CheckpointError;
 pub use weights::Weights;
 
 use crate::model::Config;
@@ -18,29 +29,45 @@ pub struct Checkpoint {
     pub weights: Weights,
 }
 
-/// A file that is not what it should be.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckpointError {
-    /// A tensor that the configuration asks for is not there.
-    #[error("the file has no tensor `{name}`")]
-    Missing {
-        /// The tensor.
-        name: String,
-    },
-    /// Two tensors of one name.
-    #[error("the file has two tensors `{name}`")]
-    Duplicate {
-        /// The tensor.
-        name: String,
-    },
-    /// A tensor of another shape than the configuration says.
-    #[error("tensor `{name}`: expected shape {expected:?}, found {found:?}")]
-    Shape {
-        /// The tensor.
-        name: String,
-        /// What the configuration says.
-        expected: Vec<usize>,
-        /// What the file has.
-        found: Vec<usize>,
-    },
+/// Reads a file whose format is told by how it begins.
+pub fn read<R: Read + Seek>(reader: &mut R) -> Result<Checkpoint, CheckpointError> {
+    match sniff(reader).map_err(|source| CheckpointError::Read { offset: 0, source })? {
+        beginning if beginning.starts_with(&gguf::MAGIC) => gguf::read(reader),
+        beginning => Err(CheckpointError::Format { found: describe(&beginning) }),
+    }
+}
+
+/// The first 9 bytes, or all of a shorter file.
+fn sniff<R: Read + Seek>(reader: &mut R) -> std::io::Result<Vec<u8>> {
+    let mut beginning = Vec::new();
+    reader.seek(SeekFrom::Start(0))?;
+    reader.by_ref().take(9).read_to_end(&mut beginning)?;
+    Ok(beginning)
+}
+
+/// What a file that begins so may be.
+fn describe(beginning: &[u8]) -> String {
+    match beginning {
+        [] => "an empty file".to_string(),
+        [b'P', b'K', 3, 4, ..] => "a zip file, as torch writes, which needs converting".to_string(),
+        [_, _, _, _, _, _, _, _, b'{'] => "a safetensors file, which needs converting".to_string(),
+        _ => format!("`{}`", beginning.escape_ascii()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    #[test]
+    fn files_of_other_formats_are_named() {
+        let error = |bytes: &[u8]| read(&mut Cursor::new(bytes)).unwrap_err().to_string();
+        assert!(error(b"").ends_with("found an empty file"));
+        assert!(error(b"PK\x03\x04rest of it").contains("torch"));
+        assert!(error(b"\x08\0\0\0\0\0\0\0{\"a\":1}").contains("safetensors"));
+        assert!(error(b"<!doctype html>").ends_with("found `<!doctype`"));
+        assert!(error(b"GGUF").starts_with("`version` at byte 4 takes 4 bytes"));
+    }
 }

@@ -29,8 +29,22 @@ impl Weights {
         Ok(tensor)
     }
 
+    /// The tensor of this name, which stays.
+    pub fn get(&self, name: &str) -> Option<&QTensor> {
+        self.0.get(name)
+    }
+
     /// The tensors that are left, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &QTensor)> {
         self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
+    }
+}
+
+impl IntoIterator for Weights {
+    type Item = (String, QTensor);
+    type IntoIter = std::collections::btree_map::IntoIter<String, QTensor>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }

@@ -1,0 +1,110 @@
+//! What can be wrong with a file.
+
+use std::fmt::Display;
+use std::io;
+
+/// A file that is not what it should be, or that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The device, not the file, failed.
+    #[error("reading at byte {offset} failed: {source}")]
+    Read {
+        /// Where in the file.
+        offset: u64,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file could not be written.
+    #[error("writing failed: {0}")]
+    Write(#[from] io::Error),
+    /// A file of no format that is known here.
+    #[error("expected a GGUF file (it begins with `GGUF` at byte 0), found {found}")]
+    Format {
+        /// What the file looks like.
+        found: String,
+    },
+    /// The file ends before something does.
+    #[error("`{field}` at byte {offset} takes {needed} bytes, and the file has {left} left")]
+    Truncated {
+        /// What is being read.
+        field: String,
+        /// Where it begins.
+        offset: u64,
+        /// Its length, at least.
+        needed: u64,
+        /// Bytes from there to the file's end.
+        left: u64,
+    },
+    /// A value that it may not have.
+    #[error("`{field}` at byte {offset}: expected {expected}, found {found}")]
+    Field {
+        /// The field.
+        field: String,
+        /// Where it stands.
+        offset: u64,
+        /// What would do.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+    /// A key that a model cannot do without.
+    #[error("the file has no key `{key}`")]
+    MissingKey {
+        /// The key.
+        key: String,
+    },
+    /// A part that is not the JSON it should be.
+    #[error("{part}: {source}")]
+    Json {
+        /// `config.json`, `vocab.json` or the header of `model.safetensors`.
+        part: &'static str,
+        /// What and where.
+        source: serde_json::Error,
+    },
+    /// A tensor that the configuration asks for is not there.
+    #[error("the file has no tensor `{name}`")]
+    Missing {
+        /// The tensor.
+        name: String,
+    },
+    /// Two tensors of one name.
+    #[error("the file has two tensors `{name}`")]
+    Duplicate {
+        /// The tensor.
+        name: String,
+    },
+    /// A tensor of another shape than the configuration says.
+    #[error("tensor `{name}`: expected shape {expected:?}, found {found:?}")]
+    Shape {
+        /// The tensor.
+        name: String,
+        /// What the configuration says.
+        expected: Vec<usize>,
+        /// What the file has.
+        found: Vec<usize>,
+    },
+    /// A tensor that memory has no room for.
+    #[error("tensor `{name}` takes {bytes} bytes, more than there is memory")]
+    Memory {
+        /// The tensor.
+        name: String,
+        /// Its length.
+        bytes: u64,
+    },
+    /// A tensor that the library cannot take or convert.
+    #[error("tensor `{name}`: {source}")]
+    Tensor {
+        /// The tensor.
+        name: String,
+        /// Why.
+        source: candle_core::Error,
+    },
+}
+
+impl CheckpointError {
+    /// A [`CheckpointError::Field`].
+    pub(super) fn field(field: &dyn Display, offset: u64, expected: impl Display, found: impl Display) -> Self {
+        let (expected, found) = (expected.to_string(), found.to_string());
+        CheckpointError::Field { field: field.to_string(), offset, expected, found }
+    }
+}

@@ -1,0 +1,63 @@
+//! GGUF, versions 2 and 3, architecture `gpt2`: configuration, tokenizer and weights in one file.
+//!
+//! The format is <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, names are llama.cpp's. What that
+//! architecture cannot say travels in keys of our own: `peargpt.activation` (`relu`), `peargpt.qkv_bias`,
+//! `peargpt.head_bias`, and `peargpt.vocabulary` (`characters`: there are no merges, on purpose).
+
+mod header;
+mod metadata;
+mod read;
+mod write;
+
+pub use read::read;
+pub use write::write;
+
+/// What a file begins with.
+pub(super) const MAGIC: [u8; 4] = *b"GGUF";
+/// The version that is written.
+const VERSION: u32 = 3;
+/// Tensors begin at multiples of this where `general.alignment` says nothing else.
+const ALIGNMENT: u64 = 32;
+
+/// Numbers of the types of values.
+mod value {
+    pub const UINT8: u32 = 0;
+    pub const INT8: u32 = 1;
+    pub const UINT16: u32 = 2;
+    pub const INT16: u32 = 3;
+    pub const UINT32: u32 = 4;
+    pub const INT32: u32 = 5;
+    pub const FLOAT32: u32 = 6;
+    pub const BOOL: u32 = 7;
+    pub const STRING: u32 = 8;
+    pub const ARRAY: u32 = 9;
+    pub const UINT64: u32 = 10;
+    pub const INT64: u32 = 11;
+    pub const FLOAT64: u32 = 12;
+}
+
+/// Keys, as llama.cpp spells them, and our own.
+mod key {
+    pub const ARCHITECTURE: &str = "general.architecture";
+    pub const NAME: &str = "general.name";
+    pub const FILE_TYPE: &str = "general.file_type";
+    pub const QUANTIZATION_VERSION: &str = "general.quantization_version";
+    pub const ALIGNMENT: &str = "general.alignment";
+    pub const CONTEXT: &str = "gpt2.context_length";
+    pub const WIDTH: &str = "gpt2.embedding_length";
+    pub const HIDDEN: &str = "gpt2.feed_forward_length";
+    pub const LAYERS: &str = "gpt2.block_count";
+    pub const HEADS: &str = "gpt2.attention.head_count";
+    pub const EPSILON: &str = "gpt2.attention.layer_norm_epsilon";
+    pub const TOKENIZER: &str = "tokenizer.ggml.model";
+    pub const PRETOKENIZER: &str = "tokenizer.ggml.pre";
+    pub const TOKENS: &str = "tokenizer.ggml.tokens";
+    pub const TOKEN_TYPES: &str = "tokenizer.ggml.token_type";
+    pub const MERGES: &str = "tokenizer.ggml.merges";
+    pub const START: &str = "tokenizer.ggml.bos_token_id";
+    pub const END_OF_TEXT: &str = "tokenizer.ggml.eos_token_id";
+    pub const ACTIVATION: &str = "peargpt.activation";
+    pub const QKV_BIAS: &str = "peargpt.qkv_bias";
+    pub const HEAD_BIAS: &str = "peargpt.head_bias";
+    pub const VOCABULARY: &str = "peargpt.vocabulary";
+}

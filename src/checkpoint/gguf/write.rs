@@ -1,0 +1,177 @@
+//! Configuration, tokenizer, weights → a GGUF file.
+
+use std::io::Write;
+
+use candle_core::quantized::{GgmlDType, QTensor};
+
+use super::super::{Checkpoint, CheckpointError, layout};
+use super::{ALIGNMENT, MAGIC, VERSION, key, value};
+use crate::model::Config;
+use crate::model::config::{Activation, Head};
+use crate::tokenizer::TokenizerSpec;
+
+/// Writes a GGUF file of that `general.name`; the same checkpoint and name always give the same bytes.
+pub fn write(checkpoint: &Checkpoint, name: &str, writer: &mut impl Write) -> Result<(), CheckpointError> {
+    let tensors = tensors(checkpoint)?;
+    let mut keys = Keys::default();
+    write_general(&mut keys, name, &tensors);
+    write_config(&mut keys, &checkpoint.config);
+    write_tokenizer(&mut keys, &checkpoint.tokenizer);
+    let mut header = Vec::new();
+    header.extend(MAGIC);
+    header.extend(VERSION.to_le_bytes());
+    header.extend((tensors.len() as u64).to_le_bytes());
+    header.extend(keys.count.to_le_bytes());
+    header.append(&mut keys.bytes);
+    write_infos(&mut header, &tensors)?;
+    pad(&mut header);
+    writer.write_all(&header)?;
+    for (name, tensor) in &tensors {
+        let mut data = tensor.data().map_err(failed(name))?.into_owned();
+        pad(&mut data);
+        writer.write_all(&data)?;
+    }
+    Ok(writer.flush()?)
+}
+
+/// The weights in the order of the file.
+fn tensors(checkpoint: &Checkpoint) -> Result<Vec<(String, &QTensor)>, CheckpointError> {
+    layout::tensors(&checkpoint.config)
+        .map(|(name, _)| match checkpoint.weights.get(&name) {
+            Some(tensor) => Ok((name, tensor)),
+            None => Err(CheckpointError::Missing { name }),
+        })
+        .collect()
+}
+
+fn write_general(keys: &mut Keys, name: &str, tensors: &[(String, &QTensor)]) {
+    let has = |dtype| tensors.iter().any(|(_, tensor)| tensor.dtype() == dtype);
+    // llama.cpp's LLAMA_FTYPE: what most of the file is.
+    let file_type = if has(GgmlDType::Q8_0) { 7 } else { u32::from(has(GgmlDType::F16)) };
+    keys.string(key::ARCHITECTURE, "gpt2");
+    keys.string(key::NAME, name);
+    keys.u32(key::FILE_TYPE, file_type);
+    keys.u32(key::QUANTIZATION_VERSION, 2);
+    keys.u32(key::ALIGNMENT, ALIGNMENT as u32);
+}
+
+fn write_config(keys: &mut Keys, config: &Config) {
+    keys.u32(key::CONTEXT, config.context as u32);
+    keys.u32(key::WIDTH, config.width as u32);
+    keys.u32(key::HIDDEN, config.hidden as u32);
+    keys.u32(key::LAYERS, config.layers as u32);
+    keys.u32(key::HEADS, config.heads as u32);
+    keys.f32(key::EPSILON, config.layer_norm_epsilon as f32);
+    if config.activation == Activation::Relu {
+        keys.string(key::ACTIVATION, "relu");
+    }
+    if !config.qkv_bias {
+        keys.flag(key::QKV_BIAS, false);
+    }
+    if config.head == (Head::Untied { bias: true }) {
+        keys.flag(key::HEAD_BIAS, true);
+    }
+}
+
+fn write_tokenizer(keys: &mut Keys, tokenizer: &TokenizerSpec) {
+    let TokenizerSpec { tokens, merges, start, end_of_text } = tokenizer;
+    // llama.cpp's token types: 1 is text, 3 a control token.
+    let kind = |id| if Some(id) == *end_of_text { 3 } else { 1 };
+    keys.string(key::TOKENIZER, "gpt2");
+    keys.string(key::PRETOKENIZER, "gpt-2");
+    keys.strings(key::TOKENS, tokens);
+    keys.integers(key::TOKEN_TYPES, (0..tokens.len() as u32).map(kind));
+    keys.strings(key::MERGES, merges);
+    keys.u32(key::START, *start);
+    if let Some(id) = *end_of_text {
+        keys.u32(key::END_OF_TEXT, id);
+    }
+    if merges.is_empty() {
+        keys.string(key::VOCABULARY, "characters");
+    }
+}
+
+fn write_infos(header: &mut Vec<u8>, tensors: &[(String, &QTensor)]) -> Result<(), CheckpointError> {
+    let mut offset = 0u64;
+    for (name, tensor) in tensors {
+        let dims = tensor.shape().dims();
+        put_string(header, name);
+        header.extend((dims.len() as u32).to_le_bytes());
+        dims.iter().rev().for_each(|&size| header.extend((size as u64).to_le_bytes()));
+        header.extend(type_number(name, tensor)?.to_le_bytes());
+        header.extend(offset.to_le_bytes());
+        offset += (tensor.storage_size_in_bytes() as u64).next_multiple_of(ALIGNMENT);
+    }
+    Ok(())
+}
+
+fn type_number(name: &str, tensor: &QTensor) -> Result<u32, CheckpointError> {
+    match tensor.dtype() {
+        GgmlDType::F32 => Ok(0),
+        GgmlDType::F16 => Ok(1),
+        GgmlDType::Q8_0 => Ok(8),
+        other => Err(failed(name)(candle_core::Error::Msg(format!("expected F32, F16 or Q8_0, found {other:?}")))),
+    }
+}
+
+fn failed(name: &str) -> impl Fn(candle_core::Error) -> CheckpointError {
+    move |source| CheckpointError::Tensor { name: name.to_string(), source }
+}
+
+fn pad(bytes: &mut Vec<u8>) {
+    bytes.resize(bytes.len().next_multiple_of(ALIGNMENT as usize), 0);
+}
+
+fn put_string(bytes: &mut Vec<u8>, text: &str) {
+    bytes.extend((text.len() as u64).to_le_bytes());
+    bytes.extend(text.as_bytes());
+}
+
+/// Keys with values, in the order in which they are put.
+#[derive(Default)]
+struct Keys {
+    bytes: Vec<u8>,
+    count: u64,
+}
+
+impl Keys {
+    fn put(&mut self, key: &str, kind: u32) -> &mut Vec<u8> {
+        self.count += 1;
+        put_string(&mut self.bytes, key);
+        self.bytes.extend(kind.to_le_bytes());
+        &mut self.bytes
+    }
+
+    fn array(&mut self, key: &str, kind: u32, count: usize) -> &mut Vec<u8> {
+        let bytes = self.put(key, value::ARRAY);
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend((count as u64).to_le_bytes());
+        bytes
+    }
+
+    fn u32(&mut self, key: &str, number: u32) {
+        self.put(key, value::UINT32).extend(number.to_le_bytes());
+    }
+
+    fn f32(&mut self, key: &str, number: f32) {
+        self.put(key, value::FLOAT32).extend(number.to_le_bytes());
+    }
+
+    fn flag(&mut self, key: &str, flag: bool) {
+        self.put(key, value::BOOL).push(u8::from(flag));
+    }
+
+    fn string(&mut self, key: &str, text: &str) {
+        put_string(self.put(key, value::STRING), text);
+    }
+
+    fn strings(&mut self, key: &str, texts: &[String]) {
+        let bytes = self.array(key, value::STRING, texts.len());
+        texts.iter().for_each(|text| put_string(bytes, text));
+    }
+
+    fn integers(&mut self, key: &str, numbers: impl ExactSizeIterator<Item = i32>) {
+        let bytes = self.array(key, value::INT32, numbers.len());
+        numbers.for_each(|number| bytes.extend(number.to_le_bytes()));
+    }
+}

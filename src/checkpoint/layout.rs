@@ -1,0 +1,65 @@
+//! Which tensors a configuration asks for: GGUF's names, and shapes with rows first.
+
+use crate::model::Config;
+use crate::model::config::Head;
+
+/// The largest width, context or vocabulary that is believed; GPT-2 XL's largest is 50,257.
+pub(super) const MOST: u64 = 1 << 24;
+/// The most blocks that are believed; GPT-2 XL has 48.
+pub(super) const MOST_LAYERS: u64 = 1 << 12;
+
+/// Name and shape of every tensor, in the order in which a file keeps them.
+pub(super) fn tensors(config: &Config) -> impl Iterator<Item = (String, Vec<usize>)> {
+    let Config { width, context, vocabulary_size, .. } = *config;
+    let (biased, config) = (config.head == Head::Untied { bias: true }, config.clone());
+    let untied = config.head != Head::Tied;
+    let first = [("token_embd.weight", vec![vocabulary_size, width]), ("position_embd.weight", vec![context, width])];
+    let last = [
+        Some(("output_norm.weight", vec![width])),
+        Some(("output_norm.bias", vec![width])),
+        untied.then(|| ("output.weight", vec![vocabulary_size, width])),
+        biased.then(|| ("output.bias", vec![vocabulary_size])),
+    ];
+    let own = |(name, shape): (&str, Vec<usize>)| (name.to_string(), shape);
+    let blocks = (0..config.layers).flat_map(move |layer| block(&config, layer));
+    first.into_iter().map(own).chain(blocks).chain(last.into_iter().flatten().map(own))
+}
+
+/// One block's tensors, in the order in which they are used.
+fn block(config: &Config, layer: usize) -> impl Iterator<Item = (String, Vec<usize>)> + use<> {
+    let Config { width, hidden, qkv_bias, .. } = *config;
+    let tensors = [
+        ("attn_norm.weight", vec![width]),
+        ("attn_norm.bias", vec![width]),
+        ("attn_qkv.weight", vec![3 * width, width]),
+        ("attn_qkv.bias", vec![3 * width]),
+        ("attn_output.weight", vec![width, width]),
+        ("attn_output.bias", vec![width]),
+        ("ffn_norm.weight", vec![width]),
+        ("ffn_norm.bias", vec![width]),
+        ("ffn_up.weight", vec![hidden, width]),
+        ("ffn_up.bias", vec![hidden]),
+        ("ffn_down.weight", vec![width, hidden]),
+        ("ffn_down.bias", vec![width]),
+    ];
+    let there = move |name: &str| qkv_bias || name != "attn_qkv.bias";
+    let named = move |(name, shape)| (format!("blk.{layer}.{name}"), shape);
+    tensors.into_iter().filter(move |(name, _)| there(name)).map(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::config::tests::peargpt;
+
+    #[test]
+    fn tensors_add_up_to_the_number_of_parameters() {
+        for head in [Head::Tied, Head::Untied { bias: false }, Head::Untied { bias: true }] {
+            for qkv_bias in [true, false] {
+                let config = Config { head, qkv_bias, ..peargpt() };
+                let weights: usize = tensors(&config).map(|(_, shape)| shape.iter().product::<usize>()).sum();
+                assert_eq!(weights, config.parameters());
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Weights → weights that take less room.
+
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Error};
+
+use super::{CheckpointError, Weights};
+
+/// How matrices are kept; biases, norms and positions are small, and stay F32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// 4 bytes a weight.
+    F32,
+    /// 2 bytes a weight.
+    F16,
+    /// 34 bytes for 32 weights; F16 where a row is no multiple of 32.
+    Q8_0,
+}
+
+impl Precision {
+    /// The type for this tensor.
+    fn dtype(self, name: &str, shape: &[usize]) -> GgmlDType {
+        let &[_, columns] = shape else { return GgmlDType::F32 };
+        match self {
+            _ if name == "position_embd.weight" => GgmlDType::F32,
+            Precision::F32 => GgmlDType::F32,
+            Precision::Q8_0 if columns.is_multiple_of(GgmlDType::Q8_0.block_size()) => GgmlDType::Q8_0,
+            Precision::F16 | Precision::Q8_0 => GgmlDType::F16,
+        }
+    }
+}
+
+/// Converts every tensor to this precision, `done` being called after each.
+pub fn quantize(weights: Weights, precision: Precision, mut done: impl FnMut()) -> Result<Weights, CheckpointError> {
+    let mut converted = Weights::default();
+    for (name, tensor) in weights {
+        let dtype = precision.dtype(&name, tensor.shape().dims());
+        let tensor = convert(tensor, dtype).map_err(|source| CheckpointError::Tensor { name: name.clone(), source })?;
+        converted.insert(&name, tensor)?;
+        done();
+    }
+    Ok(converted)
+}
+
+fn convert(tensor: QTensor, dtype: GgmlDType) -> Result<QTensor, Error> {
+    if tensor.dtype() == dtype {
+        return Ok(tensor);
+    }
+    QTensor::quantize(&tensor.dequantize(&Device::Cpu)?, dtype)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_matrices_shrink() {
+        let dtype = |name, shape: &[usize]| Precision::Q8_0.dtype(name, shape);
+        assert_eq!(dtype("token_embd.weight", &[65, 320]), GgmlDType::Q8_0);
+        assert_eq!(dtype("blk.0.ffn_up.weight", &[128, 33]), GgmlDType::F16);
+        assert_eq!(dtype("position_embd.weight", &[256, 320]), GgmlDType::F32);
+        assert_eq!(dtype("blk.0.ffn_up.bias", &[1280]), GgmlDType::F32);
+    }
+}

@@ -1,0 +1,146 @@
+//! `config.json` of a GPT-2.
+
+use serde::Deserialize;
+
+use super::super::CheckpointError;
+use super::super::directory::Directory;
+use super::super::layout::{MOST, MOST_LAYERS};
+use crate::model::Config;
+use crate::model::config::{Activation, Head};
+
+/// What the file says, as far as it is used; what may be absent has `transformers`' default.
+#[derive(Debug, Deserialize)]
+struct Json {
+    #[serde(default = "gpt2")]
+    model_type: String,
+    n_layer: u64,
+    n_head: u64,
+    n_embd: u64,
+    n_positions: u64,
+    n_inner: Option<u64>,
+    vocab_size: u64,
+    #[serde(default = "gelu_new")]
+    activation_function: String,
+    #[serde(default = "epsilon")]
+    layer_norm_epsilon: f64,
+    #[serde(default = "yes")]
+    tie_word_embeddings: bool,
+    #[serde(default = "yes")]
+    scale_attn_weights: bool,
+    #[serde(default)]
+    scale_attn_by_inverse_layer_idx: bool,
+    #[serde(default)]
+    add_cross_attention: bool,
+    bos_token_id: Option<u64>,
+}
+
+fn gpt2() -> String {
+    "gpt2".to_string()
+}
+
+fn gelu_new() -> String {
+    "gelu_new".to_string()
+}
+
+fn epsilon() -> f64 {
+    1e-5
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A `config.json` that has been checked.
+#[derive(Debug)]
+pub(super) struct Said {
+    json: Json,
+    activation: Activation,
+}
+
+/// Reads and checks `config.json`.
+pub(super) fn parse(text: &str) -> Result<Said, CheckpointError> {
+    let failed = |source| CheckpointError::Json { part: "config.json", source };
+    let json: Json = serde_json::from_str(text).map_err(failed)?;
+    let activation = check_variant(text, &json)?;
+    check_sizes(text, &json)?;
+    Ok(Said { json, activation })
+}
+
+/// A variant that the one architecture has.
+fn check_variant(text: &str, json: &Json) -> Result<Activation, CheckpointError> {
+    if json.model_type != "gpt2" {
+        return Err(wrong(text, "model_type", "`gpt2`", format!("`{}`", json.model_type)));
+    }
+    let flags = [
+        ("scale_attn_weights", json.scale_attn_weights, true),
+        ("scale_attn_by_inverse_layer_idx", json.scale_attn_by_inverse_layer_idx, false),
+        ("add_cross_attention", json.add_cross_attention, false),
+    ];
+    if let Some((field, found, expected)) = flags.iter().find(|(_, found, expected)| found != expected) {
+        return Err(wrong(text, field, expected.to_string(), found.to_string()));
+    }
+    match json.activation_function.as_str() {
+        // The same formula under two names; plain `gelu` is another one.
+        "gelu_new" | "gelu_pytorch_tanh" => Ok(Activation::GeluNew),
+        "relu" => Ok(Activation::Relu),
+        other => Err(wrong(text, "activation_function", "`gelu_new` or `relu`", format!("`{other}`"))),
+    }
+}
+
+fn check_sizes(text: &str, json: &Json) -> Result<(), CheckpointError> {
+    let sizes = [
+        ("n_layer", json.n_layer, MOST_LAYERS),
+        ("n_head", json.n_head, MOST),
+        ("n_embd", json.n_embd, MOST),
+        ("n_positions", json.n_positions, MOST),
+        ("n_inner", json.n_inner.unwrap_or(1), MOST),
+        ("vocab_size", json.vocab_size, MOST),
+    ];
+    if let Some((field, found, most)) = sizes.iter().find(|(_, found, most)| !(1..=*most).contains(found)) {
+        return Err(wrong(text, field, format!("1 to {most}"), found.to_string()));
+    }
+    if !json.n_embd.is_multiple_of(json.n_head) {
+        let expected = format!("a divisor of n_embd, which is {}", json.n_embd);
+        return Err(wrong(text, "n_head", expected, json.n_head.to_string()));
+    }
+    let epsilon = json.layer_norm_epsilon;
+    let is_positive = epsilon.is_finite() && epsilon > 0.0;
+    if is_positive { Ok(()) } else { Err(wrong(text, "layer_norm_epsilon", "a positive number", epsilon.to_string())) }
+}
+
+/// The error for a field, with its place in the text.
+fn wrong(text: &str, field: &str, expected: impl std::fmt::Display, found: String) -> CheckpointError {
+    let offset = text.find(&format!("\"{field}\"")).unwrap_or(0) as u64;
+    CheckpointError::field(&format!("config.json {field}"), offset, expected, found)
+}
+
+impl Said {
+    /// Whether the head is the token embedding.
+    pub fn is_tied(&self) -> bool {
+        self.json.tie_word_embeddings
+    }
+
+    /// The token that a text starts from, where it is one.
+    pub fn start(&self) -> Option<u32> {
+        // transformers writes GPT-2's 50256 into small models too.
+        self.json.bos_token_id.filter(|&id| id < self.json.vocab_size).map(|id| id as u32)
+    }
+
+    /// The configuration, biases being there where the file has them.
+    pub fn config(&self, directory: &Directory) -> Config {
+        let json = &self.json;
+        let untied = Head::Untied { bias: directory.has("output.bias") };
+        Config {
+            layers: json.n_layer as usize,
+            heads: json.n_head as usize,
+            width: json.n_embd as usize,
+            hidden: json.n_inner.unwrap_or(4 * json.n_embd) as usize,
+            context: json.n_positions as usize,
+            vocabulary_size: json.vocab_size as usize,
+            layer_norm_epsilon: json.layer_norm_epsilon,
+            activation: self.activation,
+            head: if json.tie_word_embeddings { Head::Tied } else { untied },
+            qkv_bias: directory.has("blk.0.attn_qkv.bias"),
+        }
+    }
+}

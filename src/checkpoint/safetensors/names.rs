@@ -1,0 +1,111 @@
+//! Hugging Face's names of a GPT-2's tensors → GGUF's.
+
+use std::ops::Range;
+
+use safetensors::Dtype;
+
+use super::super::CheckpointError;
+use super::super::directory::Stored;
+use super::super::tensor::Kind;
+use super::header::Described;
+
+/// Layers in a block: here, in GGUF, and whether it is a `Conv1D`, whose matrix is stored `[in, out]`.
+const IN_BLOCK: [(&str, &str, bool); 6] = [
+    ("ln_1", "attn_norm", false),
+    ("attn.c_attn", "attn_qkv", true),
+    ("attn.c_proj", "attn_output", true),
+    ("ln_2", "ffn_norm", false),
+    ("mlp.c_fc", "ffn_up", true),
+    ("mlp.c_proj", "ffn_down", true),
+];
+
+/// Layers outside of blocks.
+const OUTSIDE: [(&str, &str); 4] =
+    [("wte", "token_embd"), ("wpe", "position_embd"), ("ln_f", "output_norm"), ("lm_head", "output")];
+
+/// The tensors that are weights, under both names; `data` is where they lie in the file.
+pub(super) fn stored(
+    described: Vec<Described>,
+    data: &Range<u64>,
+    is_tied: bool,
+) -> Result<Vec<Stored>, CheckpointError> {
+    let mut stored = Vec::with_capacity(described.len());
+    for tensor in described {
+        let name = tensor.name.strip_prefix("transformer.").unwrap_or(&tensor.name);
+        // A tied head is the token embedding once more.
+        let is_repeated = is_tied && name == "lm_head.weight";
+        if !(is_repeated || is_mask(name)) {
+            stored.push(place(tensor, data.start)?);
+        }
+    }
+    Ok(stored)
+}
+
+/// Whether this is a causal mask, `h.N.attn.bias` or `h.N.attn.masked_bias`: a buffer, not a weight.
+fn is_mask(name: &str) -> bool {
+    matches!(in_block(name), Some((_, "attn.bias" | "attn.masked_bias")))
+}
+
+/// The layer's number and what stands behind it.
+fn in_block(name: &str) -> Option<(usize, &str)> {
+    let (number, rest) = name.strip_prefix("h.")?.split_once('.')?;
+    Some((number.parse().ok()?, rest))
+}
+
+/// GGUF's name, and whether the matrix is stored `[in, out]`.
+fn slot(name: &str) -> Option<(String, bool)> {
+    let name = name.strip_prefix("transformer.").unwrap_or(name);
+    let (path, part) = name.rsplit_once('.')?;
+    if let Some((number, layer)) = in_block(path) {
+        let (_, ours, is_conv1d) = IN_BLOCK.iter().find(|(theirs, ..)| *theirs == layer)?;
+        return Some((format!("blk.{number}.{ours}.{part}"), *is_conv1d && part == "weight"));
+    }
+    let (_, ours) = OUTSIDE.iter().find(|(theirs, _)| *theirs == path)?;
+    Some((format!("{ours}.{part}"), false))
+}
+
+fn place(tensor: Described, data: u64) -> Result<Stored, CheckpointError> {
+    let Described { name, info } = tensor;
+    let wrong = |field: &str, at: u64, expected: &str, found: String| {
+        CheckpointError::field(&format!("{field} of {name}"), at, expected, found)
+    };
+    let kind = match info.dtype {
+        Dtype::F32 => Kind::F32,
+        Dtype::F16 => Kind::F16,
+        Dtype::BF16 => Kind::Bf16,
+        other => return Err(wrong("dtype", 8, "F32, F16 or BF16", other.to_string())),
+    };
+    let (begin, end) = info.data_offsets;
+    let span = data.checked_add(begin).zip(data.checked_add(end));
+    let Some((start, end)) = span.filter(|(start, end)| start <= end) else {
+        return Err(wrong("data_offsets", 8, "begin before end", format!("{begin} and {end}")));
+    };
+    if info.shape.bytes(kind) != Some(end - start) {
+        let expected = format!("as many bytes as {:?} takes", info.shape.as_slice());
+        return Err(wrong("data_offsets", start, &expected, format!("{} bytes", end - start)));
+    }
+    let (slot, transposed) = slot(&name).unwrap_or_else(|| (name.clone(), false));
+    Ok(Stored { name, slot, at: start, kind, dims: info.shape, transposed, span: start..end })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_ggufs_with_or_without_prefix() {
+        let is = |name, ours: &str, transposed| assert_eq!(slot(name), Some((ours.to_string(), transposed)));
+        is("transformer.wte.weight", "token_embd.weight", false);
+        is("h.11.attn.c_attn.weight", "blk.11.attn_qkv.weight", true);
+        is("transformer.h.0.mlp.c_proj.bias", "blk.0.ffn_down.bias", false);
+        is("lm_head.bias", "output.bias", false);
+        assert_eq!(slot("h.0.crossattention.c_attn.weight"), None);
+        assert_eq!(slot("score.weight"), None);
+    }
+
+    #[test]
+    fn masks_are_told_from_biases() {
+        assert!(is_mask("h.3.attn.bias") && is_mask("h.10.attn.masked_bias"));
+        assert!(!is_mask("h.3.attn.c_attn.bias") && !is_mask("attn.bias"));
+    }
+}

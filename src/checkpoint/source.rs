@@ -1,0 +1,90 @@
+//! A file that is not trusted: every length it claims is compared with what is left before anything is reserved.
+
+use std::fmt::Display;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+
+use super::CheckpointError;
+
+/// Small, so that reading a small header stays small.
+const BUFFER: usize = 1024;
+
+/// A reader that knows its offset and its length.
+pub(super) struct Source<'a, R> {
+    reader: BufReader<&'a mut R>,
+    offset: u64,
+    length: u64,
+}
+
+impl<'a, R: Read + Seek> Source<'a, R> {
+    /// The whole of a file, from its beginning.
+    pub fn new(reader: &'a mut R) -> Result<Self, CheckpointError> {
+        let failed = |source| CheckpointError::Read { offset: 0, source };
+        let length = reader.seek(SeekFrom::End(0)).map_err(failed)?;
+        reader.seek(SeekFrom::Start(0)).map_err(failed)?;
+        Ok(Source { reader: BufReader::with_capacity(BUFFER, reader), offset: 0, length })
+    }
+
+    /// Bytes from the file's beginning to here.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Bytes of the file.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// An error unless `count` items of at least `size` bytes each fit into what is left.
+    pub fn claim(&self, field: &dyn Display, count: u64, size: u64) -> Result<(), CheckpointError> {
+        let (needed, left) = (count.saturating_mul(size), self.length.saturating_sub(self.offset));
+        if needed <= left {
+            return Ok(());
+        }
+        Err(CheckpointError::Truncated { field: field.to_string(), offset: self.offset, needed, left })
+    }
+
+    /// Goes on from this offset.
+    pub fn seek(&mut self, offset: u64) -> Result<(), CheckpointError> {
+        self.reader.seek(SeekFrom::Start(offset)).map_err(|source| CheckpointError::Read { offset, source })?;
+        self.offset = offset;
+        Ok(())
+    }
+
+    /// Passes over `count` bytes.
+    pub fn skip(&mut self, field: &dyn Display, count: u64) -> Result<(), CheckpointError> {
+        self.claim(field, count, 1)?;
+        let (offset, distance) = (self.offset, i64::try_from(count).unwrap_or(i64::MAX));
+        self.reader.seek_relative(distance).map_err(|source| CheckpointError::Read { offset, source })?;
+        self.offset += count;
+        Ok(())
+    }
+
+    /// Fills `bytes`.
+    pub fn fill(&mut self, field: &dyn Display, bytes: &mut [u8]) -> Result<(), CheckpointError> {
+        self.claim(field, bytes.len() as u64, 1)?;
+        let offset = self.offset;
+        self.read_exact(bytes).map_err(|source| CheckpointError::Read { offset, source })
+    }
+
+    /// A little-endian number of 4 bytes.
+    pub fn u32(&mut self, field: &dyn Display) -> Result<u32, CheckpointError> {
+        let mut bytes = [0; 4];
+        self.fill(field, &mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    /// A little-endian number of 8 bytes.
+    pub fn u64(&mut self, field: &dyn Display) -> Result<u64, CheckpointError> {
+        let mut bytes = [0; 8];
+        self.fill(field, &mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+}
+
+impl<R: Read> Read for Source<'_, R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(bytes)?;
+        self.offset += count as u64;
+        Ok(count)
+    }
+}

@@ -1,0 +1,234 @@
+//! A tensor's bytes in a file → a candle tensor, with no second copy on the way.
+
+use std::io::{Read, Seek};
+
+use candle_core::quantized::k_quants::{BlockQ8_0, GgmlType};
+use candle_core::quantized::{QStorage, QTensor};
+use half::{bf16, f16};
+
+use super::CheckpointError;
+use super::source::Source;
+
+// Elements are copied as they stand in the file, which is little-endian.
+const _: () = assert!(cfg!(target_endian = "little"));
+
+/// How a file keeps a tensor's elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// 4 bytes each.
+    F32,
+    /// 2 bytes each.
+    F16,
+    /// 2 bytes each; safetensors only.
+    Bf16,
+    /// 34 bytes for 32 of a row: a scale in f16, then 32 signed bytes.
+    Q8_0,
+}
+
+impl Kind {
+    /// Elements and bytes of the smallest piece.
+    pub fn block(self) -> (u64, u64) {
+        match self {
+            Kind::F32 => (1, 4),
+            Kind::F16 | Kind::Bf16 => (1, 2),
+            Kind::Q8_0 => (32, 34),
+        }
+    }
+}
+
+/// Up to four sizes, the row's length last, with no allocation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Dims {
+    sizes: [u64; 4],
+    rank: usize,
+}
+
+impl Dims {
+    /// The most sizes there may be.
+    pub const MOST: usize = 4;
+
+    /// Adds a size behind the others; `false` where there is no room.
+    pub fn push(&mut self, size: u64) -> bool {
+        let room = self.rank < Self::MOST;
+        if room {
+            self.sizes[self.rank] = size;
+            self.rank += 1;
+        }
+        room
+    }
+
+    /// The other way round, which is GGUF's.
+    pub fn reversed(mut self) -> Self {
+        self.sizes[..self.rank].reverse();
+        self
+    }
+
+    /// The sizes.
+    pub fn as_slice(&self) -> &[u64] {
+        &self.sizes[..self.rank]
+    }
+
+    /// Bytes of a tensor of these sizes; `None` where they overflow or a row is no whole number of blocks.
+    pub fn bytes(&self, kind: Kind) -> Option<u64> {
+        let (elements, bytes) = kind.block();
+        let row = self.as_slice().last().copied().unwrap_or(1);
+        let count = self.as_slice().iter().try_fold(1u64, |product, &size| product.checked_mul(size))?;
+        row.is_multiple_of(elements).then(|| (count / elements).checked_mul(bytes)).flatten()
+    }
+}
+
+/// A tensor of a file, checked to lie within it: where `read` finds it and what it becomes.
+pub(super) struct Place<'a> {
+    /// The name for messages.
+    pub name: &'a str,
+    /// How its elements are kept.
+    pub kind: Kind,
+    /// Where its bytes begin.
+    pub start: u64,
+    /// The shape to be given to it, which has the size of the file's.
+    pub shape: &'a [usize],
+    /// Whether the file keeps a matrix `[in, out]`.
+    pub transposed: bool,
+}
+
+impl Place<'_> {
+    /// Reads the tensor; `Bf16` and transposed matrices become `F32`, others stay as they are.
+    pub fn read<R: Read + Seek>(&self, source: &mut Source<R>) -> Result<QTensor, CheckpointError> {
+        source.seek(self.start)?;
+        let storage = match self.kind {
+            Kind::F32 if !self.transposed => self.as_kept::<f32, R>(source)?,
+            Kind::F16 if !self.transposed => self.as_kept::<f16, R>(source)?,
+            Kind::Q8_0 => self.as_kept::<BlockQ8_0, R>(source)?,
+            Kind::F32 => self.as_f32(source, f32::from_le_bytes)?,
+            Kind::F16 => self.as_f32(source, |bytes| f16::from_le_bytes(bytes).to_f32())?,
+            Kind::Bf16 => self.as_f32(source, |bytes| bf16::from_le_bytes(bytes).to_f32())?,
+        };
+        QTensor::new(storage, self.shape)
+            .map_err(|source| CheckpointError::Tensor { name: self.name.to_string(), source })
+    }
+
+    /// The elements as they stand in the file.
+    fn as_kept<T: Plain, R: Read + Seek>(&self, source: &mut Source<R>) -> Result<QStorage, CheckpointError> {
+        let mut blocks = self.zeros::<T>(self.elements() / T::BLCK_SIZE)?;
+        let bytes = bytes_of(&mut blocks);
+        source.fill(&self.name, bytes)?;
+        self.check_finite(bytes, bytes.len())?;
+        Ok(QStorage::Cpu(Box::new(blocks)))
+    }
+
+    /// The elements in f32, a transposed matrix turned to `[out, in]`, through a buffer of a few KiB.
+    fn as_f32<const N: usize, R: Read + Seek>(
+        &self,
+        source: &mut Source<R>,
+        convert: impl Fn([u8; N]) -> f32,
+    ) -> Result<QStorage, CheckpointError> {
+        let mut elements = self.zeros::<f32>(self.elements())?;
+        let mut buffer = [0; 4096];
+        let mut done = 0;
+        while done < elements.len() {
+            let bytes = &mut buffer[..N * (elements.len() - done).min(4096 / N)];
+            source.fill(&self.name, bytes)?;
+            self.check_finite(bytes, done * N + bytes.len())?;
+            for element in bytes.as_chunks().0 {
+                elements[self.index(done)] = convert(*element);
+                done += 1;
+            }
+        }
+        Ok(QStorage::Cpu(Box::new(elements)))
+    }
+
+    /// Where the file's element number `stored` belongs.
+    fn index(&self, stored: usize) -> usize {
+        match self.shape {
+            // The file has [in, out]: element (column, row).
+            &[rows, columns] if self.transposed => (stored % rows) * columns + stored / rows,
+            _ => stored,
+        }
+    }
+
+    fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Room for that many blocks, or an error where there is none.
+    fn zeros<T: Plain>(&self, count: usize) -> Result<Vec<T>, CheckpointError> {
+        let mut blocks = Vec::new();
+        blocks.try_reserve_exact(count).map_err(|_| {
+            let bytes = count as u64 * size_of::<T>() as u64;
+            CheckpointError::Memory { name: self.name.to_string(), bytes }
+        })?;
+        blocks.resize(count, T::zeros());
+        Ok(blocks)
+    }
+
+    /// An error for the first NaN or infinity: one poisons every logit. `end`: the tensor's bytes up to here.
+    fn check_finite(&self, bytes: &[u8], end: usize) -> Result<(), CheckpointError> {
+        let (found, size) = (first_not_finite(self.kind, bytes), self.kind.block().1);
+        let Some(block) = found else { return Ok(()) };
+        let offset = self.start + (end - bytes.len()) as u64 + block as u64 * size;
+        Err(CheckpointError::field(&self.name, offset, "a finite number", "NaN or infinity"))
+    }
+}
+
+/// The first block whose number, or scale, is not finite: its exponent has every bit set.
+fn first_not_finite(kind: Kind, bytes: &[u8]) -> Option<usize> {
+    let half = |bits: [u8; 2], exponent: u16| u16::from_le_bytes(bits) & exponent == exponent;
+    match kind {
+        Kind::F32 => bytes.as_chunks().0.iter().position(|&bits| !f32::from_le_bytes(bits).is_finite()),
+        Kind::F16 => bytes.as_chunks().0.iter().position(|&bits| half(bits, 0x7c00)),
+        Kind::Bf16 => bytes.as_chunks().0.iter().position(|&bits| half(bits, 0x7f80)),
+        Kind::Q8_0 => bytes.as_chunks::<34>().0.iter().position(|block| half([block[0], block[1]], 0x7c00)),
+    }
+}
+
+/// Blocks that a file's bytes may be copied into.
+///
+/// # Safety
+/// Every bit pattern is a value of the type, and the type has no padding.
+unsafe trait Plain: GgmlType + 'static {}
+
+// SAFETY: numbers.
+unsafe impl Plain for f32 {}
+// SAFETY: a transparent u16.
+unsafe impl Plain for f16 {}
+// SAFETY: `repr(C)` of an f16 and 32 i8, 34 bytes, which candle asserts.
+unsafe impl Plain for BlockQ8_0 {}
+
+/// The blocks' memory.
+fn bytes_of<T: Plain>(blocks: &mut [T]) -> &mut [u8] {
+    // SAFETY: the slice is borrowed mutably for as long as the bytes are, bytes have no alignment, and `Plain` says
+    // that whatever is written to them leaves values behind.
+    unsafe { std::slice::from_raw_parts_mut(blocks.as_mut_ptr().cast(), size_of_val(blocks)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_that_overflow_or_split_a_block_have_no_bytes() {
+        let dims = |sizes: &[u64]| {
+            let mut dims = Dims::default();
+            assert!(sizes.iter().all(|&size| dims.push(size)));
+            dims
+        };
+        assert_eq!(dims(&[65, 320]).bytes(Kind::Q8_0), Some(65 * 10 * 34));
+        assert_eq!(dims(&[320, 65]).bytes(Kind::Q8_0), None);
+        assert_eq!(dims(&[1 << 33, 1 << 33]).bytes(Kind::F16), None);
+        assert_eq!(dims(&[1 << 63]).bytes(Kind::F32), None);
+        assert!(!dims(&[1, 1, 1, 1]).push(1));
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_found_in_every_kind() {
+        let f32s: Vec<u8> = [1.0, f32::MAX, f32::NAN].iter().flat_map(|x: &f32| x.to_le_bytes()).collect();
+        assert_eq!(first_not_finite(Kind::F32, &f32s), Some(2));
+        let f16s: Vec<u8> = [f16::MAX, f16::NEG_INFINITY].iter().flat_map(|x| x.to_le_bytes()).collect();
+        assert_eq!(first_not_finite(Kind::F16, &f16s), Some(1));
+        let bf16s: Vec<u8> = [bf16::MAX, bf16::INFINITY].iter().flat_map(|x| x.to_le_bytes()).collect();
+        assert_eq!(first_not_finite(Kind::Bf16, &bf16s), Some(1));
+        let mut blocks = [0xff; 68];
+        blocks[..2].copy_from_slice(&f16::ONE.to_le_bytes());
+        assert_eq!(first_not_finite(Kind::Q8_0, &blocks), Some(1));
+    }
+}

@@ -1,0 +1,83 @@
+//! How well a model knows a text, as one number.
+
+use crate::model::{Gpt, ModelError};
+
+/// What a model scores on a text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Mean cross-entropy in nats per token: −ln of the probability of the token that came.
+    pub nats: f64,
+    /// Tokens that were predicted.
+    pub predictions: usize,
+}
+
+/// The end of a text, this share of its characters.
+pub fn last_share(text: &str, share: f64) -> &str {
+    let skipped = ((1.0 - share) * text.chars().count() as f64) as usize;
+    text.char_indices().nth(skipped).map_or("", |(start, _)| &text[start..])
+}
+
+/// Predicts each token of a text from those before it, in consecutive windows of the model's context, every position
+/// counted; what is left at the end and fills no window is not. `done` is told the number of predictions so far.
+///
+/// `None` for a text shorter than one window and the token behind it.
+pub fn evaluate(gpt: &Gpt, ids: &[u32], mut done: impl FnMut(usize)) -> Result<Option<Evaluation>, ModelError> {
+    let context = gpt.config().context;
+    let (mut sum, mut predictions) = (0.0, 0);
+    for start in (0..ids.len().saturating_sub(context)).step_by(context) {
+        let Some(window) = ids.get(start..=start + context) else { break };
+        sum += window_nats(gpt, &window[..context], &window[1..])?;
+        predictions += context;
+        done(predictions);
+    }
+    Ok((predictions > 0).then(|| Evaluation { nats: sum / predictions as f64, predictions }))
+}
+
+/// The sum over a window: `next[i]` is what came after `ids[i]`.
+fn window_nats(gpt: &Gpt, ids: &[u32], next: &[u32]) -> Result<f64, ModelError> {
+    let logits = gpt.forward_all(ids, None)?.to_vec2::<f32>()?; // [ids, vocabulary]
+    Ok(logits.iter().zip(next).map(|(row, &id)| nats(row, id)).sum())
+}
+
+/// −ln softmax(logits)[id], in f64.
+fn nats(logits: &[f32], id: u32) -> f64 {
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits.iter().map(|&logit| libm::exp(f64::from(logit - most))).sum();
+    let logit = logits.get(id as usize).copied().unwrap_or(f32::NAN);
+    libm::log(sum) - f64::from(logit - most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{random_gpt, small};
+
+    #[test]
+    fn cross_entropy_is_that_of_the_softmax() {
+        assert!((nats(&[0.0, 0.0, 0.0, 0.0], 2) - 4f64.ln()).abs() < 1e-12);
+        // ln(e^1000 + e^999) − 999
+        assert!((nats(&[1000.0, 999.0], 1) - (1.0 + (1.0 + (-1f64).exp()).ln())).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_last_share_is_counted_in_characters() {
+        assert_eq!(last_share("abcdefghij", 0.1), "j");
+        assert_eq!(last_share("ééééé", 0.4), "éé");
+        assert_eq!(last_share("abc", 1.0), "abc");
+    }
+
+    #[test]
+    fn windows_are_consecutive_and_whole() {
+        let gpt = random_gpt(&small(), 3);
+        let context = gpt.config().context;
+        let ids: Vec<u32> = (0..3 * context as u32).map(|i| i * i % 27).collect();
+        assert_eq!(evaluate(&gpt, &ids[..context], |_| ()).unwrap(), None);
+        let mut seen = Vec::new();
+        let both = evaluate(&gpt, &ids, |predictions| seen.push(predictions)).unwrap().unwrap();
+        // The third window lacks the token behind it.
+        assert_eq!((both.predictions, seen), (2 * context, vec![context, 2 * context]));
+        let first = evaluate(&gpt, &ids[..=context], |_| ()).unwrap().unwrap();
+        let second = evaluate(&gpt, &ids[context..=2 * context], |_| ()).unwrap().unwrap();
+        assert!((both.nats - (first.nats + second.nats) / 2.0).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,71 @@
+//! A model's file → its entry in the catalog, and the slices that a site serves.
+
+use sha2::{Digest, Sha256};
+
+use crate::catalog::{Entry, Part};
+
+/// The longest file that is served in one piece, in bytes; some hosts refuse longer ones.
+pub const WHOLE: usize = 16 << 20;
+/// The longest slice of a longer one, in bytes.
+pub const SLICE: usize = 4 << 20;
+
+/// The slices of a file with their descriptions, in order; `url` is the whole file's address.
+pub fn slices<'a>(bytes: &'a [u8], url: &str) -> Vec<(Part, &'a [u8])> {
+    let part = |url: String, slice: &'a [u8]| {
+        let sha256 = sha256(slice);
+        (Part { url, bytes: slice.len() as u64, sha256 }, slice)
+    };
+    if bytes.len() <= WHOLE {
+        return vec![part(url.to_string(), bytes)];
+    }
+    bytes.chunks(SLICE).enumerate().map(|(index, slice)| part(format!("{url}.part{index:03}"), slice)).collect()
+}
+
+/// SHA-256 in hex digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The catalog with this entry in the place of the one of the same id, or behind the others.
+pub fn with_entry(mut catalog: Vec<Entry>, entry: Entry) -> Vec<Entry> {
+    match catalog.iter_mut().find(|other| other.id == entry.id) {
+        Some(other) => *other = entry,
+        None => catalog.push(entry),
+    }
+    catalog
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_up_to_16_mib_stays_whole() {
+        let bytes = vec![0; WHOLE];
+        let slices = slices(&bytes, "a.gguf");
+        assert_eq!((slices.len(), slices[0].0.url.as_str()), (1, "a.gguf"));
+        // `head -c 16777216 /dev/zero | sha256sum`
+        let zeros = "080acf35a507ac9849cfcba47dc2ad83e01b75663a516279c8b9d243b719643e";
+        assert_eq!(slices[0].0.sha256, zeros);
+    }
+
+    #[test]
+    fn a_longer_file_is_its_slices_in_order() {
+        let bytes: Vec<u8> = (0..=WHOLE).map(|index| index as u8).collect();
+        let slices = slices(&bytes, "a.gguf");
+        assert_eq!(slices.iter().flat_map(|(_, slice)| *slice).copied().collect::<Vec<_>>(), bytes);
+        assert_eq!(slices.len(), 5);
+        assert_eq!((slices[4].0.url.as_str(), slices[4].0.bytes), ("a.gguf.part004", 1));
+    }
+
+    #[test]
+    fn an_entry_takes_the_place_of_its_older_one() {
+        let entry = |id: &str, bytes| {
+            let [title, format, source] = ["", "gguf", ""].map(str::to_string);
+            Entry { id: id.to_string(), title, parameters: 1, context: 1, format, bytes, parts: Vec::new(), source }
+        };
+        let catalog = with_entry(vec![entry("a", 1), entry("b", 1)], entry("a", 2));
+        let catalog = with_entry(catalog, entry("c", 3));
+        assert_eq!(catalog, [entry("a", 2), entry("b", 1), entry("c", 3)]);
+    }
+}

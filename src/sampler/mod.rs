@@ -1,0 +1,206 @@
+//! Logits → id: repetition penalty, temperature, top-k, top-p, min-p, and a seeded draw.
+//!
+//! The same logits, context and seed give the same id on every machine and build: integers make the random numbers,
+//! `exp` is `libm`'s, and sums have one order (that of `candidates`), in which no library's choice of algorithm shows.
+
+use std::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
+
+use crate::settings::Vocabulary;
+
+pub(crate) mod random;
+
+use random::Pcg32;
+
+/// How a token is chosen from the logits; the filters apply in the order of these fields.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// Divides positive and multiplies negative logits of tokens in the context; 1 is off.
+    pub repetition_penalty: f32,
+    /// Divides the logits; 0 takes the likeliest token (greedy).
+    pub temperature: f32,
+    /// Keeps the `top_k` likeliest tokens; 0 is off.
+    pub top_k: u32,
+    /// Keeps the likeliest tokens that together reach this probability; 1 is off.
+    pub top_p: f32,
+    /// Keeps tokens at least this share as likely as the likeliest; 0 is off.
+    pub min_p: f32,
+}
+
+impl Sampling {
+    /// The defaults for a model of this vocabulary.
+    pub fn defaults(vocabulary: Vocabulary) -> Self {
+        let top_k = match vocabulary {
+            Vocabulary::Characters => 0,
+            Vocabulary::BytePairs => 50,
+        };
+        Sampling { repetition_penalty: 1.0, temperature: 0.8, top_k, top_p: 0.95, min_p: 0.0 }
+    }
+}
+
+/// Logits that nothing can be drawn from, or a machine without random numbers.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum SamplerError {
+    /// A model of no tokens.
+    #[error("the model gave no logits, expected one for each token")]
+    NoLogits,
+    /// The model's numbers are broken.
+    #[error("the model's logit of token {id} is {value}, expected a finite number")]
+    NotFinite {
+        /// The first token of such a logit.
+        id: u32,
+        /// The logit.
+        value: f32,
+    },
+    /// The system gives no seed.
+    #[error("no seed can be drawn, set one: {0}")]
+    NoSeed(getrandom::Error),
+}
+
+/// Draws a seed from the system's random numbers.
+pub fn draw_seed() -> Result<u32, SamplerError> {
+    getrandom::u32().map_err(SamplerError::NoSeed)
+}
+
+/// A token that can still be chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Candidate {
+    id: u32,
+    /// After the repetition penalty.
+    logit: f32,
+    /// Probability as a share of the likeliest token's, which is 1.
+    weight: f32,
+}
+
+/// Orders the likelier token first, of equals the one of the lower id. A total order: no two candidates are equal.
+fn likelier(left: &Candidate, right: &Candidate) -> Ordering {
+    right.logit.total_cmp(&left.logit).then(left.id.cmp(&right.id))
+}
+
+/// Chooses tokens, one after the other.
+#[derive(Clone, Debug)]
+pub struct Sampler {
+    sampling: Sampling,
+    random: Pcg32,
+    /// Kept from token to token for its memory only.
+    candidates: Vec<Candidate>,
+}
+
+impl Sampler {
+    /// A sampler at the beginning of the seed's random numbers. `sampling` is within the ranges of
+    /// [`PARAMETERS`](crate::settings::PARAMETERS).
+    pub fn new(sampling: Sampling, seed: u32) -> Sampler {
+        // The stream is that of PCG's own demonstration; any would do.
+        Sampler { sampling, random: Pcg32::new(u64::from(seed), 54), candidates: Vec::new() }
+    }
+
+    /// Chooses a token: `logits` has one number for each id, `context` is the ids that the model can still see.
+    ///
+    /// Draws one random number, or none where the temperature is 0.
+    pub fn sample(&mut self, logits: &[f32], context: &[u32]) -> Result<u32, SamplerError> {
+        check_finite(logits)?;
+        self.fill(logits, context);
+        let likeliest = self.candidates.iter().copied().min_by(likelier).ok_or(SamplerError::NoLogits)?;
+        if self.sampling.temperature <= 0.0 {
+            return Ok(likeliest.id);
+        }
+        self.keep_top_k();
+        self.weigh(likeliest.logit);
+        self.keep_top_p();
+        self.keep_min_p();
+        let fraction = self.random.next_fraction();
+        Ok(self.pick(fraction).unwrap_or(likeliest.id))
+    }
+
+    /// Makes every token a candidate, in order of ids, penalising those of the context once each, as in CTRL
+    /// (Keskar et al. 2019) and Hugging Face's `RepetitionPenaltyLogitsProcessor`.
+    fn fill(&mut self, logits: &[f32], context: &[u32]) {
+        // Adding 0 makes -0 and 0 the same number for the order, too.
+        let candidate = |(&logit, id)| Candidate { id, logit: logit + 0.0, weight: 0.0 };
+        self.candidates.clear();
+        self.candidates.extend(logits.iter().zip(0..).map(candidate));
+        let penalty = self.sampling.repetition_penalty;
+        for &id in context {
+            // From the model's logit, so that an id that comes again is not penalised again.
+            let Some(&logit) = logits.get(id as usize) else { continue };
+            let penalised = if logit > 0.0 { logit / penalty } else { logit * penalty };
+            self.candidates[id as usize].logit = penalised.clamp(f32::MIN, f32::MAX) + 0.0;
+        }
+    }
+
+    /// Leaves the `top_k` likeliest candidates, likeliest first; without a limit leaves the order of ids.
+    fn keep_top_k(&mut self) {
+        let kept = self.sampling.top_k as usize;
+        if (1..self.candidates.len()).contains(&kept) {
+            self.candidates.select_nth_unstable_by(kept - 1, likelier);
+            self.candidates.truncate(kept);
+            self.candidates.sort_unstable_by(likelier);
+        }
+    }
+
+    /// Softmax at the temperature, without its division by the sum.
+    fn weigh(&mut self, greatest: f32) {
+        for candidate in &mut self.candidates {
+            candidate.weight = libm::expf((candidate.logit - greatest) / self.sampling.temperature);
+        }
+    }
+
+    /// Leaves the fewest of the likeliest candidates that together reach `top_p`, at least one, likeliest first.
+    fn keep_top_p(&mut self) {
+        if self.sampling.top_p >= 1.0 {
+            return;
+        }
+        let enough = f64::from(self.sampling.top_p) * self.total();
+        let (mut sorted, mut reached) = (0, 0.0);
+        while sorted < self.candidates.len() {
+            let from = sorted;
+            sorted = self.sort_more(from);
+            for at in from..sorted {
+                reached += f64::from(self.candidates[at].weight);
+                if reached >= enough {
+                    return self.candidates.truncate(at + 1);
+                }
+            }
+        }
+    }
+
+    /// Given that the `from` likeliest candidates stand first, in order, makes it more and says how many. The likeliest
+    /// few mostly reach `top_p`, so that sorting all of a large vocabulary is seldom needed.
+    fn sort_more(&mut self, from: usize) -> usize {
+        let to = (from.max(64) * 4).min(self.candidates.len());
+        if to < self.candidates.len() {
+            self.candidates[from..].select_nth_unstable_by(to - from, likelier);
+        }
+        self.candidates[from..to].sort_unstable_by(likelier);
+        to
+    }
+
+    /// Leaves candidates at least `min_p` as likely as the likeliest.
+    fn keep_min_p(&mut self) {
+        let least = self.sampling.min_p.min(1.0);
+        self.candidates.retain(|candidate| candidate.weight >= least);
+    }
+
+    fn total(&self) -> f64 {
+        self.candidates.iter().map(|candidate| f64::from(candidate.weight)).sum()
+    }
+
+    /// The candidate in whose share of the total a fraction from 0 to below 1 falls.
+    fn pick(&self, fraction: f64) -> Option<u32> {
+        let target = fraction * self.total();
+        let mut reached = 0.0;
+        let falls_here = |candidate: &&Candidate| {
+            reached += f64::from(candidate.weight);
+            target < reached
+        };
+        self.candidates.iter().find(falls_here).map(|candidate| candidate.id)
+    }
+}
+
+fn check_finite(logits: &[f32]) -> Result<(), SamplerError> {
+    match logits.iter().zip(0..).find(|(logit, _)| !logit.is_finite()) {
+        Some((&value, id)) => Err(SamplerError::NotFinite { id, value }),
+        None => Ok(()),
+    }
+}

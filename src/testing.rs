@@ -1,0 +1,66 @@
+//! Small models of random weights, for tests.
+
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
+
+use crate::checkpoint::Weights;
+use crate::model::config::{Activation, Head};
+use crate::model::{Config, Gpt};
+
+/// A shape small enough for debug builds: context 32, 27 tokens.
+pub fn small() -> Config {
+    Config {
+        layers: 2,
+        heads: 4,
+        width: 64,
+        hidden: 128,
+        context: 32,
+        vocabulary_size: 27,
+        layer_norm_epsilon: 1e-5,
+        activation: Activation::GeluNew,
+        head: Head::Tied,
+        qkv_bias: true,
+    }
+}
+
+/// Numbers in −1..1 that look random: Knuth's 64-bit linear congruential generator, upper bits.
+pub fn numbers(seed: u64) -> impl FnMut() -> f32 {
+    let mut state = seed;
+    move || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    }
+}
+
+/// A model of this shape with random weights of standard deviation near 0.2, which keeps its logits apart.
+pub fn random_gpt(config: &Config, seed: u64) -> Gpt {
+    let mut number = numbers(seed);
+    let mut weights = Weights::default();
+    let mut add = |name: String, shape: &[usize]| {
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| 0.35 * number()).collect();
+        let tensor = Tensor::from_vec(values, shape, &Device::Cpu).unwrap();
+        weights.insert(&name, QTensor::quantize(&tensor, GgmlDType::F32).unwrap()).unwrap();
+    };
+    let (width, hidden) = (config.width, config.hidden);
+    add("token_embd.weight".into(), &[config.vocabulary_size, width]);
+    add("position_embd.weight".into(), &[config.context, width]);
+    for block in 0..config.layers {
+        let linears = [
+            ("attn_qkv", 3 * width, width),
+            ("attn_output", width, width),
+            ("ffn_up", hidden, width),
+            ("ffn_down", width, hidden),
+        ];
+        for (name, outputs, inputs) in linears {
+            add(format!("blk.{block}.{name}.weight"), &[outputs, inputs]);
+            add(format!("blk.{block}.{name}.bias"), &[outputs]);
+        }
+        for name in ["attn_norm", "ffn_norm"] {
+            add(format!("blk.{block}.{name}.weight"), &[width]);
+            add(format!("blk.{block}.{name}.bias"), &[width]);
+        }
+    }
+    add("output_norm.weight".into(), &[width]);
+    add("output_norm.bias".into(), &[width]);
+    Gpt::load(config, &mut weights).unwrap()
+}

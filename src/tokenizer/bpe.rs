@@ -1,0 +1,131 @@
+//! Bytes → ids: merges pairs of tokens, lowest rank first.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+use super::TokenizerError;
+use super::bytes;
+use super::pretokenize::words;
+
+/// What two neighbouring tokens become.
+#[derive(Clone, Copy, Debug)]
+struct Merge {
+    rank: usize,
+    id: u32,
+}
+
+/// The merges of a vocabulary.
+#[derive(Clone, Debug)]
+pub(super) struct BytePairs {
+    /// Each byte's token, where the vocabulary has one.
+    bytes: Vec<Option<u32>>,
+    /// No two pairs have the same rank.
+    merges: HashMap<(u32, u32), Merge>,
+}
+
+impl BytePairs {
+    /// Reads merges (two spelled pieces with a space between them, in order of rank) over pieces with these `ids`.
+    pub(super) fn new(merges: &[String], ids: &HashMap<&str, u32>) -> Result<Self, TokenizerError> {
+        let bytes = (0..=255).map(|byte| ids.get(bytes::spell(&[byte]).as_str()).copied()).collect();
+        let mut pairs = HashMap::with_capacity(merges.len());
+        for (rank, merge) in merges.iter().enumerate() {
+            let (left, right) = halves(merge).ok_or_else(|| TokenizerError::Merge { rank, merge: merge.clone() })?;
+            let id_of = |piece: &str| {
+                ids.get(piece).copied().ok_or_else(|| TokenizerError::MergePiece { rank, piece: piece.to_string() })
+            };
+            let pair = (id_of(left)?, id_of(right)?);
+            let id = id_of(&[left, right].concat())?;
+            if let Some(first) = pairs.insert(pair, Merge { rank, id }) {
+                return Err(TokenizerError::RepeatedMerge { rank, first: first.rank, merge: merge.clone() });
+            }
+        }
+        Ok(BytePairs { bytes, merges: pairs })
+    }
+
+    /// Whether each byte of this character has a token.
+    pub(super) fn knows(&self, character: char) -> bool {
+        character.encode_utf8(&mut [0; 4]).bytes().all(|byte| self.bytes[usize::from(byte)].is_some())
+    }
+
+    /// The ids of a text; `None` where a byte has no token.
+    pub(super) fn encode(&self, text: &str) -> Option<Vec<u32>> {
+        let mut ids = Vec::new();
+        let (mut chain, mut queue) = (Chain::default(), BinaryHeap::new());
+        for word in words(text) {
+            chain.fill(word.bytes().map(|byte| self.bytes[usize::from(byte)]))?;
+            self.merge(&mut chain, &mut queue);
+            ids.extend(chain.ids());
+        }
+        Some(ids)
+    }
+
+    /// Merges the pair of the lowest rank, the leftmost of these, until no pair is left. For n bytes n log n steps,
+    /// where the textbook's loop takes n²: a prompt may well be 100,000 spaces.
+    fn merge(&self, chain: &mut Chain, queue: &mut BinaryHeap<Reverse<(usize, usize)>>) {
+        let candidate = |chain: &Chain, at| self.merge_at(chain, at).map(|merge| Reverse((merge.rank, at)));
+        queue.extend((0..chain.links.len()).filter_map(|at| candidate(chain, at)));
+        while let Some(Reverse((rank, at))) = queue.pop() {
+            // Entries are not taken back when a neighbour changes: the rank tells whether the pair is still there.
+            let Some(merge) = self.merge_at(chain, at).filter(|merge| merge.rank == rank) else { continue };
+            chain.absorb_next(at, merge.id);
+            let before = chain.links[at].previous;
+            queue.extend([before, at].into_iter().filter_map(|at| candidate(chain, at)));
+        }
+    }
+
+    /// What the link at `at` and the one after it become.
+    fn merge_at(&self, chain: &Chain, at: usize) -> Option<Merge> {
+        let left = chain.links.get(at)?;
+        let right = chain.links.get(left.next)?;
+        self.merges.get(&(left.id, right.id)).copied()
+    }
+}
+
+/// The two pieces of `left right`.
+fn halves(merge: &str) -> Option<(&str, &str)> {
+    let (left, right) = merge.split_once(' ')?;
+    (!left.is_empty() && !right.is_empty() && !right.contains(' ')).then_some((left, right))
+}
+
+/// No link.
+const END: usize = usize::MAX;
+
+/// The tokens of one word, linked, so that a merge moves nothing.
+#[derive(Default)]
+struct Chain {
+    links: Vec<Link>,
+}
+
+/// A token; one that was absorbed has no `next`, so nothing merges there any more.
+struct Link {
+    id: u32,
+    previous: usize,
+    next: usize,
+}
+
+impl Chain {
+    /// Starts anew from these tokens; `None` where one is missing.
+    fn fill(&mut self, ids: impl Iterator<Item = Option<u32>>) -> Option<()> {
+        self.links.clear();
+        for (at, id) in ids.enumerate() {
+            self.links.push(Link { id: id?, previous: at.checked_sub(1).unwrap_or(END), next: at + 1 });
+        }
+        self.links.last_mut()?.next = END;
+        Some(())
+    }
+
+    /// Makes the link at `at` and the one after it one token.
+    fn absorb_next(&mut self, at: usize, id: u32) {
+        let absorbed = self.links[at].next;
+        let next = std::mem::replace(&mut self.links[absorbed].next, END);
+        self.links[at] = Link { id, next, ..self.links[at] };
+        if let Some(next) = self.links.get_mut(next) {
+            next.previous = at;
+        }
+    }
+
+    /// The tokens, first to last.
+    fn ids(&self) -> impl Iterator<Item = u32> {
+        std::iter::successors(self.links.first(), |link| self.links.get(link.next)).map(|link| link.id)
+    }
+}

@@ -1,0 +1,252 @@
+//! Text ↔ ids: GPT-2's byte-level BPE.
+//!
+//! A character model is that BPE with an empty merge list: each Unicode character is then one piece, looked up by its
+//! spelling in the byte alphabet (`é` is `Ã©`).
+
+use std::collections::{HashMap, HashSet};
+
+use crate::settings::Vocabulary;
+
+mod bpe;
+pub mod bytes;
+mod pretokenize;
+mod stream;
+
+use bpe::BytePairs;
+pub use stream::Utf8Stream;
+
+/// What a file says of its tokenizer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenizerSpec {
+    /// Each id's piece, spelled in GPT-2's byte alphabet (`Ġthe`, `Ċ`).
+    pub tokens: Vec<String>,
+    /// Merges in order of rank, two pieces with a space between them; none: one token per character.
+    pub merges: Vec<String>,
+    /// The id that a text without a prompt starts from.
+    pub start: u32,
+    /// The id of `<|endoftext|>`, where there is one.
+    pub end_of_text: Option<u32>,
+}
+
+/// A tokenizer that does not hold together, or a text that it cannot encode.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenizerError {
+    /// `start` or `end_of_text` is no id.
+    #[error("the tokenizer's {name} is token {id}, expected one of its {count} tokens")]
+    Id {
+        /// The field of [`TokenizerSpec`].
+        name: &'static str,
+        /// What it says.
+        id: u32,
+        /// Tokens there are.
+        count: usize,
+    },
+    /// A piece that is empty, or has a character that the byte alphabet lacks.
+    #[error("token {id} is `{}`, expected characters of GPT-2's byte alphabet", piece.escape_debug())]
+    Spelling {
+        /// The token.
+        id: usize,
+        /// Its piece.
+        piece: String,
+    },
+    /// A piece that two ids have.
+    #[error("tokens {first} and {second} are both `{}`", piece.escape_debug())]
+    RepeatedPiece {
+        /// The lower id.
+        first: u32,
+        /// The higher id.
+        second: u32,
+        /// Their piece.
+        piece: String,
+    },
+    /// A merge that is not `left right`.
+    #[error("merge {rank} is `{}`, expected two pieces with one space between them", merge.escape_debug())]
+    Merge {
+        /// Its place in the list, from 0.
+        rank: usize,
+        /// What stands there.
+        merge: String,
+    },
+    /// A merge of pieces that are no tokens, or into one.
+    #[error("merge {rank} needs `{}`, which is no token", piece.escape_debug())]
+    MergePiece {
+        /// Its place in the list, from 0.
+        rank: usize,
+        /// The missing piece.
+        piece: String,
+    },
+    /// A merge that stands twice in the list.
+    #[error("merges {first} and {rank} are both `{}`", merge.escape_debug())]
+    RepeatedMerge {
+        /// Its second place in the list, from 0.
+        rank: usize,
+        /// Its first place.
+        first: usize,
+        /// The merge.
+        merge: String,
+    },
+    /// A text with characters that the vocabulary lacks.
+    #[error("the model does not know {}", listed(characters))]
+    UnknownCharacters {
+        /// Each of them once, in order of appearance.
+        characters: Vec<char>,
+    },
+}
+
+/// Characters that a message names one by one.
+const LISTED: usize = 20;
+
+/// `these characters: é, \t, space and 3 more`.
+fn listed(characters: &[char]) -> String {
+    let noun = if characters.len() == 1 { "this character" } else { "these characters" };
+    let names: Vec<String> = characters.iter().take(LISTED).map(|&character| shown(character)).collect();
+    let more = match characters.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{noun}: {}{more}", names.join(", "))
+}
+
+/// A character as a message shows it: what would not be seen is escaped.
+fn shown(character: char) -> String {
+    match character {
+        ' ' => "space".to_string(),
+        '\'' | '"' | '\\' => character.to_string(),
+        _ => character.escape_debug().to_string(),
+    }
+}
+
+/// How the text before the ids is cut.
+#[derive(Clone, Debug)]
+enum Encoder {
+    Characters(HashMap<char, u32>),
+    BytePairs(BytePairs),
+}
+
+/// Turns text into ids and ids into bytes.
+#[derive(Clone, Debug)]
+pub struct Tokenizer {
+    /// Each id's bytes; none for the end of text.
+    pieces: Vec<Box<[u8]>>,
+    encoder: Encoder,
+    start: u32,
+    end_of_text: Option<u32>,
+}
+
+impl Tokenizer {
+    /// Checks what a file says and makes it usable.
+    ///
+    /// All pieces are spelled in the byte alphabet and differ from each other; `<|endoftext|>` alone may be spelled
+    /// as it likes, since it stands for no text. A byte-pair vocabulary that lacks some of the 256 byte pieces is
+    /// fine until a text needs them.
+    pub fn new(spec: TokenizerSpec) -> Result<Tokenizer, TokenizerError> {
+        check_ids(&spec)?;
+        let pieces = read_pieces(&spec)?;
+        let ids = ids_by_piece(&spec)?;
+        let encoder = if spec.merges.is_empty() {
+            let characters = pieces.iter().zip(0..).filter_map(|(piece, id)| Some((single_character(piece)?, id)));
+            Encoder::Characters(characters.collect())
+        } else {
+            Encoder::BytePairs(BytePairs::new(&spec.merges, &ids)?)
+        };
+        Ok(Tokenizer { pieces, encoder, start: spec.start, end_of_text: spec.end_of_text })
+    }
+
+    /// The ids of a text. `<|endoftext|>` in it is text like any other, as in tiktoken's `encode_ordinary`.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        let ids = match &self.encoder {
+            Encoder::Characters(ids) => text.chars().map(|character| ids.get(&character).copied()).collect(),
+            Encoder::BytePairs(pairs) => pairs.encode(text),
+        };
+        ids.ok_or_else(|| TokenizerError::UnknownCharacters { characters: self.unknown_characters(text) })
+    }
+
+    fn unknown_characters(&self, text: &str) -> Vec<char> {
+        let knows = |character: &char| match &self.encoder {
+            Encoder::Characters(ids) => ids.contains_key(character),
+            Encoder::BytePairs(pairs) => pairs.knows(*character),
+        };
+        let mut seen = HashSet::new();
+        text.chars().filter(|character| !knows(character) && seen.insert(*character)).collect()
+    }
+
+    /// The bytes that an id stands for: part of a character, or several; none for the end of text and for what is no
+    /// id. [`Utf8Stream`] makes text of them.
+    pub fn bytes(&self, id: u32) -> &[u8] {
+        self.pieces.get(id as usize).map_or(&[], |piece| piece)
+    }
+
+    /// The id that a text without a prompt starts from.
+    pub fn start(&self) -> u32 {
+        self.start
+    }
+
+    /// The id of `<|endoftext|>`, where there is one.
+    pub fn end_of_text(&self) -> Option<u32> {
+        self.end_of_text
+    }
+
+    /// What the tokens are.
+    pub fn vocabulary(&self) -> Vocabulary {
+        match self.encoder {
+            Encoder::Characters(_) => Vocabulary::Characters,
+            Encoder::BytePairs(_) => Vocabulary::BytePairs,
+        }
+    }
+
+    /// Of a character model: every character it knows, in order of ids.
+    pub fn alphabet(&self) -> Option<String> {
+        match self.encoder {
+            Encoder::Characters(_) => Some(self.pieces.iter().filter_map(|piece| single_character(piece)).collect()),
+            Encoder::BytePairs(_) => None,
+        }
+    }
+
+    /// Tokens there are; ids are less.
+    pub fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Never: there is a token to start from.
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+}
+
+fn check_ids(spec: &TokenizerSpec) -> Result<(), TokenizerError> {
+    let count = spec.tokens.len();
+    let named = [("start", Some(spec.start)), ("end_of_text", spec.end_of_text)];
+    match named.into_iter().find_map(|(name, id)| Some((name, id.filter(|&id| id as usize >= count)?))) {
+        Some((name, id)) => Err(TokenizerError::Id { name, id, count }),
+        None => Ok(()),
+    }
+}
+
+/// Each token's bytes; none for the end of text.
+fn read_pieces(spec: &TokenizerSpec) -> Result<Vec<Box<[u8]>>, TokenizerError> {
+    let end_of_text = spec.end_of_text.map(|id| id as usize);
+    let read = |(id, piece): (usize, &String)| match bytes::unspell(piece) {
+        _ if end_of_text == Some(id) => Ok(Box::default()),
+        Some(bytes) if !bytes.is_empty() => Ok(bytes.into_boxed_slice()),
+        _ => Err(TokenizerError::Spelling { id, piece: piece.clone() }),
+    };
+    spec.tokens.iter().enumerate().map(read).collect()
+}
+
+/// The id of each piece but the end of text's, by its spelling.
+fn ids_by_piece(spec: &TokenizerSpec) -> Result<HashMap<&str, u32>, TokenizerError> {
+    let mut ids = HashMap::with_capacity(spec.tokens.len());
+    for (piece, second) in spec.tokens.iter().zip(0..) {
+        if let Some(first) = ids.insert(piece.as_str(), second) {
+            return Err(TokenizerError::RepeatedPiece { first, second, piece: piece.clone() });
+        }
+    }
+    ids.retain(|_, id| Some(*id) != spec.end_of_text);
+    Ok(ids)
+}
+
+/// The character that these bytes are, where they are exactly one.
+fn single_character(piece: &[u8]) -> Option<char> {
+    let mut characters = std::str::from_utf8(piece).ok()?.chars();
+    characters.next().filter(|_| characters.next().is_none())
+}

@@ -1,0 +1,102 @@
+//! Text → the words that byte pairs are merged within.
+//!
+//! GPT-2's pattern, from OpenAI's `encoder.py`:
+//!
+//! ```text
+//! 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+//! ```
+//!
+//! Written by hand because of the look-ahead, which linear-time regex engines lack, and because a regex engine with its
+//! Unicode tables would be the larger part of the tokenizer in the browser. Categories are those of Unicode 16 or
+//! newer; characters that Python's or tiktoken's older tables lack may be split differently there.
+
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+
+const CONTRACTIONS: [&str; 7] = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
+
+/// The classes that the pattern tells apart.
+#[derive(Clone, Copy, PartialEq)]
+enum Class {
+    Letter,
+    Number,
+    Space,
+    Other,
+}
+
+impl Class {
+    fn of(character: char) -> Class {
+        match character {
+            'a'..='z' | 'A'..='Z' => Class::Letter,
+            '0'..='9' => Class::Number,
+            _ if character.is_whitespace() => Class::Space,
+            _ => match character.general_category_group() {
+                GeneralCategoryGroup::Letter => Class::Letter,
+                GeneralCategoryGroup::Number => Class::Number,
+                _ => Class::Other,
+            },
+        }
+    }
+}
+
+/// Cuts a text into words; put together they are the text. Takes time linear in its length.
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (word, later) = rest.split_at(word_length(rest));
+        rest = later;
+        (!word.is_empty()).then_some(word)
+    })
+}
+
+/// Length of the first word, in bytes; 0 only for the empty text.
+fn word_length(text: &str) -> usize {
+    if let Some(contraction) = CONTRACTIONS.iter().find(|contraction| text.starts_with(**contraction)) {
+        return contraction.len();
+    }
+    let after_space = text.strip_prefix(' ').unwrap_or(text);
+    match after_space.chars().next().map(Class::of) {
+        None | Some(Class::Space) => spaces_length(text),
+        Some(class) => text.len() - after_space.len() + run_length(after_space, class),
+    }
+}
+
+/// `\s+(?!\S)|\s+`: a run of spaces leaves its last one to the word that follows, unless it has no other.
+fn spaces_length(text: &str) -> usize {
+    let run = &text[..run_length(text, Class::Space)];
+    match run.char_indices().next_back() {
+        Some((last, _)) if last > 0 && run.len() < text.len() => last,
+        _ => run.len(),
+    }
+}
+
+/// Length of the run of this class that a text begins with, in bytes.
+fn run_length(text: &str, class: Class) -> usize {
+    text.find(|character| Class::of(character) != class).unwrap_or(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(text: &str) -> Vec<&str> {
+        words(text).collect()
+    }
+
+    #[test]
+    fn each_alternative_of_the_pattern_matches() {
+        assert_eq!(split(""), [""; 0]);
+        assert_eq!(
+            split("I'll say it's 42, o'clock!"),
+            ["I", "'ll", " say", " it", "'s", " 42", ",", " o", "'", "clock", "!"]
+        );
+        assert_eq!(split("'re've'm'd't'S 's"), ["'re", "'ve", "'m", "'d", "'t", "'", "S", " '", "s"]);
+        assert_eq!(split("a  b \n\n c\t"), ["a", " ", " b", " \n\n", " c", "\t"]);
+        assert_eq!(split("\nb\n\u{a0}b "), ["\n", "b", "\n", "\u{a0}", "b", " "]);
+    }
+
+    #[test]
+    fn letters_and_numbers_are_unicodes() {
+        // A combining accent is a mark, no letter; Ⅷ and ² are numbers; ª is a letter.
+        assert_eq!(split("e\u{301}té Ⅷ²ª 日本"), ["e", "\u{301}", "té", " Ⅷ²", "ª", " 日本"]);
+    }
+}

@@ -1,4 +1,6 @@
 //! Writes a text in the terminal, with the engine and the parameters of the page.
+#![cfg_attr(target_arch = "wasm32", no_main)]
+#![cfg(not(target_arch = "wasm32"))]
 
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, IsTerminal, Write};

@@ -7,7 +7,7 @@ use candle_core::quantized::{QStorage, QTensor};
 use half::{bf16, f16};
 
 use super::CheckpointError;
-use super::source::Source;
+use super::source::{Source, room};
 
 // Elements are copied as they stand in the file, which is little-endian.
 const _: () = assert!(cfg!(target_endian = "little"));
@@ -150,13 +150,9 @@ impl Place<'_> {
         self.shape.iter().product()
     }
 
-    /// Room for that many blocks, or an error where there is none.
+    /// Room for that many blocks, filled.
     fn zeros<T: Plain>(&self, count: usize) -> Result<Vec<T>, CheckpointError> {
-        let mut blocks = Vec::new();
-        blocks.try_reserve_exact(count).map_err(|_| {
-            let bytes = count as u64 * size_of::<T>() as u64;
-            CheckpointError::Memory { name: self.name.to_string(), bytes }
-        })?;
+        let mut blocks = room(&self.name, count as u64)?;
         blocks.resize(count, T::zeros());
         Ok(blocks)
     }

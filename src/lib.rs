@@ -16,7 +16,9 @@
 
 // What crosses the thread, and what a reader can ask for.
 pub mod catalog;
+pub mod estimate;
 pub mod permalink;
+pub mod play;
 pub mod protocol;
 pub mod settings;
 

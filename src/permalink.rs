@@ -1,1 +1,412 @@
-//! Addresses: the route and what the page is asked for.
+//! Addresses: what the part after the `#` asks for, read and written.
+//!
+//! `#/peargpt?prompt=ROMEO%3A&seed=7&run=1` is a route, the parameters of [`crate::settings`], and two of the address's
+//! own: `model`, the weights that the text was written with, and `run`. Whatever an address says wrongly is reported,
+//! and the rest of it counts.
+
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::settings::{Settings, SettingsError, Vocabulary};
+
+/// How many hex digits of the weights' SHA-256 stand in an address.
+pub const MODEL_DIGITS: usize = 12;
+
+/// Written as it is; everything else is escaped, so that no mail or chat program cuts an address short.
+const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A page of the site.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Route {
+    /// `#/`
+    #[default]
+    Home,
+    /// `#/peargpt`
+    PearGpt,
+    /// `#/gpt2`
+    Gpt2,
+    /// `#/model?sha256=…`: a model of the reader's own.
+    Own {
+        /// SHA-256 of its file, 64 hex digits; empty where the address gives none.
+        sha256: String,
+    },
+    /// `#/bench?model=…&prompt_tokens=…&tokens=…`
+    Bench {
+        /// The catalog's id.
+        model: String,
+        /// Length of the prompt, in tokens.
+        prompt_tokens: u32,
+        /// Tokens to decode after it.
+        tokens: u32,
+    },
+    /// A path that leads nowhere.
+    Unknown {
+        /// The path, without `#`.
+        path: String,
+    },
+}
+
+impl Route {
+    fn of(path: &str) -> Self {
+        match path.trim_end_matches('/') {
+            "" => Route::Home,
+            "/peargpt" => Route::PearGpt,
+            "/gpt2" => Route::Gpt2,
+            "/model" => Route::Own { sha256: String::new() },
+            "/bench" => Route::Bench { model: "peargpt".into(), prompt_tokens: 64, tokens: 128 },
+            _ => Route::Unknown { path: path.to_string() },
+        }
+    }
+
+    /// The path after the `#`.
+    pub fn path(&self) -> &str {
+        match self {
+            Route::Home => "/",
+            Route::PearGpt => "/peargpt",
+            Route::Gpt2 => "/gpt2",
+            Route::Own { .. } => "/model",
+            Route::Bench { .. } => "/bench",
+            Route::Unknown { path } => path,
+        }
+    }
+
+    /// What an address of this route asks for where it says nothing.
+    pub fn defaults(&self) -> Settings {
+        Settings::defaults(match self {
+            Route::Gpt2 => Vocabulary::BytePairs,
+            _ => Vocabulary::Characters,
+        })
+    }
+
+    fn writes(&self) -> bool {
+        matches!(self, Route::PearGpt | Route::Gpt2 | Route::Own { .. })
+    }
+
+    /// Sets a parameter that only this route has; `None`: it has no such parameter.
+    fn set(&mut self, name: &str, value: &str) -> Option<Result<(), SettingsError>> {
+        match (self, name) {
+            (Route::Own { sha256 }, "sha256") => Some(hex(name, value, 64).map(|digits| *sha256 = digits)),
+            (Route::Bench { model, .. }, "model") => {
+                *model = value.to_string();
+                Some(Ok(()))
+            }
+            (Route::Bench { prompt_tokens, .. }, "prompt_tokens") => Some(count(name, value, prompt_tokens)),
+            (Route::Bench { tokens, .. }, "tokens") => Some(count(name, value, tokens)),
+            _ => None,
+        }
+    }
+
+    fn parameters(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Route::Own { sha256 } if !sha256.is_empty() => vec![("sha256", sha256.clone())],
+            Route::Bench { model, prompt_tokens, tokens } => vec![
+                ("model", model.clone()),
+                ("prompt_tokens", prompt_tokens.to_string()),
+                ("tokens", tokens.to_string()),
+            ],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What an address asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Address {
+    /// The page.
+    pub route: Route,
+    /// The run, on the pages that write.
+    pub settings: Settings,
+    /// The first [`MODEL_DIGITS`] hex digits of the weights' SHA-256.
+    pub model: Option<String>,
+    /// Whether the run starts at once.
+    pub run: bool,
+}
+
+/// Something that an address says wrongly; the rest of it counts.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// No such page.
+    #[error("There is no page “{0}” here.")]
+    Route(String),
+    /// No such parameter on this page.
+    #[error("The address sets “{0}”, which this page does not have; that was left out.")]
+    Parameter(String),
+    /// Bytes that are no text.
+    #[error("In the address, “{name}” takes percent-encoded UTF-8, found “{found}”; that was left out.")]
+    Encoding {
+        /// The parameter.
+        name: String,
+        /// What stands there.
+        found: String,
+    },
+    /// A value that the parameter does not take.
+    #[error("In the address, {0}; the default stands instead.")]
+    Value(#[from] SettingsError),
+}
+
+impl Address {
+    /// The bare address of a page.
+    pub fn of(route: Route) -> Self {
+        Address { settings: route.defaults(), route, model: None, run: false }
+    }
+
+    /// Reads `location.hash`, with or without its `#`; of a parameter given twice the last counts.
+    pub fn parse(hash: &str) -> (Self, Vec<AddressError>) {
+        let hash = hash.strip_prefix('#').unwrap_or(hash);
+        let (path, query) = hash.split_once('?').unwrap_or((hash, ""));
+        let mut address = Address::of(Route::of(path));
+        if let Route::Unknown { path } = &address.route {
+            let problem = AddressError::Route(path.clone());
+            return (address, vec![problem]);
+        }
+        let pairs = query.split('&').filter(|pair| !pair.is_empty());
+        let problems = pairs.filter_map(|pair| address.set(pair).err()).collect();
+        (address, problems)
+    }
+
+    fn set(&mut self, pair: &str) -> Result<(), AddressError> {
+        let (name, raw) = pair.split_once('=').unwrap_or((pair, ""));
+        let encoding = || AddressError::Encoding { name: shortened(name), found: shortened(raw) };
+        let name = decode(name).ok_or_else(encoding)?;
+        let value = decode(raw).ok_or_else(encoding)?;
+        if let Some(result) = self.route.set(&name, &value) {
+            return Ok(result?);
+        }
+        if !self.route.writes() {
+            return Err(AddressError::Parameter(shortened(&name)));
+        }
+        match name.as_str() {
+            "model" => self.model = Some(hex(&name, &value, MODEL_DIGITS)?),
+            "run" => self.run = flag(&name, &value)?,
+            _ if self.settings.get(&name).is_none() => return Err(AddressError::Parameter(shortened(&name))),
+            _ => self.settings.set(&name, &value).map_err(|error| {
+                let found = shortened(&error.found);
+                SettingsError { found, ..error }
+            })?,
+        }
+        Ok(())
+    }
+
+    fn parameters(&self) -> Vec<(&'static str, String)> {
+        let mut parameters = self.route.parameters();
+        if self.route.writes() {
+            let defaults = self.route.defaults();
+            for name in crate::settings::PARAMETERS.map(|parameter| parameter.name) {
+                let value = self.settings.get(name).filter(|value| defaults.get(name).as_ref() != Some(value));
+                parameters.extend(value.map(|value| (name, value)));
+            }
+            parameters.extend(self.model.clone().map(|digits| ("model", digits)));
+            parameters.extend(self.run.then(|| ("run", "1".to_string())));
+        }
+        parameters
+    }
+}
+
+/// The address as it stands in the address bar, `#` first; what equals the default is left out.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.route.path())?;
+        for (index, (name, value)) in self.parameters().into_iter().enumerate() {
+            let separator = if index == 0 { '?' } else { '&' };
+            write!(f, "{separator}{name}={}", utf8_percent_encode(&value, &ESCAPED))?;
+        }
+        Ok(())
+    }
+}
+
+/// `None` for a `%` without two hex digits after it and for bytes that are not UTF-8; `+` is a space, as in forms.
+fn decode(text: &str) -> Option<String> {
+    let escapes = text.split('%').skip(1);
+    if !escapes.map(|rest| rest.as_bytes()).all(|rest| rest.len() >= 2 && rest[..2].iter().all(u8::is_ascii_hexdigit)) {
+        return None;
+    }
+    let spaced = text.replace('+', " ");
+    Some(percent_decode_str(&spaced).decode_utf8().ok()?.into_owned())
+}
+
+/// As much of a stranger's text as fits into a sentence.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(40) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_string(),
+    }
+}
+
+fn hex(name: &str, value: &str, digits: usize) -> Result<String, SettingsError> {
+    if value.len() == digits && value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(value.to_ascii_lowercase());
+    }
+    Err(SettingsError { name: name.into(), expected: format!("{digits} hex digits"), found: shortened(value) })
+}
+
+fn flag(name: &str, value: &str) -> Result<bool, SettingsError> {
+    match value {
+        "1" => Ok(true),
+        "0" => Ok(false),
+        _ => Err(SettingsError { name: name.into(), expected: "1 or 0".into(), found: shortened(value) }),
+    }
+}
+
+fn count(name: &str, value: &str, target: &mut u32) -> Result<(), SettingsError> {
+    const MOST: u32 = 4096;
+    match value.parse() {
+        Ok(number) if (1..=MOST).contains(&number) => {
+            *target = number;
+            Ok(())
+        }
+        _ => {
+            let expected = format!("a whole number from 1 to {MOST}");
+            Err(SettingsError { name: name.into(), expected, found: shortened(value) })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Window;
+
+    fn read(hash: &str) -> Address {
+        let (address, problems) = Address::parse(hash);
+        assert_eq!(problems, [], "{hash}");
+        address
+    }
+
+    /// The address that is read, and the one sentence about it.
+    fn problem(hash: &str) -> (Address, String) {
+        let (address, problems) = Address::parse(hash);
+        assert_eq!(problems.len(), 1, "{hash}: {problems:?}");
+        (address, problems[0].to_string())
+    }
+
+    #[test]
+    fn every_page_has_an_address() {
+        for hash in ["", "#", "#/", "/"] {
+            assert_eq!(read(hash), Address::of(Route::Home));
+        }
+        assert_eq!(read("#/peargpt").route, Route::PearGpt);
+        assert_eq!(read("#/peargpt/").route, Route::PearGpt);
+        assert_eq!(read("#/gpt2").settings.sampling.top_k, 50);
+        assert_eq!(read(&format!("#/model?sha256={}", "Ab".repeat(32))).route, Route::Own { sha256: "ab".repeat(32) });
+        let bench = Route::Bench { model: "gpt2".into(), prompt_tokens: 7, tokens: 9 };
+        assert_eq!(read("#/bench?model=gpt2&prompt_tokens=7&tokens=9").route, bench);
+        let bench = Route::Bench { model: "peargpt".into(), prompt_tokens: 64, tokens: 128 };
+        assert_eq!(read("#/bench").route, bench);
+    }
+
+    #[test]
+    fn every_parameter_is_read() {
+        let address = read(
+            "#/peargpt?prompt=To%20be%2C%0Aor+not&words=50&seed=7&temperature=0.5&top_k=3&top_p=0.9&min_p=0.1\
+             &repetition_penalty=1.2&window=exact&model=0123456789AB&run=1",
+        );
+        assert_eq!(address.settings.prompt, "To be,\nor not");
+        assert_eq!((address.settings.words, address.settings.seed), (50, Some(7)));
+        assert_eq!(address.settings.window, Window::Exact);
+        let sampling = &address.settings.sampling;
+        assert_eq!((sampling.temperature, sampling.top_k, sampling.top_p), (0.5, 3, 0.9));
+        assert_eq!((sampling.min_p, sampling.repetition_penalty), (0.1, 1.2));
+        assert_eq!((address.model.as_deref(), address.run), (Some("0123456789ab"), true));
+    }
+
+    #[test]
+    fn what_equals_the_default_is_not_written() {
+        let mut address = Address::of(Route::PearGpt);
+        assert_eq!(address.to_string(), "#/peargpt");
+        address.settings.prompt = "50 % of\n“é” & more?".into();
+        address.settings.seed = Some(0);
+        address.settings.sampling.temperature = 0.7;
+        let expected =
+            "#/peargpt?prompt=50%20%25%20of%0A%E2%80%9C%C3%A9%E2%80%9D%20%26%20more%3F&seed=0&temperature=0.7";
+        assert_eq!(address.to_string(), expected);
+        address.model = Some("0123456789ab".into());
+        address.run = true;
+        assert_eq!(address.to_string(), format!("{expected}&model=0123456789ab&run=1"));
+        assert_eq!(read("#/gpt2?top_k=50").to_string(), "#/gpt2");
+        assert_eq!(read("#/bench").to_string(), "#/bench?model=peargpt&prompt_tokens=64&tokens=128");
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let prompts = ["", " ", "+", "%", "%41", "a=b&c#d?e", "ROMEO:\n", "\t\u{0}\u{7f}", "ÅÄÖ 你好 👩‍🚀", "..."];
+        for (seed, prompt) in (0..).zip(prompts) {
+            for route in [Route::PearGpt, Route::Gpt2, Route::Own { sha256: "0f".repeat(32) }] {
+                let mut address = Address::of(route);
+                address.settings.prompt = prompt.into();
+                address.settings.seed = Some(u32::MAX - seed);
+                address.settings.words = 5000;
+                address.settings.sampling.min_p = 0.1 + seed as f32 / 77.0;
+                address.settings.window = Window::Exact;
+                address.model = Some("fedcba987654".into());
+                address.run = seed % 2 == 0;
+                assert_eq!(read(&address.to_string()), address);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_and_the_rest_counts() {
+        for (hash, sentence) in [
+            (
+                "#/peargpt?seed=7&colour=red",
+                "The address sets “colour”, which this page does not have; that was left out.",
+            ),
+            (
+                "#/peargpt?seed=7&tokens=3",
+                "The address sets “tokens”, which this page does not have; that was left out.",
+            ),
+            (
+                "#/peargpt?words=5001&seed=7",
+                "In the address, words takes a whole number from 1 to 5000, found `5001`; the default stands instead.",
+            ),
+            (
+                "#/peargpt?prompt=%zz&seed=7",
+                "In the address, “prompt” takes percent-encoded UTF-8, found “%zz”; that was left out.",
+            ),
+            (
+                "#/peargpt?seed=7&model=123",
+                "In the address, model takes 12 hex digits, found `123`; the default stands instead.",
+            ),
+            ("#/peargpt?seed=7&run=yes", "In the address, run takes 1 or 0, found `yes`; the default stands instead."),
+        ] {
+            let (address, said) = problem(hash);
+            assert_eq!(said, sentence);
+            assert_eq!(address.settings, Settings { seed: Some(7), ..Route::PearGpt.defaults() });
+        }
+        let (address, said) = problem("#/bench?tokens=0&prompt_tokens=5");
+        assert!(said.contains("tokens takes a whole number from 1 to 4096, found `0`"), "{said}");
+        assert_eq!(address.route, Route::Bench { model: "peargpt".into(), prompt_tokens: 5, tokens: 128 });
+        assert_eq!(problem("#/?seed=7").0, Address::of(Route::Home));
+    }
+
+    #[test]
+    fn a_page_that_is_not_there_is_named() {
+        for hash in ["#/pear", "#/peargpt/x", "#main", "#/%2e%2e", "#/peargpt%3Frun=1", "#/<b>?seed=7"] {
+            let (address, problems) = Address::parse(hash);
+            let path = hash[1..].split('?').next().unwrap();
+            assert_eq!(problems, [AddressError::Route(path.into())]);
+            assert_eq!(address.route, Route::Unknown { path: path.into() });
+        }
+    }
+
+    #[test]
+    fn hostile_addresses_are_survived() {
+        for value in ["%", "%4", "%FF", "%C3%28", "%ED%A0%80", "a%2", "%é0"] {
+            let (address, said) = problem(&format!("#/peargpt?prompt={value}&words=3"));
+            assert!(said.contains("UTF-8"), "{said}");
+            assert_eq!((address.settings.words, address.settings.prompt.as_str()), (3, ""));
+        }
+        let endless = "9".repeat(100_000);
+        for pair in [format!("{endless}=1"), format!("seed={endless}"), format!("seed=%z{endless}")] {
+            let (_, said) = problem(&format!("#/peargpt?{pair}"));
+            assert!(said.len() < 200, "{said}");
+        }
+        for query in ["&&&", "?", "=", "=&=", "prompt", "%=%", "prompt=a=b", "run", "\u{0}", "seed=é"] {
+            let (address, _) = Address::parse(&format!("#/peargpt?{query}"));
+            assert_eq!(Address::parse(&address.to_string()), (address, vec![]));
+        }
+        assert_eq!(read("#/peargpt?prompt=a=b").settings.prompt, "a=b");
+        assert_eq!(read("#/peargpt?seed=1&&seed=2&").settings.seed, Some(2));
+    }
+}

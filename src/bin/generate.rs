@@ -1,3 +1,165 @@
-//! generate
+//! Writes a text in the terminal, with the engine and the parameters of the page.
 
-fn main() {}
+use std::fs::File;
+use std::io::{self, BufReader, ErrorKind, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Arg, ArgMatches, Command};
+use peargpt::generation::{GenerationError, Model, OpenError, Progress, Run};
+use peargpt::protocol::StopReason;
+use peargpt::sampler::draw_seed;
+use peargpt::settings::{PARAMETERS, Settings, SettingsError, Vocabulary};
+
+/// The model that comes with the project.
+const DEFAULT_MODEL: &str = "weights/peargpt.gguf";
+
+/// Why there is no text.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("{0}")]
+    Arguments(String),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("{}: {source}", path.display())]
+    Model { path: PathBuf, source: OpenError },
+    #[error(transparent)]
+    Generation(#[from] GenerationError),
+    #[error("no seed could be drawn: {0}")]
+    Seed(String),
+    #[error("the text could not be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        // `| head` has read enough.
+        Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("generate: {failure}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let Some(arguments) = parse()? else { return Ok(()) };
+    // Bad values are said before a model is read; which defaults apply is known only after.
+    settings(&arguments, Vocabulary::Characters)?;
+    let path = model_path(&arguments);
+    let model = open(&path)?;
+    let settings = settings(&arguments, model.tokenizer.vocabulary())?;
+    let seed = match settings.seed {
+        Some(seed) => seed,
+        None => draw_seed().map_err(|error| Failure::Seed(error.to_string()))?,
+    };
+    write(&model, &settings, seed)
+}
+
+/// The command line; `None` where help or version was asked for and shown.
+fn parse() -> Result<Option<ArgMatches>, Failure> {
+    let command = PARAMETERS.iter().fold(command(), |command, parameter| {
+        let flag = Arg::new(parameter.name).long(parameter.name.replace('_', "-"));
+        command.arg(flag.help(parameter.help).value_name("VALUE").allow_negative_numbers(true))
+    });
+    match command.try_get_matches() {
+        Ok(matches) => Ok(Some(matches)),
+        Err(error) if error.use_stderr() => {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            Err(Failure::Arguments(format!("{}; see --help", line.trim_start_matches("error: "))))
+        }
+        Err(help) => Ok(help.print().map(|()| None)?),
+    }
+}
+
+fn command() -> Command {
+    Command::new("generate")
+        .about("Writes a text to standard output; numbers go to standard error.")
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help("The flags mean what the parameters of the page's address mean, and have the same defaults.")
+        .arg(Arg::new("text").value_name("PROMPT").help("The prompt").conflicts_with("prompt"))
+        .arg(Arg::new("model").long("model").value_name("FILE").help("A GGUF file [default: weights/peargpt.gguf]"))
+}
+
+fn settings(arguments: &ArgMatches, vocabulary: Vocabulary) -> Result<Settings, SettingsError> {
+    let mut settings = Settings::defaults(vocabulary);
+    for parameter in &PARAMETERS {
+        if let Some(value) = arguments.get_one::<String>(parameter.name) {
+            settings.set(parameter.name, value)?;
+        }
+    }
+    if let Some(prompt) = arguments.get_one::<String>("text") {
+        settings.set("prompt", prompt)?;
+    }
+    Ok(settings)
+}
+
+/// The file named, or the one that comes with the project: below this folder, or the package that `cargo run` runs.
+fn model_path(arguments: &ArgMatches) -> PathBuf {
+    let package = || Some(Path::new(&std::env::var_os("CARGO_MANIFEST_DIR")?).join(DEFAULT_MODEL));
+    match arguments.get_one::<String>("model") {
+        Some(path) => path.into(),
+        None if Path::new(DEFAULT_MODEL).exists() => DEFAULT_MODEL.into(),
+        None => package().unwrap_or_else(|| DEFAULT_MODEL.into()),
+    }
+}
+
+fn open(path: &Path) -> Result<Model, Failure> {
+    let file = File::open(path).map_err(|source| Failure::File { path: path.into(), source })?;
+    Model::open(&mut BufReader::new(file)).map_err(|source| Failure::Model { path: path.into(), source })
+}
+
+/// Streams prompt and text to standard output, then the numbers to standard error.
+fn write(model: &Model, settings: &Settings, seed: u32) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let mut run = Run::new(model, settings, seed)?;
+    let mut output = io::stdout().lock();
+    output.write_all(settings.prompt.as_bytes())?;
+    output.flush()?;
+    let mut first_token = None;
+    let (ended_line, reason) = loop {
+        match run.step(model)? {
+            Progress::Prefilled => {}
+            Progress::Token(text) => {
+                first_token.get_or_insert_with(Instant::now);
+                output.write_all(text.as_bytes())?;
+                output.flush()?;
+            }
+            Progress::Done(text, reason) => {
+                output.write_all(text.as_bytes())?;
+                break (text.ends_with('\n'), reason);
+            }
+        }
+    };
+    if !ended_line {
+        output.write_all(b"\n")?;
+    }
+    output.flush()?;
+    let first_token = first_token.unwrap_or_else(Instant::now);
+    let seconds = first_token.elapsed().as_secs_f64();
+    let rate = run.tokens().saturating_sub(1) as f64 / seconds.max(f64::EPSILON);
+    let blank = if io::stderr().is_terminal() && io::stdout().is_terminal() { "\n" } else { "" };
+    eprintln!(
+        "{blank}seed {seed} · {} tokens · {} words · {rate:.0} tokens/s · first token after {:.0} ms · {} window{}",
+        run.tokens(),
+        run.words(),
+        first_token.duration_since(begun).as_secs_f64() * 1000.0,
+        settings.window.name(),
+        ending(reason),
+    );
+    Ok(())
+}
+
+fn ending(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Words | StopReason::Stopped => "",
+        StopReason::Tail => " · cut 300 tokens after the last word asked for",
+        StopReason::EndOfText => " · the model ended the text",
+        StopReason::Runaway => " · stopped: the model writes hardly any words",
+    }
+}

@@ -1,1 +1,40 @@
-//! The page.
+//! The page: the only code that draws. It holds no model; what computes lives in [`crate::worker`].
+//!
+//! ```text
+//! app ─ address_bar, theme          which view stands there, and how it looks
+//!  ├ home ─ architecture            what this is
+//!  ├ studio_view ─ controls,        prompt and settings in, text and numbers out
+//!  │               manuscript, status
+//!  └ bench                          one measurement
+//!         │
+//!      studio ─ form                what is asked for, and what became of it
+//!         │
+//!      engine ─ fetch               the model: wanted, arriving, ready
+//!         │
+//!      bridge                       the worker
+//! ```
+
+// What the views stand on.
+mod bridge;
+mod engine;
+mod fetch;
+mod meta;
+
+// What a reader asks for, and gets.
+mod form;
+mod manuscript;
+mod studio;
+
+// What is drawn.
+mod address_bar;
+mod app;
+mod bench;
+mod clipboard;
+mod controls;
+mod elsewhere;
+mod home;
+mod status;
+mod studio_view;
+mod theme;
+
+pub use app::start;

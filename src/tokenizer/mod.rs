@@ -12,6 +12,9 @@ pub mod bytes;
 mod pretokenize;
 mod stream;
 
+#[cfg(test)]
+mod tests;
+
 use bpe::BytePairs;
 pub use stream::Utf8Stream;
 

@@ -99,4 +99,14 @@ mod tests {
         // A combining accent is a mark, no letter; Ⅷ and ² are numbers; ª is a letter.
         assert_eq!(split("e\u{301}té Ⅷ²ª 日本"), ["e", "\u{301}", "té", " Ⅷ²", "ª", " 日本"]);
     }
+
+    #[test]
+    fn words_are_those_of_the_pattern() {
+        let texts: Vec<Vec<String>> =
+            serde_json::from_str(include_str!("../../tests/fixtures/pretokenize.json")).unwrap();
+        assert_eq!(texts.len(), 460);
+        for expected in texts {
+            assert_eq!(split(&expected.concat()), expected);
+        }
+    }
 }

@@ -1,1 +1,51 @@
-fn main() {}
+//! `cargo xtask`: everything that is done to this repository, as commands that install what they need.
+
+mod bench;
+mod checks;
+mod finish;
+mod run;
+mod site;
+mod tools;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  serve   build the site in release mode and serve it on http://localhost:8080,
+          again after each change; further arguments go to `trunk serve`
+  dist    build the site into dist/, ready for any path of any static server;
+          further arguments go to `trunk build`
+  test    check the format, lint, run all tests, native and in headless Chromium
+  bench   measure the site in headless Chromium and print a table
+
+Each command installs what it needs and is missing, and says so.";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_else(|| "--help".into());
+    let rest: Vec<String> = arguments.collect();
+    let outcome = match command.as_str() {
+        "serve" => site::serve(&rest),
+        "dist" => site::dist(&rest),
+        "test" => checks::test(),
+        "bench" => bench::bench(),
+        // Trunk's post_build hook, see Trunk.toml.
+        "finish" => finish::finish(),
+        "--help" | "-h" | "help" => {
+            println!("{HELP}");
+            Ok(())
+        }
+        unknown => {
+            eprintln!("xtask has no command `{unknown}`; `cargo xtask --help` lists what there is");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nxtask {command}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What the `exact` window costs, said before it is paid.
+
+use crate::settings::{Settings, Vocabulary, Window};
+
+/// The price of a run with the `exact` window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Rows that go through the model, per row that `rolling` would need.
+    pub times_slower: f64,
+    /// Rows that go through the model.
+    pub rows: f64,
+}
+
+/// `None` where the run has another window or stays within the context; `prompt_tokens` as far as they are known.
+pub fn exact(settings: &Settings, prompt_tokens: u32, context: u32, vocabulary: Vocabulary) -> Option<Estimate> {
+    // Tiny Shakespeare has 5.5 characters per word, its spaces included; English has 1.3 byte pairs.
+    let tokens_per_word = match vocabulary {
+        Vocabulary::Characters => 5.5,
+        Vocabulary::BytePairs => 1.3,
+    };
+    let tokens = f64::from(settings.words) * tokens_per_word;
+    let past = f64::from(prompt_tokens) + tokens - f64::from(context);
+    if settings.window != Window::Exact || past <= 0.0 {
+        return None;
+    }
+    let past = past.min(tokens);
+    let within = tokens - past;
+    let rows = within + past * f64::from(context);
+    // `rolling` computes half a context again each time that half a context has been written: one row more per token.
+    let rolling_rows = within + past * 2.0;
+    Some(Estimate { times_slower: rows / rolling_rows, rows })
+}
+
+impl Estimate {
+    /// The price as a sentence; `rows_per_second` where it has been measured. Rows computed together are faster than
+    /// rows that follow each other, so the time is the most it takes.
+    pub fn sentence(&self, context: u32, rows_per_second: Option<f64>) -> String {
+        let work = format!(
+            "The exact window computes the last {context} tokens anew for each one: about {:.0} times the work of rolling",
+            self.times_slower
+        );
+        match rows_per_second.filter(|speed| *speed > 0.0) {
+            Some(speed) => format!("{work}, at most {} at the speed of the last run.", duration(self.rows / speed)),
+            None => format!("{work}."),
+        }
+    }
+}
+
+fn duration(seconds: f64) -> String {
+    match seconds {
+        ..90.0 => format!("{:.0} s", seconds.max(1.0)),
+        90.0..5400.0 => format!("{:.0} minutes", seconds / 60.0),
+        _ => format!("{:.1} hours", seconds / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(words: u32, window: Window) -> Settings {
+        Settings { words, window, ..Settings::defaults(Vocabulary::Characters) }
+    }
+
+    #[test]
+    fn nothing_is_said_where_nothing_is_recomputed() {
+        assert_eq!(exact(&settings(200, Window::Rolling), 0, 256, Vocabulary::Characters), None);
+        assert_eq!(exact(&settings(40, Window::Exact), 36, 256, Vocabulary::Characters), None);
+        assert!(exact(&settings(40, Window::Exact), 37, 256, Vocabulary::Characters).is_some());
+        assert_eq!(exact(&settings(500, Window::Exact), 0, 1024, Vocabulary::BytePairs), None);
+    }
+
+    #[test]
+    fn the_price_counts_rows() {
+        // 200 words are 1100 characters; 100 fill the rest of the context, 1000 cost 256 rows each, or 2.
+        let estimate = exact(&settings(200, Window::Exact), 156, 256, Vocabulary::Characters).unwrap();
+        assert_eq!(estimate.rows, 100.0 + 256_000.0);
+        assert_eq!(estimate.times_slower, 256_100.0 / 2_100.0);
+        // With a prompt longer than the context every token is recomputed, and no more than that.
+        let estimate = exact(&settings(2, Window::Exact), 9999, 256, Vocabulary::Characters).unwrap();
+        assert_eq!(estimate.rows, 11.0 * 256.0);
+    }
+
+    #[test]
+    fn the_price_is_a_sentence() {
+        let estimate = Estimate { times_slower: 121.95, rows: 256_100.0 };
+        let work =
+            "The exact window computes the last 256 tokens anew for each one: about 122 times the work of rolling";
+        assert_eq!(estimate.sentence(256, None), format!("{work}."));
+        for (speed, time) in [(1000.0, "4 minutes"), (10_000.0, "26 s"), (1e9, "1 s"), (10.0, "7.1 hours")] {
+            let expected = format!("{work}, at most {time} at the speed of the last run.");
+            assert_eq!(estimate.sentence(256, Some(speed)), expected);
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! Prefill, step, window policy, stop rules.

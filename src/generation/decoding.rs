@@ -1,0 +1,205 @@
+//! ids → ids: prefill in tiles, decode one by one, move the window when the context is full.
+
+use crate::model::{Gpt, KvCache, ModelError};
+use crate::sampler::{Sampler, SamplerError};
+use crate::settings::Window;
+use crate::tokenizer::TokenizerError;
+
+/// Tokens that one step reads at most, so that a reader's Stop is seen soon.
+pub const PREFILL_TILE: usize = 32;
+
+/// A text that cannot be begun or continued.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerationError {
+    /// The prompt has characters that the model does not know.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The model failed.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// No token can be chosen.
+    #[error(transparent)]
+    Sampler(#[from] SamplerError),
+    /// Nothing to go on from.
+    #[error("a text starts from at least one token, found none")]
+    Empty,
+}
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Read a tile; more is to be read before the next token.
+    Prefilled,
+    /// Read the rest and chose a token.
+    Token(u32),
+}
+
+/// The ids of a text, and the part of them that the model sees.
+#[derive(Debug)]
+pub struct Decoding {
+    ids: Vec<u32>,
+    /// Index in `ids` of the first one in the cache.
+    start: usize,
+    cache: KvCache,
+    window: Window,
+    sampler: Sampler,
+    forwarded_rows: u64,
+    crossings: u32,
+}
+
+impl Decoding {
+    /// A text that goes on from `prompt`; of one longer than the context, the model sees the end.
+    pub fn new(gpt: &Gpt, prompt: Vec<u32>, window: Window, sampler: Sampler) -> Result<Self, GenerationError> {
+        if prompt.is_empty() {
+            return Err(GenerationError::Empty);
+        }
+        let start = prompt.len().saturating_sub(gpt.config().context);
+        let cache = KvCache::new(gpt.config())?;
+        Ok(Decoding { ids: prompt, start, cache, window, sampler, forwarded_rows: 0, crossings: 0 })
+    }
+
+    /// One prefill tile or one token.
+    pub fn step(&mut self, gpt: &Gpt) -> Result<Step, GenerationError> {
+        if self.cache.room() == 0 {
+            self.move_window(gpt.config().context);
+        }
+        let begin = self.start + self.cache.len();
+        let end = self.ids.len().min(begin + PREFILL_TILE);
+        let tile = &self.ids[begin..end];
+        self.forwarded_rows += tile.len() as u64;
+        if end < self.ids.len() {
+            gpt.prefill(tile, &mut self.cache)?;
+            return Ok(Step::Prefilled);
+        }
+        let logits = gpt.forward(tile, &mut self.cache)?;
+        let id = self.sampler.sample(&logits, &self.ids[self.start..])?;
+        self.ids.push(id);
+        Ok(Step::Token(id))
+    }
+
+    /// Forgets the older half of a full cache, or its oldest token, and lets the rest be read again: the learned
+    /// positions of what stays have changed.
+    fn move_window(&mut self, context: usize) {
+        self.start += match self.window {
+            Window::Rolling => context - context / 2,
+            Window::Exact => 1,
+        };
+        self.cache.clear();
+        self.crossings += 1;
+    }
+
+    /// The prompt and everything after it.
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// Tokens from the window's start on, at most a context and the one chosen last: those that the model sees.
+    pub fn visible(&self) -> usize {
+        self.ids.len() - self.start
+    }
+
+    /// Tokens in the cache.
+    pub fn cached(&self) -> usize {
+        self.cache.len()
+    }
+
+    /// Rows that went through the model: the prompt's, one per token, and what the window made it read again.
+    pub fn forwarded_rows(&self) -> u64 {
+        self.forwarded_rows
+    }
+
+    /// Times that the window has moved.
+    pub fn crossings(&self) -> u32 {
+        self.crossings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Config;
+    use crate::sampler::Sampling;
+    use crate::settings::Vocabulary;
+    use crate::testing::{random_gpt, small};
+
+    fn greedy() -> Sampler {
+        Sampler::new(Sampling { temperature: 0.0, ..Sampling::defaults(Vocabulary::Characters) }, 0)
+    }
+
+    /// The likeliest token after `ids`, computed from scratch.
+    fn likeliest(gpt: &Gpt, ids: &[u32]) -> u32 {
+        let logits = gpt.forward_all(ids, None).unwrap();
+        let last = logits.narrow(0, ids.len() - 1, 1).unwrap().flatten_all().unwrap();
+        last.argmax(0).unwrap().to_scalar().unwrap()
+    }
+
+    fn next_token(decoding: &mut Decoding, gpt: &Gpt) -> u32 {
+        loop {
+            if let Step::Token(id) = decoding.step(gpt).unwrap() {
+                return id;
+            }
+        }
+    }
+
+    #[test]
+    fn exact_windows_equal_recomputing_the_last_context_for_every_token() {
+        let gpt = random_gpt(&small(), 5);
+        let mut decoding = Decoding::new(&gpt, vec![3], Window::Exact, greedy()).unwrap();
+        let mut ids = vec![3];
+        for _ in 0..80 {
+            let expected = likeliest(&gpt, &ids[ids.len().saturating_sub(32)..]);
+            assert_eq!(next_token(&mut decoding, &gpt), expected, "after {} tokens", ids.len());
+            ids.push(expected);
+        }
+    }
+
+    #[test]
+    fn rolling_windows_read_half_a_context_again_per_crossing() {
+        let gpt = random_gpt(&small(), 6);
+        let mut decoding = Decoding::new(&gpt, vec![3, 1, 4], Window::Rolling, greedy()).unwrap();
+        let (mut ids, mut start) = (vec![3, 1, 4], 0);
+        for token in 0..100 {
+            if ids.len() - start > 32 {
+                start += 16;
+            }
+            assert_eq!(next_token(&mut decoding, &gpt), likeliest(&gpt, &ids[start..]), "token {token}");
+            ids = decoding.ids().to_vec();
+            let crossings = start as u64 / 16;
+            assert_eq!(u64::from(decoding.crossings()), crossings);
+            assert_eq!(decoding.forwarded_rows(), 3 + token + 16 * crossings);
+        }
+        assert_eq!(decoding.crossings(), 5);
+    }
+
+    #[test]
+    fn of_a_prompt_longer_than_the_context_the_end_is_read() {
+        let gpt = random_gpt(&small(), 7);
+        let prompt: Vec<u32> = (0..75).map(|i| i * 5 % 27).collect();
+        for window in [Window::Rolling, Window::Exact] {
+            let mut decoding = Decoding::new(&gpt, prompt.clone(), window, greedy()).unwrap();
+            assert_eq!(decoding.visible(), 32);
+            assert_eq!(next_token(&mut decoding, &gpt), likeliest(&gpt, &prompt[43..]));
+            assert_eq!(decoding.forwarded_rows(), 32);
+        }
+    }
+
+    #[test]
+    fn no_step_reads_more_than_a_tile() {
+        let gpt = random_gpt(&Config { context: 100, ..small() }, 8);
+        let mut decoding = Decoding::new(&gpt, vec![1; 100], Window::Rolling, greedy()).unwrap();
+        let mut rows = Vec::new();
+        let mut before = 0;
+        for _ in 0..7 {
+            decoding.step(&gpt).unwrap();
+            rows.push(decoding.forwarded_rows() - before);
+            before = decoding.forwarded_rows();
+        }
+        assert_eq!(rows, [32, 32, 32, 4, 32, 19, 1]);
+    }
+
+    #[test]
+    fn nothing_to_go_on_from_is_an_error() {
+        let gpt = random_gpt(&small(), 9);
+        assert!(matches!(Decoding::new(&gpt, vec![], Window::Rolling, greedy()), Err(GenerationError::Empty)));
+    }
+}

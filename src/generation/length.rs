@@ -1,0 +1,160 @@
+//! When a text is long enough.
+
+use crate::protocol::StopReason;
+
+/// Tokens after the last word asked for, within which the paragraph should end.
+pub const TAIL_TOKENS: u32 = 300;
+
+/// Tokens per word asked for, past which the model counts as running away: it hardly writes spaces.
+const RUNAWAY_TOKENS_PER_WORD: u64 = 256;
+
+/// Counts words, and knows when to stop: at the first blank line once the words asked for have begun, or
+/// [`TAIL_TOKENS`] tokens later.
+///
+/// A word is a run of non-space. It counts when it begins, so that a last word that never ends still ends the text.
+#[derive(Clone, Debug)]
+pub struct Length {
+    wanted: u32,
+    words: u32,
+    within_word: bool,
+    /// Line ends since the last character that is not white space.
+    line_ends: u32,
+    /// Tokens since the last word asked for began.
+    tail: Option<u32>,
+    /// Tokens that may come before the text counts as running away.
+    allowance: u64,
+}
+
+impl Length {
+    /// A text of `wanted` words; `within_word` says that the prompt ends within one, which then does not count.
+    pub fn new(wanted: u32, within_word: bool) -> Self {
+        let mut length = Length { wanted: 0, words: 0, within_word, line_ends: 0, tail: None, allowance: 0 };
+        length.extend(wanted);
+        length
+    }
+
+    /// Asks for `words` more than there are.
+    pub fn extend(&mut self, words: u32) {
+        self.wanted = self.words.saturating_add(words);
+        self.tail = None;
+        self.line_ends = 0;
+        self.allowance = u64::from(words) * RUNAWAY_TOKENS_PER_WORD;
+    }
+
+    /// Words that have begun.
+    pub fn words(&self) -> u32 {
+        self.words
+    }
+
+    /// Takes the text of one token, empty where it ends within a character; says whether it is the last.
+    pub fn push(&mut self, text: &str) -> Option<StopReason> {
+        let before = self.tail;
+        for character in text.chars() {
+            self.read(character);
+            if self.tail.is_some() && self.line_ends >= 2 {
+                return Some(StopReason::Words);
+            }
+        }
+        match before {
+            Some(tail) if tail + 1 >= TAIL_TOKENS => Some(StopReason::Tail),
+            Some(tail) => {
+                self.tail = Some(tail + 1);
+                None
+            }
+            None => {
+                self.allowance = self.allowance.saturating_sub(1);
+                (self.allowance == 0 && self.tail.is_none()).then_some(StopReason::Runaway)
+            }
+        }
+    }
+
+    fn read(&mut self, character: char) {
+        if character == '\n' {
+            self.line_ends += 1;
+        }
+        if character.is_whitespace() {
+            self.within_word = false;
+            return;
+        }
+        self.line_ends = 0;
+        if !self.within_word {
+            self.within_word = true;
+            self.words += 1;
+        }
+        if self.words >= self.wanted && self.tail.is_none() {
+            self.tail = Some(0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pushes `text` character by character; returns how many were taken, and why no more.
+    fn write(length: &mut Length, text: &str) -> (usize, Option<StopReason>) {
+        for (taken, character) in text.chars().enumerate() {
+            if let Some(reason) = length.push(&character.to_string()) {
+                return (taken + 1, Some(reason));
+            }
+        }
+        (text.chars().count(), None)
+    }
+
+    #[test]
+    fn the_text_runs_on_to_the_end_of_its_paragraph() {
+        let text = "ROMEO:\nBut soft, what\nlight?\n\nJULIET:";
+        let until = text.find("JULIET").unwrap();
+        for wanted in 1..=5 {
+            assert_eq!(write(&mut Length::new(wanted, false), text), (until, Some(StopReason::Words)), "{wanted}");
+        }
+        assert_eq!(write(&mut Length::new(6, false), text), (text.len(), None));
+    }
+
+    #[test]
+    fn a_blank_line_may_hold_spaces_and_come_within_one_token() {
+        let mut length = Length::new(1, false);
+        assert_eq!(length.push("Ay.\n \t"), None);
+        assert_eq!(length.push("\nWho"), Some(StopReason::Words));
+        assert_eq!(Length::new(1, false).push("Ay.\n\nWho"), Some(StopReason::Words));
+        assert_eq!(Length::new(1, false).push("\n\n\n"), None, "a blank line before the first word ends nothing");
+    }
+
+    #[test]
+    fn a_paragraph_without_end_is_cut_after_300_tokens() {
+        for wanted in [1, 5000] {
+            let begun = "a ".repeat(wanted as usize - 1) + "b";
+            let mut length = Length::new(wanted, false);
+            assert_eq!(write(&mut length, &begun), (begun.len(), None));
+            assert_eq!(length.words(), wanted);
+            let (taken, reason) = write(&mut length, &"c ".repeat(200));
+            assert_eq!((taken, reason), (TAIL_TOKENS as usize, Some(StopReason::Tail)));
+        }
+    }
+
+    #[test]
+    fn the_rest_of_the_prompts_last_word_does_not_count() {
+        let mut length = Length::new(2, true);
+        write(&mut length, "meo and");
+        assert_eq!(length.words(), 1);
+        let mut length = Length::new(2, false);
+        write(&mut length, "meo and");
+        assert_eq!(length.words(), 2);
+    }
+
+    #[test]
+    fn a_model_that_writes_no_words_is_stopped() {
+        let (taken, reason) = write(&mut Length::new(2, false), &" ".repeat(1000));
+        assert_eq!((taken, reason), (512, Some(StopReason::Runaway)));
+        assert_eq!(write(&mut Length::new(2, false), &"a".repeat(1000)), (512, Some(StopReason::Runaway)));
+    }
+
+    #[test]
+    fn more_words_are_counted_from_where_the_text_ends() {
+        let mut length = Length::new(1, false);
+        write(&mut length, "one two three\n\n");
+        length.extend(2);
+        let (taken, reason) = write(&mut length, "four five\n\nsix");
+        assert_eq!((taken, reason, length.words()), (11, Some(StopReason::Words), 5));
+    }
+}

@@ -1,0 +1,110 @@
+//! The page's frame: which view stands there, its title, its way through.
+
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+use web_sys::HtmlElement;
+
+use super::address_bar::AddressBar;
+use super::bench::Bench;
+use super::elsewhere::{Gpt2, Lost, Own};
+use super::engine::Engine;
+use super::home::Home;
+use super::studio::Studio;
+use super::studio_view::StudioView;
+use super::theme::ThemeSwitch;
+use crate::permalink::Route;
+
+/// Draws the page where the document says that it is starting.
+pub fn start() {
+    console_error_panic_hook::set_once();
+    let place = document().get_element_by_id("app");
+    let Some(place) = place.and_then(|element| element.dyn_into::<HtmlElement>().ok()) else {
+        return leptos::logging::error!("the document has no element #app");
+    };
+    place.set_text_content(None);
+    mount_to(place, App).forget();
+}
+
+#[component]
+fn App() -> impl IntoView {
+    let bar = AddressBar::new();
+    let engine = Engine::new();
+    let studio = Studio::new(engine, bar, Route::PearGpt, "peargpt");
+    super::engine::let_tests_break(engine);
+    let route = Memo::new(move |_| bar.arrived.get().0.route);
+    Effect::new(move |previous: Option<()>| {
+        document().set_title(title(&route.get()));
+        if previous.is_some() {
+            focus_heading();
+        }
+    });
+    view! {
+        <a class="skip" href="#main" on:click=skip>"Skip to the content"</a>
+        <Header studio />
+        <main id="main" tabindex="-1">
+            {move || match route.get() {
+                Route::Home => view! { <Home studio /> }.into_any(),
+                Route::PearGpt => view! { <StudioView studio /> }.into_any(),
+                Route::Gpt2 => view! { <Gpt2 /> }.into_any(),
+                Route::Own { .. } => view! { <Own /> }.into_any(),
+                Route::Bench { model, prompt_tokens, tokens } => {
+                    view! { <Bench engine model prompt_tokens tokens /> }.into_any()
+                }
+                Route::Unknown { .. } => view! { <Lost bar /> }.into_any(),
+            }}
+        </main>
+        <footer class="site-foot">
+            <p>"No server, no account, no tracking: what you type and what is written stay on this machine."</p>
+        </footer>
+    }
+}
+
+fn title(route: &Route) -> &'static str {
+    match route {
+        Route::Home => "peargpt: small GPTs in a browser tab",
+        Route::PearGpt => "pearGPT writes Shakespeare · peargpt",
+        Route::Gpt2 => "GPT-2 · peargpt",
+        Route::Own { .. } => "Your own model · peargpt",
+        Route::Bench { .. } => "Bench · peargpt",
+        Route::Unknown { .. } => "No such page · peargpt",
+    }
+}
+
+/// A new view begins at its heading, for eyes and for screen readers.
+fn focus_heading() {
+    request_animation_frame(|| {
+        window().scroll_to_with_x_and_y(0.0, 0.0);
+        focus_first("h1");
+    });
+}
+
+/// The address bar is the router's, so that the skip link moves the focus by itself.
+fn skip(event: leptos::ev::MouseEvent) {
+    event.prevent_default();
+    focus_first("#main");
+}
+
+fn focus_first(selector: &str) {
+    let element = document().query_selector(selector).ok().flatten();
+    if let Some(element) = element.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+        element.focus().ok();
+    }
+}
+
+#[component]
+fn Header(studio: Studio) -> impl IntoView {
+    view! {
+        <header class="site-head">
+            <a class="brand" href="#/">
+                <span class="pear" aria-hidden="true"></span>
+                "peargpt"
+            </a>
+            <nav aria-label="Pages">
+                <a href=move || studio.address().to_string()>"pearGPT"</a>
+                <a href="#/gpt2">"GPT-2"</a>
+                <a href="#/bench">"Bench"</a>
+            </nav>
+            <ThemeSwitch />
+        </header>
+    }
+}

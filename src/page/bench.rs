@@ -1,0 +1,138 @@
+//! The bench: loads a model, measures it once, and leaves the numbers as JSON.
+
+use leptos::prelude::*;
+
+use super::engine::{Engine, Model};
+use super::status::Progress;
+use crate::protocol::{BenchReport, Event, Request};
+
+/// What has become of the measurement.
+#[derive(Clone, Debug, PartialEq)]
+enum Measured {
+    NotYet,
+    Running,
+    Done(BenchReport),
+    Failed(String),
+}
+
+/// The whole page.
+#[component]
+pub fn Bench(
+    /// The model.
+    engine: Engine,
+    /// The catalog's id of the one that is measured.
+    model: String,
+    /// Length of the prompt, in tokens.
+    prompt_tokens: u32,
+    /// Tokens to decode after it.
+    tokens: u32,
+) -> impl IntoView {
+    let measured = RwSignal::new(Measured::NotYet);
+    let id = StoredValue::new(model.clone());
+    engine.want(&model);
+    Effect::new(move |_| {
+        if matches!(engine.model.get(), Model::Loaded(_)) && measured.get() == Measured::NotYet {
+            measure(engine, measured, prompt_tokens, tokens);
+        }
+    });
+    let again = move |_| {
+        measured.set(Measured::NotYet);
+        engine.want(&id.get_value());
+    };
+    let failure = move || match (measured.get(), engine.model.get()) {
+        (Measured::Failed(sentence), _) | (_, Model::Failed(sentence)) => Some(sentence),
+        _ => None,
+    };
+    let report = move || match measured.get() {
+        Measured::Done(report) => Some(report),
+        _ => None,
+    };
+    view! {
+        <article class="plain bench">
+            <h1 tabindex="-1">"Bench"</h1>
+            <p class="lede">
+                {format!("How fast this machine reads {prompt_tokens} tokens with {model}, and writes {tokens} more.")}
+            </p>
+            <p class="status" role="status" data-testid="status" data-state=move || state(engine, &measured.get())>
+                {move || sentence(&measured.get())}
+            </p>
+            <Progress model=engine.model.into() />
+            <Show when=move || failure().is_some()>
+                <div class="failure">
+                    <p data-testid="error" role="alert">{failure}</p>
+                    <button type="button" data-testid="retry" on:click=again>"Try again"</button>
+                </div>
+            </Show>
+            {move || report().map(|report| view! { <Report report /> })}
+        </article>
+    }
+}
+
+fn measure(engine: Engine, measured: RwSignal<Measured>, prompt_tokens: u32, tokens: u32) {
+    measured.set(Measured::Running);
+    let hear = move |_, event| {
+        // The reader may have gone to another page meanwhile, and with it the signal.
+        let outcome = match event {
+            Event::Benched { report, .. } => Measured::Done(BenchReport { user_agent: user_agent(), ..report }),
+            Event::Failed { message, .. } => Measured::Failed(message),
+            Event::Done { .. } => Measured::Failed("The measurement was broken off.".into()),
+            _ => return,
+        };
+        measured.try_set(outcome);
+    };
+    engine.begin(|run| Request::Bench { run, prompt_tokens, tokens }, hear);
+}
+
+fn user_agent() -> String {
+    window().navigator().user_agent().unwrap_or_default()
+}
+
+fn state(engine: Engine, measured: &Measured) -> &'static str {
+    match (measured, engine.model.get()) {
+        (Measured::Failed(_), _) | (_, Model::Failed(_)) => "failed",
+        (Measured::Done(_), _) => "done",
+        (Measured::Running, _) => "generating",
+        (_, Model::Opening | Model::Loaded(_)) => "loading",
+        _ => "downloading",
+    }
+}
+
+fn sentence(measured: &Measured) -> &'static str {
+    match measured {
+        Measured::NotYet => "Fetching and opening the weights…",
+        Measured::Running => "Measuring…",
+        Measured::Done(_) => "Done.",
+        Measured::Failed(_) => "That did not work.",
+    }
+}
+
+#[component]
+fn Report(report: BenchReport) -> impl IntoView {
+    let json = serde_json::to_string(&report).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+    let row = |(label, value): (&'static str, String)| view! { <tr><th scope="row">{label}</th><td>{value}</td></tr> };
+    view! {
+        <table>
+            <caption class="visually-hidden">"What was measured"</caption>
+            <tbody>{rows(&report).map(row).collect_view()}</tbody>
+        </table>
+        <h2>"As JSON"</h2>
+        <pre class="json" data-testid="bench-json" tabindex="0">{json}</pre>
+    }
+}
+
+fn rows(report: &BenchReport) -> [(&'static str, String); 8] {
+    let floor = report.read_gb_per_second * 1e9 / report.weight_bytes.max(1) as f64;
+    [
+        ("Computed by", format!("{}, threads: {}", report.backend, report.threads)),
+        ("Weights", format!("{}, {:.1} MB", report.parameters, report.weight_bytes as f64 / 1e6)),
+        ("Loading", format!("{:.0} ms", report.load_ms)),
+        ("Reading the prompt", format!("{} tokens in {:.1} ms", report.prefill_tokens, report.prefill_ms)),
+        ("Writing", format!("{:.1} tokens per second", report.decode_tokens_per_second)),
+        ("One token", format!("{:.2} ms, slowest of twenty {:.2} ms", report.decode_ms_p50, report.decode_ms_p95)),
+        (
+            "Reading the weights once",
+            format!("{:.1} GB per second, enough for {floor:.0} tokens per second", report.read_gb_per_second),
+        ),
+        ("Memory", format!("{:.1} MB", report.wasm_memory_bytes as f64 / 1e6)),
+    ]
+}

@@ -1,0 +1,145 @@
+//! The bridge to the worker: starts it on the first request, holds requests back until it listens, and closes it when
+//! it can no longer go on. The request after that starts a new one.
+
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+
+use js_sys::{Array, Function};
+use leptos::wasm_bindgen::prelude::*;
+use web_sys::{Blob, BlobPropertyBag, ErrorEvent, MessageEvent, Url, Worker};
+
+use super::meta;
+use crate::protocol::{Event, Request};
+
+/// Owner of the worker.
+pub struct Bridge {
+    report: Box<dyn Fn(Event)>,
+    worker: RefCell<Option<Running>>,
+}
+
+struct Running {
+    worker: Worker,
+    /// Requests made before [`Event::Ready`]; `None` after it.
+    held_back: Option<Vec<Request>>,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_error: Closure<dyn FnMut(ErrorEvent)>,
+}
+
+impl Bridge {
+    /// A bridge without a worker yet. A worker that breaks, in whatever way, reports [`Event::Panicked`].
+    pub fn new(report: impl Fn(Event) + 'static) -> Rc<Self> {
+        Rc::new(Bridge { report: Box::new(report), worker: RefCell::default() })
+    }
+
+    /// Starts the worker, if there is none.
+    pub fn open(self: &Rc<Self>) {
+        if self.worker.borrow().is_some() {
+            return;
+        }
+        match Running::start(self) {
+            Ok(running) => *self.worker.borrow_mut() = Some(running),
+            Err(error) => (self.report)(Event::Panicked { message: describe(&error) }),
+        }
+    }
+
+    /// Sends a request, at the latest when the worker listens.
+    pub fn send(self: &Rc<Self>, request: Request) {
+        self.open();
+        let error = match self.worker.borrow_mut().as_mut() {
+            None => return,
+            Some(Running { held_back: Some(requests), .. }) => {
+                requests.push(request);
+                return;
+            }
+            Some(running) => running.post(&request).err(),
+        };
+        if let Some(error) = error {
+            self.break_off(describe(&error));
+        }
+    }
+
+    fn receive(self: &Rc<Self>, message: &MessageEvent) {
+        match serde_wasm_bindgen::from_value(message.data()) {
+            Ok(Event::Panicked { message }) => self.break_off(message),
+            Ok(event) => {
+                if matches!(event, Event::Ready { .. }) {
+                    self.release();
+                }
+                (self.report)(event);
+            }
+            Err(error) => self.break_off(format!("it sent what is no event: {error}")),
+        }
+    }
+
+    /// Posts what was held back.
+    fn release(self: &Rc<Self>) {
+        let requests = self.worker.borrow_mut().as_mut().and_then(|running| running.held_back.take());
+        for request in requests.unwrap_or_default() {
+            self.send(request);
+        }
+    }
+
+    fn break_off(&self, message: String) {
+        if let Some(running) = self.worker.borrow_mut().take() {
+            running.worker.set_onmessage(None);
+            running.worker.set_onerror(None);
+            running.worker.terminate();
+        }
+        (self.report)(Event::Panicked { message });
+    }
+}
+
+impl Running {
+    fn start(bridge: &Rc<Bridge>) -> Result<Self, JsValue> {
+        let worker = Worker::new(&script_url()?)?;
+        let owner = Rc::downgrade(bridge);
+        let on_message = listener(owner.clone(), |bridge, message: MessageEvent| bridge.receive(&message));
+        let on_error = listener(owner, |bridge, error: ErrorEvent| {
+            error.prevent_default();
+            bridge.break_off(error.message());
+        });
+        worker.set_onmessage(Some(function(&on_message)));
+        worker.set_onerror(Some(function(&on_error)));
+        Ok(Running { worker, held_back: Some(Vec::new()), _on_message: on_message, _on_error: on_error })
+    }
+
+    fn post(&self, request: &Request) -> Result<(), JsValue> {
+        self.worker.post_message(&serde_wasm_bindgen::to_value(request)?)
+    }
+}
+
+fn listener<E: leptos::wasm_bindgen::convert::FromWasmAbi + 'static>(
+    owner: Weak<Bridge>,
+    handle: impl Fn(&Rc<Bridge>, E) + 'static,
+) -> Closure<dyn FnMut(E)> {
+    Closure::new(move |event| {
+        if let Some(bridge) = owner.upgrade() {
+            handle(&bridge, event);
+        }
+    })
+}
+
+fn function<T: ?Sized>(closure: &Closure<T>) -> &Function {
+    closure.as_ref().unchecked_ref()
+}
+
+/// A worker loaded from a URL of its own would not be bound by the document's policy; one from a blob inherits it. A
+/// start that fails is thrown outside the promise, where it becomes the worker's `error` event.
+fn script_url() -> Result<String, JsValue> {
+    let quoted = |file: &str| js_sys::JSON::stringify(&meta::absolute(&format!("{file}?v={}", meta::version())).into());
+    let (script, module) = (quoted("worker.js")?, quoted("worker_bg.wasm")?);
+    let source = format!(
+        "importScripts({script});\n\
+         wasm_bindgen({{ module_or_path: {module} }}).catch((error) => setTimeout(() => {{ throw error; }}));\n"
+    );
+    let options = BlobPropertyBag::new();
+    options.set_type("text/javascript");
+    let blob = Blob::new_with_str_sequence_and_options(&Array::of1(&source.into()), &options)?;
+    Url::create_object_url_with_blob(&blob)
+}
+
+/// A JavaScript error as text.
+pub fn describe(error: &JsValue) -> String {
+    let text = js_sys::Object::from(error.clone()).to_string();
+    String::from(text)
+}

@@ -1,0 +1,119 @@
+//! The controls: one per parameter, made from [`crate::settings::PARAMETERS`].
+
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+
+use super::form::Field;
+use crate::settings::Kind;
+
+/// Puts the focus on the control of this name, and opens what it is folded into.
+pub fn focus(name: &str) {
+    let Some(control) = document().get_element_by_id(name) else { return };
+    if let Ok(Some(details)) = control.closest("details") {
+        details.set_attribute("open", "").ok();
+    }
+    if let Ok(control) = control.dyn_into::<web_sys::HtmlElement>() {
+        control.focus().ok();
+    }
+}
+
+/// A label, a control, a line of help and what is wrong.
+#[component]
+pub fn Control(
+    /// The parameter that it sets.
+    field: Field,
+    /// What stands beside the control.
+    #[prop(optional)]
+    children: Option<Children>,
+) -> impl IntoView {
+    let name = field.parameter.name;
+    let help_id = format!("{name}-help");
+    let control = match field.parameter.kind {
+        Kind::Text => view! { <TextArea field /> }.into_any(),
+        Kind::Whole { .. } | Kind::Real { .. } => view! { <NumberInput field /> }.into_any(),
+        Kind::Choice(names) => view! { <Choice field names /> }.into_any(),
+    };
+    view! {
+        <div class="control" class:wrong=move || field.problem.get().is_some()>
+            <label for=name>{field.parameter.label}</label>
+            <div class="control-row">{control} {children.map(|children| children())}</div>
+            <p class="help" id=help_id>{field.parameter.help}</p>
+            <Problem field />
+        </div>
+    }
+}
+
+/// What is wrong with a field, said when it changes.
+#[component]
+fn Problem(field: Field) -> impl IntoView {
+    view! {
+        <p class="problem" id=problem_id(field) aria-live="polite">
+            {move || field.problem.get()}
+        </p>
+    }
+}
+
+fn problem_id(field: Field) -> String {
+    format!("{}-problem", field.parameter.name)
+}
+
+fn described_by(field: Field) -> String {
+    format!("{}-help {}", field.parameter.name, problem_id(field))
+}
+
+#[component]
+fn TextArea(field: Field) -> impl IntoView {
+    let name = field.parameter.name;
+    view! {
+        <textarea
+            id=name
+            data-testid=name
+            rows="4"
+            spellcheck="false"
+            autocapitalize="off"
+            autocomplete="off"
+            aria-describedby=described_by(field)
+            prop:value=move || field.text.get()
+            on:input:target=move |event| field.text.set(event.target().value())
+        ></textarea>
+    }
+}
+
+/// Numbers are typed as text: a number control hides from the page what it does not take, and then it is lost.
+#[component]
+fn NumberInput(field: Field) -> impl IntoView {
+    let name = field.parameter.name;
+    let keyboard = if matches!(field.parameter.kind, Kind::Whole { .. }) { "numeric" } else { "decimal" };
+    view! {
+        <input
+            type="text"
+            id=name
+            data-testid=name
+            inputmode=keyboard
+            autocomplete="off"
+            aria-describedby=described_by(field)
+            aria-invalid=move || field.problem.get().map(|_| "true")
+            prop:value=move || field.text.get()
+            on:input:target=move |event| field.text.set(event.target().value())
+        />
+    }
+}
+
+#[component]
+fn Choice(field: Field, names: &'static [&'static str]) -> impl IntoView {
+    let name = field.parameter.name;
+    let option = move |choice: &'static str| {
+        view! { <option value=choice selected=move || field.text.get() == choice>{choice}</option> }
+    };
+    view! {
+        <select
+            id=name
+            data-testid=name
+            aria-describedby=described_by(field)
+            prop:value=move || field.text.get()
+            on:change:target=move |event| field.text.set(event.target().value())
+        >
+            {names.iter().map(|choice| option(choice)).collect_view()}
+        </select>
+    }
+}

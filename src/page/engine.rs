@@ -1,0 +1,224 @@
+//! The model, as the page sees it: wanted, arriving, ready, and asked.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::bridge::Bridge;
+use super::{fetch, meta};
+use crate::catalog::{self, Entry};
+use crate::protocol::{Event, ModelSummary, Request, StopReason, Task};
+
+/// How often in a row a worker that breaks is replaced without being asked to.
+const RESTARTS: u32 = 3;
+
+/// What has become of the model that is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Model {
+    /// None is wanted yet.
+    Absent,
+    /// Its file arrives.
+    Downloading {
+        /// Bytes that have arrived.
+        received: u64,
+        /// Bytes there are to come, 0 until that is known.
+        total: u64,
+        /// Why, and in how many milliseconds, the fetch is tried again.
+        again: Option<(String, u32)>,
+    },
+    /// Its file is being read.
+    Opening,
+    /// It can be asked.
+    Loaded(ModelSummary),
+    /// It could not be had; the sentence says why.
+    Failed(String),
+}
+
+impl Model {
+    const AWAITED: Model = Model::Downloading { received: 0, total: 0, again: None };
+}
+
+type Listener = Rc<dyn Fn(u32, Event)>;
+
+/// A handle to the model in the worker.
+#[derive(Clone, Copy)]
+pub struct Engine {
+    /// The model.
+    pub model: RwSignal<Model>,
+    /// What computes.
+    pub backend: RwSignal<Option<String>>,
+    /// How often a worker broke while it was idle, and was replaced.
+    pub mishaps: RwSignal<u32>,
+    bridge: StoredValue<Option<Rc<Bridge>>, LocalStorage>,
+    /// The catalog's id of the model, and its entry once known.
+    wanted: StoredValue<Option<(String, Option<Entry>)>>,
+    restarts: StoredValue<u32>,
+    loads: StoredValue<u32>,
+    newest_run: StoredValue<u32>,
+    listeners: StoredValue<BTreeMap<u32, Listener>, LocalStorage>,
+}
+
+impl Engine {
+    /// An engine that has started nothing.
+    pub fn new() -> Self {
+        let engine = Engine {
+            model: RwSignal::new(Model::Absent),
+            backend: RwSignal::new(None),
+            mishaps: RwSignal::new(0),
+            bridge: StoredValue::new_local(None),
+            wanted: StoredValue::new(None),
+            restarts: StoredValue::new(0),
+            loads: StoredValue::new(0),
+            newest_run: StoredValue::new(0),
+            listeners: StoredValue::new_local(BTreeMap::new()),
+        };
+        engine.bridge.set_value(Some(Bridge::new(move |event| engine.receive(event))));
+        engine
+    }
+
+    /// Loads the model of this id, unless it is there or on its way.
+    pub fn want(self, id: &str) {
+        let is_wanted = self.wanted.with_value(|wanted| wanted.as_ref().is_some_and(|(wanted, _)| wanted == id));
+        if !is_wanted || matches!(self.model.get_untracked(), Model::Absent | Model::Failed(_)) {
+            if !is_wanted {
+                self.wanted.set_value(Some((id.to_string(), None)));
+            }
+            self.restarts.set_value(0);
+            self.load();
+        }
+    }
+
+    /// What the page knows of the model, once it is loaded.
+    pub fn summary(self) -> Option<ModelSummary> {
+        match self.model.get() {
+            Model::Loaded(summary) => Some(summary),
+            _ => None,
+        }
+    }
+
+    /// Sends the request of a new run, and hands that run's number and each of its events to `listener`. The run before
+    /// it is over.
+    pub fn begin(self, request: impl FnOnce(u32) -> Request, listener: impl Fn(u32, Event) + 'static) -> u32 {
+        self.newest_run.update_value(|run| *run += 1);
+        let run = self.newest_run.get_value();
+        self.end_all(|run| Event::Done { run, reason: StopReason::Stopped, stats: Default::default() });
+        self.listeners.update_value(|listeners| drop(listeners.insert(run, Rc::new(listener))));
+        self.send(request(run));
+        run
+    }
+
+    /// Sends a request that begins no run.
+    pub fn send(self, request: Request) {
+        if let Some(bridge) = self.bridge.get_value() {
+            bridge.send(request);
+        }
+    }
+
+    fn load(self) {
+        let Some((id, entry)) = self.wanted.get_value() else { return };
+        self.model.set(Model::AWAITED);
+        if let Some(bridge) = self.bridge.get_value() {
+            bridge.open();
+        }
+        if let Some(entry) = entry {
+            return self.send_load(entry);
+        }
+        self.loads.update_value(|loads| *loads += 1);
+        let this = self.loads.get_value();
+        spawn_local(async move {
+            let found = find(&id).await;
+            if this != self.loads.get_value() {
+                return;
+            }
+            match found {
+                Ok(entry) => {
+                    self.wanted.set_value(Some((id, Some(entry.clone()))));
+                    self.send_load(entry);
+                }
+                Err(sentence) => self.model.set(Model::Failed(sentence)),
+            }
+        });
+    }
+
+    fn send_load(self, entry: Entry) {
+        self.send(Request::Load { entry, catalog_url: catalog_url(), retry: meta::retry_policy() });
+    }
+
+    fn receive(self, event: Event) {
+        match event {
+            Event::Ready { backend } => self.backend.set(Some(backend)),
+            Event::Downloading { received, total } => {
+                self.model.set(Model::Downloading { received, total, again: None });
+            }
+            Event::Retrying { reason, delay_ms } => self.model.update(|model| match model {
+                Model::Downloading { again, .. } => *again = Some((reason, delay_ms)),
+                other => *other = Model::Downloading { received: 0, total: 0, again: Some((reason, delay_ms)) },
+            }),
+            Event::Opening => self.model.set(Model::Opening),
+            Event::Loaded(summary) => {
+                self.restarts.set_value(0);
+                self.model.set(Model::Loaded(summary));
+            }
+            Event::Failed { task: Task::Load, message } => self.model.set(Model::Failed(message)),
+            Event::Started { run, .. } | Event::Text { run, .. } => self.deliver(run, event, false),
+            Event::Done { run, .. } | Event::Benched { run, .. } => self.deliver(run, event, true),
+            Event::Failed { task: Task::Run(run), .. } => self.deliver(run, event, true),
+            Event::Panicked { message } => self.recover(&message),
+        }
+    }
+
+    /// Events of runs that are over find no listener.
+    fn deliver(self, run: u32, event: Event, is_last: bool) {
+        let listener = self.listeners.with_value(|listeners| listeners.get(&run).cloned());
+        if is_last {
+            self.listeners.update_value(|listeners| drop(listeners.remove(&run)));
+        }
+        if let Some(listener) = listener {
+            listener(run, event);
+        }
+    }
+
+    fn end_all(self, event: impl Fn(u32) -> Event) {
+        for (run, listener) in self.listeners.try_update_value(std::mem::take).unwrap_or_default() {
+            listener(run, event(run));
+        }
+    }
+
+    /// The worker is gone: says so to the run it ended, and loads the model into a new one.
+    fn recover(self, reason: &str) {
+        let reason = reason.lines().next().unwrap_or_default();
+        let message = format!("What computes broke down ({reason}) and was started again; the text so far is kept.");
+        if self.listeners.with_value(BTreeMap::is_empty) {
+            self.mishaps.update(|mishaps| *mishaps += 1);
+        }
+        self.end_all(|run| Event::Failed { task: Task::Run(run), message: message.clone() });
+        self.restarts.update_value(|restarts| *restarts += 1);
+        if self.restarts.get_value() > RESTARTS {
+            return self.model.set(Model::Failed(format!("The model could not be started: {reason}. Try again.")));
+        }
+        self.model.set(Model::AWAITED);
+        spawn_local(async move {
+            let policy = meta::retry_policy();
+            fetch::sleep(policy.delay_ms.saturating_mul(self.restarts.get_value() - 1)).await;
+            self.load();
+        });
+    }
+}
+
+fn catalog_url() -> String {
+    meta::absolute("weights/catalog.json")
+}
+
+async fn find(id: &str) -> Result<Entry, String> {
+    let text = fetch::text(&catalog_url(), meta::retry_policy()).await;
+    let text = text.map_err(|reason| format!("The list of models did not arrive: {reason} Try again."))?;
+    let entries = catalog::parse(&text).map_err(|error| format!("The list of models is damaged: {error}."))?;
+    catalog::find(entries, id).map_err(|error| format!("This site does not have that model: {error}."))
+}
+
+/// Fault injection: the document's `peargpt:panic` event makes the worker panic, so that tests see the recovery.
+pub fn let_tests_break(engine: Engine) {
+    window_event_listener_untyped("peargpt:panic", move |_| engine.send(Request::Panic));
+}

@@ -1,0 +1,82 @@
+//! What a reader has typed, as typed, and what it amounts to.
+
+use leptos::prelude::*;
+
+use crate::permalink::Route;
+use crate::settings::{PARAMETERS, Parameter, Settings};
+
+/// One parameter, as typed.
+#[derive(Clone, Copy)]
+pub struct Field {
+    /// Which.
+    pub parameter: &'static Parameter,
+    /// What stands in the control.
+    pub text: RwSignal<String>,
+    /// What is wrong with it, as a sentence.
+    pub problem: Memo<Option<String>>,
+}
+
+/// All parameters, as typed.
+#[derive(Clone, Copy)]
+pub struct Form {
+    fields: [Field; PARAMETERS.len()],
+    defaults: StoredValue<Settings>,
+}
+
+impl Form {
+    /// The form of a page that writes, with its defaults.
+    pub fn new(route: &Route) -> Self {
+        let defaults = route.defaults();
+        let fields = std::array::from_fn(|index| Field::new(&PARAMETERS[index], &defaults));
+        Form { fields, defaults: StoredValue::new(defaults) }
+    }
+
+    /// All fields, in the order of [`PARAMETERS`].
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// The field of this name, one of [`PARAMETERS`]'.
+    pub fn field(&self, name: &str) -> Field {
+        let index = PARAMETERS.iter().position(|parameter| parameter.name == name);
+        debug_assert!(index.is_some(), "no parameter {name}");
+        self.fields[index.unwrap_or(0)]
+    }
+
+    /// Writes settings into the controls.
+    pub fn fill(&self, settings: &Settings) {
+        for field in self.fields {
+            let text = settings.get(field.parameter.name).unwrap_or_default().replace("\r\n", "\n");
+            if field.text.get_untracked() != text {
+                field.text.set(text);
+            }
+        }
+    }
+
+    /// What the controls amount to; where one is wrong, its default stands.
+    pub fn settings(&self) -> Settings {
+        let mut settings = self.defaults.get_value();
+        for field in self.fields {
+            // What is wrong is said at the field.
+            settings.set(field.parameter.name, &field.text.get()).ok();
+        }
+        settings
+    }
+
+    /// The first field with something wrong in it.
+    pub fn wrong(&self) -> Option<Field> {
+        self.fields.into_iter().find(|field| field.problem.get_untracked().is_some())
+    }
+}
+
+impl Field {
+    fn new(parameter: &'static Parameter, defaults: &Settings) -> Self {
+        let text = RwSignal::new(defaults.get(parameter.name).unwrap_or_default());
+        let scratch = StoredValue::new(defaults.clone());
+        let problem = Memo::new(move |_| {
+            let result = scratch.get_value().set(parameter.name, &text.get());
+            result.err().map(|error| format!("Takes {}.", error.expected))
+        });
+        Field { parameter, text, problem }
+    }
+}

@@ -1,0 +1,179 @@
+//! The text that is written. It is appended to the document as it comes, and what stands there is never drawn again:
+//! the work per frame depends on what is new, not on how much there is.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use leptos::prelude::document;
+use leptos::wasm_bindgen::prelude::*;
+use web_sys::{Element, HtmlElement, Text};
+
+use crate::play;
+
+/// Pixels from the end within which a reader counts as following.
+const AT_END: i32 = 8;
+
+/// The prompt and what was written after it.
+#[derive(Default)]
+pub struct Manuscript {
+    text: String,
+    /// Length of the prompt in `text`, in bytes.
+    given: usize,
+    sheet: Option<Sheet>,
+}
+
+/// Where the text is drawn: one element per line, each line's newline within it, so that the element's `textContent`
+/// is the text.
+struct Sheet {
+    host: HtmlElement,
+    line: Option<Line>,
+    /// Whether the reader is at the end, and is to stay there.
+    follows: Rc<Cell<bool>>,
+    _on_scroll: Closure<dyn FnMut()>,
+}
+
+/// The line that is being written.
+struct Line {
+    element: Element,
+    text: String,
+    /// The last text node, and whether it belongs to the prompt.
+    last: Option<(Text, bool)>,
+}
+
+impl Manuscript {
+    /// The whole text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Starts anew with a prompt, or with nothing.
+    pub fn begin(&mut self, prompt: &str) -> Result<(), JsValue> {
+        self.text = prompt.to_string();
+        self.given = prompt.len();
+        self.draw()
+    }
+
+    /// Adds text to the end.
+    pub fn append(&mut self, delta: &str) -> Result<(), JsValue> {
+        self.text.push_str(delta);
+        match &mut self.sheet {
+            Some(sheet) => sheet.write(delta, false),
+            None => Ok(()),
+        }
+    }
+
+    /// Draws the text into `host`, and from now on what is added.
+    pub fn attach(&mut self, host: HtmlElement) -> Result<(), JsValue> {
+        self.sheet = Some(Sheet::new(host)?);
+        self.draw()
+    }
+
+    /// Draws no more; the text is kept.
+    pub fn detach(&mut self) {
+        self.sheet = None;
+    }
+
+    /// Selects the whole text, for the reader to copy.
+    pub fn select(&self) -> Result<(), JsValue> {
+        let selection = document().get_selection()?;
+        match (selection, &self.sheet) {
+            (Some(selection), Some(sheet)) => selection.select_all_children(&sheet.host),
+            _ => Ok(()),
+        }
+    }
+
+    fn draw(&mut self) -> Result<(), JsValue> {
+        let Some(sheet) = &mut self.sheet else { return Ok(()) };
+        sheet.clear();
+        let (prompt, written) = self.text.split_at(self.given);
+        sheet.write(prompt, true)?;
+        sheet.write(written, false)
+    }
+}
+
+impl Sheet {
+    fn new(host: HtmlElement) -> Result<Self, JsValue> {
+        let follows = Rc::new(Cell::new(true));
+        let on_scroll = {
+            let (host, follows) = (host.clone(), follows.clone());
+            Closure::new(move || {
+                follows.set(host.scroll_top() + host.client_height() + AT_END >= host.scroll_height());
+            })
+        };
+        host.add_event_listener_with_callback("scroll", on_scroll.as_ref().unchecked_ref())?;
+        Ok(Sheet { host, line: None, follows, _on_scroll: on_scroll })
+    }
+
+    fn clear(&mut self) {
+        self.host.set_text_content(None);
+        self.line = None;
+        self.follows.set(true);
+    }
+
+    fn write(&mut self, text: &str, given: bool) -> Result<(), JsValue> {
+        for piece in text.split_inclusive('\n') {
+            let mut line = match self.line.take() {
+                Some(line) => line,
+                None => Line::new(&self.host)?,
+            };
+            line.push(piece, given)?;
+            if piece.ends_with('\n') {
+                line.finish()?;
+            } else {
+                self.line = Some(line);
+            }
+        }
+        if self.follows.get() {
+            self.host.set_scroll_top(self.host.scroll_height());
+        }
+        Ok(())
+    }
+}
+
+/// A sheet that is no longer shown listens no longer.
+impl Drop for Sheet {
+    fn drop(&mut self) {
+        let listener = self._on_scroll.as_ref().unchecked_ref();
+        self.host.remove_event_listener_with_callback("scroll", listener).ok();
+    }
+}
+
+impl Line {
+    fn new(host: &HtmlElement) -> Result<Self, JsValue> {
+        let element = document().create_element("span")?;
+        element.set_class_name("line");
+        host.append_child(&element)?;
+        Ok(Line { element, text: String::new(), last: None })
+    }
+
+    fn push(&mut self, piece: &str, given: bool) -> Result<(), JsValue> {
+        self.text.push_str(piece);
+        match &self.last {
+            Some((node, node_given)) if *node_given == given => node.append_data(piece),
+            _ => {
+                self.last = Some((self.add_node(piece, given)?, given));
+                Ok(())
+            }
+        }
+    }
+
+    fn add_node(&self, text: &str, given: bool) -> Result<Text, JsValue> {
+        let node = document().create_text_node(text);
+        if given {
+            let mark = document().create_element("span")?;
+            mark.set_class_name("given");
+            mark.append_child(&node)?;
+            self.element.append_child(&mark)?;
+        } else {
+            self.element.append_child(&node)?;
+        }
+        Ok(node)
+    }
+
+    fn finish(&self) -> Result<(), JsValue> {
+        match play::names_speaker(&self.text) {
+            true => self.element.class_list().add_1("speaker"),
+            false => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What goes on, in words and in numbers.
+
+use leptos::prelude::*;
+
+use super::engine::Model;
+use super::studio::{Phase, Run, Studio};
+use crate::protocol::StopReason;
+use crate::settings::Window;
+
+/// How far the weights have come.
+#[component]
+pub fn Progress(
+    /// The model.
+    model: Signal<Model>,
+) -> impl IntoView {
+    let bytes = move || match model.get() {
+        Model::Downloading { received, total, .. } => Some((received, total)),
+        _ => None,
+    };
+    let percent = move || bytes().map(|(received, total)| percent(received, total));
+    let text = move || bytes().map(|(received, total)| progress_text(received, total));
+    let bar = NodeRef::<leptos::html::Div>::new();
+    Effect::new(move |_| {
+        if let (Some(bar), Some(percent)) = (bar.get(), percent()) {
+            // Through the CSSOM, which the policy allows, unlike a `style` attribute.
+            web_sys::HtmlElement::style(&bar).set_property("--progress", &format!("{percent}%")).ok();
+        }
+    });
+    view! {
+        <div class="progress" hidden=move || bytes().is_none()>
+            <div
+                class="progress-bar"
+                role="progressbar"
+                data-testid="progress"
+                aria-label="Weights fetched"
+                aria-valuemin="0"
+                aria-valuemax="100"
+                aria-valuenow=percent
+                aria-valuetext=text
+                data-received=move || bytes().map(|(received, _)| received)
+                data-total=move || bytes().map(|(_, total)| total)
+                node_ref=bar
+            ></div>
+            <p class="progress-text">{text}</p>
+        </div>
+    }
+}
+
+fn percent(received: u64, total: u64) -> u64 {
+    (received * 100).checked_div(total).unwrap_or(0).min(100)
+}
+
+fn progress_text(received: u64, total: u64) -> String {
+    match total {
+        0 => "Asking for the weights".to_string(),
+        _ => format!("{} of {} MB ({} %)", megabytes(received), megabytes(total), percent(received, total)),
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / 1e6)
+}
+
+/// The sentence on what goes on. It changes with the phase only, so that it can be read aloud.
+#[component]
+pub fn Status(
+    /// The writing that it tells of.
+    studio: Studio,
+) -> impl IntoView {
+    let phase = Memo::new(move |_| studio.phase());
+    let sentence = Memo::new(move |_| sentence(studio, phase.get()));
+    view! {
+        <p class="status" role="status" data-testid="status" data-state=move || phase.get().name()>
+            {sentence}
+        </p>
+    }
+}
+
+fn sentence(studio: Studio, phase: Phase) -> String {
+    let waiting = studio.run.get() == Run::Waiting;
+    let then = if waiting { " The text starts by itself then." } else { "" };
+    match (phase, studio.run.get()) {
+        (Phase::Idle, _) => "No model is loaded.".to_string(),
+        (Phase::Downloading, _) => format!("{}{then}", downloading(studio)),
+        (Phase::Loading, _) => format!("Opening the weights…{then}"),
+        (Phase::Ready, _) => "Ready.".to_string(),
+        (Phase::Generating, _) => "Writing…".to_string(),
+        (Phase::Failed, _) => "That did not work.".to_string(),
+        (_, Run::Ended(reason)) => ending(reason).to_string(),
+        (Phase::Done | Phase::Stopped, _) => "Done.".to_string(),
+    }
+}
+
+fn downloading(studio: Studio) -> String {
+    match studio.engine.model.get() {
+        Model::Downloading { again: Some((reason, delay_ms)), .. } => {
+            format!("{reason} Trying again in {:.0} s.", f64::from(delay_ms) / 1000.0)
+        }
+        _ => "Fetching the weights…".to_string(),
+    }
+}
+
+fn ending(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Words => "Done: the words are there, and the paragraph is at its end.",
+        StopReason::Tail => "Done: the words are there; 300 tokens more brought no end of the paragraph.",
+        StopReason::EndOfText => "Done: the model ended its text. Continue goes on from there.",
+        StopReason::Runaway => "Ended: the model writes hardly any spaces, so the words would never be there.",
+        StopReason::Stopped => "Stopped.",
+    }
+}
+
+fn reason_name(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Words => "words",
+        StopReason::Tail => "tail",
+        StopReason::EndOfText => "end_of_text",
+        StopReason::Runaway => "runaway",
+        StopReason::Stopped => "stopped",
+    }
+}
+
+/// The numbers of the run, for people and, as attributes, for tests.
+#[component]
+pub fn Numbers(
+    /// The writing that they measure.
+    studio: Studio,
+) -> impl IntoView {
+    let stats = studio.stats;
+    let reason = move || match studio.run.get() {
+        Run::Ended(reason) => Some(reason_name(reason)),
+        _ => None,
+    };
+    view! {
+        <dl
+            class="stats"
+            data-testid="stats"
+            data-tokens=move || stats.get().map(|stats| stats.tokens)
+            data-words=move || stats.get().map(|stats| stats.words)
+            data-tokens-per-second=move || stats.get().map(|stats| format!("{:.2}", stats.tokens_per_second))
+            data-first-token-ms=move || stats.get().and_then(|stats| stats.first_token_ms).map(|ms| format!("{ms:.1}"))
+            data-backend=move || studio.engine.backend.get()
+            data-window=move || studio.form.settings().window.name()
+            data-forwarded-rows=move || stats.get().map(|stats| stats.forwarded_rows)
+            data-window-crossings=move || stats.get().map(|stats| stats.window_crossings)
+            data-wasm-memory-bytes=move || stats.get().map(|stats| stats.wasm_memory_bytes)
+            data-reason=reason
+        >
+            <Number label="Tokens" value=Signal::derive(move || stats.get().map(|stats| stats.tokens.to_string())) />
+            <Number label="Words" value=Signal::derive(move || stats.get().map(|stats| stats.words.to_string())) />
+            <Number label="Tokens per second" value=Signal::derive(move || speed(studio)) />
+            <Number label="First token" value=Signal::derive(move || first_token(studio)) />
+            <Number label="Computed by" value=studio.engine.backend.into() />
+            <Number label="Past the context" value=Signal::derive(move || Some(window_text(studio))) />
+        </dl>
+    }
+}
+
+#[component]
+fn Number(label: &'static str, value: Signal<Option<String>>) -> impl IntoView {
+    view! {
+        <div class="stat">
+            <dt>{label}</dt>
+            <dd>{move || value.get().unwrap_or_else(|| "–".into())}</dd>
+        </div>
+    }
+}
+
+fn speed(studio: Studio) -> Option<String> {
+    let speed = studio.stats.get()?.tokens_per_second;
+    (speed > 0.0).then(|| format!("{speed:.0}"))
+}
+
+fn first_token(studio: Studio) -> Option<String> {
+    Some(format!("{:.0} ms", studio.stats.get()?.first_token_ms?))
+}
+
+fn window_text(studio: Studio) -> String {
+    let crossings = studio.stats.get().map_or(0, |stats| stats.window_crossings);
+    match (studio.form.settings().window, crossings) {
+        (Window::Rolling, 0) => "rolling".to_string(),
+        (Window::Rolling, 1) => "rolling, moved on once".to_string(),
+        (Window::Rolling, times) => format!("rolling, moved on {times} times"),
+        (Window::Exact, _) => "exact".to_string(),
+    }
+}

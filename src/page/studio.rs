@@ -1,0 +1,359 @@
+//! Writing: what is asked for, and what has become of it. Lives as long as the page, whichever view stands there.
+
+use leptos::logging::error;
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsValue;
+
+use super::address_bar::AddressBar;
+use super::engine::{Engine, Model};
+use super::form::Form;
+use super::manuscript::Manuscript;
+use crate::estimate;
+use crate::permalink::{Address, AddressError, MODEL_DIGITS, Route};
+use crate::protocol::{Event, Request, Stats, StopReason};
+use crate::settings::Settings;
+
+/// What has become of the last run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Run {
+    /// There was none.
+    None,
+    /// It starts when the model is loaded.
+    Waiting,
+    /// It writes.
+    Writing,
+    /// It is over.
+    Ended(StopReason),
+    /// It broke off; the sentence says why.
+    Failed(String),
+}
+
+/// The state that the page shows, `data-state` of the status line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// No model is wanted.
+    Idle,
+    /// The weights arrive.
+    Downloading,
+    /// The weights are being read.
+    Loading,
+    /// The model waits for a prompt.
+    Ready,
+    /// It writes.
+    Generating,
+    /// It has written.
+    Done,
+    /// It was stopped.
+    Stopped,
+    /// Something did not work.
+    Failed,
+}
+
+impl Phase {
+    /// The name in `data-state`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Idle => "idle",
+            Phase::Downloading => "downloading",
+            Phase::Loading => "loading",
+            Phase::Ready => "ready",
+            Phase::Generating => "generating",
+            Phase::Done => "done",
+            Phase::Stopped => "stopped",
+            Phase::Failed => "failed",
+        }
+    }
+}
+
+/// A handle to the writing with one model.
+#[derive(Clone, Copy)]
+pub struct Studio {
+    /// The model.
+    pub engine: Engine,
+    /// What is asked for.
+    pub form: Form,
+    /// What has become of it.
+    pub run: RwSignal<Run>,
+    /// Its numbers.
+    pub stats: RwSignal<Option<Stats>>,
+    /// Whether anything is written.
+    pub has_text: RwSignal<bool>,
+    /// Whether the worker can go on from the text.
+    pub can_continue: RwSignal<bool>,
+    /// What the reader should know of the run.
+    pub remark: RwSignal<Option<String>>,
+    /// The weights that the reader's address asked for.
+    pub asked_model: RwSignal<Option<String>>,
+    /// The weights that the page's address names.
+    named_model: RwSignal<Option<String>>,
+    model_id: &'static str,
+    route: StoredValue<Route>,
+    bar: AddressBar,
+    manuscript: StoredValue<Manuscript, LocalStorage>,
+    /// The number of the run whose events count.
+    number: StoredValue<u32>,
+}
+
+impl Studio {
+    /// A studio for the catalog's model `model_id`, whose page is `route`.
+    pub fn new(engine: Engine, bar: AddressBar, route: Route, model_id: &'static str) -> Self {
+        let studio = Studio {
+            engine,
+            form: Form::new(&route),
+            run: RwSignal::new(Run::None),
+            stats: RwSignal::new(None),
+            has_text: RwSignal::new(false),
+            can_continue: RwSignal::new(false),
+            remark: RwSignal::new(None),
+            asked_model: RwSignal::new(None),
+            named_model: RwSignal::new(None),
+            model_id,
+            route: StoredValue::new(route),
+            bar,
+            manuscript: StoredValue::new_local(Manuscript::default()),
+            number: StoredValue::new(0),
+        };
+        Effect::new(move |_| studio.follow_bar());
+        Effect::new(move |previous: Option<Address>| studio.write_bar(previous));
+        Effect::new(move |_| studio.follow_model());
+        studio
+    }
+
+    /// Starts loading the model, unless it is there.
+    pub fn open(self) {
+        self.engine.want(self.model_id);
+    }
+
+    /// The address that asks for what the form asks for.
+    pub fn address(self) -> Address {
+        let settings = self.form.settings();
+        Address { route: self.route.get_value(), settings, model: self.named_model.get(), run: false }
+    }
+
+    /// The address under which others get the same text.
+    pub fn permalink(self) -> Address {
+        self.draw_seed();
+        let address = untrack(|| self.address());
+        Address { model: untrack(|| self.loaded_model()).or(address.model.clone()), run: true, ..address }
+    }
+
+    /// The weights that are loaded, as addresses name them.
+    pub fn loaded_model(self) -> Option<String> {
+        self.engine.summary().map(|summary| summary.sha256.chars().take(MODEL_DIGITS).collect())
+    }
+
+    /// What the page shows.
+    pub fn phase(self) -> Phase {
+        match (self.run.get(), self.engine.model.get()) {
+            (Run::Failed(_), _) | (_, Model::Failed(_)) => Phase::Failed,
+            (_, Model::Absent) => Phase::Idle,
+            (_, Model::Downloading { .. }) => Phase::Downloading,
+            (_, Model::Opening) => Phase::Loading,
+            (Run::Writing, Model::Loaded(_)) => Phase::Generating,
+            (Run::Ended(StopReason::Stopped), Model::Loaded(_)) => Phase::Stopped,
+            (Run::Ended(_), Model::Loaded(_)) => Phase::Done,
+            (Run::None | Run::Waiting, Model::Loaded(_)) => Phase::Ready,
+        }
+    }
+
+    /// Whether there is something to stop.
+    pub fn is_busy(self) -> bool {
+        matches!(self.run.get(), Run::Waiting | Run::Writing)
+    }
+
+    /// What went wrong, as a sentence.
+    pub fn failure(self) -> Option<String> {
+        match (self.run.get(), self.engine.model.get()) {
+            (_, Model::Failed(sentence)) | (Run::Failed(sentence), _) => Some(sentence),
+            _ => None,
+        }
+    }
+
+    /// The prompt's characters that the model does not know, each once.
+    pub fn unknown(self) -> Vec<char> {
+        let Some(alphabet) = self.engine.summary().and_then(|summary| summary.alphabet) else { return Vec::new() };
+        let mut unknown = Vec::new();
+        for character in self.form.field("prompt").text.get().chars() {
+            if !alphabet.contains(character) && !unknown.contains(&character) {
+                unknown.push(character);
+            }
+        }
+        unknown
+    }
+
+    /// What is wrong with the address that the reader came with.
+    pub fn problems(self) -> Vec<AddressError> {
+        let (address, problems) = self.bar.arrived.get();
+        if address.route == self.route.get_value() { problems } else { Vec::new() }
+    }
+
+    /// What the exact window would cost, where it is asked for.
+    pub fn exact_estimate(self) -> Option<String> {
+        let summary = self.engine.summary()?;
+        let settings = self.form.settings();
+        // A character is a token; of byte pairs there are fewer than characters.
+        let prompt_tokens = u32::try_from(settings.prompt.chars().count()).unwrap_or(u32::MAX);
+        let price = estimate::exact(&settings, prompt_tokens, summary.context, summary.vocabulary)?;
+        let speed = self.stats.get().map(|stats| stats.tokens_per_second);
+        Some(price.sentence(summary.context, speed))
+    }
+
+    /// Starts a run, or says what keeps it; waits for the model where it is not there yet.
+    pub fn generate(self) {
+        if let Some(field) = self.form.wrong() {
+            return super::controls::focus(field.parameter.name);
+        }
+        if !untrack(|| self.unknown()).is_empty() {
+            self.run.update(|run| {
+                if *run == Run::Waiting {
+                    *run = Run::None;
+                }
+            });
+            return super::controls::focus("prompt");
+        }
+        self.draw_seed();
+        if !matches!(self.engine.model.get_untracked(), Model::Loaded(_)) {
+            self.run.set(Run::Waiting);
+            return self.open();
+        }
+        let settings = untrack(|| self.form.settings());
+        self.write(Some(settings.clone()), move |run| Request::Generate { run, settings });
+    }
+
+    /// Goes on from the end of the text.
+    pub fn go_on(self) {
+        if self.can_continue.get_untracked() {
+            let words = untrack(|| self.form.settings()).words;
+            self.write(None, move |run| Request::Continue { run, words });
+        }
+    }
+
+    /// Starts another run, with another seed.
+    pub fn another(self) {
+        self.form.field("seed").text.set(String::new());
+        self.generate();
+    }
+
+    /// Ends the run, or the wait for it.
+    pub fn stop(self) {
+        match self.run.get_untracked() {
+            Run::Waiting => self.run.set(Run::None),
+            Run::Writing => self.engine.send(Request::Stop),
+            _ => {}
+        }
+    }
+
+    /// Removes the text that was written.
+    pub fn clear(self) {
+        self.stop();
+        self.number.set_value(0);
+        self.rewrite("");
+        self.run.set(Run::None);
+        self.stats.set(None);
+        self.remark.set(None);
+        self.can_continue.set(false);
+    }
+
+    /// Tries again what failed.
+    pub fn retry(self) {
+        match self.run.get_untracked() {
+            Run::Failed(_) => self.generate(),
+            _ => self.open(),
+        }
+    }
+
+    /// Does something with the text that is written.
+    pub fn with_manuscript<T>(self, act: impl FnOnce(&mut Manuscript) -> Result<T, JsValue>) -> Option<T> {
+        let result = self.manuscript.try_update_value(act)?;
+        result.map_err(|reason| error!("the text could not be drawn: {reason:?}")).ok()
+    }
+
+    /// Draws a seed where there is none. The system's random numbers may fail; then 0 is as good as any.
+    fn draw_seed(self) {
+        let text = self.form.field("seed").text;
+        if text.get_untracked().trim().is_empty() {
+            text.set(getrandom::u32().unwrap_or_default().to_string());
+        }
+    }
+
+    /// `fresh` are the settings of a text that starts anew.
+    fn write(self, fresh: Option<Settings>, request: impl FnOnce(u32) -> Request) {
+        self.remark.set(None);
+        self.can_continue.set(false);
+        let prompt = fresh.map(|settings| settings.prompt);
+        let run = self.engine.begin(request, move |run, event| {
+            if run == self.number.get_value() {
+                self.hear(event, prompt.as_deref());
+            }
+        });
+        self.number.set_value(run);
+        self.run.set(Run::Writing);
+    }
+
+    fn hear(self, event: Event, prompt: Option<&str>) {
+        match event {
+            Event::Started { prompt_tokens, read_tokens, .. } => self.started(prompt, prompt_tokens, read_tokens),
+            Event::Text { delta, stats, .. } => {
+                self.with_manuscript(|manuscript| manuscript.append(&delta));
+                self.has_text.set(true);
+                self.stats.set(Some(stats));
+            }
+            Event::Done { reason, stats, .. } => {
+                self.stats.set(Some(stats));
+                self.run.set(Run::Ended(reason));
+                self.can_continue.set(true);
+            }
+            Event::Failed { message, .. } => self.run.set(Run::Failed(message)),
+            _ => {}
+        }
+    }
+
+    fn started(self, prompt: Option<&str>, prompt_tokens: u32, read_tokens: u32) {
+        let Some(prompt) = prompt else { return };
+        self.rewrite(prompt);
+        self.stats.set(None);
+        self.named_model.set(untrack(|| self.loaded_model()));
+        if read_tokens < prompt_tokens {
+            let remark =
+                format!("The prompt has {prompt_tokens} tokens; the model sees the last {read_tokens} of them.");
+            self.remark.set(Some(remark));
+        }
+    }
+
+    fn rewrite(self, text: &str) {
+        self.with_manuscript(|manuscript| manuscript.begin(text));
+        self.has_text.set(!text.is_empty());
+    }
+
+    fn follow_bar(self) {
+        let (address, _) = self.bar.arrived.get();
+        if address.route != self.route.get_value() {
+            return;
+        }
+        self.form.fill(&address.settings);
+        self.asked_model.set(address.model.clone());
+        self.named_model.set(address.model);
+        self.open();
+        if address.run {
+            self.generate();
+        }
+    }
+
+    /// The address that the reader came with stands until something changes.
+    fn write_bar(self, previous: Option<Address>) -> Address {
+        let address = self.address();
+        if previous.is_some_and(|previous| previous != address) {
+            self.bar.write(address.clone());
+        }
+        address
+    }
+
+    fn follow_model(self) {
+        match self.engine.model.get() {
+            Model::Loaded(_) if self.run.get_untracked() == Run::Waiting => self.generate(),
+            Model::Loaded(_) => {}
+            // The text can be gone on with only by the worker that wrote it.
+            _ => self.can_continue.set(false),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What `#/bench` measures: prefill, decoding, and a plain read of the weights to compare with.
+
+use std::hint::black_box;
+
+use super::channel::Channel;
+use super::time::now;
+use super::{BACKEND, memory_bytes};
+use crate::generation::{Decoding, GenerationError, Model, Step};
+use crate::model::Gpt;
+use crate::protocol::{BenchReport, ModelSummary};
+use crate::sampler::{Sampler, Sampling};
+use crate::settings::Window;
+
+/// Passes over the weights, of which the fastest counts.
+const READ_PASSES: usize = 5;
+
+/// Prefills `prompt_tokens` (at most a context), then decodes `tokens` greedily; `None` if a request came in between.
+pub async fn measure(
+    channel: &Channel,
+    model: &Model,
+    summary: &ModelSummary,
+    prompt_tokens: u32,
+    tokens: u32,
+) -> Result<Option<BenchReport>, GenerationError> {
+    let prompt_tokens = prompt_tokens.clamp(1, summary.context);
+    let prompt = (0..prompt_tokens).map(|index| index.wrapping_mul(7919) % summary.vocabulary_size).collect();
+    let greedy = Sampling { temperature: 0.0, ..Sampling::defaults(summary.vocabulary) };
+    let mut decoding = Decoding::new(&model.gpt, prompt, Window::Rolling, Sampler::new(greedy, 0))?;
+    let Some(prefill_ms) = time_token(channel, model, &mut decoding).await? else { return Ok(None) };
+    let mut times = Vec::new();
+    for _ in 0..tokens.max(1) {
+        let Some(ms) = time_token(channel, model, &mut decoding).await? else { return Ok(None) };
+        times.push(ms);
+    }
+    let decode_ms: f64 = times.iter().sum();
+    times.sort_by(f64::total_cmp);
+    let percentile = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
+    Ok(Some(BenchReport {
+        model: summary.id.clone(),
+        parameters: summary.parameters,
+        weight_bytes: summary.weight_bytes,
+        backend: BACKEND.to_string(),
+        threads: 1,
+        load_ms: summary.load_ms,
+        prefill_tokens: prompt_tokens,
+        prefill_ms,
+        decode_tokens: times.len() as u32,
+        decode_tokens_per_second: times.len() as f64 / decode_ms * 1000.0,
+        decode_ms_p50: percentile(0.5),
+        decode_ms_p95: percentile(0.95),
+        read_gb_per_second: read_speed(&model.gpt),
+        wasm_memory_bytes: memory_bytes(),
+        user_agent: String::new(),
+    }))
+}
+
+/// Milliseconds of the steps to the next token, without the event loop's share; `None` if a request came in.
+async fn time_token(channel: &Channel, model: &Model, decoding: &mut Decoding) -> Result<Option<f64>, GenerationError> {
+    let mut ms = 0.0;
+    loop {
+        if channel.interrupted().await {
+            return Ok(None);
+        }
+        let begun = now();
+        let step = decoding.step(&model.gpt)?;
+        ms += now() - begun;
+        if let Step::Token(_) = step {
+            return Ok(Some(ms));
+        }
+    }
+}
+
+/// 10⁹ bytes per second of one plain pass over the quantised weights; 0 if there are none.
+fn read_speed(gpt: &Gpt) -> f64 {
+    let matrices: Vec<_> = gpt.quantised().filter_map(|matrix| matrix.data().ok()).collect();
+    let bytes: usize = matrices.iter().map(|matrix| matrix.len()).sum();
+    let pass = || {
+        let begun = now();
+        for matrix in &matrices {
+            black_box(sum(matrix));
+        }
+        now() - begun
+    };
+    let best_ms = (0..READ_PASSES).map(|_| pass()).fold(f64::INFINITY, f64::min);
+    if bytes == 0 || best_ms <= 0.0 { 0.0 } else { bytes as f64 / best_ms / 1e6 }
+}
+
+/// Adds up the bytes, 16 at a time, in four accumulators.
+fn sum(bytes: &[u8]) -> i64 {
+    use core::arch::wasm32::{i64x2_add, i64x2_extract_lane, i64x2_splat, v128, v128_load};
+    let mut sums = [i64x2_splat(0); 4];
+    for chunk in bytes.chunks_exact(64) {
+        for (sum, lane) in sums.iter_mut().zip(chunk.chunks_exact(16)) {
+            // SAFETY: `lane` is 16 bytes long, and v128_load needs no alignment.
+            *sum = i64x2_add(*sum, unsafe { v128_load(lane.as_ptr().cast::<v128>()) });
+        }
+    }
+    let [a, b, c, d] = sums;
+    let all = i64x2_add(i64x2_add(a, b), i64x2_add(c, d));
+    i64x2_extract_lane::<0>(all).wrapping_add(i64x2_extract_lane::<1>(all))
+}

@@ -1,0 +1,91 @@
+//! The worker's end of the bridge: requests come in, events go out.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use serde::Serialize;
+use serde_wasm_bindgen::Serializer;
+use wasm_bindgen::prelude::*;
+use web_sys::MessageEvent;
+
+use super::time::{Breath, scope};
+use crate::protocol::{Event, Request};
+
+/// Requests that have arrived, and who waits for them.
+#[derive(Default)]
+struct Inbox {
+    requests: VecDeque<Request>,
+    waker: Option<Waker>,
+}
+
+/// The bridge to the page.
+pub struct Channel {
+    inbox: Rc<RefCell<Inbox>>,
+    breath: Breath,
+}
+
+impl Channel {
+    /// Listens from now on.
+    pub fn open() -> Result<Self, JsValue> {
+        let inbox = Rc::<RefCell<Inbox>>::default();
+        let arrived = inbox.clone();
+        let listener =
+            Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| match serde_wasm_bindgen::from_value(
+                message.data(),
+            ) {
+                Ok(request) => arrived.borrow_mut().push(request),
+                Err(error) => send(&Event::Panicked { message: format!("a message that is no request: {error}") }),
+            });
+        scope().set_onmessage(Some(listener.as_ref().unchecked_ref()));
+        listener.forget(); // listens as long as the worker lives
+        Ok(Channel { inbox, breath: Breath::new()? })
+    }
+
+    /// The next request, in order of arrival.
+    pub async fn receive(&self) -> Request {
+        poll_fn(|context| {
+            let mut inbox = self.inbox.borrow_mut();
+            match inbox.requests.pop_front() {
+                Some(request) => Poll::Ready(request),
+                None => {
+                    inbox.waker = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// Lets messages in, and says whether a request waits by then.
+    pub async fn interrupted(&self) -> bool {
+        // A browser that cannot post to itself cannot be interrupted; the run goes on.
+        let _ = self.breath.take().await;
+        !self.inbox.borrow().requests.is_empty()
+    }
+
+    /// Posts an event to the page.
+    pub fn send(&self, event: &Event) {
+        send(event);
+    }
+}
+
+impl Inbox {
+    fn push(&mut self, request: Request) {
+        self.requests.push_back(request);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// Posts an event to the page. Also for the panic hook, which has no channel.
+pub fn send(event: &Event) {
+    let message = event.serialize(&Serializer::json_compatible());
+    let posted = message.map_err(JsValue::from).and_then(|message| scope().post_message(&message));
+    if let Err(error) = posted {
+        wasm_bindgen::throw_val(error); // reaches the page as the worker's `error` event
+    }
+}

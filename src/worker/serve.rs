@@ -1,0 +1,183 @@
+//! The worker's loop: one request after the other.
+
+use std::io::Cursor;
+
+use wasm_bindgen::JsValue;
+
+use super::channel::{Channel, send};
+use super::download::download;
+use super::telegraph::Telegraph;
+use super::time::now;
+use super::{BACKEND, bench};
+use crate::catalog::Entry;
+use crate::generation::{GenerationError, Model, Progress, Run};
+use crate::protocol::{Event, ModelSummary, Request, RetryPolicy, StopReason, Task};
+use crate::settings::Settings;
+
+/// Why a request could not be carried out.
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    #[error(transparent)]
+    Generation(#[from] GenerationError),
+    #[error("No model is open. Load one first.")]
+    NoModel,
+    #[error("There is no text to go on from. Generate one first.")]
+    NoText,
+    #[error("The text needs a seed, and none was drawn.")]
+    NoSeed,
+}
+
+/// A model that is open, and the text that was written last with it.
+struct Open {
+    model: Model,
+    summary: ModelSummary,
+    text: Option<Run>,
+}
+
+/// Listens and answers as long as the worker lives.
+pub async fn serve() -> Result<(), JsValue> {
+    std::panic::set_hook(Box::new(|panic| send(&Event::Panicked { message: panic.to_string() })));
+    let channel = Channel::open()?;
+    channel.send(&Event::Ready { backend: BACKEND.to_string() });
+    let mut open = None;
+    loop {
+        match channel.receive().await {
+            Request::Load { entry, catalog_url, retry } => {
+                drop(open.take()); // one model at a time in memory
+                open = load(&channel, entry, &catalog_url, retry).await;
+            }
+            Request::Generate { run, settings } => {
+                let outcome = generate(&channel, open.as_mut(), run, &settings).await;
+                report(&channel, run, outcome);
+            }
+            Request::Continue { run, words } => {
+                let outcome = go_on(&channel, open.as_mut(), run, words).await;
+                report(&channel, run, outcome);
+            }
+            Request::Bench { run, prompt_tokens, tokens } => {
+                let outcome = measure(&channel, open.as_ref(), run, prompt_tokens, tokens).await;
+                report(&channel, run, outcome);
+            }
+            Request::Stop => {} // what ran has ended by the time this is read
+            Request::Panic => std::panic::panic_any("a panic on request"),
+        }
+    }
+}
+
+fn report(channel: &Channel, run: u32, outcome: Result<(), ServeError>) {
+    if let Err(error) = outcome {
+        channel.send(&Event::Failed { task: Task::Run(run), message: error.to_string() });
+    }
+}
+
+/// Fetches and opens a model; a failure is sent to the page.
+async fn load(channel: &Channel, entry: Entry, catalog_url: &str, retry: RetryPolicy) -> Option<Open> {
+    let begun = now();
+    let fail = |message: String| channel.send(&Event::Failed { task: Task::Load, message });
+    let (bytes, sha256) = match download(channel, &entry, catalog_url, retry).await {
+        Ok(downloaded) => downloaded,
+        Err(error) => {
+            fail(error.to_string());
+            return None;
+        }
+    };
+    channel.send(&Event::Opening);
+    channel.interrupted().await; // the page draws while the model is built
+    let model = match Model::open(&mut Cursor::new(bytes)) {
+        Ok(model) => model,
+        Err(error) => {
+            fail(format!("{} cannot be opened: {error}. The file on the server needs to be replaced.", entry.title));
+            return None;
+        }
+    };
+    let summary = summarise(&model, entry, sha256, now() - begun);
+    channel.send(&Event::Loaded(summary.clone()));
+    Some(Open { model, summary, text: None })
+}
+
+fn summarise(model: &Model, entry: Entry, sha256: String, load_ms: f64) -> ModelSummary {
+    let config = model.gpt.config();
+    ModelSummary {
+        id: entry.id,
+        parameters: config.parameters() as u64,
+        weight_bytes: entry.bytes,
+        sha256,
+        context: config.context as u32,
+        layers: config.layers as u32,
+        heads: config.heads as u32,
+        width: config.width as u32,
+        vocabulary_size: config.vocabulary_size as u32,
+        vocabulary: model.tokenizer.vocabulary(),
+        alphabet: model.tokenizer.alphabet(),
+        load_ms,
+    }
+}
+
+/// Writes a text from its beginning.
+async fn generate(
+    channel: &Channel,
+    open: Option<&mut Open>,
+    number: u32,
+    settings: &Settings,
+) -> Result<(), ServeError> {
+    let requested = now();
+    let open = open.ok_or(ServeError::NoModel)?;
+    open.text = None; // its cache goes before the next one comes
+    let run = Run::new(&open.model, settings, settings.seed.ok_or(ServeError::NoSeed)?)?;
+    let (prompt_tokens, read_tokens) = (run.prompt_tokens() as u32, run.decoding().visible() as u32);
+    channel.send(&Event::Started { run: number, prompt_tokens, read_tokens });
+    let run = open.text.insert(run);
+    write(channel, &open.model, run, Telegraph::new(channel, number, requested, 0)).await
+}
+
+/// Goes on with the text that was written last.
+async fn go_on(channel: &Channel, open: Option<&mut Open>, number: u32, words: u32) -> Result<(), ServeError> {
+    let requested = now();
+    let Open { model, text, .. } = open.ok_or(ServeError::NoModel)?;
+    let run = text.as_mut().ok_or(ServeError::NoText)?;
+    run.extend(words);
+    let visible = run.decoding().visible() as u32;
+    channel.send(&Event::Started { run: number, prompt_tokens: run.prompt_tokens() as u32, read_tokens: visible });
+    let telegraph = Telegraph::new(channel, number, requested, run.tokens());
+    write(channel, model, run, telegraph).await
+}
+
+/// Steps until the text is done, or a request comes in.
+async fn write(
+    channel: &Channel,
+    model: &Model,
+    run: &mut Run,
+    mut telegraph: Telegraph<'_>,
+) -> Result<(), ServeError> {
+    let reason = loop {
+        if channel.interrupted().await {
+            break StopReason::Stopped;
+        }
+        match run.step(model)? {
+            Progress::Prefilled => {}
+            Progress::Token(text) => telegraph.token(&text),
+            Progress::Done(text, reason) => {
+                telegraph.token(&text);
+                break reason;
+            }
+        }
+        telegraph.frame(run);
+    };
+    telegraph.done(run, reason);
+    Ok(())
+}
+
+/// Measures, and sends the numbers.
+async fn measure(
+    channel: &Channel,
+    open: Option<&Open>,
+    run: u32,
+    prompt_tokens: u32,
+    tokens: u32,
+) -> Result<(), ServeError> {
+    let open = open.ok_or(ServeError::NoModel)?;
+    if let Some(report) = bench::measure(channel, &open.model, &open.summary, prompt_tokens, tokens).await? {
+        channel.send(&Event::Benched { run, report });
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! Sends a run's text and numbers to the page, at most once per frame.
+
+use super::channel::Channel;
+use super::memory_bytes;
+use super::time::now;
+use crate::generation::Run;
+use crate::protocol::{Event, Stats, StopReason};
+
+/// Milliseconds between two messages: one frame at 60 Hz.
+const FRAME_MS: f64 = 1000.0 / 60.0;
+
+/// What is not sent yet, and when things happened.
+pub struct Telegraph<'a> {
+    channel: &'a Channel,
+    run: u32,
+    delta: String,
+    requested: f64,
+    first_token: Option<f64>,
+    last_token: f64,
+    last_sent: f64,
+    tokens_before: usize,
+}
+
+impl<'a> Telegraph<'a> {
+    /// For run number `run`, asked for at `requested`, of a text that has `tokens_before` tokens already.
+    pub fn new(channel: &'a Channel, run: u32, requested: f64, tokens_before: usize) -> Self {
+        let (delta, first_token, last_token, last_sent) = (String::new(), None, requested, requested);
+        Telegraph { channel, run, delta, requested, first_token, last_token, last_sent, tokens_before }
+    }
+
+    /// Takes the text of one token.
+    pub fn token(&mut self, text: &str) {
+        self.last_token = now();
+        self.first_token.get_or_insert(self.last_token);
+        self.delta.push_str(text);
+    }
+
+    /// Sends what there is, if a frame has passed since the last time.
+    pub fn frame(&mut self, run: &Run) {
+        if now() - self.last_sent >= FRAME_MS {
+            self.flush(run);
+        }
+    }
+
+    /// Sends the rest, and that the run has ended.
+    pub fn done(mut self, run: &Run, reason: StopReason) {
+        if !self.delta.is_empty() {
+            self.flush(run);
+        }
+        self.channel.send(&Event::Done { run: self.run, reason, stats: self.stats(run) });
+    }
+
+    fn flush(&mut self, run: &Run) {
+        self.last_sent = now();
+        let delta = std::mem::take(&mut self.delta);
+        self.channel.send(&Event::Text { run: self.run, delta, stats: self.stats(run) });
+    }
+
+    fn stats(&self, run: &Run) -> Stats {
+        let decoding = run.decoding();
+        let since_first = run.tokens().saturating_sub(self.tokens_before + 1);
+        let seconds = (self.last_token - self.first_token.unwrap_or(self.last_token)) / 1000.0;
+        Stats {
+            tokens: run.tokens() as u32,
+            words: run.words(),
+            tokens_per_second: if seconds > 0.0 { since_first as f64 / seconds } else { 0.0 },
+            first_token_ms: self.first_token.map(|first| first - self.requested),
+            prefilled: decoding.cached().min(run.prompt_tokens()) as u32,
+            forwarded_rows: decoding.forwarded_rows(),
+            window_crossings: decoding.crossings(),
+            wasm_memory_bytes: memory_bytes(),
+        }
+    }
+}

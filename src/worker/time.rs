@@ -1,0 +1,77 @@
+//! Clock, timers and the way back to the event loop.
+
+use js_sys::{Array, Function, Promise};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{DedicatedWorkerGlobalScope, MessageChannel};
+
+/// The worker's global object.
+pub fn scope() -> DedicatedWorkerGlobalScope {
+    js_sys::global().unchecked_into()
+}
+
+/// Milliseconds on a clock that never goes back.
+pub fn now() -> f64 {
+    scope().performance().map_or(0.0, |performance| performance.now())
+}
+
+/// A timer that resolves with `null`, and is cleared when dropped.
+struct Timer {
+    id: i32,
+    promise: Promise,
+}
+
+impl Timer {
+    fn start(ms: u32) -> Result<Self, JsValue> {
+        let mut id = Ok(0);
+        let ms = i32::try_from(ms).unwrap_or(i32::MAX);
+        let promise = Promise::new(&mut |resolve: Function, _| {
+            let resolve: Function = resolve.bind1(&JsValue::UNDEFINED, &JsValue::NULL).unchecked_into();
+            id = scope().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms);
+        });
+        Ok(Timer { id: id?, promise })
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        scope().clear_timeout_with_handle(self.id);
+    }
+}
+
+/// Waits.
+pub async fn sleep(ms: u32) -> Result<(), JsValue> {
+    let timer = Timer::start(ms)?;
+    JsFuture::from(timer.promise.clone()).await?;
+    Ok(())
+}
+
+/// What `promise` resolves with, or `None` if `ms` pass before; it must not resolve with `null`.
+pub async fn within(promise: &Promise, ms: u32) -> Result<Option<JsValue>, JsValue> {
+    let timer = Timer::start(ms)?;
+    let first = Promise::race(&Array::of2(promise, &timer.promise));
+    let value = JsFuture::from(first).await?;
+    Ok((!value.is_null()).then_some(value))
+}
+
+/// A way to let the event loop run in between: messages to oneself, since nested `setTimeout(0)` takes 4 ms.
+pub struct Breath(MessageChannel);
+
+impl Breath {
+    /// Opens the channel.
+    pub fn new() -> Result<Self, JsValue> {
+        Ok(Breath(MessageChannel::new()?))
+    }
+
+    /// Returns after the messages that had arrived by now have been handled.
+    pub async fn take(&self) -> Result<(), JsValue> {
+        let mut posted = Ok(());
+        let answer = Promise::new(&mut |resolve, _| {
+            self.0.port1().set_onmessage(Some(&resolve));
+            posted = self.0.port2().post_message(&JsValue::NULL);
+        });
+        posted?;
+        JsFuture::from(answer).await?;
+        Ok(())
+    }
+}

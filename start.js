@@ -1,0 +1,65 @@
+// Runs before any WebAssembly loads: says what an old browser lacks, else starts the page. The build adds this file to
+// the document with the names of the page's two files.
+
+const script = document.querySelector("script[data-js][data-wasm]");
+
+// As in src/page/theme.rs, but before the first paint.
+function applyTheme() {
+  try {
+    const media = { light: "not all", dark: "all" }[localStorage.getItem("peargpt:theme")];
+    if (media) document.getElementById("dark").media = media;
+  } catch {
+    // Storage may be forbidden; then the system decides.
+  }
+}
+
+// A module whose one function makes a v128 out of an i32 and counts its bits: (i8x16.popcnt (i8x16.splat (i32.const 0)))
+const SIMD = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+]);
+
+function lacking() {
+  if (typeof WebAssembly !== "object") return "WebAssembly";
+  if (!WebAssembly.validate(SIMD)) return "WebAssembly SIMD";
+  if (typeof Worker !== "function") return "web workers";
+  if (typeof BigInt !== "function") return "BigInt";
+  return null;
+}
+
+function say(sentence) {
+  const message = document.createElement("p");
+  message.dataset.testid = "error";
+  message.setAttribute("role", "alert");
+  message.textContent = sentence;
+  document.getElementById("app").replaceChildren(message);
+}
+
+// The pages that compute fetch the worker's files beside the page's own; the worker then finds them in the cache.
+function fetchWorkerEarly() {
+  if (!/^#\/(peargpt|bench)/.test(location.hash)) return;
+  const version = document.querySelector("meta[name='peargpt:version']").content;
+  for (const file of ["worker.js", "worker_bg.wasm"]) {
+    // What fails here fails again where it is used, and is told there.
+    fetch(`${file}?v=${version}`).catch(() => {});
+  }
+}
+
+async function start() {
+  const { default: init } = await import(new URL(script.dataset.js, document.baseURI));
+  await init({ module_or_path: new URL(script.dataset.wasm, document.baseURI) });
+}
+
+applyTheme();
+const missing = lacking();
+if (missing) {
+  say(
+    `This page runs its models in the browser, and this browser lacks ${missing}. ` +
+      "Chrome and Edge have it since version 91, Firefox since 89, Safari since 16.4: please open the page in one of them.",
+  );
+} else {
+  fetchWorkerEarly();
+  start().catch((error) => {
+    console.error(error);
+    say(`The page could not be started (${error.message}). Load it again; if that does not help, try a newer browser.`);
+  });
+}

@@ -1,0 +1,73 @@
+//! `generate` as a reader of the terminal meets it.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used)]
+
+use std::io::Read;
+use std::process::{Command, Output, Stdio};
+
+fn generate(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_generate"));
+    command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+fn run(arguments: &[&str]) -> (String, String, Option<i32>) {
+    let Output { stdout, stderr, status } = generate(arguments).output().unwrap();
+    (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap(), status.code())
+}
+
+#[test]
+fn the_text_goes_to_stdout_and_the_numbers_to_stderr() {
+    let (text, numbers, code) = run(&["--words", "12", "--seed", "7", "ROMEO:"]);
+    assert_eq!(code, Some(0), "{numbers}");
+    assert!(text.starts_with("ROMEO:"), "{text}");
+    assert!(text.split_whitespace().count() > 12, "{text}");
+    assert!(numbers.contains("seed 7 ·") && numbers.contains("rolling window"), "{numbers}");
+    assert_eq!(run(&["--words", "12", "--seed", "7", "--prompt", "ROMEO:"]).0, text, "a prompt is a flag, too");
+}
+
+#[test]
+fn a_seed_that_was_drawn_repeats_the_text() {
+    let (text, numbers, _) = run(&["--words", "5"]);
+    let seed = numbers.trim().strip_prefix("seed ").and_then(|rest| rest.split(' ').next()).unwrap();
+    assert_eq!(run(&["--words", "5", "--seed", seed]).0, text);
+}
+
+#[test]
+fn bad_arguments_and_bad_files_are_one_clear_line() {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    for (arguments, expected) in [
+        (&["--words", "0"][..], "words takes a whole number from 1 to 5000, found `0`"),
+        (&["--top-p", "2"], "top_p takes a number from 0 to 1, found `2`"),
+        (&["--temperature", "-1"], "temperature takes a number from 0 to 10, found `-1`"),
+        (&["--colour", "red"], "unexpected argument '--colour'"),
+        (&["--model", "missing.gguf"], "missing.gguf: "),
+        (&["--model", manifest], "Cargo.toml: "),
+        (&["Für Elise"], "ü"),
+    ] {
+        let (text, error, code) = run(arguments);
+        assert_eq!((code, text.as_str()), (Some(2), ""), "{arguments:?}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(error.starts_with("generate: ") && error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_ends_it_quietly() {
+    let mut command = generate(&["--words", "5000", "--seed", "1"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut start = [0; 20];
+    child.stdout.take().unwrap().read_exact(&mut start).unwrap(); // dropped here: the pipe is closed
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(0), ""));
+}
+
+#[test]
+fn help_names_every_parameter() {
+    let (help, _, code) = run(&["--help"]);
+    assert_eq!(code, Some(0));
+    for parameter in peargpt::settings::PARAMETERS {
+        let flag = format!("--{}", parameter.name.replace('_', "-"));
+        assert!(help.contains(&flag) && help.contains(parameter.help), "{flag} in {help}");
+    }
+}

@@ -1,0 +1,117 @@
+//! What Trunk leaves undone: the version of the worker's files and the policy's origins, written into index.html.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+const VERSION: &str = "name=\"peargpt:version\" content=\"\"";
+const POLICY: &str = "http-equiv=\"Content-Security-Policy\"";
+const CONNECT: &str = "connect-src 'self'";
+/// The hub answers a download with a redirect to hosts under these names.
+const HUB: &str = "https://huggingface.co";
+const HUB_HOSTS: [&str; 3] = [HUB, "https://*.huggingface.co", "https://*.hf.co"];
+
+/// Trunk's post_build hook.
+pub fn finish() -> Result<()> {
+    let staging = std::env::var_os("TRUNK_STAGING_DIR")
+        .map(PathBuf::from)
+        .context("this is Trunk's post_build hook and finds the site in TRUNK_STAGING_DIR; run `cargo xtask dist`")?;
+    let read = |name: &str| fs::read(staging.join(name)).with_context(|| format!("Trunk did not build {name}"));
+    let version = version(&[read("worker.js")?, read("worker_bg.wasm")?]);
+    let origins = origins(&read_catalog(&staging)?);
+    let html = String::from_utf8(read("index.html")?).context("index.html is not UTF-8")?;
+    fs::write(staging.join("index.html"), finish_html(&html, &version, &origins)?)?;
+    Ok(())
+}
+
+fn read_catalog(staging: &Path) -> Result<Value> {
+    let path = staging.join("weights/catalog.json");
+    let text =
+        fs::read(&path).context("weights/catalog.json is not part of the site: index.html must copy weights/")?;
+    serde_json::from_slice(&text).context("weights/catalog.json is not JSON")
+}
+
+/// Twelve hex digits that change when one of these files does: Trunk hashes the page's file names, not the worker's,
+/// and a worker of another build than its page's would not understand it.
+fn version(files: &[Vec<u8>]) -> String {
+    let mut hash = Sha256::new();
+    files.iter().for_each(|file| hash.update(file));
+    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The origins that the catalog's models come from where `source` is an address.
+fn origins(catalog: &Value) -> BTreeSet<String> {
+    let sources = catalog.as_array().into_iter().flatten().filter_map(|entry| entry["source"].as_str());
+    sources.filter_map(origin).flat_map(allowed).collect()
+}
+
+/// `https://host` of `https://host/path`; nothing for a source in words.
+fn origin(source: &str) -> Option<String> {
+    let host = source.strip_prefix("https://")?.split(['/', '?', '#']).next()?;
+    let is_host = |host: &str| host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:".contains(c));
+    (!host.is_empty() && is_host(host)).then(|| format!("https://{host}"))
+}
+
+/// What the policy must allow for a download from this origin.
+fn allowed(origin: String) -> Vec<String> {
+    if origin == HUB { HUB_HOSTS.map(str::to_string).to_vec() } else { vec![origin] }
+}
+
+fn finish_html(html: &str, version: &str, origins: &BTreeSet<String>) -> Result<String> {
+    ensure!(html.matches(VERSION).count() == 1, "index.html must contain `<meta {VERSION}>` once");
+    ensure!(html.contains(POLICY), "index.html must contain `<meta {POLICY} content=\"…\">`");
+    ensure!(html.matches(CONNECT).count() == 1, "index.html's policy must contain `{CONNECT}` once");
+    let connect = std::iter::once(CONNECT).chain(origins.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
+    let filled = VERSION.replace("content=\"\"", &format!("content=\"{version}\""));
+    Ok(html.replacen(VERSION, &filled, 1).replacen(CONNECT, &connect, 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const HTML: &str = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; connect-src 'self'\">\
+        <meta name=\"peargpt:version\" content=\"\">";
+
+    #[test]
+    fn the_policy_allows_what_the_catalog_names_and_no_more() {
+        let catalog = |sources: &[&str]| sources.iter().map(|source| json!({ "source": source })).collect::<Value>();
+        assert!(origins(&catalog(&["trained for this project on https://example.org/text"])).is_empty());
+        assert!(origins(&catalog(&["http://example.org/", "https://", "https://a b/", "https://a;b/"])).is_empty());
+        let found =
+            origins(&catalog(&["https://huggingface.co/openai-community/gpt2", "https://example.org:8443/x?y"]));
+        let expected =
+            ["https://*.hf.co", "https://*.huggingface.co", "https://example.org:8443", "https://huggingface.co"];
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn version_and_origins_are_written_where_they_belong() {
+        let origins = BTreeSet::from(["https://a.example".to_string(), "https://b.example".to_string()]);
+        let html = finish_html(HTML, "0123456789ab", &origins).unwrap();
+        assert!(html.contains("connect-src 'self' https://a.example https://b.example\">"), "{html}");
+        assert!(html.ends_with("<meta name=\"peargpt:version\" content=\"0123456789ab\">"), "{html}");
+        assert_eq!(finish_html(HTML, "", &BTreeSet::new()).unwrap(), HTML);
+    }
+
+    #[test]
+    fn a_page_without_the_placeholders_is_refused_by_name() {
+        for placeholder in [VERSION, POLICY, CONNECT] {
+            let error = finish_html(&HTML.replace(placeholder, ""), "", &BTreeSet::new()).unwrap_err().to_string();
+            assert!(error.contains(placeholder), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_version_follows_the_files() {
+        let one = version(&[b"ab".to_vec(), b"c".to_vec()]);
+        // First twelve digits of the SHA-256 of `abc`, FIPS 180-4's example.
+        assert_eq!(one, "ba7816bf8f01");
+        assert_ne!(one, version(&[b"ab".to_vec(), b"d".to_vec()]));
+    }
+}

@@ -1,0 +1,123 @@
+//! What the commands need: what is installed, what is missing, and how it gets here.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::run::{command, find, output, own_tools, root, run};
+
+/// Trunk.toml asks for the same version.
+const TRUNK: &str = "0.21.14";
+
+/// What `trunk build` and `trunk serve` need.
+pub fn ensure_build_tools() -> Result<()> {
+    ensure_wasm_target()?;
+    ensure_cargo_tool("trunk", "trunk", TRUNK, 8)?;
+    ensure_cargo_tool("wasm-bindgen-cli", "wasm-bindgen", &locked_version("wasm-bindgen")?, 3)
+}
+
+/// What formatting and linting need.
+pub fn ensure_lints() -> Result<()> {
+    for (component, subcommand) in [("rustfmt", "fmt"), ("clippy", "clippy")] {
+        if output("cargo", &[subcommand, "--version"]).is_none() {
+            install(component, "a minute", || command("rustup", &["component", "add", component]))?;
+        }
+    }
+    Ok(())
+}
+
+/// What tests in a browser need.
+pub fn ensure_browser() -> Result<()> {
+    if find("chromium").is_some() && find("chromedriver").is_some() {
+        return Ok(());
+    }
+    if find("apt-get").is_none() {
+        bail!("the tests drive `chromium` with `chromedriver`: install both and put them on PATH, then try again");
+    }
+    let privilege = privilege()?;
+    install("the list of Debian packages", "a minute", || apt_get(privilege, &["update"]))?;
+    let packages = ["install", "--yes", "--no-install-recommends", "chromium", "chromium-driver"];
+    install("Chromium and chromedriver", "two minutes", || apt_get(privilege, &packages))
+}
+
+fn ensure_wasm_target() -> Result<()> {
+    const TARGET: &str = "wasm32-unknown-unknown";
+    let sysroot = output("rustc", &["--print", "sysroot"]).context("`rustc` does not run: install Rust with rustup")?;
+    if Path::new(&sysroot).join("lib/rustlib").join(TARGET).is_dir() {
+        return Ok(());
+    }
+    install(TARGET, "a minute", || command("rustup", &["target", "add", TARGET]))
+}
+
+/// Sees to it that `program` is there in exactly this version. Where PATH holds none it goes where `cargo install`
+/// puts things; one of another version is left alone, and ours goes to `target/tools`.
+fn ensure_cargo_tool(package: &str, program: &str, version: &str, minutes: u32) -> Result<()> {
+    if installed_version(program).as_deref() == Some(version) {
+        return Ok(());
+    }
+    let own = own_tools();
+    let mut arguments = vec!["install", "--locked", package, "--version", version];
+    if let Some(other) = find(program) {
+        eprintln!("xtask: {} is another version than the {version} needed here; it is left alone", other.display());
+        arguments.extend(["--force", "--root", own.to_str().context("the repository's path is not UTF-8")?]);
+    }
+    let duration = format!("{minutes} minutes on two cores");
+    install(&format!("{package} {version}"), &duration, || command("cargo", &arguments))?;
+    match installed_version(program) {
+        Some(found) if found == version => Ok(()),
+        Some(found) => bail!("`{program}` was installed in version {version}, but PATH finds {found}"),
+        None => bail!("`{program}` was installed, but not on PATH: add ~/.cargo/bin to PATH and try again"),
+    }
+}
+
+/// The last word of `trunk 0.21.14`.
+fn installed_version(program: &str) -> Option<String> {
+    find(program)?;
+    output(program, &["--version"])?.split_whitespace().last().map(str::to_string)
+}
+
+/// The version of a package in Cargo.lock: the wasm-bindgen tool and crate must be the same.
+fn locked_version(package: &str) -> Result<String> {
+    let lock = fs::read_to_string(root().join("Cargo.lock")).context("Cargo.lock cannot be read")?;
+    let start = format!("name = \"{package}\"\nversion = \"");
+    let version = lock.split_once(&start).and_then(|(_, rest)| rest.split('"').next());
+    version.map(str::to_string).with_context(|| format!("Cargo.lock names no package `{package}`"))
+}
+
+/// `sudo` where we need it to install packages, nothing where we are root.
+fn privilege() -> Result<Option<&'static str>> {
+    if output("id", &["-u"]).as_deref() == Some("0") {
+        return Ok(None);
+    }
+    if find("sudo").is_some() {
+        return Ok(Some("sudo"));
+    }
+    Err(anyhow!(
+        "Chromium and chromedriver are missing and this account may not install them; run as root: \
+         apt-get update && apt-get install --yes chromium chromium-driver"
+    ))
+}
+
+fn apt_get(privilege: Option<&str>, arguments: &[&str]) -> Command {
+    let environment = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
+    let patience = ["-o", "Acquire::Retries=3", "-o", "Acquire::http::Timeout=30"];
+    let words: Vec<&str> =
+        privilege.into_iter().chain(environment).chain(patience).chain(arguments.iter().copied()).collect();
+    command(words[0], &words[1..])
+}
+
+/// Runs an installation, once more if it fails: networks hang.
+fn install(what: &str, duration: &str, installation: impl Fn() -> Command) -> Result<()> {
+    eprintln!("xtask: installing {what}; this takes about {duration}");
+    let start = Instant::now();
+    if let Err(error) = run(installation()) {
+        eprintln!("xtask: {error:#}; trying once more");
+        run(installation())
+            .with_context(|| format!("{what} could not be installed; check the network and try again"))?;
+    }
+    eprintln!("xtask: installed {what} in {} s", start.elapsed().as_secs());
+    Ok(())
+}

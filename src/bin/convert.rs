@@ -130,13 +130,20 @@ Examples:
 
     fn read(input: &[PathBuf]) -> Result<Checkpoint, String> {
         match input {
-            [folder] if folder.is_dir() => {
-                let files = ["model.safetensors", "config.json", "vocab.json", "merges.txt"];
-                read_hugging_face(&files.map(|name| folder.join(name)))
+            [folder] if folder.is_dir() => read_hugging_face(&with_texts(folder.join("model.safetensors"))),
+            [file] if file.extension().is_some_and(|is| is == "safetensors") => {
+                read_hugging_face(&with_texts(file.clone()))
             }
             [file] => checkpoint::read(&mut open(file)?).map_err(|error| at(file, error)),
             files => read_hugging_face(files),
         }
+    }
+
+    /// The weights and the three files beside them.
+    fn with_texts(weights: PathBuf) -> [PathBuf; 4] {
+        let [config, vocabulary, merges] =
+            ["config.json", "vocab.json", "merges.txt"].map(|name| weights.with_file_name(name));
+        [weights, config, vocabulary, merges]
     }
 
     /// Reads the four files, in whatever order.

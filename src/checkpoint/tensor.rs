@@ -103,8 +103,7 @@ impl Place<'_> {
             Kind::F16 => self.as_f32(source, |bytes| f16::from_le_bytes(bytes).to_f32())?,
             Kind::Bf16 => self.as_f32(source, |bytes| bf16::from_le_bytes(bytes).to_f32())?,
         };
-        QTensor::new(storage, self.shape)
-            .map_err(|source| CheckpointError::Tensor { name: self.name.to_string(), source })
+        QTensor::new(storage, self.shape).map_err(|source| CheckpointError::tensor(self.name, source))
     }
 
     /// The elements as they stand in the file.

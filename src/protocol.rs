@@ -1,8 +1,8 @@
 //! Everything that crosses between the page and the worker, in one place.
 //!
 //! The worker sends [`Event::Ready`] first; messages posted to it before that are lost. Requests are carried out in
-//! order, except that [`Request::Stop`] and a newer run end the run before them. `run` numbers are the page's: events
-//! of an older run than the page's newest are to be ignored.
+//! order, and any request ends the run before it. `run` numbers are the page's: events of an older run than the page's
+//! newest are to be ignored.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,274 +1,271 @@
 //! A model as people have it → the GGUF file that the site serves; and what such a file holds and scores.
+#![cfg_attr(target_arch = "wasm32", no_main)]
+#![cfg(not(target_arch = "wasm32"))]
 
-#[cfg(target_arch = "wasm32")]
-fn main() {}
+use std::fs::{self, File};
+use std::io::{BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-#[cfg(not(target_arch = "wasm32"))]
-fn main() -> std::process::ExitCode {
-    native::main()
-}
+use clap::{Parser, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use peargpt::catalog::{self, Entry};
+use peargpt::checkpoint::quantize::{Precision, quantize};
+use peargpt::checkpoint::safetensors::{self, HuggingFace};
+use peargpt::checkpoint::{self, Checkpoint, CheckpointError, gguf};
+use peargpt::evaluate::{evaluate, last_share};
+use peargpt::model::Gpt;
+use peargpt::publish;
+use peargpt::tokenizer::Tokenizer;
 
-#[cfg(not(target_arch = "wasm32"))]
-mod native {
-    use std::fs::{self, File};
-    use std::io::{BufReader, Write};
-    use std::path::{Path, PathBuf};
-    use std::process::ExitCode;
-
-    use clap::{Parser, ValueEnum};
-    use indicatif::{ProgressBar, ProgressStyle};
-    use peargpt::catalog::{self, Entry};
-    use peargpt::checkpoint::quantize::{Precision, quantize};
-    use peargpt::checkpoint::safetensors::{self, HuggingFace};
-    use peargpt::checkpoint::{self, Checkpoint, CheckpointError, gguf};
-    use peargpt::evaluate::{evaluate, last_share};
-    use peargpt::model::Gpt;
-    use peargpt::publish;
-    use peargpt::tokenizer::Tokenizer;
-
-    /// Convert a GPT-2 to the GGUF file that the site serves, describe a model, or measure one.
-    #[derive(Parser)]
-    #[command(after_help = "\
+/// Convert a GPT-2 to the GGUF file that the site serves, describe a model, or measure one.
+#[derive(Parser)]
+#[command(after_help = "\
 Examples:
   convert my-model/ --out weights/my-model.gguf
   convert weights/peargpt.gguf --describe
   convert weights/peargpt.gguf --evaluate shakespeare.txt --share 0.1")]
-    struct Arguments {
-        /// A GGUF file; or a Hugging Face folder, or its files model.safetensors, config.json, vocab.json, merges.txt.
-        #[arg(required = true)]
-        input: Vec<PathBuf>,
-        /// Write a GGUF file.
-        #[arg(long, value_name = "FILE.gguf", required_unless_present_any = ["describe", "evaluate"])]
-        out: Option<PathBuf>,
-        /// How matrices are kept [default: q8_0 where --out is given, else as they are].
-        #[arg(long, value_enum)]
-        quantize: Option<Quantize>,
-        /// The model's name in the file [default: the file's name].
-        #[arg(long, requires = "out")]
-        name: Option<String>,
-        /// Print configuration and tensors.
-        #[arg(long)]
-        describe: bool,
-        /// Print the cross-entropy on a text in nats per token.
-        #[arg(long, value_name = "TEXT")]
-        evaluate: Option<PathBuf>,
-        /// How much of the text to measure on, from its end.
-        #[arg(long, requires = "evaluate", default_value_t = 1.0, value_parser = share)]
-        share: f64,
-        /// Put the file into a catalog, which is made where there is none.
-        #[arg(long, value_name = "catalog.json", requires_all = ["out", "id", "title", "source"])]
-        catalog: Option<PathBuf>,
-        /// The catalog's name for it in addresses.
-        #[arg(long, requires = "catalog")]
-        id: Option<String>,
-        /// The catalog's name for it for people.
-        #[arg(long, requires = "catalog")]
-        title: Option<String>,
-        /// Where the weights come from, for the catalog.
-        #[arg(long, requires = "catalog")]
-        source: Option<String>,
-    }
+struct Arguments {
+    /// A GGUF file; or a Hugging Face folder, or its files model.safetensors, config.json, vocab.json, merges.txt.
+    #[arg(required = true)]
+    input: Vec<PathBuf>,
+    /// Write a GGUF file.
+    #[arg(long, value_name = "FILE.gguf", required_unless_present_any = ["describe", "evaluate"])]
+    out: Option<PathBuf>,
+    /// How matrices are kept [default: q8_0 where --out is given, else as they are].
+    #[arg(long, value_enum)]
+    quantize: Option<Quantize>,
+    /// The model's name in the file [default: the file's name].
+    #[arg(long, requires = "out")]
+    name: Option<String>,
+    /// Print configuration and tensors.
+    #[arg(long)]
+    describe: bool,
+    /// Print the cross-entropy on a text in nats per token.
+    #[arg(long, value_name = "TEXT")]
+    evaluate: Option<PathBuf>,
+    /// How much of the text to measure on, from its end.
+    #[arg(long, requires = "evaluate", default_value_t = 1.0, value_parser = share)]
+    share: f64,
+    /// Put the file into a catalog, which is made where there is none.
+    #[arg(long, value_name = "catalog.json", requires_all = ["out", "id", "title", "source"])]
+    catalog: Option<PathBuf>,
+    /// The catalog's name for it in addresses.
+    #[arg(long, requires = "catalog")]
+    id: Option<String>,
+    /// The catalog's name for it for people.
+    #[arg(long, requires = "catalog")]
+    title: Option<String>,
+    /// Where the weights come from, for the catalog.
+    #[arg(long, requires = "catalog")]
+    source: Option<String>,
+}
 
-    #[derive(Clone, Copy, ValueEnum)]
-    enum Quantize {
-        /// 8 bits a weight and a scale for each 32; rows that 32 does not divide in f16.
-        #[value(name = "q8_0")]
-        Q8_0,
-        /// 16 bits a weight.
-        F16,
-        /// 32 bits a weight.
-        F32,
-    }
+#[derive(Clone, Copy, ValueEnum)]
+enum Quantize {
+    /// 8 bits a weight and a scale for each 32; rows that 32 does not divide in f16.
+    #[value(name = "q8_0")]
+    Q8_0,
+    /// 16 bits a weight.
+    F16,
+    /// 32 bits a weight.
+    F32,
+}
 
-    fn share(text: &str) -> Result<f64, String> {
-        let share = text.parse().map_err(|_| "expected a number".to_string())?;
-        let is_right = share > 0.0 && share <= 1.0;
-        if is_right { Ok(share) } else { Err("expected more than 0, and at most 1".to_string()) }
-    }
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().map_err(|_| "expected a number".to_string())?;
+    let is_right = share > 0.0 && share <= 1.0;
+    if is_right { Ok(share) } else { Err("expected more than 0, and at most 1".to_string()) }
+}
 
-    /// Bad arguments and bad files end in one line and exit code 2.
-    pub fn main() -> ExitCode {
-        let arguments = match Arguments::try_parse() {
-            Ok(arguments) => arguments,
-            Err(error) if !error.use_stderr() => error.exit(),
-            Err(error) => return fail(&one_line(&error.to_string())),
-        };
-        match run(arguments) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(message) => fail(&message),
+/// Bad arguments and bad files end in one line and exit code 2.
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => return fail(&one_line(&error.to_string())),
+    };
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => fail(&message),
+    }
+}
+
+fn fail(message: &str) -> ExitCode {
+    eprintln!("convert: {message}");
+    ExitCode::from(2)
+}
+
+/// What clap says, up to the blank line before its usage.
+fn one_line(message: &str) -> String {
+    let told = message.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
+    told.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn run(arguments: Arguments) -> Result<(), String> {
+    let mut checkpoint = read(&arguments.input)?;
+    let default = arguments.out.is_some().then_some(Quantize::Q8_0);
+    if let Some(to) = arguments.quantize.or(default) {
+        checkpoint.weights = convert(checkpoint.weights, to)?;
+    }
+    if arguments.describe {
+        print(&describe(&checkpoint))?;
+    }
+    if let Some(out) = &arguments.out {
+        write(&checkpoint, out, &arguments)?;
+    }
+    match &arguments.evaluate {
+        Some(text) => measure(checkpoint, text, arguments.share),
+        None => Ok(()),
+    }
+}
+
+fn read(input: &[PathBuf]) -> Result<Checkpoint, String> {
+    match input {
+        [folder] if folder.is_dir() => read_hugging_face(&with_texts(folder.join("model.safetensors"))),
+        [file] if file.extension().is_some_and(|is| is == "safetensors") => {
+            read_hugging_face(&with_texts(file.clone()))
         }
+        [file] => checkpoint::read(&mut open(file)?).map_err(|error| at(file, error)),
+        files => read_hugging_face(files),
     }
+}
 
-    fn fail(message: &str) -> ExitCode {
-        eprintln!("convert: {message}");
-        ExitCode::from(2)
+/// The weights and the three files beside them.
+fn with_texts(weights: PathBuf) -> [PathBuf; 4] {
+    let [config, vocabulary, merges] =
+        ["config.json", "vocab.json", "merges.txt"].map(|name| weights.with_file_name(name));
+    [weights, config, vocabulary, merges]
+}
+
+/// Reads the four files, in whatever order.
+fn read_hugging_face(files: &[PathBuf]) -> Result<Checkpoint, String> {
+    let file = |end: &str| {
+        let found = files.iter().find(|path| path.to_string_lossy().ends_with(end));
+        found.ok_or_else(|| {
+            format!("expected model.safetensors, config.json, vocab.json and merges.txt, found no {end}")
+        })
+    };
+    let text = |path: &PathBuf| fs::read_to_string(path).map_err(|error| at(path, error));
+    let weights = file(".safetensors")?;
+    let config = text(file("config.json")?)?;
+    let (vocabulary, merges) = (text(file("vocab.json")?)?, text(file("merges.txt")?)?);
+    let mut reader = open(weights)?;
+    let parts = HuggingFace { config: &config, vocabulary: &vocabulary, merges: &merges, weights: &mut reader };
+    safetensors::read(parts).map_err(|error| at(weights, error))
+}
+
+fn open(path: &Path) -> Result<BufReader<File>, String> {
+    File::open(path).map(BufReader::new).map_err(|error| at(path, error))
+}
+
+/// An error in a file, with the file's name.
+fn at(path: &Path, error: impl std::fmt::Display) -> String {
+    format!("{}: {error}", path.display())
+}
+
+/// A bar on stderr; invisible where that is no terminal.
+fn bar(task: &'static str, length: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {eta}");
+    let bar = ProgressBar::new(length as u64).with_message(task);
+    if let Ok(style) = style { bar.with_style(style) } else { bar }
+}
+
+fn convert(weights: checkpoint::Weights, to: Quantize) -> Result<checkpoint::Weights, String> {
+    let precision = match to {
+        Quantize::Q8_0 => Precision::Q8_0,
+        Quantize::F16 => Precision::F16,
+        Quantize::F32 => Precision::F32,
+    };
+    let bar = bar("converting tensors", weights.iter().count());
+    let converted = quantize(weights, precision, || bar.inc(1));
+    bar.finish_and_clear();
+    converted.map_err(|error: CheckpointError| error.to_string())
+}
+
+fn print(text: &str) -> Result<(), String> {
+    match writeln!(std::io::stdout(), "{text}") {
+        // A closed pipe is a reader that has seen enough.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
+        _ => Ok(()),
     }
+}
 
-    /// What clap says, up to the blank line before its usage.
-    fn one_line(message: &str) -> String {
-        let told = message.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
-        told.split_whitespace().collect::<Vec<_>>().join(" ")
+fn describe(checkpoint: &Checkpoint) -> String {
+    let Checkpoint { config, tokenizer, weights } = checkpoint;
+    let mut lines = vec![
+        format!("{config:#?}"),
+        format!("parameters: {}", config.parameters()),
+        format!("tokens: {}, merges: {}", tokenizer.tokens.len(), tokenizer.merges.len()),
+        format!("start: {}, end of text: {:?}", tokenizer.start, tokenizer.end_of_text),
+    ];
+    lines.extend(weights.iter().map(|(name, tensor)| {
+        let (dtype, bytes) = (format!("{:?}", tensor.dtype()), tensor.storage_size_in_bytes());
+        format!("{name:<28} {dtype:<5} {bytes:>12} bytes {:?}", tensor.shape().dims())
+    }));
+    lines.join("\n")
+}
+
+fn write(checkpoint: &Checkpoint, out: &Path, arguments: &Arguments) -> Result<(), String> {
+    let stem = out.file_stem().unwrap_or_default().to_string_lossy();
+    let mut bytes = Vec::new();
+    gguf::write(checkpoint, arguments.name.as_deref().unwrap_or(&stem), &mut bytes).map_err(|error| at(out, error))?;
+    fs::write(out, &bytes).map_err(|error| at(out, error))?;
+    eprintln!("{}: {} bytes, sha256 {}", out.display(), bytes.len(), publish::sha256(&bytes));
+    match &arguments.catalog {
+        Some(catalog) => write_catalog(catalog, out, &bytes, checkpoint, arguments),
+        None => Ok(()),
     }
+}
 
-    fn run(arguments: Arguments) -> Result<(), String> {
-        let mut checkpoint = read(&arguments.input)?;
-        let default = arguments.out.is_some().then_some(Quantize::Q8_0);
-        if let Some(to) = arguments.quantize.or(default) {
-            checkpoint.weights = convert(checkpoint.weights, to)?;
-        }
-        if arguments.describe {
-            print(&describe(&checkpoint))?;
-        }
-        if let Some(out) = &arguments.out {
-            write(&checkpoint, out, &arguments)?;
-        }
-        match &arguments.evaluate {
-            Some(text) => measure(checkpoint, text, arguments.share),
-            None => Ok(()),
-        }
+/// Writes the file's slices beside it, where it needs any, and its entry.
+fn write_catalog(
+    path: &Path,
+    out: &Path,
+    bytes: &[u8],
+    checkpoint: &Checkpoint,
+    arguments: &Arguments,
+) -> Result<(), String> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let url = out.strip_prefix(folder).map_err(|_| at(out, "expected a file in the catalog's folder"))?;
+    let slices = publish::slices(bytes, &url.to_string_lossy());
+    for (part, slice) in slices.iter().filter(|_| slices.len() > 1) {
+        let path = folder.join(&part.url);
+        fs::write(&path, slice).map_err(|error| at(&path, error))?;
     }
+    let said = |text: &Option<String>| text.clone().unwrap_or_default();
+    let entry = Entry {
+        id: said(&arguments.id),
+        title: said(&arguments.title),
+        parameters: checkpoint.config.parameters() as u64,
+        context: checkpoint.config.context as u32,
+        format: "gguf".to_string(),
+        bytes: bytes.len() as u64,
+        parts: slices.into_iter().map(|(part, _)| part).collect(),
+        source: said(&arguments.source),
+    };
+    let entries = if path.exists() { read_catalog(path)? } else { Vec::new() };
+    let json = serde_json::to_string_pretty(&publish::with_entry(entries, entry));
+    let json = json.map_err(|error| at(path, error))?;
+    fs::write(path, json + "\n").map_err(|error| at(path, error))
+}
 
-    fn read(input: &[PathBuf]) -> Result<Checkpoint, String> {
-        match input {
-            [folder] if folder.is_dir() => {
-                let files = ["model.safetensors", "config.json", "vocab.json", "merges.txt"];
-                read_hugging_face(&files.map(|name| folder.join(name)))
-            }
-            [file] => checkpoint::read(&mut open(file)?).map_err(|error| at(file, error)),
-            files => read_hugging_face(files),
-        }
-    }
+fn read_catalog(path: &Path) -> Result<Vec<Entry>, String> {
+    let json = fs::read_to_string(path).map_err(|error| at(path, error))?;
+    catalog::parse(&json).map_err(|error| at(path, error))
+}
 
-    /// Reads the four files, in whatever order.
-    fn read_hugging_face(files: &[PathBuf]) -> Result<Checkpoint, String> {
-        let file = |end: &str| {
-            let found = files.iter().find(|path| path.to_string_lossy().ends_with(end));
-            found.ok_or_else(|| {
-                format!("expected model.safetensors, config.json, vocab.json and merges.txt, found no {end}")
-            })
-        };
-        let text = |path: &PathBuf| fs::read_to_string(path).map_err(|error| at(path, error));
-        let weights = file(".safetensors")?;
-        let config = text(file("config.json")?)?;
-        let (vocabulary, merges) = (text(file("vocab.json")?)?, text(file("merges.txt")?)?);
-        let mut reader = open(weights)?;
-        let parts = HuggingFace { config: &config, vocabulary: &vocabulary, merges: &merges, weights: &mut reader };
-        safetensors::read(parts).map_err(|error| at(weights, error))
-    }
-
-    fn open(path: &Path) -> Result<BufReader<File>, String> {
-        File::open(path).map(BufReader::new).map_err(|error| at(path, error))
-    }
-
-    /// An error in a file, with the file's name.
-    fn at(path: &Path, error: impl std::fmt::Display) -> String {
-        format!("{}: {error}", path.display())
-    }
-
-    /// A bar on stderr; invisible where that is no terminal.
-    fn bar(task: &'static str, length: usize) -> ProgressBar {
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {eta}");
-        let bar = ProgressBar::new(length as u64).with_message(task);
-        if let Ok(style) = style { bar.with_style(style) } else { bar }
-    }
-
-    fn convert(weights: checkpoint::Weights, to: Quantize) -> Result<checkpoint::Weights, String> {
-        let precision = match to {
-            Quantize::Q8_0 => Precision::Q8_0,
-            Quantize::F16 => Precision::F16,
-            Quantize::F32 => Precision::F32,
-        };
-        let bar = bar("converting tensors", weights.iter().count());
-        let converted = quantize(weights, precision, || bar.inc(1));
-        bar.finish_and_clear();
-        converted.map_err(|error: CheckpointError| error.to_string())
-    }
-
-    fn print(text: &str) -> Result<(), String> {
-        match writeln!(std::io::stdout(), "{text}") {
-            // A closed pipe is a reader that has seen enough.
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
-            _ => Ok(()),
-        }
-    }
-
-    fn describe(checkpoint: &Checkpoint) -> String {
-        let Checkpoint { config, tokenizer, weights } = checkpoint;
-        let mut lines = vec![
-            format!("{config:#?}"),
-            format!("parameters: {}", config.parameters()),
-            format!("tokens: {}, merges: {}", tokenizer.tokens.len(), tokenizer.merges.len()),
-            format!("start: {}, end of text: {:?}", tokenizer.start, tokenizer.end_of_text),
-        ];
-        lines.extend(weights.iter().map(|(name, tensor)| {
-            let (dtype, bytes) = (format!("{:?}", tensor.dtype()), tensor.storage_size_in_bytes());
-            format!("{name:<28} {dtype:<5} {bytes:>12} bytes {:?}", tensor.shape().dims())
-        }));
-        lines.join("\n")
-    }
-
-    fn write(checkpoint: &Checkpoint, out: &Path, arguments: &Arguments) -> Result<(), String> {
-        let stem = out.file_stem().unwrap_or_default().to_string_lossy();
-        let mut bytes = Vec::new();
-        gguf::write(checkpoint, arguments.name.as_deref().unwrap_or(&stem), &mut bytes)
-            .map_err(|error| at(out, error))?;
-        fs::write(out, &bytes).map_err(|error| at(out, error))?;
-        eprintln!("{}: {} bytes, sha256 {}", out.display(), bytes.len(), publish::sha256(&bytes));
-        match &arguments.catalog {
-            Some(catalog) => write_catalog(catalog, out, &bytes, checkpoint, arguments),
-            None => Ok(()),
-        }
-    }
-
-    /// Writes the file's slices beside it, where it needs any, and its entry.
-    fn write_catalog(
-        path: &Path,
-        out: &Path,
-        bytes: &[u8],
-        checkpoint: &Checkpoint,
-        arguments: &Arguments,
-    ) -> Result<(), String> {
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let url = out.strip_prefix(folder).map_err(|_| at(out, "expected a file in the catalog's folder"))?;
-        let slices = publish::slices(bytes, &url.to_string_lossy());
-        for (part, slice) in slices.iter().filter(|_| slices.len() > 1) {
-            let path = folder.join(&part.url);
-            fs::write(&path, slice).map_err(|error| at(&path, error))?;
-        }
-        let said = |text: &Option<String>| text.clone().unwrap_or_default();
-        let entry = Entry {
-            id: said(&arguments.id),
-            title: said(&arguments.title),
-            parameters: checkpoint.config.parameters() as u64,
-            context: checkpoint.config.context as u32,
-            format: "gguf".to_string(),
-            bytes: bytes.len() as u64,
-            parts: slices.into_iter().map(|(part, _)| part).collect(),
-            source: said(&arguments.source),
-        };
-        let entries = if path.exists() { read_catalog(path)? } else { Vec::new() };
-        let json = serde_json::to_string_pretty(&publish::with_entry(entries, entry));
-        let json = json.map_err(|error| at(path, error))?;
-        fs::write(path, json + "\n").map_err(|error| at(path, error))
-    }
-
-    fn read_catalog(path: &Path) -> Result<Vec<Entry>, String> {
-        let json = fs::read_to_string(path).map_err(|error| at(path, error))?;
-        catalog::parse(&json).map_err(|error| at(path, error))
-    }
-
-    fn measure(checkpoint: Checkpoint, path: &Path, share: f64) -> Result<(), String> {
-        let Checkpoint { config, tokenizer, mut weights } = checkpoint;
-        let text = fs::read_to_string(path).map_err(|error| at(path, error))?;
-        let tokenizer = Tokenizer::new(tokenizer).map_err(|error| error.to_string())?;
-        let ids = tokenizer.encode(last_share(&text, share)).map_err(|error| at(path, error))?;
-        let gpt = Gpt::load(&config, &mut weights).map_err(|error| error.to_string())?;
-        let bar = bar("predicting tokens", ids.len());
-        let result = evaluate(&gpt, &ids, |predictions| bar.set_position(predictions as u64));
-        bar.finish_and_clear();
-        match result.map_err(|error| error.to_string())? {
-            Some(score) => print(&format!("{:.5} nats per token, {} predictions", score.nats, score.predictions)),
-            None => Err(at(path, format!("expected more than {} tokens, found {}", config.context, ids.len()))),
-        }
+fn measure(checkpoint: Checkpoint, path: &Path, share: f64) -> Result<(), String> {
+    let Checkpoint { config, tokenizer, mut weights } = checkpoint;
+    let text = fs::read_to_string(path).map_err(|error| at(path, error))?;
+    let tokenizer = Tokenizer::new(tokenizer).map_err(|error| error.to_string())?;
+    let ids = tokenizer.encode(last_share(&text, share)).map_err(|error| at(path, error))?;
+    let gpt = Gpt::load(&config, &mut weights).map_err(|error| error.to_string())?;
+    let bar = bar("predicting tokens", ids.len());
+    let result = evaluate(&gpt, &ids, |predictions| bar.set_position(predictions as u64));
+    bar.finish_and_clear();
+    match result.map_err(|error| error.to_string())? {
+        Some(score) => print(&format!("{:.5} nats per token, {} predictions", score.nats, score.predictions)),
+        None => Err(at(path, format!("expected more than {} tokens, found {}", config.context, ids.len()))),
     }
 }

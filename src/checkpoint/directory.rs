@@ -47,6 +47,11 @@ impl Directory {
         self.find(slot).is_some()
     }
 
+    /// The slots that are filled, sorted.
+    pub fn slots(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|stored| stored.slot.as_str())
+    }
+
     /// Reads the tensors that `config` asks for, once it is sure that there are exactly those.
     pub fn load<R: Read + Seek>(self, config: &Config, source: &mut Source<R>) -> Result<Weights, CheckpointError> {
         self.check(config)?;

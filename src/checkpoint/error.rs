@@ -96,12 +96,17 @@ pub enum CheckpointError {
     Tensor {
         /// The tensor.
         name: String,
-        /// Why.
-        source: candle_core::Error,
+        /// Why; boxed, since it is larger than everything else here.
+        source: Box<candle_core::Error>,
     },
 }
 
 impl CheckpointError {
+    /// A [`CheckpointError::Tensor`].
+    pub(super) fn tensor(name: &str, source: candle_core::Error) -> Self {
+        CheckpointError::Tensor { name: name.to_string(), source: Box::new(source) }
+    }
+
     /// A [`CheckpointError::Field`].
     pub(super) fn field(field: &dyn Display, offset: u64, expected: impl Display, found: impl Display) -> Self {
         let (expected, found) = (expected.to_string(), found.to_string());

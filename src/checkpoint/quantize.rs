@@ -34,7 +34,7 @@ pub fn quantize(weights: Weights, precision: Precision, mut done: impl FnMut()) 
     let mut converted = Weights::default();
     for (name, tensor) in weights {
         let dtype = precision.dtype(&name, tensor.shape().dims());
-        let tensor = convert(tensor, dtype).map_err(|source| CheckpointError::Tensor { name: name.clone(), source })?;
+        let tensor = convert(tensor, dtype).map_err(|source| CheckpointError::tensor(&name, source))?;
         converted.insert(&name, tensor)?;
         done();
     }

@@ -88,3 +88,11 @@ impl<R: Read> Read for Source<'_, R> {
         Ok(count)
     }
 }
+
+/// Room for `count` items, or an error where memory has none; a crash would take the worker with it.
+pub(super) fn room<T>(name: &dyn Display, count: u64) -> Result<Vec<T>, CheckpointError> {
+    let mut items = Vec::new();
+    let reserved = usize::try_from(count).ok().and_then(|count| items.try_reserve_exact(count).ok());
+    let bytes = count.saturating_mul(size_of::<T>() as u64);
+    reserved.map(|()| items).ok_or_else(|| CheckpointError::Memory { name: name.to_string(), bytes })
+}

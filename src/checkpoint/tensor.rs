@@ -7,7 +7,7 @@ use candle_core::quantized::{QStorage, QTensor};
 use half::{bf16, f16};
 
 use super::CheckpointError;
-use super::source::Source;
+use super::source::{Source, room};
 
 // Elements are copied as they stand in the file, which is little-endian.
 const _: () = assert!(cfg!(target_endian = "little"));
@@ -103,13 +103,12 @@ impl Place<'_> {
             Kind::F16 => self.as_f32(source, |bytes| f16::from_le_bytes(bytes).to_f32())?,
             Kind::Bf16 => self.as_f32(source, |bytes| bf16::from_le_bytes(bytes).to_f32())?,
         };
-        QTensor::new(storage, self.shape)
-            .map_err(|source| CheckpointError::Tensor { name: self.name.to_string(), source })
+        QTensor::new(storage, self.shape).map_err(|source| CheckpointError::tensor(self.name, source))
     }
 
     /// The elements as they stand in the file.
     fn as_kept<T: Plain, R: Read + Seek>(&self, source: &mut Source<R>) -> Result<QStorage, CheckpointError> {
-        let mut blocks = self.zeros::<T>(self.elements() / T::BLCK_SIZE)?;
+        let mut blocks = self.zeros::<T>(self.elements() / T::BLCK_SIZE as u64)?;
         let bytes = bytes_of(&mut blocks);
         source.fill(&self.name, bytes)?;
         self.check_finite(bytes, bytes.len())?;
@@ -146,18 +145,15 @@ impl Place<'_> {
         }
     }
 
-    fn elements(&self) -> usize {
-        self.shape.iter().product()
+    /// Numbers there are; a file may be longer than a 32-bit memory.
+    fn elements(&self) -> u64 {
+        self.shape.iter().map(|&size| size as u64).product()
     }
 
-    /// Room for that many blocks, or an error where there is none.
-    fn zeros<T: Plain>(&self, count: usize) -> Result<Vec<T>, CheckpointError> {
-        let mut blocks = Vec::new();
-        blocks.try_reserve_exact(count).map_err(|_| {
-            let bytes = count as u64 * size_of::<T>() as u64;
-            CheckpointError::Memory { name: self.name.to_string(), bytes }
-        })?;
-        blocks.resize(count, T::zeros());
+    /// Room for that many blocks, filled.
+    fn zeros<T: Plain>(&self, count: u64) -> Result<Vec<T>, CheckpointError> {
+        let mut blocks = room(&self.name, count)?;
+        blocks.resize(count as usize, T::zeros());
         Ok(blocks)
     }
 

@@ -8,7 +8,7 @@ use std::io::{Read, Seek};
 use std::ops::Range;
 
 use super::super::CheckpointError;
-use super::super::source::Source;
+use super::super::source::{Source, room};
 use super::super::tensor::Dims;
 use super::{MAGIC, value};
 
@@ -57,18 +57,14 @@ pub(super) struct Header {
 pub(super) fn read<R: Read + Seek>(source: &mut Source<R>) -> Result<Header, CheckpointError> {
     let (mut entries, mut tensors) = (0, 0);
     walk(source, |_| entries += 1, |_| tensors += 1)?;
-    let mut bytes = vec![0; in_memory("header", source.offset())?];
-    let (mut entries, mut tensors) = (Vec::with_capacity(entries), Vec::with_capacity(tensors));
+    let mut bytes = room(&"header", source.offset())?;
+    bytes.resize(source.offset() as usize, 0);
+    let (mut entries, mut tensors) = (room(&"keys", entries)?, room(&"tensors", tensors)?);
     source.seek(0)?;
     walk(source, |entry| entries.push(entry), |info| tensors.push(info))?;
     source.seek(0)?;
     source.fill(&"header", &mut bytes)?;
     Ok(Header { bytes, entries, tensors })
-}
-
-/// A length that memory can have.
-pub(super) fn in_memory(field: &str, length: u64) -> Result<usize, CheckpointError> {
-    usize::try_from(length).map_err(|_| CheckpointError::Memory { name: field.to_string(), bytes: length })
 }
 
 fn walk<R: Read + Seek>(

@@ -27,7 +27,7 @@ pub fn write(checkpoint: &Checkpoint, name: &str, writer: &mut impl Write) -> Re
     pad(&mut header);
     writer.write_all(&header)?;
     for (name, tensor) in &tensors {
-        let mut data = tensor.data().map_err(failed(name))?.into_owned();
+        let mut data = tensor.data().map_err(|source| CheckpointError::tensor(name, source))?.into_owned();
         pad(&mut data);
         writer.write_all(&data)?;
     }
@@ -110,12 +110,11 @@ fn type_number(name: &str, tensor: &QTensor) -> Result<u32, CheckpointError> {
         GgmlDType::F32 => Ok(0),
         GgmlDType::F16 => Ok(1),
         GgmlDType::Q8_0 => Ok(8),
-        other => Err(failed(name)(candle_core::Error::Msg(format!("expected F32, F16 or Q8_0, found {other:?}")))),
+        other => {
+            let told = format!("expected F32, F16 or Q8_0, found {other:?}");
+            Err(CheckpointError::tensor(name, candle_core::Error::Msg(told)))
+        }
     }
-}
-
-fn failed(name: &str) -> impl Fn(candle_core::Error) -> CheckpointError {
-    move |source| CheckpointError::Tensor { name: name.to_string(), source }
 }
 
 fn pad(bytes: &mut Vec<u8>) {

@@ -140,7 +140,7 @@ impl Said {
             layer_norm_epsilon: json.layer_norm_epsilon,
             activation: self.activation,
             head: if json.tie_word_embeddings { Head::Tied } else { untied },
-            qkv_bias: directory.has("blk.0.attn_qkv.bias"),
+            qkv_bias: directory.slots().any(|slot| slot.ends_with(".attn_qkv.bias")),
         }
     }
 }

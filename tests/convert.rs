@@ -1,0 +1,90 @@
+//! The program `convert`, as people run it.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod common;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use common::{path, text};
+use peargpt::{catalog, publish};
+
+fn convert(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_convert")).args(arguments).current_dir(path("")).output().unwrap()
+}
+
+/// What it prints; it must have ended well.
+fn printed(arguments: &[&str]) -> String {
+    let output = convert(arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// An empty folder for one test's files.
+fn folder(test: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[test]
+fn a_folder_becomes_a_file_and_an_entry() {
+    let folder = folder("a_folder_becomes_a_file_and_an_entry");
+    let (out, list) = (folder.join("small.gguf"), folder.join("catalog.json"));
+    let (file, json) = (out.to_str().unwrap(), list.to_str().unwrap());
+    let said = ["--catalog", json, "--id", "small", "--title", "Small", "--source", "random"];
+    for _ in 0..2 {
+        printed(&[&["tests/fixtures/small", "--out", file], &said[..]].concat());
+    }
+    let bytes = fs::read(&out).unwrap();
+    let entries = catalog::parse(&fs::read_to_string(&list).unwrap()).unwrap();
+    let [entry] = entries.as_slice() else { panic!("{entries:?}") };
+    assert_eq!((entry.id.as_str(), entry.parts[0].url.as_str(), entry.context), ("small", "small.gguf", 32));
+    assert_eq!(entry.parts[0].sha256, publish::sha256(&bytes));
+    let described = printed(&[file, "--describe"]);
+    assert!(described.contains("blk.1.ffn_up.weight") && described.contains("Q8_0"), "{described}");
+}
+
+#[test]
+fn a_text_is_measured() {
+    let folder = folder("a_text_is_measured");
+    let (text, scored) = (folder.join("text"), "nats per token, 32 predictions");
+    fs::write(&text, "abcdefgh ".repeat(8)).unwrap();
+    // Half of 72 characters are 36 tokens: one window of 32.
+    let arguments = ["tests/fixtures/small/model.safetensors", "--evaluate", text.to_str().unwrap(), "--share", "0.5"];
+    assert!(printed(&arguments).trim_end().ends_with(scored));
+}
+
+#[test]
+fn what_is_wrong_is_one_line_and_exit_code_2() {
+    let short = folder("what_is_wrong_is_one_line_and_exit_code_2").join("short");
+    fs::write(&short, "Once more unto the breach").unwrap();
+    let short = short.to_str().unwrap();
+    let cases: [(&[&str], &str); 9] = [
+        (&[], "required arguments were not provided"),
+        (&["a.gguf"], "--out"),
+        (&["a.gguf", "--describe"], "a.gguf: No such file"),
+        (&["README.md", "weights/catalog.json", "--describe"], "found no .safetensors"),
+        (&["weights/catalog.json", "--describe"], "expected a GGUF file"),
+        (&["weights/peargpt.gguf", "--evaluate", "Cargo.toml", "--share", "2"], "at most 1"),
+        (&["weights/peargpt.gguf", "--evaluate", short], "expected more than 256 tokens, found 25"),
+        (&["weights/peargpt.gguf", "--evaluate", "Cargo.toml"], "does not know these characters"),
+        (&["tests/fixtures/small", "--out", "a.gguf", "--catalog", "b"], "--id"),
+    ];
+    for (arguments, says) in cases {
+        let output = convert(arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), error.lines().count()), (Some(2), 1), "{arguments:?}: {error}");
+        assert!(error.contains(says), "{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn the_readme_of_the_weights_says_what_they_are() {
+    let described = printed(&["weights/peargpt.gguf", "--describe"]);
+    assert!(described.contains("parameters: 9967040"));
+    assert!(text("weights/README.md").contains("9,967,040 parameters"));
+}

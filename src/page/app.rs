@@ -14,6 +14,9 @@ use super::studio_view::StudioView;
 use super::theme::ThemeSwitch;
 use crate::permalink::Route;
 
+/// The icon, drawn into the page.
+const PEAR: &str = include_str!("../../styles/icon.svg");
+
 /// Draws the page where the document says that it is starting.
 pub fn start() {
     console_error_panic_hook::set_once();
@@ -40,7 +43,7 @@ fn App() -> impl IntoView {
     });
     view! {
         <a class="skip" href="#main" on:click=skip>"Skip to the content"</a>
-        <Header studio />
+        <Header studio route />
         <main id="main" tabindex="-1">
             {move || match route.get() {
                 Route::Home => view! { <Home studio /> }.into_any(),
@@ -92,17 +95,18 @@ fn focus_first(selector: &str) {
 }
 
 #[component]
-fn Header(studio: Studio) -> impl IntoView {
+fn Header(studio: Studio, route: Memo<Route>) -> impl IntoView {
+    let current = move |path: &'static str| move || (route.get().path() == path).then_some("page");
     view! {
         <header class="site-head">
             <a class="brand" href="#/">
-                <span class="pear" aria-hidden="true"></span>
+                <span class="pear" aria-hidden="true" inner_html=PEAR></span>
                 "peargpt"
             </a>
             <nav aria-label="Pages">
-                <a href=move || studio.address().to_string()>"pearGPT"</a>
-                <a href="#/gpt2">"GPT-2"</a>
-                <a href="#/bench">"Bench"</a>
+                <a href=move || studio.address().to_string() aria-current=current("/peargpt")>"pearGPT"</a>
+                <a href="#/gpt2" aria-current=current("/gpt2")>"GPT-2"</a>
+                <a href="#/bench" aria-current=current("/bench")>"Bench"</a>
             </nav>
             <ThemeSwitch />
         </header>

@@ -75,7 +75,6 @@ fn measure(engine: Engine, measured: RwSignal<Measured>, prompt_tokens: u32, tok
         let outcome = match event {
             Event::Benched { report, .. } => Measured::Done(BenchReport { user_agent: user_agent(), ..report }),
             Event::Failed { message, .. } => Measured::Failed(message),
-            Event::Done { .. } => Measured::Failed("The measurement was broken off.".into()),
             _ => return,
         };
         measured.try_set(outcome);

@@ -9,7 +9,7 @@ use leptos::task::spawn_local;
 use super::bridge::Bridge;
 use super::{fetch, meta};
 use crate::catalog::{self, Entry};
-use crate::protocol::{Event, ModelSummary, Request, StopReason, Task};
+use crate::protocol::{Event, ModelSummary, Request, Task};
 
 /// How often in a row a worker that breaks is replaced without being asked to.
 const RESTARTS: u32 = 3;
@@ -98,12 +98,11 @@ impl Engine {
         }
     }
 
-    /// Sends the request of a new run, and hands that run's number and each of its events to `listener`. The run before
-    /// it is over.
+    /// Sends the request of a new run, and hands that run's number and each of its events to `listener`. The worker
+    /// ends the run before it.
     pub fn begin(self, request: impl FnOnce(u32) -> Request, listener: impl Fn(u32, Event) + 'static) -> u32 {
         self.newest_run.update_value(|run| *run += 1);
         let run = self.newest_run.get_value();
-        self.end_all(|run| Event::Done { run, reason: StopReason::Stopped, stats: Default::default() });
         self.listeners.update_value(|listeners| drop(listeners.insert(run, Rc::new(listener))));
         self.send(request(run));
         run
@@ -180,12 +179,6 @@ impl Engine {
         }
     }
 
-    fn end_all(self, event: impl Fn(u32) -> Event) {
-        for (run, listener) in self.listeners.try_update_value(std::mem::take).unwrap_or_default() {
-            listener(run, event(run));
-        }
-    }
-
     /// The worker is gone: says so to the run it ended, and loads the model into a new one.
     fn recover(self, reason: &str) {
         let reason = reason.lines().next().unwrap_or_default();
@@ -193,7 +186,9 @@ impl Engine {
         if self.listeners.with_value(BTreeMap::is_empty) {
             self.mishaps.update(|mishaps| *mishaps += 1);
         }
-        self.end_all(|run| Event::Failed { task: Task::Run(run), message: message.clone() });
+        for (run, listener) in self.listeners.try_update_value(std::mem::take).unwrap_or_default() {
+            listener(run, Event::Failed { task: Task::Run(run), message: message.clone() });
+        }
         self.restarts.update_value(|restarts| *restarts += 1);
         if self.restarts.get_value() > RESTARTS {
             return self.model.set(Model::Failed(format!("The model could not be started: {reason}. Try again.")));

@@ -3,9 +3,41 @@
 use leptos::prelude::*;
 
 use super::studio::Studio;
+use crate::play::names_speaker;
 
 /// Drawn for both colour schemes: its parts take their colours from the style sheet.
 const ARCHITECTURE: &str = include_str!("architecture.svg");
+
+/// The beginning of what pearGPT wrote for `#/peargpt?prompt=ROMEO%3A%0A&words=60&seed=2`.
+const SAMPLE: &str = "ROMEO:
+The sweetest death of this isle, for this.
+
+JULIET:
+Who shall not speak this time?
+
+ROMEO:
+He speak not not. What, shall I carry a language?
+
+JULIET:
+So is this in this death.
+";
+
+/// The parts of the drawing, downwards, and what each is for.
+const PARTS: [(&str, &str); 7] = [
+    ("Tokens", "The text, cut into pieces that the model knows: characters, or parts of words."),
+    ("Embedding and positions", "Each token becomes a row of numbers: what it is, plus where it stands."),
+    (
+        "Attention",
+        "Each token looks back at those before it and takes from them what it needs; every head looks for something else.",
+    ),
+    ("MLP", "Each token, by itself, is worked on with what the model has learned."),
+    (
+        "Residual sums",
+        "Attention and MLP only add to the row; nothing that was there is lost. Layer norms keep the numbers in bounds.",
+    ),
+    ("Head", "The last row is compared with every token’s embedding: a score for each that could come next."),
+    ("Sampler", "One of them is drawn and appended, and everything begins again."),
+];
 
 /// Where each link leads, who made it, what it is.
 const LESSONS: [(&str, &str, &str); 5] = [
@@ -36,15 +68,18 @@ pub fn Home(
 ) -> impl IntoView {
     view! {
         <section class="hero">
-            <h1 tabindex="-1">"A small GPT, in this tab"</h1>
-            <p class="lede">
-                "Two language models that run in your browser. There is no server behind them: the weights come to "
-                "your machine once, and what you type never leaves it."
-            </p>
-            <p class="actions">
-                <a class="button primary" href=move || studio.address().to_string()>"Let pearGPT write"</a>
-                <a class="button" href="#/peargpt?prompt=ROMEO%3A%0A&seed=7&run=1">"See Romeo speak"</a>
-            </p>
+            <div>
+                <h1 tabindex="-1">"A small GPT, in this tab"</h1>
+                <p class="lede">
+                    "Two language models that run in your browser. There is no server behind them: the weights come to "
+                    "your machine once, and what you type never leaves it."
+                </p>
+                <p class="actions">
+                    <a class="button primary" href=move || studio.address().to_string()>"Let pearGPT write"</a>
+                    <a class="button" href="#/peargpt?prompt=ROMEO%3A&run=1">"Let Romeo speak"</a>
+                </p>
+            </div>
+            <Sample />
         </section>
         <section class="cards" aria-label="The models">
             <PearGptCard studio />
@@ -56,13 +91,24 @@ pub fn Home(
 }
 
 #[component]
+fn Sample() -> impl IntoView {
+    let line = |line: &'static str| view! { <span class="line" class:speaker=names_speaker(line)>{line}</span> };
+    view! {
+        <figure class="sample">
+            <blockquote class="play">{SAMPLE.split_inclusive('\n').map(line).collect_view()}</blockquote>
+            <figcaption>"Written by pearGPT after “ROMEO:”, as it came."</figcaption>
+        </figure>
+    }
+}
+
+#[component]
 fn PearGptCard(studio: Studio) -> impl IntoView {
     view! {
         <article class="card">
             <h2><a href=move || studio.address().to_string()>"pearGPT"</a></h2>
             <p>
-                "Learned one book by heart’s neighbour: forty thousand lines of Shakespeare, character by character. "
-                "It spells, it rhymes by accident, it invents words that sound as if they were his."
+                "Trained on forty thousand lines of Shakespeare, one character at a time. It has learned to spell, to "
+                "keep the form of a play, and to make up the rest."
             </p>
             <Facts facts=[("Weights", "9,967,040"), ("Download", "11 MB"), ("Reads", "65 characters"), ("Sees back", "256 characters")] />
             <p class="card-state">"Ready: it comes with this site."</p>
@@ -98,14 +144,14 @@ fn Facts(facts: [(&'static str, &'static str); 4]) -> impl IntoView {
 
 #[component]
 fn Inside() -> impl IntoView {
+    let part = |(name, what): (&'static str, &'static str)| view! { <div><dt>{name}</dt><dd>{what}</dd></div> };
     view! {
         <section class="inside">
-            <h2>"Inside"</h2>
-            <p>
-                "Both models are the same machine in two sizes. Text becomes numbers, the numbers pass through a stack "
-                "of equal blocks, and out comes a probability for each possible next token. One is drawn, appended, and "
-                "the whole begins again."
-            </p>
+            <div>
+                <h2>"Inside"</h2>
+                <p>"Both models are the same machine in two sizes."</p>
+                <dl class="parts">{PARTS.map(part).collect_view()}</dl>
+            </div>
             // Our own file, not a model's text.
             <figure class="architecture" inner_html=ARCHITECTURE></figure>
         </section>

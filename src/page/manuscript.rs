@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use leptos::prelude::document;
 use leptos::wasm_bindgen::prelude::*;
-use web_sys::{Element, HtmlElement, Text};
+use web_sys::{Element, HtmlElement, ScrollIntoViewOptions, ScrollLogicalPosition, Text};
 
 use crate::play;
 
@@ -71,6 +71,15 @@ impl Manuscript {
     /// Draws no more; the text is kept.
     pub fn detach(&mut self) {
         self.sheet = None;
+    }
+
+    /// Brings the text into view, where a small screen shows only the controls.
+    pub fn show(&self) {
+        if let Some(sheet) = &self.sheet {
+            let options = ScrollIntoViewOptions::new();
+            options.set_block(ScrollLogicalPosition::Nearest);
+            sheet.host.scroll_into_view_with_scroll_into_view_options(&options);
+        }
     }
 
     /// Selects the whole text, for the reader to copy.

@@ -3,8 +3,8 @@
 //! ```text
 //! app ─ address_bar, theme          which view stands there, and how it looks
 //!  ├ home ─ architecture            what this is
-//!  ├ studio_view ─ controls,        prompt and settings in, text and numbers out
-//!  │               manuscript, status
+//!  ├ studio_view ─ prompt, controls, prompt and settings in, text and numbers out
+//!  │    manuscript, toolbar, status, messages
 //!  └ bench                          one measurement
 //!         │
 //!      studio ─ form                what is asked for, and what became of it
@@ -33,8 +33,11 @@ mod clipboard;
 mod controls;
 mod elsewhere;
 mod home;
+mod messages;
+mod prompt;
 mod status;
 mod studio_view;
 mod theme;
+mod toolbar;
 
 pub use app::start;

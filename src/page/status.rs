@@ -102,8 +102,8 @@ fn downloading(studio: Studio) -> String {
 
 fn ending(reason: StopReason) -> &'static str {
     match reason {
-        StopReason::Words => "Done: the words are there, and the paragraph is at its end.",
-        StopReason::Tail => "Done: the words are there; 300 tokens more brought no end of the paragraph.",
+        StopReason::Words => "Done: the paragraph is at its end.",
+        StopReason::Tail => "Done, in mid-paragraph: 300 tokens more brought no end of it.",
         StopReason::EndOfText => "Done: the model ended its text. Continue goes on from there.",
         StopReason::Runaway => "Ended: the model writes hardly any spaces, so the words would never be there.",
         StopReason::Stopped => "Stopped.",
@@ -148,7 +148,7 @@ pub fn Numbers(
         >
             <Number label="Tokens" value=Signal::derive(move || stats.get().map(|stats| stats.tokens.to_string())) />
             <Number label="Words" value=Signal::derive(move || stats.get().map(|stats| stats.words.to_string())) />
-            <Number label="Tokens per second" value=Signal::derive(move || speed(studio)) />
+            <Number label="Tokens / s" value=Signal::derive(move || speed(studio)) />
             <Number label="First token" value=Signal::derive(move || first_token(studio)) />
             <Number label="Computed by" value=studio.engine.backend.into() />
             <Number label="Past the context" value=Signal::derive(move || Some(window_text(studio))) />

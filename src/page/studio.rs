@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos::wasm_bindgen::JsValue;
 
 use super::address_bar::AddressBar;
+use super::controls;
 use super::engine::{Engine, Model};
 use super::form::Form;
 use super::manuscript::Manuscript;
@@ -132,7 +133,7 @@ impl Studio {
 
     /// The address under which others get the same text.
     pub fn permalink(self) -> Address {
-        self.draw_seed();
+        self.have_seed();
         let address = untrack(|| self.address());
         Address { model: untrack(|| self.loaded_model()).or(address.model.clone()), run: true, ..address }
     }
@@ -169,9 +170,14 @@ impl Studio {
         }
     }
 
+    /// The characters that the model knows, if it has a vocabulary of characters and is loaded.
+    pub fn alphabet(self) -> Option<String> {
+        self.engine.summary()?.alphabet
+    }
+
     /// The prompt's characters that the model does not know, each once.
     pub fn unknown(self) -> Vec<char> {
-        let Some(alphabet) = self.engine.summary().and_then(|summary| summary.alphabet) else { return Vec::new() };
+        let Some(alphabet) = self.alphabet() else { return Vec::new() };
         let mut unknown = Vec::new();
         for character in self.form.field("prompt").text.get().chars() {
             if !alphabet.contains(character) && !unknown.contains(&character) {
@@ -200,24 +206,29 @@ impl Studio {
 
     /// Starts a run, or says what keeps it; waits for the model where it is not there yet.
     pub fn generate(self) {
-        if let Some(field) = self.form.wrong() {
-            return super::controls::focus(field.parameter.name);
+        if let Some(name) = self.obstacle() {
+            if self.run.get_untracked() == Run::Waiting {
+                self.run.set(Run::None);
+            }
+            return controls::focus(name);
         }
-        if !untrack(|| self.unknown()).is_empty() {
-            self.run.update(|run| {
-                if *run == Run::Waiting {
-                    *run = Run::None;
-                }
-            });
-            return super::controls::focus("prompt");
-        }
-        self.draw_seed();
+        self.have_seed();
+        self.with_manuscript(|manuscript| {
+            manuscript.show();
+            Ok(())
+        });
         if !matches!(self.engine.model.get_untracked(), Model::Loaded(_)) {
             self.run.set(Run::Waiting);
             return self.open();
         }
         let settings = untrack(|| self.form.settings());
         self.write(Some(settings.clone()), move |run| Request::Generate { run, settings });
+    }
+
+    /// The control that keeps a run from starting; what is wrong with it is said there.
+    fn obstacle(self) -> Option<&'static str> {
+        let wrong = self.form.wrong().map(|field| field.parameter.name);
+        wrong.or_else(|| (!untrack(|| self.unknown()).is_empty()).then_some("prompt"))
     }
 
     /// Goes on from the end of the text.
@@ -230,7 +241,7 @@ impl Studio {
 
     /// Starts another run, with another seed.
     pub fn another(self) {
-        self.form.field("seed").text.set(String::new());
+        self.draw_seed();
         self.generate();
     }
 
@@ -268,11 +279,15 @@ impl Studio {
         result.map_err(|reason| error!("the text could not be drawn: {reason:?}")).ok()
     }
 
-    /// Draws a seed where there is none. The system's random numbers may fail; then 0 is as good as any.
-    fn draw_seed(self) {
-        let text = self.form.field("seed").text;
-        if text.get_untracked().trim().is_empty() {
-            text.set(getrandom::u32().unwrap_or_default().to_string());
+    /// Draws another seed. The system's random numbers may fail; then 0 is as good as any.
+    pub fn draw_seed(self) {
+        self.form.field("seed").text.set(getrandom::u32().unwrap_or_default().to_string());
+    }
+
+    /// Draws a seed where there is none.
+    fn have_seed(self) {
+        if self.form.field("seed").text.get_untracked().trim().is_empty() {
+            self.draw_seed();
         }
     }
 

@@ -77,7 +77,7 @@ pub fn ThemeSwitch() -> impl IntoView {
         <button type="button" class="quiet theme" data-testid="theme" data-theme=move || theme.get().name() on:click=switch>
             <span class="theme-mark" aria-hidden="true"></span>
             <span class="visually-hidden">"Colours: "</span>
-            {move || theme.get().name()}
+            <span class="theme-name">{move || theme.get().name()}</span>
         </button>
     }
 }

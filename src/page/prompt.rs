@@ -1,0 +1,62 @@
+//! The prompt: typed, or begun from an example, and checked as soon as the model's characters are known.
+
+use leptos::prelude::*;
+
+use super::controls::{Control, focus};
+use super::studio::Studio;
+
+/// Prompts to start from: what the button says, and what it writes.
+const EXAMPLES: [(&str, &str); 3] = [
+    ("Romeo speaks", "ROMEO:"),
+    ("Citizens meet", "First Citizen:\nBefore we proceed any further, hear me speak.\n\nAll:"),
+    ("A king's night", "KING RICHARD III:\nNow is the night, and "),
+];
+
+/// The whole panel.
+#[component]
+pub fn Prompt(
+    /// The writing that it begins.
+    studio: Studio,
+) -> impl IntoView {
+    let field = studio.form.field("prompt");
+    let example = move |(label, prompt): (&'static str, &'static str)| {
+        let start = move |_| {
+            field.text.set(prompt.into());
+            focus("prompt");
+        };
+        view! { <button type="button" class="chip" data-testid="example" on:click=start>{label}</button> }
+    };
+    view! {
+        <Control field />
+        <p class="problem" data-testid="unknown" aria-live="polite" hidden=move || studio.unknown().is_empty()>
+            {move || unknown_sentence(&studio.unknown(), &studio.alphabet().unwrap_or_default())}
+        </p>
+        <div class="chips" role="group" aria-label="Examples to start from">
+            {EXAMPLES.map(example).collect_view()}
+        </div>
+    }
+}
+
+/// Names the characters, so that they can be found even where they cannot be seen.
+fn unknown_sentence(unknown: &[char], alphabet: &str) -> Option<String> {
+    const NAMED: usize = 8;
+    if unknown.is_empty() {
+        return None;
+    }
+    let mut names: Vec<String> = unknown.iter().take(NAMED).map(|character| name(*character)).collect();
+    if unknown.len() > NAMED {
+        names.push(format!("{} more", unknown.len() - NAMED));
+    }
+    let marks: String = alphabet.chars().filter(|known| !known.is_alphabetic() && !known.is_whitespace()).collect();
+    let names = names.join(", ");
+    Some(format!("pearGPT does not know {names}: it knows letters without accents, spaces, line breaks and {marks}"))
+}
+
+fn name(character: char) -> String {
+    match character {
+        '\t' => "the tab".to_string(),
+        '\u{a0}' => "the no-break space".to_string(),
+        _ if character.is_control() || character.is_whitespace() => format!("U+{:04X}", u32::from(character)),
+        _ => format!("“{character}”"),
+    }
+}

@@ -1,0 +1,100 @@
+//! What can be done with the text: copied, shared, cleared.
+
+use leptos::html;
+use leptos::prelude::*;
+
+use super::address_bar::link;
+use super::clipboard::{Copied, copy};
+use super::studio::Studio;
+
+/// The whole panel.
+#[component]
+pub fn Toolbar(
+    /// The writing whose text it is.
+    studio: Studio,
+) -> impl IntoView {
+    view! {
+        <div class="toolbar" role="group" aria-label="What to do with the text">
+            <CopyButton studio />
+            <ShareButton studio />
+            <button
+                type="button"
+                class="quiet"
+                data-testid="clear"
+                disabled=move || !studio.has_text.get()
+                on:click=move |_| studio.clear()
+            >
+                "Clear"
+            </button>
+        </div>
+    }
+}
+
+#[component]
+fn CopyButton(studio: Studio) -> impl IntoView {
+    let copied = RwSignal::new(Copied::Not);
+    let start = move |_| {
+        let text = studio.with_manuscript(|manuscript| Ok(manuscript.text().to_string())).unwrap_or_default();
+        let select = move || {
+            studio.with_manuscript(|manuscript| manuscript.select());
+        };
+        copy(text, copied, select);
+    };
+    view! {
+        <button type="button" class="quiet" data-testid="copy" disabled=move || !studio.has_text.get() on:click=start>
+            {move || if copied.get() == Copied::Yes { "Copied" } else { "Copy" }}
+        </button>
+        <Announcement copied said="The text is copied." selected="There is no clipboard here: the text is selected, copy it with Ctrl+C." />
+    }
+}
+
+#[component]
+fn ShareButton(studio: Studio) -> impl IntoView {
+    let copied = RwSignal::new(Copied::Not);
+    let address = RwSignal::new(String::new());
+    let shown = NodeRef::<html::Input>::new();
+    let start = move |_| {
+        address.set(link(&studio.permalink()));
+        let select = move || {
+            if let Some(input) = shown.get_untracked() {
+                input.set_hidden(false);
+                input.select();
+            }
+        };
+        copy(address.get_untracked(), copied, select);
+    };
+    view! {
+        <button type="button" class="quiet" data-testid="share" on:click=start>
+            {move || if copied.get() == Copied::Yes { "Copied" } else { "Share" }}
+        </button>
+        <input
+            class="permalink"
+            data-testid="permalink"
+            aria-label="Link to this text"
+            readonly
+            hidden=move || copied.get() != Copied::Selected
+            prop:value=move || address.get()
+            node_ref=shown
+        />
+        <Announcement copied said="The link is copied." selected="There is no clipboard here: the link is selected, copy it with Ctrl+C." />
+    }
+}
+
+/// Says aloud what a button has done, and shows what the reader has to do.
+#[component]
+fn Announcement(copied: RwSignal<Copied>, said: &'static str, selected: &'static str) -> impl IntoView {
+    let text = move || match copied.get() {
+        Copied::Not => "",
+        Copied::Yes => said,
+        Copied::Selected => selected,
+    };
+    view! {
+        <span
+            class="announcement"
+            class:visually-hidden=move || copied.get() != Copied::Selected
+            aria-live="polite"
+        >
+            {text}
+        </span>
+    }
+}

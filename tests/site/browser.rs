@@ -118,7 +118,8 @@ impl Browser {
         let start = Instant::now();
         loop {
             let value = self.script(&format!("return ({expression})")).await?;
-            if !matches!(value, Value::Null | Value::Bool(false)) {
+            let is_empty = value == Value::Null || value == false || value == "";
+            if !is_empty {
                 return Ok(value);
             }
             if start.elapsed() > PATIENCE {
@@ -146,10 +147,17 @@ impl Browser {
             .map(drop)
     }
 
-    /// What is in the clipboard.
+    /// What is in the clipboard, once something is; it starts empty.
     pub async fn clipboard(&self) -> Result<String> {
-        let text = self.promise("navigator.clipboard.readText()").await?;
-        Ok(text.as_str().unwrap_or_default().to_string())
+        let start = Instant::now();
+        loop {
+            let text = self.promise("navigator.clipboard.readText()").await?;
+            match text.as_str() {
+                Some(text) if !text.is_empty() => return Ok(text.to_string()),
+                _ if start.elapsed() > PATIENCE => bail!("the clipboard stayed empty"),
+                _ => tokio::time::sleep(Duration::from_millis(30)).await,
+            }
+        }
     }
 
     /// Warnings and errors that came into the console since the last call.

@@ -146,7 +146,7 @@ async fn nothing_moves_for_those_who_want_no_motion() {
     let reader = Reader::new().await.unwrap();
     let features = json!({ "features": [{ "name": "prefers-reduced-motion", "value": "reduce" }] });
     reader.browser.devtools("Emulation.setEmulatedMedia", features).await.unwrap();
-    reader.open("#/peargpt?words=300&run=1").await.unwrap();
+    reader.open("#/peargpt?words=5000&run=1").await.unwrap();
     reader.first_text().await.unwrap();
     assert_eq!(reader.state().await.unwrap(), "generating");
     let moving = "return document.getAnimations().filter((one) => one.effect.getComputedTiming().duration > 10).length";

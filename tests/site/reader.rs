@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use serde::Deserialize;
 use serde_json::Value;
 use thirtyfour::prelude::*;
 
@@ -19,6 +20,34 @@ pub struct Reader {
     /// The browser.
     pub browser: Browser,
 }
+
+/// What the page showed at one moment of a run.
+#[derive(Debug, Deserialize)]
+pub struct Change {
+    /// `data-state` of the status line.
+    pub state: String,
+    /// Length of the text, the prompt included.
+    pub length: u64,
+    /// Numbers of the `stats`.
+    pub tokens: i64,
+    pub forwarded_rows: i64,
+    pub window_crossings: i64,
+    pub memory: i64,
+}
+
+/// Notes down every change of the numbers: a test that looks now and then would miss some.
+const WATCH: &str = "
+    const [stats, output, status] =
+        ['stats', 'output', 'status'].map((name) => document.querySelector(`[data-testid=${name}]`));
+    window.changes = [];
+    new MutationObserver(() => {
+        const { tokens, forwardedRows, windowCrossings, wasmMemoryBytes } = stats.dataset;
+        if (tokens === undefined) return;
+        window.changes.push({
+            state: status.dataset.state, length: output.textContent.length, tokens: +tokens, memory: +wasmMemoryBytes,
+            forwarded_rows: +forwardedRows, window_crossings: +windowCrossings,
+        });
+    }).observe(stats, { attributes: true });";
 
 impl Reader {
     /// A reader who has opened nothing yet. The page is told to try twice and to wait for hardly anything in between,
@@ -147,6 +176,16 @@ impl Reader {
     pub async fn finish(&self) -> Result<String> {
         self.wait_for("done").await?;
         self.output().await
+    }
+
+    /// From now on notes down what the page shows, see [`changes`](Self::changes).
+    pub async fn watch(&self) -> Result<()> {
+        self.browser.script(WATCH).await.map(drop)
+    }
+
+    /// What the page has shown since [`watch`](Self::watch).
+    pub async fn changes(&self) -> Result<Vec<Change>> {
+        Ok(serde_json::from_value(self.browser.script("return window.changes").await?)?)
     }
 
     /// The part of the address after `#`, once the page has written `part` into it.

@@ -43,7 +43,7 @@ pub fn test() -> Result<()> {
 pub fn whole_site(kind: &str) -> Command {
     let mut tests = command("cargo", &["test", kind, "site"]);
     // Errors are sentences; their backtraces would be runtime all the way down.
-    tests.env("RUST_LIB_BACKTRACE", "0");
+    tests.env("RUST_BACKTRACE", "0");
     tests
 }
 

@@ -328,6 +328,8 @@ impl Studio {
         self.rewrite(prompt);
         self.stats.set(None);
         self.named_model.set(untrack(|| self.loaded_model()));
+        // Also where no control has changed: what has started need not start again on a reload.
+        self.bar.write(untrack(|| self.address()));
         if read_tokens < prompt_tokens {
             let remark =
                 format!("The prompt has {prompt_tokens} tokens; the model sees the last {read_tokens} of them.");

@@ -31,8 +31,8 @@ pub fn StudioView(
                     <Control field=studio.form.field("words") />
                     <Seed studio />
                 </div>
-                <MoreSettings studio />
                 <MainButtons studio />
+                <MoreSettings studio />
             </form>
             <section class="stage" aria-label="Text">
                 <Toolbar studio />

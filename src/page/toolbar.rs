@@ -65,7 +65,7 @@ fn ShareButton(studio: Studio) -> impl IntoView {
     };
     view! {
         <button type="button" class="quiet" data-testid="share" on:click=start>
-            {move || if copied.get() == Copied::Yes { "Copied" } else { "Share" }}
+            {move || if copied.get() == Copied::Yes { "Link copied" } else { "Share" }}
         </button>
         <input
             class="permalink"

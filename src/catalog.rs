@@ -1,6 +1,7 @@
 //! `weights/catalog.json`: the models on offer.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// One model of the catalog.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +88,11 @@ pub fn parse(json: &str) -> Result<Vec<Entry>, CatalogError> {
         }
     }
     Ok(entries)
+}
+
+/// SHA-256 as 64 hex digits, as a catalog has it.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The model of this id.

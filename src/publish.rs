@@ -1,8 +1,6 @@
 //! A model's file → its entry in the catalog, and the slices that a site serves.
 
-use sha2::{Digest, Sha256};
-
-use crate::catalog::{Entry, Part};
+use crate::catalog::{Entry, Part, sha256};
 
 /// The longest file that is served in one piece, in bytes; some hosts refuse longer ones.
 pub const WHOLE: usize = 16 << 20;
@@ -19,11 +17,6 @@ pub fn slices<'a>(bytes: &'a [u8], url: &str) -> Vec<(Part, &'a [u8])> {
         return vec![part(url.to_string(), bytes)];
     }
     bytes.chunks(SLICE).enumerate().map(|(index, slice)| part(format!("{url}.part{index:03}"), slice)).collect()
-}
-
-/// SHA-256 in hex digits.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The catalog with this entry in the place of the one of the same id, or behind the others.

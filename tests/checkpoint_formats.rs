@@ -9,10 +9,10 @@ use std::io::Cursor;
 
 use candle_core::quantized::GgmlDType;
 use common::{Folder, as_gguf, path, text, to_bytes};
+use peargpt::catalog;
 use peargpt::checkpoint::quantize::Precision;
 use peargpt::checkpoint::{Checkpoint, gguf};
 use peargpt::model::config::{Activation, Head};
-use peargpt::{catalog, publish};
 
 fn read(bytes: &[u8]) -> Checkpoint {
     gguf::read(&mut Cursor::new(bytes)).unwrap()
@@ -83,7 +83,7 @@ fn the_shipped_file_is_the_one_in_the_catalog() {
     let entry = catalog::find(catalog::parse(&text("weights/catalog.json")).unwrap(), "peargpt").unwrap();
     let [part] = entry.parts.as_slice() else { panic!("{:?}", entry.parts) };
     assert_eq!((part.url.as_str(), part.bytes), ("peargpt.gguf", bytes.len() as u64));
-    assert_eq!(part.sha256, publish::sha256(&bytes));
+    assert_eq!(part.sha256, catalog::sha256(&bytes));
     assert!(text("weights/README.md").contains(&part.sha256), "weights/README.md names another sha256");
     let Checkpoint { config, tokenizer, .. } = read(&bytes);
     assert_eq!((config.parameters() as u64, config.context as u32), (entry.parameters, entry.context));

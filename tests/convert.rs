@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use common::{path, text};
-use peargpt::{catalog, publish};
+use peargpt::catalog;
 
 fn convert(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_convert")).args(arguments).current_dir(path("")).output().unwrap()
@@ -43,7 +43,7 @@ fn a_folder_becomes_a_file_and_an_entry() {
     let entries = catalog::parse(&fs::read_to_string(&list).unwrap()).unwrap();
     let [entry] = entries.as_slice() else { panic!("{entries:?}") };
     assert_eq!((entry.id.as_str(), entry.parts[0].url.as_str(), entry.context), ("small", "small.gguf", 32));
-    assert_eq!(entry.parts[0].sha256, publish::sha256(&bytes));
+    assert_eq!(entry.parts[0].sha256, catalog::sha256(&bytes));
     let described = printed(&[file, "--describe"]);
     assert!(described.contains("blk.1.ffn_up.weight") && described.contains("Q8_0"), "{described}");
 }

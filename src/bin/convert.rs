@@ -211,7 +211,7 @@ fn write(checkpoint: &Checkpoint, out: &Path, arguments: &Arguments) -> Result<(
     let mut bytes = Vec::new();
     gguf::write(checkpoint, arguments.name.as_deref().unwrap_or(&stem), &mut bytes).map_err(|error| at(out, error))?;
     fs::write(out, &bytes).map_err(|error| at(out, error))?;
-    eprintln!("{}: {} bytes, sha256 {}", out.display(), bytes.len(), publish::sha256(&bytes));
+    eprintln!("{}: {} bytes, sha256 {}", out.display(), bytes.len(), catalog::sha256(&bytes));
     match &arguments.catalog {
         Some(catalog) => write_catalog(catalog, out, &bytes, checkpoint, arguments),
         None => Ok(()),

@@ -1,15 +1,12 @@
 //! Fetches a model's parts, and verifies each by its sha256.
 
-use std::fmt::Write;
-
 use js_sys::{Reflect, Uint8Array};
-use sha2::{Digest, Sha256};
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortController, ReadableStreamDefaultReader, RequestCache, RequestInit, Response, Url};
 
 use super::channel::Channel;
 use super::time::{now, scope, sleep, within};
-use crate::catalog::{Entry, Part};
+use crate::catalog::{Entry, Part, sha256};
 use crate::protocol::{Event, RetryPolicy};
 
 /// Milliseconds between two messages of progress: one frame at 60 Hz.
@@ -77,13 +74,14 @@ pub async fn download(
     retry: RetryPolicy,
 ) -> Result<(Vec<u8>, String), DownloadError> {
     let mut download = Download { channel, entry, retry, file: allocate(entry)?, last_sent: 0.0 };
-    let mut whole = Sha256::new();
     for part in &entry.parts {
-        let from = download.file.len();
         download.part(part, &versioned(part, catalog_url)?).await?;
-        whole.update(&download.file[from..]);
     }
-    Ok((download.file, hex(&whole.finalize())))
+    let sha256 = match entry.parts.as_slice() {
+        [part] => part.sha256.to_ascii_lowercase(), // verified
+        _ => sha256(&download.file),
+    };
+    Ok((download.file, sha256))
 }
 
 fn allocate(entry: &Entry) -> Result<Vec<u8>, DownloadError> {
@@ -145,7 +143,7 @@ impl Download<'_> {
             abort.abort();
         }
         outcome?;
-        let found = hex(&Sha256::digest(&self.file[from..]));
+        let found = sha256(&self.file[from..]);
         if !found.eq_ignore_ascii_case(&part.sha256) {
             let (url, expected) = (part.url.clone(), part.sha256.clone());
             return Err(DownloadError::Sha256 { url, expected, found });
@@ -219,13 +217,6 @@ impl Download<'_> {
             self.channel.send(&Event::Downloading { received, total });
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut digits, byte| {
-        let _ = write!(digits, "{byte:02x}"); // writing to a String does not fail
-        digits
-    })
 }
 
 /// An exception's message.

@@ -41,7 +41,10 @@ pub fn test() -> Result<()> {
 /// The whole-site tests (`--test`) or the browser's bench (`--bench`), against `dist/`. Both run in the test profile:
 /// they only drive the browser.
 pub fn whole_site(kind: &str) -> Command {
-    command("cargo", &["test", kind, "site"])
+    let mut tests = command("cargo", &["test", kind, "site"]);
+    // Errors are sentences; their backtraces would be runtime all the way down.
+    tests.env("RUST_LIB_BACKTRACE", "0");
+    tests
 }
 
 fn ensure_tools() -> Result<()> {
@@ -54,11 +57,11 @@ fn native_lints() -> Result<()> {
     run(command("cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
 }
 
-/// The browser's programs, and the library with its tests.
+/// The browser's programs, and the library with the tests that run there.
 fn wasm_lints() -> Result<()> {
     let browser = ["clippy", WASM, "--lib", "--bin=page", "--bin=worker", "--", "-D", "warnings"];
     run(command("cargo", &browser))?;
-    run(command("cargo", &["clippy", WASM, "--lib", "--profile=test", "--", "-D", "warnings"]))
+    run(command("cargo", &["clippy", WASM, "--lib", "--test=text", "--profile=test", "--", "-D", "warnings"]))
 }
 
 fn wasm_tests() -> Result<()> {

@@ -8,7 +8,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-const VERSION: &str = "name=\"peargpt:version\" content=\"\"";
+/// Followed by what stands there while the page is written.
+const VERSION: &str = "name=\"peargpt:version\" content=\"";
 const POLICY: &str = "http-equiv=\"Content-Security-Policy\"";
 const CONNECT: &str = "connect-src 'self'";
 /// The hub answers a download with a redirect to hosts under these names.
@@ -62,12 +63,20 @@ fn allowed(origin: String) -> Vec<String> {
 }
 
 fn finish_html(html: &str, version: &str, origins: &BTreeSet<String>) -> Result<String> {
-    ensure!(html.matches(VERSION).count() == 1, "index.html must contain `<meta {VERSION}>` once");
     ensure!(html.contains(POLICY), "index.html must contain `<meta {POLICY} content=\"…\">`");
-    ensure!(html.matches(CONNECT).count() == 1, "index.html's policy must contain `{CONNECT}` once");
+    let (before, after) = split_once(html, CONNECT)?;
     let connect = std::iter::once(CONNECT).chain(origins.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
-    let filled = VERSION.replace("content=\"\"", &format!("content=\"{version}\""));
-    Ok(html.replacen(VERSION, &filled, 1).replacen(CONNECT, &connect, 1))
+    let html = format!("{before}{connect}{after}");
+    let (before, after) = split_once(&html, VERSION)?;
+    let after = after.trim_start_matches(|character| character != '"');
+    Ok(format!("{before}{VERSION}{version}{after}"))
+}
+
+/// What stands around the only place where `html` has `part`.
+fn split_once<'a>(html: &'a str, part: &str) -> Result<(&'a str, &'a str)> {
+    let places = html.matches(part).count();
+    ensure!(places == 1, "index.html must contain `{part}` once, it does {places} times");
+    html.split_once(part).context("counted above")
 }
 
 #[cfg(test)]
@@ -76,7 +85,7 @@ mod tests {
     use serde_json::json;
 
     const HTML: &str = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; connect-src 'self'\">\
-        <meta name=\"peargpt:version\" content=\"\">";
+        <meta name=\"peargpt:version\" content=\"dev\" />";
 
     #[test]
     fn the_policy_allows_what_the_catalog_names_and_no_more() {
@@ -95,8 +104,8 @@ mod tests {
         let origins = BTreeSet::from(["https://a.example".to_string(), "https://b.example".to_string()]);
         let html = finish_html(HTML, "0123456789ab", &origins).unwrap();
         assert!(html.contains("connect-src 'self' https://a.example https://b.example\">"), "{html}");
-        assert!(html.ends_with("<meta name=\"peargpt:version\" content=\"0123456789ab\">"), "{html}");
-        assert_eq!(finish_html(HTML, "", &BTreeSet::new()).unwrap(), HTML);
+        assert!(html.ends_with("<meta name=\"peargpt:version\" content=\"0123456789ab\" />"), "{html}");
+        assert_eq!(finish_html(HTML, "dev", &BTreeSet::new()).unwrap(), HTML);
     }
 
     #[test]

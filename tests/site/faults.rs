@@ -1,0 +1,215 @@
+//! What goes wrong, and what the page makes of it: a sentence, a way on, and nothing lost.
+
+use crate::browser::PLAIN_HOST;
+use crate::reader::{Reader, WEIGHTS};
+use crate::server::Fault;
+
+/// Opens pearGPT with weights that arrive with this fault, and returns what the page says. What was typed meanwhile
+/// survives, and "Try again" works once the fault is gone.
+async fn failure_and_recovery(fault: Fault) -> String {
+    let reader = Reader::new().await.unwrap();
+    reader.server.always(WEIGHTS, fault);
+    reader.open("#/peargpt").await.unwrap();
+    reader.fill("prompt", "HAMLET:\n").await.unwrap();
+    let said = reader.failure().await.unwrap();
+    assert_eq!(reader.value("prompt").await.unwrap(), "HAMLET:\n");
+    reader.server.heal();
+    reader.press("retry").await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+    assert!(!reader.sees("error").await.unwrap());
+    reader.expect_recovery("HAMLET:\n").await.unwrap();
+    said
+}
+
+#[tokio::test]
+async fn weights_that_are_not_there() {
+    let said = failure_and_recovery(Fault::Status(404)).await;
+    assert!(said.contains("404") && said.contains("peargpt.gguf"), "{said}");
+}
+
+#[tokio::test]
+async fn weights_that_the_server_fails_to_send() {
+    let said = failure_and_recovery(Fault::Status(500)).await;
+    assert!(said.contains("500"), "{said}");
+}
+
+#[tokio::test]
+async fn weights_that_are_cut_off_half_way() {
+    let said = failure_and_recovery(Fault::CutAt(50)).await;
+    assert!(said.contains("of 10937408 bytes"), "{said}");
+}
+
+#[tokio::test]
+async fn weights_that_stop_coming() {
+    let said = failure_and_recovery(Fault::StallAt(30)).await;
+    assert!(said.contains("nothing arrived for 2000 ms"), "{said}");
+}
+
+#[tokio::test]
+async fn weights_with_a_flipped_byte() {
+    let said = failure_and_recovery(Fault::FlipAt(70)).await;
+    assert!(said.contains("damaged") && said.contains("sha256"), "{said}");
+}
+
+#[tokio::test]
+async fn a_passing_fault_is_not_even_seen() {
+    let reader = Reader::new().await.unwrap();
+    for (fault, requests) in [(Fault::Status(503), 2), (Fault::CutAt(90), 4), (Fault::FlipAt(0), 6)] {
+        reader.server.times(1, WEIGHTS, fault);
+        reader.open("#/peargpt").await.unwrap();
+        reader.browser.driver().refresh().await.unwrap();
+        reader.wait_for("ready").await.unwrap();
+        assert!(reader.server.count(WEIGHTS) >= requests, "{fault:?}: {:?}", reader.server.requests());
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_models_that_is_not_there() {
+    let reader = Reader::new().await.unwrap();
+    reader.server.always("weights/catalog.json", Fault::Status(404));
+    reader.open("#/peargpt").await.unwrap();
+    let said = reader.failure().await.unwrap();
+    assert!(said.contains("list of models") && said.contains("404"), "{said}");
+    reader.server.heal();
+    reader.press("retry").await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+}
+
+#[tokio::test]
+async fn generate_pressed_early_waits_for_the_weights() {
+    let reader = Reader::new().await.unwrap();
+    reader.server.always(WEIGHTS, Fault::Slow(4_000_000));
+    reader.open("#/peargpt").await.unwrap();
+    reader.wait_for("downloading").await.unwrap();
+    reader.fill("prompt", "OPHELIA:\n").await.unwrap();
+    reader.fill("words", "5").await.unwrap();
+    reader.press("generate").await.unwrap();
+    reader.browser.wait_until("+document.querySelector('[data-testid=progress]').ariaValueNow > 10").await.unwrap();
+    assert_eq!(reader.state().await.unwrap(), "downloading", "the page is usable while the weights arrive");
+    assert!(reader.finish().await.unwrap().starts_with("OPHELIA:\n"));
+}
+
+#[tokio::test]
+async fn a_reload_while_the_weights_arrive() {
+    let reader = Reader::new().await.unwrap();
+    reader.server.times(1, WEIGHTS, Fault::StallAt(50));
+    reader.open("#/peargpt").await.unwrap();
+    reader
+        .browser
+        .wait_until("+document.querySelector('[data-testid=progress]')?.dataset.received > 1e6")
+        .await
+        .unwrap();
+    reader.browser.driver().refresh().await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+    reader.expect_recovery("").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_that_breaks_while_it_writes() {
+    let reader = Reader::new().await.unwrap();
+    let keep =
+        "const Plain = Worker; Worker = class extends Plain { constructor(url) { super(url); window.worker = this; } }";
+    reader.browser.before_every_page(keep).await.unwrap();
+    reader.open("#/peargpt?prompt=LEAR%3A%0A&words=5000&run=1").await.unwrap();
+    let text = reader.first_text().await.unwrap();
+    // A request to panic would wait for the end of the run; what is no request at all breaks the worker at once.
+    reader.browser.script("window.worker.postMessage('nonsense')").await.unwrap();
+    let said = reader.failure().await.unwrap();
+    assert!(said.contains("broke down") && said.contains("started again"), "{said}");
+    assert!(reader.output().await.unwrap().starts_with(&text), "what was written stays");
+    assert_eq!(reader.value("prompt").await.unwrap(), "LEAR:\n");
+    reader.fill("words", "3").await.unwrap();
+    reader.press("retry").await.unwrap();
+    assert!(reader.finish().await.unwrap().starts_with("LEAR:\n"));
+}
+
+#[tokio::test]
+async fn a_worker_that_breaks_while_it_waits() {
+    let reader = Reader::ready().await.unwrap();
+    let text = reader.write(3).await.unwrap();
+    reader.browser.script("dispatchEvent(new Event('peargpt:panic'))").await.unwrap();
+    reader
+        .browser
+        .wait_until("document.querySelector('[data-testid=notice]').textContent.includes('broke down')")
+        .await
+        .unwrap();
+    assert_eq!(reader.output().await.unwrap(), text);
+    reader.expect_recovery("").await.unwrap();
+}
+
+#[tokio::test]
+async fn worker_files_that_are_not_there() {
+    for file in ["worker.js", "worker_bg.wasm"] {
+        let reader = Reader::new().await.unwrap();
+        reader.server.always(file, Fault::Status(404));
+        reader.open("#/peargpt").await.unwrap();
+        let said = reader.failure().await.unwrap();
+        assert!(said.contains("could not be started"), "{file}: {said}");
+        reader.server.heal();
+        reader.press("retry").await.unwrap();
+        reader.wait_for("ready").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_arrives_in_part() {
+    let reader = Reader::new().await.unwrap();
+    let page = std::fs::read_dir(crate::server::dist()).unwrap();
+    let names = page.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let wasm = names.into_iter().find(|name| name.starts_with("page-") && name.ends_with(".wasm")).unwrap();
+    reader.server.always(&wasm, Fault::CutAt(50));
+    reader.open("#/").await.unwrap();
+    let said = reader.text("error").await.unwrap();
+    assert!(said.contains("could not be started") && said.contains("Load it again"), "{said}");
+}
+
+#[tokio::test]
+async fn a_server_that_stops_once_all_is_there() {
+    let reader = Reader::ready().await.unwrap();
+    reader.server.stop();
+    reader.expect_recovery("").await.unwrap();
+    reader.open("#/").await.unwrap();
+    reader.open("#/peargpt").await.unwrap();
+    reader.fill("prompt", "PROSPERO:\n").await.unwrap();
+    reader.expect_recovery("PROSPERO:\n").await.unwrap();
+}
+
+/// What a reader of a browser is told that lacks something: `script` takes it away.
+async fn told_without(script: &str) -> String {
+    let reader = Reader::new().await.unwrap();
+    reader.browser.before_every_page(script).await.unwrap();
+    reader.open("#/peargpt").await.unwrap();
+    reader.text("error").await.unwrap()
+}
+
+#[tokio::test]
+async fn a_browser_without_simd_is_told_which_have_it() {
+    let said = told_without("WebAssembly.validate = () => false").await;
+    assert!(said.contains("lacks WebAssembly SIMD"), "{said}");
+    for version in ["Chrome and Edge", "91", "Firefox", "89", "Safari", "16.4"] {
+        assert!(said.contains(version), "{version} is not in `{said}`");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_without_webassembly_is_told_so() {
+    let said = told_without("delete globalThis.WebAssembly").await;
+    assert!(said.contains("lacks WebAssembly."), "{said}");
+}
+
+#[tokio::test]
+async fn plain_http_on_a_local_network_has_no_clipboard_but_works() {
+    let reader = Reader::new().await.unwrap();
+    let here = format!("127.0.0.1:{}", reader.server.port());
+    let there = format!("{}:{}", PLAIN_HOST, reader.server.port());
+    reader.browser.open(&reader.server.url("#/peargpt").replace(&here, &there)).await.unwrap();
+    assert_eq!(reader.browser.script("return isSecureContext").await.unwrap(), false);
+    reader.wait_for("ready").await.unwrap();
+    let text = reader.write(5).await.unwrap();
+    reader.press("copy").await.unwrap();
+    let selected =
+        reader.browser.wait_until("getSelection().toString().length && getSelection().toString()").await.unwrap();
+    let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(squeezed(selected.as_str().unwrap()), squeezed(&text));
+    assert_eq!(reader.browser.left_the_machine(), Vec::<String>::new());
+}

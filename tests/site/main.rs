@@ -1,0 +1,16 @@
+//! The whole site in a real browser, from the built `dist/`. `cargo xtask test` builds the site, installs the browser
+//! and runs these; with both at hand: `cargo test --test site`.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used)] // in tests, and in what they share
+
+// What a test stands on.
+mod browser;
+mod reader;
+mod server;
+mod trap;
+
+// The tests.
+mod faults;
+mod looks;
+mod privacy;
+mod writing;

@@ -31,7 +31,10 @@ function say(sentence) {
   message.dataset.testid = "error";
   message.setAttribute("role", "alert");
   message.textContent = sentence;
-  document.getElementById("app").replaceChildren(message);
+  const main = document.createElement("main");
+  main.className = "boot";
+  main.append(message);
+  document.getElementById("app").replaceChildren(main);
 }
 
 // The pages that compute fetch the worker's files beside the page's own; the worker then finds them in the cache.

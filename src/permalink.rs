@@ -4,10 +4,13 @@
 //! own: `model`, the weights that the text was written with, and `run`. Whatever an address says wrongly is reported,
 //! and the rest of it counts.
 
+mod value;
+
 use std::fmt;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use self::value::{count, decode, flag, hex, refused, shortened};
 use crate::settings::{Settings, SettingsError, Vocabulary};
 
 /// How many hex digits of the weights' SHA-256 stand in an address.
@@ -180,10 +183,7 @@ impl Address {
             "model" => self.model = Some(hex(&name, &value, MODEL_DIGITS)?),
             "run" => self.run = flag(&name, &value)?,
             _ if self.settings.get(&name).is_none() => return Err(AddressError::Parameter(shortened(&name))),
-            _ => self.settings.set(&name, &value).map_err(|error| {
-                let found = shortened(&error.found);
-                SettingsError { found, ..error }
-            })?,
+            _ => self.settings.set(&name, &value).map_err(|error| refused(&name, error.expected, &value))?,
         }
         Ok(())
     }
@@ -212,53 +212,6 @@ impl fmt::Display for Address {
             write!(f, "{separator}{name}={}", utf8_percent_encode(&value, &ESCAPED))?;
         }
         Ok(())
-    }
-}
-
-/// `None` for a `%` without two hex digits after it and for bytes that are not UTF-8; `+` is a space, as in forms.
-fn decode(text: &str) -> Option<String> {
-    let escapes = text.split('%').skip(1);
-    if !escapes.map(|rest| rest.as_bytes()).all(|rest| rest.len() >= 2 && rest[..2].iter().all(u8::is_ascii_hexdigit)) {
-        return None;
-    }
-    let spaced = text.replace('+', " ");
-    Some(percent_decode_str(&spaced).decode_utf8().ok()?.into_owned())
-}
-
-/// As much of a stranger's text as fits into a sentence.
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(40) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_string(),
-    }
-}
-
-fn hex(name: &str, value: &str, digits: usize) -> Result<String, SettingsError> {
-    if value.len() == digits && value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Ok(value.to_ascii_lowercase());
-    }
-    Err(SettingsError { name: name.into(), expected: format!("{digits} hex digits"), found: shortened(value) })
-}
-
-fn flag(name: &str, value: &str) -> Result<bool, SettingsError> {
-    match value {
-        "1" => Ok(true),
-        "0" => Ok(false),
-        _ => Err(SettingsError { name: name.into(), expected: "1 or 0".into(), found: shortened(value) }),
-    }
-}
-
-fn count(name: &str, value: &str, target: &mut u32) -> Result<(), SettingsError> {
-    const MOST: u32 = 4096;
-    match value.parse() {
-        Ok(number) if (1..=MOST).contains(&number) => {
-            *target = number;
-            Ok(())
-        }
-        _ => {
-            let expected = format!("a whole number from 1 to {MOST}");
-            Err(SettingsError { name: name.into(), expected, found: shortened(value) })
-        }
     }
 }
 

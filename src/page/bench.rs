@@ -107,7 +107,7 @@ fn sentence(measured: &Measured) -> &'static str {
 
 #[component]
 fn Report(report: BenchReport) -> impl IntoView {
-    let json = serde_json::to_string(&report).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+    let json = serde_json::to_string_pretty(&report).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
     let row = |(label, value): (&'static str, String)| view! { <tr><th scope="row">{label}</th><td>{value}</td></tr> };
     view! {
         <table>
@@ -122,12 +122,18 @@ fn Report(report: BenchReport) -> impl IntoView {
 fn rows(report: &BenchReport) -> [(&'static str, String); 8] {
     let floor = report.read_gb_per_second * 1e9 / report.weight_bytes.max(1) as f64;
     [
-        ("Computed by", format!("{}, threads: {}", report.backend, report.threads)),
-        ("Weights", format!("{}, {:.1} MB", report.parameters, report.weight_bytes as f64 / 1e6)),
+        ("Computed by", report.backend.clone()),
+        (
+            "Weights",
+            format!("{:.2} million, {:.1} MB", report.parameters as f64 / 1e6, report.weight_bytes as f64 / 1e6),
+        ),
         ("Loading", format!("{:.0} ms", report.load_ms)),
         ("Reading the prompt", format!("{} tokens in {:.1} ms", report.prefill_tokens, report.prefill_ms)),
         ("Writing", format!("{:.1} tokens per second", report.decode_tokens_per_second)),
-        ("One token", format!("{:.2} ms, slowest of twenty {:.2} ms", report.decode_ms_p50, report.decode_ms_p95)),
+        (
+            "One token",
+            format!("half within {:.2} ms, 19 of 20 within {:.2} ms", report.decode_ms_p50, report.decode_ms_p95),
+        ),
         (
             "Reading the weights once",
             format!("{:.1} GB per second, enough for {floor:.0} tokens per second", report.read_gb_per_second),

@@ -49,8 +49,8 @@ pub struct Engine {
     pub model: RwSignal<Model>,
     /// What computes.
     pub backend: RwSignal<Option<String>>,
-    /// How often a worker broke while it was idle, and was replaced.
-    pub mishaps: RwSignal<u32>,
+    /// That the worker broke while it was idle and was replaced, as a sentence; until the next run.
+    pub mishap: RwSignal<Option<String>>,
     bridge: StoredValue<Option<Rc<Bridge>>, LocalStorage>,
     /// The catalog's id of the model, and its entry once known.
     wanted: StoredValue<Option<(String, Option<Entry>)>>,
@@ -66,7 +66,7 @@ impl Engine {
         let engine = Engine {
             model: RwSignal::new(Model::Absent),
             backend: RwSignal::new(None),
-            mishaps: RwSignal::new(0),
+            mishap: RwSignal::new(None),
             bridge: StoredValue::new_local(None),
             wanted: StoredValue::new(None),
             restarts: StoredValue::new(0),
@@ -101,6 +101,7 @@ impl Engine {
     /// Sends the request of a new run, and hands that run's number and each of its events to `listener`. The worker
     /// ends the run before it.
     pub fn begin(self, request: impl FnOnce(u32) -> Request, listener: impl Fn(u32, Event) + 'static) -> u32 {
+        self.mishap.set(None);
         self.newest_run.update_value(|run| *run += 1);
         let run = self.newest_run.get_value();
         self.listeners.update_value(|listeners| drop(listeners.insert(run, Rc::new(listener))));
@@ -142,6 +143,7 @@ impl Engine {
     }
 
     fn send_load(self, entry: Entry) {
+        self.model.set(Model::Downloading { received: 0, total: entry.bytes, again: None });
         self.send(Request::Load { entry, catalog_url: catalog_url(), retry: meta::retry_policy() });
     }
 
@@ -181,10 +183,10 @@ impl Engine {
 
     /// The worker is gone: says so to the run it ended, and loads the model into a new one.
     fn recover(self, reason: &str) {
-        let reason = reason.lines().next().unwrap_or_default();
-        let message = format!("What computes broke down ({reason}) and was started again; the text so far is kept.");
-        if self.listeners.with_value(BTreeMap::is_empty) {
-            self.mishaps.update(|mishaps| *mishaps += 1);
+        let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+        let message = format!("What computes broke down ({reason}) and was started again; your texts are kept.");
+        if self.listeners.with_value(BTreeMap::is_empty) && matches!(self.model.get_untracked(), Model::Loaded(_)) {
+            self.mishap.set(Some(message.clone()));
         }
         for (run, listener) in self.listeners.try_update_value(std::mem::take).unwrap_or_default() {
             listener(run, Event::Failed { task: Task::Run(run), message: message.clone() });

@@ -28,12 +28,12 @@ const PARTS: [(&str, &str); 7] = [
     ("Embedding and positions", "Each token becomes a row of numbers: what it is, plus where it stands."),
     (
         "Attention",
-        "Each token looks back at those before it and takes from them what it needs; every head looks for something else.",
+        "Each token looks back at those before it and takes what it needs; every head looks for something else.",
     ),
     ("MLP", "Each token, by itself, is worked on with what the model has learned."),
     (
         "Residual sums",
-        "Attention and MLP only add to the row; nothing that was there is lost. Layer norms keep the numbers in bounds.",
+        "Attention and MLP only add to the row, so nothing is lost; layer norms keep the numbers in bounds.",
     ),
     ("Head", "The last row is compared with every token’s embedding: a score for each that could come next."),
     ("Sampler", "One of them is drawn and appended, and everything begins again."),
@@ -110,7 +110,12 @@ fn PearGptCard(studio: Studio) -> impl IntoView {
                 "Trained on forty thousand lines of Shakespeare, one character at a time. It has learned to spell, to "
                 "keep the form of a play, and to make up the rest."
             </p>
-            <Facts facts=[("Weights", "9,967,040"), ("Download", "11 MB"), ("Reads", "65 characters"), ("Sees back", "256 characters")] />
+            <Facts facts=[
+                ("Weights", "9,967,040"),
+                ("Download", "11 MB"),
+                ("Reads", "65 characters"),
+                ("Sees back", "256 characters"),
+            ] />
             <p class="card-state">"Ready: it comes with this site."</p>
         </article>
     }

@@ -168,14 +168,10 @@ impl Line {
 
     fn add_node(&self, text: &str, given: bool) -> Result<Text, JsValue> {
         let node = document().create_text_node(text);
-        if given {
-            let mark = document().create_element("span")?;
-            mark.set_class_name("given");
-            mark.append_child(&node)?;
-            self.element.append_child(&mark)?;
-        } else {
-            self.element.append_child(&node)?;
-        }
+        let span = document().create_element("span")?;
+        span.set_class_name(if given { "given" } else { "written" });
+        span.append_child(&node)?;
+        self.element.append_child(&span)?;
         Ok(node)
     }
 

@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 
-use super::engine::Model;
 use super::studio::Studio;
 
 /// The whole panel.
@@ -36,9 +35,7 @@ fn notices(studio: Studio) -> Vec<String> {
         ));
     }
     notices.extend(studio.remark.get());
-    if studio.engine.mishaps.get() > 0 && matches!(studio.engine.model.get(), Model::Loaded(_)) {
-        notices.push("What computes broke down while idle and was started again.".into());
-    }
+    notices.extend(studio.engine.mishap.get());
     notices.extend(studio.exact_estimate());
     notices
 }

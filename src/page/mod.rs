@@ -1,17 +1,17 @@
 //! The page: the only code that draws. It holds no model; what computes lives in [`crate::worker`].
 //!
 //! ```text
-//! app ─ address_bar, theme          which view stands there, and how it looks
-//!  ├ home ─ architecture            what this is
-//!  ├ studio_view ─ prompt, controls, prompt and settings in, text and numbers out
-//!  │    manuscript, toolbar, status, messages
-//!  └ bench                          one measurement
+//! app ─ address_bar, theme             which view stands there, and how it looks
+//!  ├ home, elsewhere                   what this is, and what comes next
+//!  ├ studio_view ─ prompt, controls,   prompt and settings in, text and numbers out
+//!  │     toolbar, messages, status
+//!  └ bench                             one measurement
 //!         │
-//!      studio ─ form                what is asked for, and what became of it
+//!      studio ─ form, phase,           what is asked for, and what became of it
+//!         │     manuscript
+//!      engine ─ fetch                  the model: wanted, arriving, ready
 //!         │
-//!      engine ─ fetch               the model: wanted, arriving, ready
-//!         │
-//!      bridge                       the worker
+//!      bridge                          the worker
 //! ```
 
 // What the views stand on.
@@ -23,6 +23,7 @@ mod meta;
 // What a reader asks for, and gets.
 mod form;
 mod manuscript;
+mod phase;
 mod studio;
 
 // What is drawn.

@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 
 use super::engine::Model;
-use super::studio::{Phase, Run, Studio};
+use super::phase::{Phase, Run};
+use super::studio::Studio;
 use crate::protocol::StopReason;
 use crate::settings::Window;
 

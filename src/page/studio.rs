@@ -9,62 +9,11 @@ use super::controls;
 use super::engine::{Engine, Model};
 use super::form::Form;
 use super::manuscript::Manuscript;
+use super::phase::{Phase, Run};
 use crate::estimate;
 use crate::permalink::{Address, AddressError, MODEL_DIGITS, Route};
 use crate::protocol::{Event, Request, Stats, StopReason};
 use crate::settings::Settings;
-
-/// What has become of the last run.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Run {
-    /// There was none.
-    None,
-    /// It starts when the model is loaded.
-    Waiting,
-    /// It writes.
-    Writing,
-    /// It is over.
-    Ended(StopReason),
-    /// It broke off; the sentence says why.
-    Failed(String),
-}
-
-/// The state that the page shows, `data-state` of the status line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// No model is wanted.
-    Idle,
-    /// The weights arrive.
-    Downloading,
-    /// The weights are being read.
-    Loading,
-    /// The model waits for a prompt.
-    Ready,
-    /// It writes.
-    Generating,
-    /// It has written.
-    Done,
-    /// It was stopped.
-    Stopped,
-    /// Something did not work.
-    Failed,
-}
-
-impl Phase {
-    /// The name in `data-state`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Phase::Idle => "idle",
-            Phase::Downloading => "downloading",
-            Phase::Loading => "loading",
-            Phase::Ready => "ready",
-            Phase::Generating => "generating",
-            Phase::Done => "done",
-            Phase::Stopped => "stopped",
-            Phase::Failed => "failed",
-        }
-    }
-}
 
 /// A handle to the writing with one model.
 #[derive(Clone, Copy)]
@@ -328,6 +277,8 @@ impl Studio {
         self.rewrite(prompt);
         self.stats.set(None);
         self.named_model.set(untrack(|| self.loaded_model()));
+        // Also where no control has changed: what has started need not start again on a reload.
+        self.bar.write(untrack(|| self.address()));
         if read_tokens < prompt_tokens {
             let remark =
                 format!("The prompt has {prompt_tokens} tokens; the model sees the last {read_tokens} of them.");

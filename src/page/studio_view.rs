@@ -6,9 +6,10 @@ use leptos::prelude::*;
 
 use super::controls::Control;
 use super::messages::Messages;
+use super::phase::Phase;
 use super::prompt::Prompt;
 use super::status::{Numbers, Progress, Status};
-use super::studio::{Phase, Studio};
+use super::studio::Studio;
 use super::toolbar::Toolbar;
 
 /// The whole page.
@@ -19,22 +20,26 @@ pub fn StudioView(
 ) -> impl IntoView {
     studio.open();
     listen_to_keys(studio);
+    let submit = move |event: ev::SubmitEvent| {
+        event.prevent_default();
+        studio.generate();
+    };
     view! {
         <div class="page-head studio-head">
             <h1 tabindex="-1">"pearGPT"</h1>
             <p class="lede">"Shakespeare, one character at a time, written by your own machine."</p>
         </div>
         <div class="studio">
-            <form class="desk" on:submit=move |event| event.prevent_default()>
+            <form class="desk" on:submit=submit>
                 <Prompt studio />
                 <div class="pair">
                     <Control field=studio.form.field("words") />
                     <Seed studio />
                 </div>
-                <MoreSettings studio />
                 <MainButtons studio />
+                <MoreSettings studio />
             </form>
-            <section class="stage" aria-label="Text">
+            <section class="stage">
                 <Toolbar studio />
                 <Messages studio />
                 <Sheet studio />
@@ -96,7 +101,7 @@ fn MoreSettings(studio: Studio) -> impl IntoView {
 fn MainButtons(studio: Studio) -> impl IntoView {
     view! {
         <div class="main-buttons">
-            <button type="button" class="primary" data-testid="generate" on:click=move |_| studio.generate()>
+            <button type="submit" class="primary" data-testid="generate">
                 "Generate" <kbd aria-hidden="true">"Ctrl ↵"</kbd>
             </button>
             <button

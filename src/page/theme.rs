@@ -74,7 +74,13 @@ pub fn ThemeSwitch() -> impl IntoView {
         theme.get_untracked().apply();
     };
     view! {
-        <button type="button" class="quiet theme" data-testid="theme" data-theme=move || theme.get().name() on:click=switch>
+        <button
+            type="button"
+            class="quiet theme"
+            data-testid="theme"
+            data-theme=move || theme.get().name()
+            on:click=switch
+        >
             <span class="theme-mark" aria-hidden="true"></span>
             <span class="visually-hidden">"Colours: "</span>
             <span class="theme-name">{move || theme.get().name()}</span>

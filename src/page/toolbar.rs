@@ -44,7 +44,7 @@ fn CopyButton(studio: Studio) -> impl IntoView {
         <button type="button" class="quiet" data-testid="copy" disabled=move || !studio.has_text.get() on:click=start>
             {move || if copied.get() == Copied::Yes { "Copied" } else { "Copy" }}
         </button>
-        <Announcement copied said="The text is copied." selected="There is no clipboard here: the text is selected, copy it with Ctrl+C." />
+        <Announcement copied what="The text" />
     }
 }
 
@@ -65,7 +65,7 @@ fn ShareButton(studio: Studio) -> impl IntoView {
     };
     view! {
         <button type="button" class="quiet" data-testid="share" on:click=start>
-            {move || if copied.get() == Copied::Yes { "Copied" } else { "Share" }}
+            {move || if copied.get() == Copied::Yes { "Link copied" } else { "Share" }}
         </button>
         <input
             class="permalink"
@@ -76,17 +76,19 @@ fn ShareButton(studio: Studio) -> impl IntoView {
             prop:value=move || address.get()
             node_ref=shown
         />
-        <Announcement copied said="The link is copied." selected="There is no clipboard here: the link is selected, copy it with Ctrl+C." />
+        <Announcement copied what="The link" />
     }
 }
 
 /// Says aloud what a button has done, and shows what the reader has to do.
 #[component]
-fn Announcement(copied: RwSignal<Copied>, said: &'static str, selected: &'static str) -> impl IntoView {
+fn Announcement(copied: RwSignal<Copied>, what: &'static str) -> impl IntoView {
     let text = move || match copied.get() {
-        Copied::Not => "",
-        Copied::Yes => said,
-        Copied::Selected => selected,
+        Copied::Not => String::new(),
+        Copied::Yes => format!("{what} is copied."),
+        Copied::Selected => {
+            format!("{what} is selected for you to copy: browsers give a clipboard to https pages only.")
+        }
     };
     view! {
         <span

@@ -36,6 +36,8 @@ impl Channel {
             Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| match serde_wasm_bindgen::from_value(
                 message.data(),
             ) {
+                // At once, in the midst of a run; in the queue it would end the run first.
+                Ok(Request::Panic) => std::panic::panic_any("a panic on request"),
                 Ok(request) => arrived.borrow_mut().push(request),
                 Err(error) => send(&Event::Panicked { message: format!("a message that is no request: {error}") }),
             });

@@ -58,8 +58,7 @@ pub async fn serve() -> Result<(), JsValue> {
                 let outcome = measure(&channel, open.as_ref(), run, prompt_tokens, tokens).await;
                 report(&channel, run, outcome);
             }
-            Request::Stop => {} // what ran has ended by the time this is read
-            Request::Panic => std::panic::panic_any("a panic on request"),
+            Request::Stop | Request::Panic => {} // what ran has ended by the time this is read
         }
     }
 }

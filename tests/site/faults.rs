@@ -106,14 +106,9 @@ async fn a_reload_while_the_weights_arrive() {
 
 #[tokio::test]
 async fn a_worker_that_breaks_while_it_writes() {
-    let reader = Reader::new().await.unwrap();
-    let keep =
-        "const Plain = Worker; Worker = class extends Plain { constructor(url) { super(url); window.worker = this; } }";
-    reader.browser.before_every_page(keep).await.unwrap();
-    reader.open("#/peargpt?prompt=LEAR%3A%0A&words=5000&run=1").await.unwrap();
+    let reader = Reader::at("#/peargpt?prompt=LEAR%3A%0A&words=5000&run=1").await.unwrap();
     let text = reader.first_text().await.unwrap();
-    // A request to panic would wait for the end of the run; what is no request at all breaks the worker at once.
-    reader.browser.script("window.worker.postMessage('nonsense')").await.unwrap();
+    reader.browser.script("dispatchEvent(new Event('peargpt:panic'))").await.unwrap();
     let said = reader.failure().await.unwrap();
     assert!(said.contains("broke down") && said.contains("started again"), "{said}");
     assert!(reader.output().await.unwrap().starts_with(&text), "what was written stays");

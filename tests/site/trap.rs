@@ -1,7 +1,7 @@
 //! The proxy that the browser is told to use for every host but its own: what arrives here wanted to leave.
 
 use std::io::{self, BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -20,10 +20,8 @@ impl Trap {
         let seen = Arc::clone(&trap.seen);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let mut line = String::new();
-                drop(stream.set_read_timeout(Some(Duration::from_secs(1))));
-                drop(BufReader::new(stream).read_line(&mut line));
-                seen.lock().unwrap_or_else(PoisonError::into_inner).push(line.trim().to_string());
+                let seen = Arc::clone(&seen);
+                thread::spawn(move || record(stream, &seen));
             }
         });
         Ok(trap)
@@ -37,5 +35,15 @@ impl Trap {
     /// The first lines of all requests, `CONNECT example.org:443 HTTP/1.1`.
     pub fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Browsers also open connections on which they ask for nothing, and close them later.
+fn record(stream: TcpStream, seen: &Mutex<Vec<String>>) {
+    let mut line = String::new();
+    drop(stream.set_read_timeout(Some(Duration::from_secs(60))));
+    drop(BufReader::new(stream).read_line(&mut line));
+    if !line.is_empty() {
+        seen.lock().unwrap_or_else(PoisonError::into_inner).push(line.trim().to_string());
     }
 }

@@ -66,7 +66,12 @@ impl Browser {
         let slot = SLOTS.acquire().await?;
         let (trap, profile, chromedriver) = (Trap::start()?, Profile::new()?, Chromedriver::start()?);
         let address = format!("http://127.0.0.1:{}", chromedriver.port);
-        let driver = WebDriver::new(&address, capabilities(&profile.0, &trap)?).await.context("no browser session")?;
+        let capabilities = capabilities(&profile.0, &trap)?;
+        // On a busy machine Chromium may take longer to start than chromedriver waits.
+        let driver = match WebDriver::new(&address, capabilities.clone()).await {
+            Ok(driver) => driver,
+            Err(_) => WebDriver::new(&address, capabilities).await.context("Chromium does not start")?,
+        };
         driver.set_script_timeout(PATIENCE).await?;
         Ok(Browser { driver, chromedriver, _profile: profile, trap, _slot: slot })
     }

@@ -125,7 +125,7 @@ impl Reader {
 
     /// Waits until something is written after the prompt, and returns all of it.
     pub async fn first_text(&self) -> Result<String> {
-        self.browser.wait_until("+document.querySelector('[data-testid=stats]').dataset.tokens > 0").await?;
+        self.browser.wait_until("+document.querySelector('[data-testid=stats]')?.dataset.tokens > 0").await?;
         self.output().await
     }
 

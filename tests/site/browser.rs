@@ -223,8 +223,19 @@ struct Chromedriver {
 }
 
 impl Chromedriver {
-    /// Starts chromedriver on a port of its choice, which it prints.
+    /// Starts chromedriver on a port of its choice. The port that it chooses may be taken on one of the two loopback
+    /// addresses; then it ends, and the next one chooses another.
     fn start() -> Result<Self> {
+        const TRIES: usize = 5;
+        for _ in 0..TRIES {
+            if let Some(chromedriver) = Chromedriver::try_start()? {
+                return Ok(chromedriver);
+            }
+        }
+        bail!("chromedriver ended without naming its port, {TRIES} times")
+    }
+
+    fn try_start() -> Result<Option<Self>> {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().context("chromedriver does not start; `cargo xtask test` installs it")?;
@@ -234,10 +245,9 @@ impl Chromedriver {
             lines.find_map(|line| line.rsplit_once("started successfully on port ")?.1.trim_matches('.').parse().ok());
         // Its pipe must stay open, or it dies of its next line.
         std::thread::spawn(move || lines.for_each(drop));
-        match port {
-            Some(port) => Ok(Chromedriver { process, port }),
-            None => bail!("chromedriver ended without naming its port"),
-        }
+        // Dropped without a port, so that nothing is left of it.
+        let chromedriver = Chromedriver { process, port: port.unwrap_or(0) };
+        Ok(port.map(|_| chromedriver))
     }
 
     /// Has a session's browser closed.

@@ -148,7 +148,10 @@ mod tests {
         let mut ids = vec![3];
         for _ in 0..80 {
             let expected = likeliest(&gpt, &ids[ids.len().saturating_sub(32)..]);
+            let rows = decoding.forwarded_rows();
             assert_eq!(next_token(&mut decoding, &gpt), expected, "after {} tokens", ids.len());
+            let read = if ids.len() > 32 { 32 } else { 1 };
+            assert_eq!(decoding.forwarded_rows() - rows, read, "after {} tokens", ids.len());
             ids.push(expected);
         }
     }

@@ -154,7 +154,7 @@ mod tests {
         let mut length = Length::new(1, false);
         write(&mut length, "one two three\n\n");
         length.extend(2);
-        let (taken, reason) = write(&mut length, "four five\n\nsix");
-        assert_eq!((taken, reason, length.words()), (11, Some(StopReason::Words), 5));
+        let (taken, reason) = write(&mut length, "four\n\nfive\n\nsix");
+        assert_eq!((taken, reason, length.words()), (12, Some(StopReason::Words), 5));
     }
 }

@@ -5,6 +5,8 @@ fn main() {
     peargpt::page::start();
 }
 
-/// Natively there is no page.
 #[cfg(not(target_arch = "wasm32"))]
-fn main() {}
+fn main() {
+    eprintln!("This program runs in a browser: build the site with `cargo xtask serve`.");
+    std::process::exit(2);
+}

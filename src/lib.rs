@@ -21,6 +21,7 @@ pub mod permalink;
 pub mod play;
 pub mod protocol;
 pub mod settings;
+pub mod sha256;
 
 // From a file to a model that can be asked.
 pub mod checkpoint;

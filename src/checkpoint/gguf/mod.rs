@@ -11,13 +11,14 @@ mod write;
 
 pub use read::read;
 pub use write::write;
+pub(super) use write::{Outline, Plan, plan};
 
 /// What a file begins with.
 pub(super) const MAGIC: [u8; 4] = *b"GGUF";
 /// The version that is written.
 const VERSION: u32 = 3;
 /// Tensors begin at multiples of this where `general.alignment` says nothing else.
-const ALIGNMENT: u64 = 32;
+pub(super) const ALIGNMENT: u64 = 32;
 
 /// Numbers of the types of values.
 mod value {

@@ -13,18 +13,8 @@ use crate::tokenizer::TokenizerSpec;
 /// Writes a GGUF file of that `general.name`; the same checkpoint and name always give the same bytes.
 pub fn write(checkpoint: &Checkpoint, name: &str, writer: &mut impl Write) -> Result<(), CheckpointError> {
     let tensors = tensors(checkpoint)?;
-    let mut keys = Keys::default();
-    write_general(&mut keys, name, &tensors);
-    write_config(&mut keys, &checkpoint.config);
-    write_tokenizer(&mut keys, &checkpoint.tokenizer);
-    let mut header = Vec::new();
-    header.extend(MAGIC);
-    header.extend(VERSION.to_le_bytes());
-    header.extend((tensors.len() as u64).to_le_bytes());
-    header.extend(keys.count.to_le_bytes());
-    header.append(&mut keys.bytes);
-    write_infos(&mut header, &tensors)?;
-    pad(&mut header);
+    let outlines: Vec<Outline> = tensors.iter().map(|(name, tensor)| outline(name, tensor)).collect();
+    let Plan { header, .. } = plan(&checkpoint.config, &checkpoint.tokenizer, name, &outlines)?;
     writer.write_all(&header)?;
     for (name, tensor) in &tensors {
         let mut data = tensor.data().map_err(|source| CheckpointError::tensor(name, source))?.into_owned();
@@ -32,6 +22,65 @@ pub fn write(checkpoint: &Checkpoint, name: &str, writer: &mut impl Write) -> Re
         writer.write_all(&data)?;
     }
     Ok(writer.flush()?)
+}
+
+/// A tensor that is to be written: all that a header says of it.
+#[derive(Debug)]
+pub(in super::super) struct Outline {
+    /// GGUF's name.
+    pub name: String,
+    /// Its shape, rows first.
+    pub shape: Vec<usize>,
+    /// How its elements are to be kept: F32, F16 or Q8_0.
+    pub dtype: GgmlDType,
+}
+
+impl Outline {
+    /// Bytes of the tensor.
+    pub fn bytes(&self) -> u64 {
+        let elements = self.shape.iter().map(|&size| size as u64).product::<u64>();
+        elements / self.dtype.block_size() as u64 * self.dtype.type_size() as u64
+    }
+}
+
+/// A file before its first tensor is known.
+#[derive(Debug)]
+pub(in super::super) struct Plan {
+    /// Its beginning, up to the first tensor.
+    pub header: Vec<u8>,
+    /// Where each tensor begins, from the file's beginning.
+    pub starts: Vec<u64>,
+    /// Bytes of the whole file.
+    pub length: u64,
+}
+
+/// The header of a file with these tensors, in this order, and where each belongs; zeros fill the room between them.
+pub(in super::super) fn plan(
+    config: &Config,
+    tokenizer: &TokenizerSpec,
+    name: &str,
+    tensors: &[Outline],
+) -> Result<Plan, CheckpointError> {
+    let mut keys = Keys::default();
+    write_general(&mut keys, name, tensors);
+    write_config(&mut keys, config);
+    write_tokenizer(&mut keys, tokenizer);
+    let mut header = Vec::new();
+    header.extend(MAGIC);
+    header.extend(VERSION.to_le_bytes());
+    header.extend((tensors.len() as u64).to_le_bytes());
+    header.extend(keys.count.to_le_bytes());
+    header.append(&mut keys.bytes);
+    let (mut starts, mut length) = (Vec::with_capacity(tensors.len()), 0);
+    for tensor in tensors {
+        write_info(&mut header, tensor, length)?;
+        starts.push(length);
+        length += tensor.bytes().next_multiple_of(ALIGNMENT);
+    }
+    pad(&mut header);
+    let data = header.len() as u64;
+    starts.iter_mut().for_each(|start| *start += data);
+    Ok(Plan { header, starts, length: data + length })
 }
 
 /// The weights in the order of the file.
@@ -44,8 +93,12 @@ fn tensors(checkpoint: &Checkpoint) -> Result<Vec<(String, &QTensor)>, Checkpoin
         .collect()
 }
 
-fn write_general(keys: &mut Keys, name: &str, tensors: &[(String, &QTensor)]) {
-    let has = |dtype| tensors.iter().any(|(_, tensor)| tensor.dtype() == dtype);
+fn outline(name: &str, tensor: &QTensor) -> Outline {
+    Outline { name: name.to_string(), shape: tensor.shape().dims().to_vec(), dtype: tensor.dtype() }
+}
+
+fn write_general(keys: &mut Keys, name: &str, tensors: &[Outline]) {
+    let has = |dtype| tensors.iter().any(|tensor| tensor.dtype == dtype);
     // llama.cpp's LLAMA_FTYPE: what most of the file is.
     let file_type = if has(GgmlDType::Q8_0) { 7 } else { u32::from(has(GgmlDType::F16)) };
     keys.string(key::ARCHITECTURE, "gpt2");
@@ -91,28 +144,24 @@ fn write_tokenizer(keys: &mut Keys, tokenizer: &TokenizerSpec) {
     }
 }
 
-fn write_infos(header: &mut Vec<u8>, tensors: &[(String, &QTensor)]) -> Result<(), CheckpointError> {
-    let mut offset = 0u64;
-    for (name, tensor) in tensors {
-        let dims = tensor.shape().dims();
-        put_string(header, name);
-        header.extend((dims.len() as u32).to_le_bytes());
-        dims.iter().rev().for_each(|&size| header.extend((size as u64).to_le_bytes()));
-        header.extend(type_number(name, tensor)?.to_le_bytes());
-        header.extend(offset.to_le_bytes());
-        offset += (tensor.storage_size_in_bytes() as u64).next_multiple_of(ALIGNMENT);
-    }
+/// `offset`: where the tensor begins, from the beginning of the data.
+fn write_info(header: &mut Vec<u8>, tensor: &Outline, offset: u64) -> Result<(), CheckpointError> {
+    put_string(header, &tensor.name);
+    header.extend((tensor.shape.len() as u32).to_le_bytes());
+    tensor.shape.iter().rev().for_each(|&size| header.extend((size as u64).to_le_bytes()));
+    header.extend(type_number(tensor)?.to_le_bytes());
+    header.extend(offset.to_le_bytes());
     Ok(())
 }
 
-fn type_number(name: &str, tensor: &QTensor) -> Result<u32, CheckpointError> {
-    match tensor.dtype() {
+fn type_number(tensor: &Outline) -> Result<u32, CheckpointError> {
+    match tensor.dtype {
         GgmlDType::F32 => Ok(0),
         GgmlDType::F16 => Ok(1),
         GgmlDType::Q8_0 => Ok(8),
         other => {
             let told = format!("expected F32, F16 or Q8_0, found {other:?}");
-            Err(CheckpointError::tensor(name, candle_core::Error::Msg(told)))
+            Err(CheckpointError::tensor(&tensor.name, candle_core::Error::Msg(told)))
         }
     }
 }

@@ -52,6 +52,11 @@ impl Directory {
         self.0.iter().map(|stored| stored.slot.as_str())
     }
 
+    /// The tensor for this slot.
+    pub fn get(&self, slot: &str) -> Option<&Stored> {
+        self.find(slot).map(|index| &self.0[index])
+    }
+
     /// Reads the tensors that `config` asks for, once it is sure that there are exactly those.
     pub fn load<R: Read + Seek>(self, config: &Config, source: &mut Source<R>) -> Result<Weights, CheckpointError> {
         self.check(config)?;
@@ -65,7 +70,7 @@ impl Directory {
     }
 
     /// Each tensor that is asked for is there, in its shape, and there is no other.
-    fn check(&self, config: &Config) -> Result<(), CheckpointError> {
+    pub fn check(&self, config: &Config) -> Result<(), CheckpointError> {
         let mut asked = vec![false; self.0.len()];
         for (slot, shape) in layout::tensors(config) {
             let index = self.find(&slot).ok_or(CheckpointError::Missing { name: slot })?;

@@ -159,11 +159,15 @@ impl Place<'_> {
 
     /// An error for the first NaN or infinity: one poisons every logit. `end`: the tensor's bytes up to here.
     fn check_finite(&self, bytes: &[u8], end: usize) -> Result<(), CheckpointError> {
-        let (found, size) = (first_not_finite(self.kind, bytes), self.kind.block().1);
-        let Some(block) = found else { return Ok(()) };
-        let offset = self.start + (end - bytes.len()) as u64 + block as u64 * size;
-        Err(CheckpointError::field(&self.name, offset, "a finite number", "NaN or infinity"))
+        check_finite(self.name, self.kind, bytes, self.start + (end - bytes.len()) as u64)
     }
+}
+
+/// An error for the first NaN or infinity among these elements, which begin at `offset` in the file.
+pub(super) fn check_finite(name: &str, kind: Kind, bytes: &[u8], offset: u64) -> Result<(), CheckpointError> {
+    let Some(block) = first_not_finite(kind, bytes) else { return Ok(()) };
+    let offset = offset + block as u64 * kind.block().1;
+    Err(CheckpointError::field(&name, offset, "a finite number", "NaN or infinity"))
 }
 
 /// The first block whose number, or scale, is not finite: its exponent has every bit set.
@@ -181,7 +185,7 @@ fn first_not_finite(kind: Kind, bytes: &[u8]) -> Option<usize> {
 ///
 /// # Safety
 /// Every bit pattern is a value of the type, and the type has no padding.
-unsafe trait Plain: GgmlType + 'static {}
+pub(super) unsafe trait Plain: GgmlType + 'static {}
 
 // SAFETY: numbers.
 unsafe impl Plain for f32 {}
@@ -191,7 +195,7 @@ unsafe impl Plain for f16 {}
 unsafe impl Plain for BlockQ8_0 {}
 
 /// The blocks' memory.
-fn bytes_of<T: Plain>(blocks: &mut [T]) -> &mut [u8] {
+pub(super) fn bytes_of<T: Plain>(blocks: &mut [T]) -> &mut [u8] {
     // SAFETY: the slice is borrowed mutably for as long as the bytes are, bytes have no alignment, and `Plain` says
     // that whatever is written to them leaves values behind.
     unsafe { std::slice::from_raw_parts_mut(blocks.as_mut_ptr().cast(), size_of_val(blocks)) }

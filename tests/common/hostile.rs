@@ -1,5 +1,6 @@
 //! What tests of files that are not trusted share: memory counted, numbers drawn, files mutated.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -114,6 +114,11 @@ fn wrong(text: &str, field: &str, expected: impl std::fmt::Display, found: Strin
     CheckpointError::field(&format!("config.json {field}"), offset, expected, found)
 }
 
+/// Whether queries, keys and values have biases in the file.
+pub(super) fn has_qkv_bias(directory: &Directory) -> bool {
+    directory.slots().any(|slot| slot.ends_with(".attn_qkv.bias"))
+}
+
 impl Said {
     /// Whether the head is the token embedding.
     pub fn is_tied(&self) -> bool {
@@ -140,7 +145,7 @@ impl Said {
             layer_norm_epsilon: json.layer_norm_epsilon,
             activation: self.activation,
             head: if json.tie_word_embeddings { Head::Tied } else { untied },
-            qkv_bias: directory.slots().any(|slot| slot.ends_with(".attn_qkv.bias")),
+            qkv_bias: has_qkv_bias(directory),
         }
     }
 }

@@ -38,10 +38,15 @@ pub(super) fn read<R: Read + Seek>(source: &mut Source<R>) -> Result<(Vec<Descri
     let length = source.u64(&"header length")?;
     source.claim(&"header", length, 1)?;
     let start = source.offset() + length;
-    let mut json = serde_json::Deserializer::from_reader(source.take(length));
+    Ok((parse(source.take(length))?, start..source.length()))
+}
+
+/// Reads what stands behind the header's length: the tensors it describes.
+pub(super) fn parse(json: impl Read) -> Result<Vec<Described>, CheckpointError> {
+    let mut json = serde_json::Deserializer::from_reader(json);
     let tensors = Tensors::deserialize(&mut json).and_then(|tensors| json.end().map(|()| tensors.0));
     let failed = |source| CheckpointError::Json { part: "the header of model.safetensors, from byte 8", source };
-    Ok((tensors.map_err(failed)?, start..source.length()))
+    tensors.map_err(failed)
 }
 
 struct Tensors(Vec<Described>);

@@ -3,6 +3,7 @@
 mod config;
 mod header;
 mod names;
+pub mod streaming;
 mod vocabulary;
 
 use std::io::{Read, Seek};

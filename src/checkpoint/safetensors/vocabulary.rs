@@ -12,7 +12,7 @@ const END_OF_TEXT: &str = "<|endoftext|>";
 /// The newline in GPT-2's byte alphabet: what a model without [`END_OF_TEXT`] starts from.
 const NEWLINE: &str = "Ċ";
 
-/// Reads both files; `size` is the number of tokens that `config.json` says, `start` the first one that it says.
+/// Reads both files; `size` is the model's number of tokens, `start` the first one that `config.json` says.
 pub(super) fn parse(
     vocabulary: &str,
     merges: &str,
@@ -38,7 +38,7 @@ fn parse_tokens(text: &str, size: usize) -> Result<Vec<String>, CheckpointError>
     // Counted before anything is reserved.
     let count = read(None).map_err(failed)?.len;
     if count != size {
-        return Err(CheckpointError::field(&"vocab.json", 0, format!("{size} tokens, as in config.json"), count));
+        return Err(CheckpointError::field(&"vocab.json", 0, format!("{size} tokens, as the model has"), count));
     }
     let tokens = read(Some(vec![None; size])).map_err(failed)?.tokens;
     // As many entries as ids, and no id twice: each is there.
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn ids_that_are_missing_double_or_too_large_are_refused() {
         let error = |vocabulary| parse(vocabulary, "", None, 2).unwrap_err().to_string();
-        assert!(error(r#"{"a":0}"#).contains("expected 2 tokens, as in config.json, found 1"));
+        assert!(error(r#"{"a":0}"#).contains("expected 2 tokens, as the model has, found 1"));
         assert!(error(r#"{"a":0,"b":0}"#).contains("expected each id once, found 0 for `a` and `b`"));
         assert!(error(r#"{"a":0,"b":2}"#).contains("expected an id below 2, found 2"));
         assert!(error("[]").starts_with("vocab.json: "));

@@ -1,0 +1,226 @@
+//! A safetensors file that comes in order, in pieces of any size → the GGUF that `convert` makes of it, byte for byte.
+//!
+//! ```text
+//! bytes ─▶ header ─▶ plan      shape, tokenizer, the GGUF's header, where each tensor belongs
+//!       └▶ tensors ─▶ transfer 32 elements of a row, or panels of 32 input rows → Q8_0 → their place in the file
+//! ```
+//!
+//! The float32 file is never held: there are a panel (393 KB of GPT-2's largest matrix), one quantised matrix (2.5 MB)
+//! and the file's own header; while the GGUF's header is made, some 10 MB for GPT-2's vocabulary.
+
+mod encode;
+mod plan;
+mod saved;
+mod transfer;
+
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+use super::super::CheckpointError;
+use crate::sha256::ResumableSha256;
+use plan::Plan;
+use saved::Saved;
+use transfer::Transfers;
+
+/// Bytes of the length that the file begins with.
+const LENGTH: u64 = 8;
+/// The longest header that is believed; GPT-2's has 14 KB.
+const MOST_HEADER: u64 = 16 << 20;
+
+/// The texts beside the weights, verified before.
+#[derive(Clone, Copy, Debug)]
+pub struct Texts<'a> {
+    /// `vocab.json`.
+    pub vocabulary: &'a str,
+    /// `merges.txt`.
+    pub merges: &'a str,
+}
+
+/// A file on its way; after an error it is of no use, and [`resume`](Streaming::resume) goes on from the last save.
+#[derive(Debug)]
+pub struct Streaming {
+    /// What a saved state must have been made for.
+    bound: [u8; 32],
+    length: u64,
+    hash: ResumableSha256,
+    /// The file from its beginning to its data, as far as that has come.
+    header: Vec<u8>,
+    stage: Stage,
+    is_broken: bool,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The header is coming; what else it takes to plan the GGUF.
+    Header { vocabulary: String, merges: String, name: String },
+    /// Tensors are coming; the GGUF will have that length.
+    Data { transfers: Transfers, output_length: u64 },
+}
+
+impl Streaming {
+    /// Begins with nothing.
+    ///
+    /// `name`: `general.name` of the GGUF. `length`: bytes of the whole safetensors file. There is no `config.json`: the
+    /// shape follows from the tensors, with heads of 64 as in all of OpenAI's sizes.
+    pub fn new(texts: Texts<'_>, name: &str, length: u64) -> Result<Self, CheckpointError> {
+        if length < LENGTH {
+            let field = "header length".to_string();
+            return Err(CheckpointError::Truncated { field, offset: 0, needed: LENGTH, left: length });
+        }
+        let Texts { vocabulary, merges } = texts;
+        let bound = bind(length, [name, vocabulary, merges]);
+        let (vocabulary, merges, name) = (vocabulary.to_string(), merges.to_string(), name.to_string());
+        let stage = Stage::Header { vocabulary, merges, name };
+        Ok(Streaming { bound, length, hash: ResumableSha256::new(), header: Vec::new(), stage, is_broken: false })
+    }
+
+    /// Takes the next bytes of the file, of any number; writes what is finished to `file` at its place.
+    ///
+    /// `file` is empty in the beginning. The time is in proportion to the bytes, but for the first ones, which bring the
+    /// GGUF's header, and for a matrix's last ones, which write it.
+    pub fn push<F: Read + Write + Seek>(&mut self, bytes: &[u8], file: &mut F) -> Result<(), CheckpointError> {
+        self.check_whole()?;
+        let left = self.length - self.position();
+        if bytes.len() as u64 > left {
+            let found = format!("{} bytes more", bytes.len() as u64 - left);
+            return Err(CheckpointError::field(&"model.safetensors", self.length, "its end", found));
+        }
+        self.is_broken = true;
+        self.hash.update(bytes);
+        let bytes = self.take_header(bytes, file)?;
+        if let Stage::Data { transfers, .. } = &mut self.stage {
+            transfers.push(bytes, file)?;
+        }
+        self.is_broken = false;
+        Ok(())
+    }
+
+    /// Bytes of the safetensors file taken so far.
+    pub fn position(&self) -> u64 {
+        self.hash.length()
+    }
+
+    /// Bytes of the GGUF, once the header has been read.
+    pub fn output_length(&self) -> Option<u64> {
+        match self.stage {
+            Stage::Header { .. } => None,
+            Stage::Data { output_length, .. } => Some(output_length),
+        }
+    }
+
+    /// Puts an unfinished matrix into `file` and gives what [`resume`](Self::resume) needs besides, at most a panel and
+    /// the file's header.
+    ///
+    /// The caller flushes `file`, then stores these bytes, all or none of them. This goes on as if nothing had been.
+    pub fn save<F: Read + Write + Seek>(&mut self, file: &mut F) -> Result<Vec<u8>, CheckpointError> {
+        self.check_whole()?;
+        let rest = match &self.stage {
+            Stage::Header { .. } => &[],
+            Stage::Data { transfers, .. } => transfers.save(file)?,
+        };
+        Ok(Saved { bound: self.bound, hash: self.hash.save(), header: &self.header, rest }.to_bytes())
+    }
+
+    /// Goes on where `saved` was made; `file` as it was then or later.
+    ///
+    /// What was saved for another name, length or text, or has been damaged, is refused, and then only a new beginning
+    /// helps, with an empty file. `file` itself is trusted, but for its length.
+    pub fn resume<F: Read + Write + Seek>(
+        texts: Texts<'_>,
+        name: &str,
+        length: u64,
+        saved: &[u8],
+        file: &mut F,
+    ) -> Result<Self, CheckpointError> {
+        let mut streaming = Self::new(texts, name, length)?;
+        let Saved { hash, header, rest, .. } = Saved::read(saved, streaming.bound)?;
+        streaming.hash = ResumableSha256::resume(&hash);
+        streaming.header = header.to_vec();
+        if streaming.header_left()? > 0 {
+            saved::check(streaming.position() == header.len() as u64 && rest.is_empty())?;
+        } else {
+            let (Plan { tasks, length: output_length, .. }, position) = (streaming.plan()?, streaming.position());
+            saved::check((header.len() as u64..=length).contains(&position))?;
+            streaming.stage = Stage::Data { transfers: Transfers::resume(tasks, position, rest, file)?, output_length };
+        }
+        Ok(streaming)
+    }
+
+    /// Ends: everything must have come. The SHA-256 of the safetensors file, which the caller compares.
+    pub fn finish<F: Read + Write + Seek>(self, file: &mut F) -> Result<[u8; 32], CheckpointError> {
+        self.check_whole()?;
+        let (offset, output_length) = (self.position(), self.output_length().unwrap_or_default());
+        if offset < self.length {
+            let (field, needed) = ("model.safetensors".to_string(), self.length - offset);
+            return Err(CheckpointError::Truncated { field, offset, needed, left: 0 });
+        }
+        file.flush()?;
+        let found = file.seek(SeekFrom::End(0))?;
+        if found != output_length {
+            let expected = format!("{output_length} bytes");
+            return Err(CheckpointError::field(&"length of the GGUF file", 0, expected, format!("{found} bytes")));
+        }
+        Ok(self.hash.finish())
+    }
+
+    /// An error where an earlier one has left things half done.
+    fn check_whole(&self) -> Result<(), CheckpointError> {
+        if self.is_broken {
+            return Err(io::Error::other("an earlier piece could not be taken").into());
+        }
+        Ok(())
+    }
+
+    /// Takes what belongs to the header; with its last byte, writes the GGUF's. The bytes behind it.
+    fn take_header<'b, F: Read + Write + Seek>(
+        &mut self,
+        mut bytes: &'b [u8],
+        file: &mut F,
+    ) -> Result<&'b [u8], CheckpointError> {
+        while matches!(self.stage, Stage::Header { .. }) && !bytes.is_empty() {
+            let left = self.header_left()?.min(bytes.len() as u64);
+            self.header.extend(bytes.split_off(..left as usize).unwrap_or_default());
+            if self.header_left()? == 0 {
+                let Plan { header, tasks, length } = self.plan()?;
+                file.seek(SeekFrom::Start(0))?;
+                file.write_all(&header)?;
+                let transfers = Transfers::new(tasks, self.header.len() as u64)?;
+                self.stage = Stage::Data { transfers, output_length: length };
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Bytes of the header that are missing: of its length first, then, once that is there, of all.
+    fn header_left(&self) -> Result<u64, CheckpointError> {
+        let have = self.header.len() as u64;
+        let Some(length) = self.header.first_chunk() else { return Ok(LENGTH - have) };
+        let (needed, left) = (u64::from_le_bytes(*length), self.length - LENGTH);
+        if needed > left {
+            let field = "header".to_string();
+            return Err(CheckpointError::Truncated { field, offset: LENGTH, needed, left });
+        }
+        if needed > MOST_HEADER {
+            return Err(CheckpointError::field(&"header length", 0, format!("at most {MOST_HEADER} bytes"), needed));
+        }
+        Ok((LENGTH + needed).saturating_sub(have))
+    }
+
+    /// What the header, which has come, makes of the file.
+    fn plan(&self) -> Result<Plan, CheckpointError> {
+        let Stage::Header { vocabulary, merges, name } = &self.stage else {
+            return Err(io::Error::other("the header has been read before").into());
+        };
+        plan::plan(&self.header, self.length, Texts { vocabulary, merges }, name)
+    }
+}
+
+/// The hash of what a saved state belongs to.
+fn bind(length: u64, texts: [&str; 3]) -> [u8; 32] {
+    let mut hash = ResumableSha256::new();
+    hash.update(&length.to_le_bytes());
+    for text in texts {
+        hash.update(&(text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    }
+    hash.finish()
+}

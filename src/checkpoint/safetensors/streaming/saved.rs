@@ -1,0 +1,64 @@
+//! What a conversion goes on from, in bytes. Storage is not trusted: they end with their own SHA-256.
+
+use sha2::{Digest, Sha256};
+
+use super::super::super::CheckpointError;
+use crate::sha256;
+
+/// What they begin with; the last byte is the version.
+const BEGINNING: [u8; 8] = *b"peargpt\x01";
+
+/// Everything but what is in the GGUF.
+pub(super) struct Saved<'a> {
+    /// The hash of what it belongs to.
+    pub bound: [u8; 32],
+    /// The hash of the safetensors file, which knows the position too.
+    pub hash: sha256::Saved,
+    /// The file from its beginning to its data, as far as that has come.
+    pub header: &'a [u8],
+    /// Bytes of a unit that is not whole.
+    pub rest: &'a [u8],
+}
+
+impl<'a> Saved<'a> {
+    /// Beginning, `bound`, `hash`, length of `header` in 8 bytes, `header`, `rest`, SHA-256 of all that.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let Saved { bound, hash, header, rest } = self;
+        let length = (header.len() as u64).to_le_bytes();
+        let mut bytes = [&BEGINNING, &bound[..], hash, &length, header, rest].concat();
+        bytes.extend(Sha256::digest(&bytes));
+        bytes
+    }
+
+    /// Reads what must have been written for this `bound`.
+    pub fn read(bytes: &'a [u8], bound: [u8; 32]) -> Result<Self, CheckpointError> {
+        let (bytes, checksum) = bytes.split_last_chunk::<32>().ok_or_else(damaged)?;
+        let (beginning, bytes_left) = bytes.split_first_chunk().ok_or_else(damaged)?;
+        if *beginning != BEGINNING {
+            let (expected, found) = (BEGINNING.escape_ascii(), beginning.escape_ascii());
+            return Err(CheckpointError::field(&FIELD, 0, format!("`{expected}`"), format!("`{found}`")));
+        }
+        check(Sha256::digest(bytes)[..] == checksum[..])?;
+        let (found, bytes) = bytes_left.split_first_chunk().ok_or_else(damaged)?;
+        if *found != bound {
+            let expected = "that of the same file, name and vocabulary";
+            return Err(CheckpointError::field(&FIELD, BEGINNING.len() as u64, expected, "that of others"));
+        }
+        let (hash, bytes) = bytes.split_first_chunk().ok_or_else(damaged)?;
+        let (length, bytes) = bytes.split_first_chunk().ok_or_else(damaged)?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).ok();
+        let (header, rest) = length.and_then(|length| bytes.split_at_checked(length)).ok_or_else(damaged)?;
+        Ok(Saved { bound, hash: *hash, header, rest })
+    }
+}
+
+const FIELD: &str = "saved conversion";
+
+/// An error unless what was saved is as it should be.
+pub(super) fn check(is_right: bool) -> Result<(), CheckpointError> {
+    if is_right { Ok(()) } else { Err(damaged()) }
+}
+
+fn damaged() -> CheckpointError {
+    CheckpointError::field(&FIELD, 0, "it as it was saved", "it damaged")
+}

@@ -1,0 +1,181 @@
+//! The tensors of a safetensors file, as they come → their places in the GGUF.
+
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::vec::IntoIter;
+
+use super::super::super::CheckpointError;
+use super::super::super::gguf::ALIGNMENT;
+use super::super::super::source::room;
+use super::super::super::tensor::check_finite;
+use super::plan::Task;
+use super::{encode, saved};
+
+/// The most bytes that are converted at once, where a unit has fewer.
+const CHUNK: usize = 64 << 10;
+
+/// The tensors that have not come yet, and how far the file has.
+#[derive(Debug)]
+pub(super) struct Transfers {
+    position: u64,
+    /// The tensor that is coming or comes next; none: no byte that still comes is a weight's.
+    current: Option<Transfer>,
+    left: IntoIter<Task>,
+}
+
+/// A tensor on its way.
+#[derive(Debug)]
+struct Transfer {
+    task: Task,
+    /// Bytes of a unit that is not whole.
+    rest: Vec<u8>,
+    /// Where rows come side by side: the tensor as the GGUF will have it, zeros where nothing has come.
+    matrix: Vec<u8>,
+}
+
+impl Transfers {
+    /// From the beginning of the data; the tasks in the order in which they come.
+    pub fn new(tasks: Vec<Task>, position: u64) -> Result<Self, CheckpointError> {
+        let mut left = tasks.into_iter();
+        Ok(Transfers { position, current: left.next().map(Transfer::new).transpose()?, left })
+    }
+
+    /// From where [`save`](Self::save) was, with the rest that it gave.
+    pub fn resume<F: Read + Seek>(
+        mut tasks: Vec<Task>,
+        position: u64,
+        rest: &[u8],
+        file: &mut F,
+    ) -> Result<Self, CheckpointError> {
+        let left = tasks.split_off(tasks.partition_point(|task| task.span.end <= position));
+        let written = tasks.iter().map(|task| task.start + task.padded());
+        check_length(written.chain(left.first().map(|task| task.written(position))).max(), file)?;
+        let mut transfers = Transfers::new(left, position)?;
+        match &mut transfers.current {
+            Some(transfer) => transfer.restore(position, rest, file)?,
+            None => saved::check(rest.is_empty())?,
+        }
+        Ok(transfers)
+    }
+
+    /// Writes a matrix that is not whole, and gives the rest of a unit.
+    pub fn save<F: Write + Seek>(&self, file: &mut F) -> Result<&[u8], CheckpointError> {
+        let Some(transfer) = &self.current else { return Ok(&[]) };
+        if self.position > transfer.task.span.start {
+            transfer.write(0, &transfer.matrix, file)?;
+        }
+        Ok(&transfer.rest)
+    }
+
+    /// Takes the next bytes of the file.
+    pub fn push<F: Write + Seek>(&mut self, mut bytes: &[u8], file: &mut F) -> Result<(), CheckpointError> {
+        while let Some(transfer) = self.current.as_mut().filter(|_| !bytes.is_empty()) {
+            let taken = transfer.take(bytes, self.position, file)?;
+            bytes = &bytes[taken..];
+            self.position += taken as u64;
+            if self.position == transfer.task.span.end {
+                transfer.end(file)?;
+                self.current = self.left.next().map(Transfer::new).transpose()?;
+            }
+        }
+        self.position += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+impl Transfer {
+    fn new(task: Task) -> Result<Self, CheckpointError> {
+        let length = if task.rows > 1 { task.padded() } else { 0 };
+        let mut matrix = room(&task.name, length)?;
+        matrix.resize(length as usize, 0);
+        Ok(Transfer { rest: room(&task.name, task.unit())?, matrix, task })
+    }
+
+    /// Takes bytes up to the end of a chunk, or of the tensor; how many.
+    fn take<F: Write + Seek>(&mut self, bytes: &[u8], position: u64, file: &mut F) -> Result<usize, CheckpointError> {
+        let span = &self.task.span;
+        let end = if position < span.start { span.start } else { span.end };
+        let bytes = &bytes[..(bytes.len() as u64).min(end - position) as usize];
+        if position < span.start {
+            // A mask's, or nobody's.
+            return Ok(bytes.len());
+        }
+        let (offset, unit) = (position - span.start, self.task.unit() as usize);
+        if self.rest.is_empty() && bytes.len() >= unit {
+            let whole = bytes.len().min(unit.max(CHUNK)) / unit * unit;
+            self.convert(&bytes[..whole], offset, file)?;
+            return Ok(whole);
+        }
+        let taken = bytes.len().min(unit - self.rest.len());
+        let begun = offset - self.rest.len() as u64;
+        self.rest.extend(&bytes[..taken]);
+        if self.rest.len() == unit {
+            let mut rest = std::mem::take(&mut self.rest);
+            self.convert(&rest, begun, file)?;
+            rest.clear();
+            self.rest = rest;
+        }
+        Ok(taken)
+    }
+
+    /// Converts whole units, which begin at `offset` in the tensor as it comes.
+    fn convert<F: Write + Seek>(&mut self, bytes: &[u8], offset: u64, file: &mut F) -> Result<(), CheckpointError> {
+        let Task { name, kind, dtype, rows, span, .. } = &self.task;
+        check_finite(name, *kind, bytes, span.start + offset)?;
+        let (unit, block) = (self.task.unit(), dtype.type_size());
+        let number = offset / unit;
+        if *rows == 1 {
+            return self.write(number * block as u64, &encode::blocks(*kind, *dtype, bytes), file);
+        }
+        let row_bytes = (self.task.bytes / rows) as usize;
+        for (panel, number) in bytes.chunks_exact(unit as usize).zip(number as usize..) {
+            encode::panel(*kind, *dtype, panel, *rows as usize, |row, bytes| {
+                self.matrix[row * row_bytes + number * block..][..block].copy_from_slice(bytes);
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes what is left to write once all has come: the matrix, the zeros behind the tensor.
+    fn end<F: Write + Seek>(&self, file: &mut F) -> Result<(), CheckpointError> {
+        let Task { rows, bytes, .. } = self.task;
+        if rows > 1 {
+            return self.write(0, &self.matrix, file);
+        }
+        let zeros = [0; ALIGNMENT as usize];
+        self.write(bytes, &zeros[..(self.task.padded() - bytes) as usize], file)
+    }
+
+    /// Writes bytes at an offset of the tensor in the GGUF.
+    fn write<F: Write + Seek>(&self, offset: u64, bytes: &[u8], file: &mut F) -> Result<(), CheckpointError> {
+        if !bytes.is_empty() {
+            file.seek(SeekFrom::Start(self.task.start + offset))?;
+            file.write_all(bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Brings back what was there at `position`.
+    fn restore<F: Read + Seek>(&mut self, position: u64, rest: &[u8], file: &mut F) -> Result<(), CheckpointError> {
+        let come = position.saturating_sub(self.task.span.start);
+        saved::check(rest.len() as u64 == come % self.task.unit())?;
+        self.rest.extend(rest);
+        if come == 0 {
+            return Ok(());
+        }
+        let offset = self.task.start;
+        let failed = |source| CheckpointError::Read { offset, source };
+        file.seek(SeekFrom::Start(offset)).map_err(failed)?;
+        file.read_exact(&mut self.matrix).map_err(failed)
+    }
+}
+
+/// An error unless the file reaches as far as it has been written.
+fn check_length<F: Seek>(written: Option<u64>, file: &mut F) -> Result<(), CheckpointError> {
+    let left = file.seek(SeekFrom::End(0)).map_err(|source| CheckpointError::Read { offset: 0, source })?;
+    let needed = written.unwrap_or(0);
+    if needed <= left {
+        return Ok(());
+    }
+    let field = "the GGUF so far".to_string();
+    Err(CheckpointError::Truncated { field, offset: 0, needed, left })
+}

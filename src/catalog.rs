@@ -17,17 +17,43 @@ pub struct Entry {
     pub parameters: u64,
     /// Longest window, in tokens.
     pub context: u32,
-    /// Format of the file that the parts make up: `gguf`.
+    /// [`GGUF`]: the parts are slices of one file, on this site. [`SAFETENSORS`]: they are the files of a model on the
+    /// hub, which the reader's browser fetches from there and converts.
     pub format: String,
-    /// Length of that file, in bytes.
+    /// Length of all parts, in bytes.
     pub bytes: u64,
-    /// Consecutive slices of the file, in order; `cat` of them is the file.
+    /// Consecutive slices of a GGUF file, in order, whose `cat` is the file; or the hub's files, see [`HubFiles`].
     pub parts: Vec<Part>,
     /// Where the weights come from, for people to read.
     pub source: String,
 }
 
-/// One consecutive slice of a model's file.
+/// The format of an entry whose parts are the slices of a GGUF file.
+pub const GGUF: &str = "gguf";
+/// The format of an entry whose parts are a Hugging Face model's files.
+pub const SAFETENSORS: &str = "safetensors";
+
+/// The files of a model on the hub, told apart by the ends of their URLs.
+#[derive(Clone, Copy, Debug)]
+pub struct HubFiles<'a> {
+    /// `vocab.json`.
+    pub vocabulary: &'a Part,
+    /// `merges.txt`.
+    pub merges: &'a Part,
+    /// `model.safetensors`.
+    pub weights: &'a Part,
+}
+
+impl Entry {
+    /// The hub's files, where the format is [`SAFETENSORS`].
+    pub fn hub_files(&self) -> Option<HubFiles<'_>> {
+        let file = |end| self.parts.iter().find(|part| part.url.ends_with(end));
+        let [vocabulary, merges, weights] = [file("vocab.json")?, file("merges.txt")?, file("model.safetensors")?];
+        (self.format == SAFETENSORS).then_some(HubFiles { vocabulary, merges, weights })
+    }
+}
+
+/// One consecutive slice of a model's file, or one file of several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
@@ -65,6 +91,18 @@ pub enum CatalogError {
         /// What stands there.
         found: String,
     },
+    /// A format that is unknown, or whose files are not there.
+    #[error(
+        "the catalog's `{id}`: expected format `gguf`, or `safetensors` with vocab.json, merges.txt and model.safetensors; found `{found}` with {parts} parts"
+    )]
+    Format {
+        /// The model.
+        id: String,
+        /// The entry's `format`.
+        found: String,
+        /// How many parts it has.
+        parts: usize,
+    },
     /// A model that the catalog does not have.
     #[error("the catalog has no model `{id}`; it has: {known}")]
     Missing {
@@ -82,6 +120,11 @@ pub fn parse(json: &str) -> Result<Vec<Entry>, CatalogError> {
         let found = entry.parts.iter().fold(0u64, |sum, part| sum.saturating_add(part.bytes));
         if found != entry.bytes {
             return Err(CatalogError::Bytes { id: entry.id.clone(), expected: entry.bytes, found });
+        }
+        let is_known = entry.format == GGUF && !entry.parts.is_empty();
+        if !is_known && (entry.hub_files().is_none() || entry.parts.len() != 3) {
+            let (id, found) = (entry.id.clone(), entry.format.clone());
+            return Err(CatalogError::Format { id, found, parts: entry.parts.len() });
         }
         let is_hash = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if let Some(part) = entry.parts.iter().find(|part| !is_hash(&part.sha256)) {
@@ -131,5 +174,29 @@ mod tests {
         let error = parse(&entry(7, "short")).unwrap_err().to_string();
         assert!(error.contains("takes 64 hex digits, found `short`"), "{error}");
         assert!(parse("{}").unwrap_err().to_string().contains("not an array"));
+    }
+
+    #[test]
+    fn the_hubs_files_are_told_by_their_names() {
+        let part = |name: &str| format!(r#"{{"url":"https://hub/{name}","bytes":1,"sha256":"{}"}}"#, "a0".repeat(32));
+        let catalog = |format: &str, names: &[&str]| {
+            let parts: Vec<String> = names.iter().map(|name| part(name)).collect();
+            format!(
+                r#"[{{"id":"tiny","title":"Tiny","parameters":1,"context":8,"format":"{format}","bytes":{},
+                    "parts":[{}],"source":"https://hub/"}}]"#,
+                parts.len(),
+                parts.join(",")
+            )
+        };
+        let all = ["merges.txt", "model.safetensors", "vocab.json"];
+        let entry = find(parse(&catalog(SAFETENSORS, &all)).unwrap(), "tiny").unwrap();
+        let files = entry.hub_files().unwrap();
+        assert_eq!(files.weights.url, "https://hub/model.safetensors");
+        assert_eq!((files.vocabulary, files.merges), (&entry.parts[2], &entry.parts[0]));
+        assert!(find(parse(&catalog(GGUF, &all)).unwrap(), "tiny").unwrap().hub_files().is_none());
+        for (format, names) in [(SAFETENSORS, &all[..2]), (GGUF, &[]), ("pickle", &all)] {
+            let error = parse(&catalog(format, names)).unwrap_err().to_string();
+            assert!(error.contains(&format!("found `{format}` with {} parts", names.len())), "{error}");
+        }
     }
 }

@@ -17,17 +17,18 @@
 // What crosses the thread, and what a reader can ask for.
 pub mod catalog;
 pub mod estimate;
+pub mod pace;
 pub mod permalink;
 pub mod play;
 pub mod protocol;
 pub mod settings;
-pub mod sha256;
 
 // From a file to a model that can be asked.
 pub mod checkpoint;
 pub mod evaluate;
 pub mod model;
 pub mod publish;
+pub mod sha256;
 
 // From a prompt to text.
 pub mod generation;

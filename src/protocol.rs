@@ -18,9 +18,26 @@ pub enum Request {
         entry: Entry,
         /// Absolute URL of the catalog, which the parts' URLs are relative to.
         catalog_url: String,
-        /// When a fetch is tried again.
-        retry: RetryPolicy,
+        /// How its parts are fetched.
+        policy: TransferPolicy,
+        /// Whether the reader has agreed to fetch it from another origin. Without that, what is not here yet ends in
+        /// [`Event::Asking`].
+        consent: bool,
     },
+    /// Interrupt the download; [`Request::Load`] resumes it.
+    Pause,
+    /// End the download that was interrupted, and forget what is stored of the model of this id.
+    Cancel {
+        /// The catalog's id.
+        id: String,
+    },
+    /// Forget what is stored of the model of this id, as far as no tab is busy with it.
+    Discard {
+        /// The catalog's id.
+        id: String,
+    },
+    /// Ask for [`Event::Stored`].
+    ListStored,
     /// Write a text from its beginning; `settings.seed` is drawn by then.
     Generate {
         /// The page's number of this run.
@@ -58,13 +75,39 @@ pub enum Event {
         /// What computes, for people to read: `WebAssembly SIMD, 1 thread`.
         backend: String,
     },
-    /// Weights arrive; at most once per frame.
-    Downloading {
-        /// Bytes that have arrived.
+    /// The weights lie on another origin, and the reader has not agreed to fetch them from there.
+    Asking {
+        /// The host that they would come from.
+        host: String,
+        /// Bytes that are here already.
         received: u64,
-        /// Bytes there are to come in all.
+        /// Bytes there are in all.
         total: u64,
     },
+    /// Another tab is busy with the same weights; this one waits for it.
+    Waiting,
+    /// Weights arrive; at most once per frame.
+    Downloading {
+        /// Bytes that have arrived, in this visit or an earlier one.
+        received: u64,
+        /// Bytes there are in all.
+        total: u64,
+        /// How fast they arrive, once that can be told.
+        bytes_per_second: Option<f64>,
+    },
+    /// A request came in while weights arrived. What has arrived is kept for [`Request::Load`].
+    Paused {
+        /// Bytes that have arrived.
+        received: u64,
+        /// Bytes there are in all.
+        total: u64,
+    },
+    /// A download has been ended for good.
+    Cancelled,
+    /// Something that the reader should know of this download, as a sentence.
+    Notice(String),
+    /// What is stored, and how much room there is.
+    Stored(Stored),
     /// A fetch failed and is tried again.
     Retrying {
         /// What went wrong, as a sentence.
@@ -129,25 +172,57 @@ pub enum Event {
 pub enum Task {
     /// [`Request::Load`].
     Load,
+    /// [`Request::Discard`] or [`Request::ListStored`].
+    Storage,
     /// [`Request::Generate`], [`Request::Continue`] or [`Request::Bench`] of this number.
     Run(u32),
 }
 
-/// When a fetch that failed for a passing reason is tried again: after `delay_ms`, then twice that, and so on.
+/// How weights are fetched. What failed for a passing reason is tried again after `delay_ms`, then after twice that,
+/// and so on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RetryPolicy {
-    /// Tries in all, at least 1.
+#[serde(default)]
+pub struct TransferPolicy {
+    /// Tries in a row that bring nothing new, at least 1.
     pub tries: u32,
     /// Milliseconds before the second try.
     pub delay_ms: u32,
     /// Milliseconds without a byte after which a transfer counts as stalled.
     pub stall_ms: u32,
+    /// Bytes of a stream after which its state is stored: as much as is fetched again at most.
+    pub checkpoint_bytes: u64,
 }
 
-impl Default for RetryPolicy {
+impl Default for TransferPolicy {
     fn default() -> Self {
-        RetryPolicy { tries: 4, delay_ms: 1000, stall_ms: 20_000 }
+        TransferPolicy { tries: 4, delay_ms: 1000, stall_ms: 20_000, checkpoint_bytes: 8 << 20 }
     }
+}
+
+/// What the browser's storage holds for this site.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stored {
+    /// The models, by id.
+    pub models: Vec<StoredModel>,
+    /// Bytes that the site uses, as far as the browser says.
+    pub usage: Option<u64>,
+    /// Bytes that it may use.
+    pub quota: Option<u64>,
+    /// Why nothing can be stored, where that is so.
+    pub obstacle: Option<String>,
+}
+
+/// One model in storage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredModel {
+    /// The catalog's id.
+    pub id: String,
+    /// The catalog's title, where the model is complete.
+    pub title: Option<String>,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// When it was last written, in milliseconds since 1970.
+    pub modified_ms: f64,
 }
 
 /// What the page needs to know of a model.

@@ -6,9 +6,10 @@ use web_sys::HtmlElement;
 
 use super::address_bar::AddressBar;
 use super::bench::Bench;
-use super::elsewhere::{Gpt2, Lost, Own};
+use super::elsewhere::{Lost, Own};
 use super::engine::Engine;
 use super::home::Home;
+use super::models::{GPT2, PEARGPT};
 use super::studio::Studio;
 use super::studio_view::StudioView;
 use super::theme::ThemeSwitch;
@@ -32,7 +33,7 @@ pub fn start() {
 fn App() -> impl IntoView {
     let bar = AddressBar::new();
     let engine = Engine::new();
-    let studio = Studio::new(engine, bar, Route::PearGpt, "peargpt");
+    let [studio, gpt2] = [&PEARGPT, &GPT2].map(|about| Studio::new(engine, bar, about));
     super::engine::let_tests_break(engine);
     let route = Memo::new(move |_| bar.arrived.get().0.route);
     Effect::new(move |previous: Option<()>| {
@@ -43,12 +44,12 @@ fn App() -> impl IntoView {
     });
     view! {
         <a class="skip" href="#main" on:click=skip>"Skip to the content"</a>
-        <Header studio route />
+        <Header studio gpt2 route />
         <main id="main" tabindex="-1">
             {move || match route.get() {
                 Route::Home => view! { <Home studio /> }.into_any(),
                 Route::PearGpt => view! { <StudioView studio /> }.into_any(),
-                Route::Gpt2 => view! { <Gpt2 /> }.into_any(),
+                Route::Gpt2 => view! { <StudioView studio=gpt2 /> }.into_any(),
                 Route::Own { .. } => view! { <Own /> }.into_any(),
                 Route::Bench { model, prompt_tokens, tokens } => {
                     view! { <Bench engine model prompt_tokens tokens /> }.into_any()
@@ -66,7 +67,7 @@ fn title(route: &Route) -> &'static str {
     match route {
         Route::Home => "peargpt: small GPTs in a browser tab",
         Route::PearGpt => "pearGPT writes Shakespeare · peargpt",
-        Route::Gpt2 => "GPT-2 · peargpt",
+        Route::Gpt2 => "GPT-2 completes documents · peargpt",
         Route::Own { .. } => "Your own model · peargpt",
         Route::Bench { .. } => "Bench · peargpt",
         Route::Unknown { .. } => "No such page · peargpt",
@@ -95,7 +96,7 @@ fn focus_first(selector: &str) {
 }
 
 #[component]
-fn Header(studio: Studio, route: Memo<Route>) -> impl IntoView {
+fn Header(studio: Studio, gpt2: Studio, route: Memo<Route>) -> impl IntoView {
     let current = move |path: &'static str| move || (route.get().path() == path).then_some("page");
     view! {
         <header class="site-head">
@@ -105,7 +106,7 @@ fn Header(studio: Studio, route: Memo<Route>) -> impl IntoView {
             </a>
             <nav aria-label="Pages">
                 <a href=move || studio.address().to_string() aria-current=current("/peargpt")>"pearGPT"</a>
-                <a href="#/gpt2" aria-current=current("/gpt2")>"GPT-2"</a>
+                <a href=move || gpt2.address().to_string() aria-current=current("/gpt2")>"GPT-2"</a>
                 <a href="#/bench" aria-current=current("/bench")>"Bench"</a>
             </nav>
             <ThemeSwitch />

@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::download::{self, Download};
 use super::engine::{Engine, Model};
-use super::status::Progress;
 use crate::protocol::{BenchReport, Event, Request};
 
 /// What has become of the measurement.
@@ -54,9 +54,9 @@ pub fn Bench(
                 {format!("How fast this machine reads {prompt_tokens} tokens with {model}, and writes {tokens} more.")}
             </p>
             <p class="status" role="status" data-testid="status" data-state=move || state(engine, &measured.get())>
-                {move || sentence(&measured.get())}
+                {move || sentence(engine, &measured.get())}
             </p>
-            <Progress model=engine.model.into() />
+            <Download engine model=engine.model.into() />
             <Show when=move || failure().is_some()>
                 <div class="failure">
                     <p data-testid="error" role="alert">{failure}</p>
@@ -92,16 +92,18 @@ fn state(engine: Engine, measured: &Measured) -> &'static str {
         (Measured::Done(_), _) => "done",
         (Measured::Running, _) => "generating",
         (_, Model::Opening | Model::Loaded(_)) => "loading",
+        (_, Model::Asking { .. }) => "asking",
+        (_, Model::Paused { .. }) => "paused",
         _ => "downloading",
     }
 }
 
-fn sentence(measured: &Measured) -> &'static str {
-    match measured {
-        Measured::NotYet => "Fetching and opening the weights…",
-        Measured::Running => "Measuring…",
-        Measured::Done(_) => "Done.",
-        Measured::Failed(_) => "That did not work.",
+fn sentence(engine: Engine, measured: &Measured) -> String {
+    match (measured, engine.model.get()) {
+        (Measured::Failed(_), _) | (_, Model::Failed(_)) => "That did not work.".to_string(),
+        (Measured::Done(_), _) => "Done.".to_string(),
+        (Measured::Running, _) => "Measuring…".to_string(),
+        (Measured::NotYet, model) => download::sentence(&model),
     }
 }
 

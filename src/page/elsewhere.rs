@@ -4,28 +4,6 @@ use leptos::prelude::*;
 
 use super::address_bar::AddressBar;
 
-/// What GPT-2 will be here.
-#[component]
-pub fn Gpt2() -> impl IntoView {
-    view! {
-        <article class="plain">
-            <h1 tabindex="-1">"GPT-2"</h1>
-            <p class="lede">"It comes next: 124,439,808 weights, fetched once and kept in this browser."</p>
-            <p>
-                "GPT-2 is a document completer, not a chat. It was trained, in 2019, to guess how a web page goes on. "
-                "Ask it a question and it may well go on with a second question, as a list of questions would. "
-                "Begin a recipe, a news report or a fairy tale, and it goes on in that manner."
-            </p>
-            <p>
-                "Inside, it is the same stack of blocks as pearGPT, only larger, and it reads pieces of words instead "
-                "of characters. Until it is here, "
-                <a href="#/peargpt">"pearGPT writes"</a>
-                "."
-            </p>
-        </article>
-    }
-}
-
 /// What a model of the reader's own will be here.
 #[component]
 pub fn Own() -> impl IntoView {

@@ -9,7 +9,7 @@ use leptos::task::spawn_local;
 use super::bridge::Bridge;
 use super::{fetch, meta};
 use crate::catalog::{self, Entry};
-use crate::protocol::{Event, ModelSummary, Request, Task};
+use crate::protocol::{Event, ModelSummary, Request, Stored, Task};
 
 /// How often in a row a worker that breaks is replaced without being asked to.
 const RESTARTS: u32 = 3;
@@ -19,14 +19,34 @@ const RESTARTS: u32 = 3;
 pub enum Model {
     /// None is wanted yet.
     Absent,
+    /// It is fetched when the reader says so.
+    Asking {
+        /// The host that it would come from.
+        host: String,
+        /// Bytes that are here already.
+        received: u64,
+        /// Bytes there are in all.
+        total: u64,
+    },
+    /// Another tab is busy with its file.
+    Waiting,
     /// Its file arrives.
     Downloading {
         /// Bytes that have arrived.
         received: u64,
         /// Bytes there are to come, 0 until that is known.
         total: u64,
+        /// How fast they arrive, once that can be told.
+        bytes_per_second: Option<f64>,
         /// Why, and in how many milliseconds, the fetch is tried again.
         again: Option<(String, u32)>,
+    },
+    /// The reader has interrupted that.
+    Paused {
+        /// Bytes that have arrived.
+        received: u64,
+        /// Bytes there are in all.
+        total: u64,
     },
     /// Its file is being read.
     Opening,
@@ -37,7 +57,16 @@ pub enum Model {
 }
 
 impl Model {
-    const AWAITED: Model = Model::Downloading { received: 0, total: 0, again: None };
+    const AWAITED: Model = Model::Downloading { received: 0, total: 0, bytes_per_second: None, again: None };
+}
+
+/// Which model is wanted.
+#[derive(Clone, Debug, Default)]
+struct Wanted {
+    /// Its entry, once known.
+    entry: Option<Entry>,
+    /// Whether the reader has agreed to fetch it from another origin.
+    consent: bool,
 }
 
 type Listener = Rc<dyn Fn(u32, Event)>;
@@ -49,11 +78,16 @@ pub struct Engine {
     pub model: RwSignal<Model>,
     /// What computes.
     pub backend: RwSignal<Option<String>>,
-    /// That the worker broke while it was idle and was replaced, as a sentence; until the next run.
+    /// What went wrong beside runs and downloads, as a sentence; until the next run.
     pub mishap: RwSignal<Option<String>>,
+    /// What the reader should know of the download, as sentences.
+    pub notices: RwSignal<Vec<String>>,
+    /// What the browser's storage holds, once that was asked for.
+    pub stored: RwSignal<Option<Stored>>,
+    /// The catalog's id of the model that is wanted.
+    id: RwSignal<Option<String>>,
+    wanted: StoredValue<Wanted>,
     bridge: StoredValue<Option<Rc<Bridge>>, LocalStorage>,
-    /// The catalog's id of the model, and its entry once known.
-    wanted: StoredValue<Option<(String, Option<Entry>)>>,
     restarts: StoredValue<u32>,
     loads: StoredValue<u32>,
     newest_run: StoredValue<u32>,
@@ -67,8 +101,11 @@ impl Engine {
             model: RwSignal::new(Model::Absent),
             backend: RwSignal::new(None),
             mishap: RwSignal::new(None),
+            notices: RwSignal::new(Vec::new()),
+            stored: RwSignal::new(None),
+            id: RwSignal::new(None),
+            wanted: StoredValue::new(Wanted::default()),
             bridge: StoredValue::new_local(None),
-            wanted: StoredValue::new(None),
             restarts: StoredValue::new(0),
             loads: StoredValue::new(0),
             newest_run: StoredValue::new(0),
@@ -80,21 +117,39 @@ impl Engine {
 
     /// Loads the model of this id, unless it is there or on its way.
     pub fn want(self, id: &str) {
-        let is_wanted = self.wanted.with_value(|wanted| wanted.as_ref().is_some_and(|(wanted, _)| wanted == id));
+        let is_wanted = self.id.with_untracked(|wanted| wanted.as_deref() == Some(id));
+        if !is_wanted {
+            self.wanted.set_value(Wanted::default());
+            self.id.set(Some(id.to_string()));
+        }
         if !is_wanted || matches!(self.model.get_untracked(), Model::Absent | Model::Failed(_)) {
-            if !is_wanted {
-                self.wanted.set_value(Some((id.to_string(), None)));
-            }
             self.restarts.set_value(0);
             self.load();
         }
     }
 
-    /// What the page knows of the model, once it is loaded.
-    pub fn summary(self) -> Option<ModelSummary> {
-        match self.model.get() {
-            Model::Loaded(summary) => Some(summary),
-            _ => None,
+    /// What has become of the model of this id.
+    pub fn model_of(self, id: &str) -> Model {
+        let is_wanted = self.id.with(|wanted| wanted.as_deref() == Some(id));
+        if is_wanted { self.model.get() } else { Model::Absent }
+    }
+
+    /// Fetches the model that is wanted, from wherever the reader was told, or goes on with that.
+    pub fn fetch(self) {
+        self.wanted.update_value(|wanted| wanted.consent = true);
+        meta::ask_to_keep();
+        self.load();
+    }
+
+    /// Interrupts the download; [`fetch`](Self::fetch) goes on with it.
+    pub fn pause(self) {
+        self.send(Request::Pause);
+    }
+
+    /// Ends the download and forgets what has come of it.
+    pub fn cancel(self) {
+        if let Some(id) = self.id.get_untracked() {
+            self.send(Request::Cancel { id });
         }
     }
 
@@ -117,12 +172,13 @@ impl Engine {
     }
 
     fn load(self) {
-        let Some((id, entry)) = self.wanted.get_value() else { return };
+        let Some(id) = self.id.get_untracked() else { return };
         self.model.set(Model::AWAITED);
+        self.notices.set(Vec::new());
         if let Some(bridge) = self.bridge.get_value() {
             bridge.open();
         }
-        if let Some(entry) = entry {
+        if let Some(entry) = self.wanted.with_value(|wanted| wanted.entry.clone()) {
             return self.send_load(entry);
         }
         self.loads.update_value(|loads| *loads += 1);
@@ -134,7 +190,7 @@ impl Engine {
             }
             match found {
                 Ok(entry) => {
-                    self.wanted.set_value(Some((id, Some(entry.clone()))));
+                    self.wanted.update_value(|wanted| wanted.entry = Some(entry.clone()));
                     self.send_load(entry);
                 }
                 Err(sentence) => self.model.set(Model::Failed(sentence)),
@@ -143,31 +199,62 @@ impl Engine {
     }
 
     fn send_load(self, entry: Entry) {
-        self.model.set(Model::Downloading { received: 0, total: entry.bytes, again: None });
-        self.send(Request::Load { entry, catalog_url: catalog_url(), retry: meta::retry_policy() });
+        self.model.set(Model::Downloading { received: 0, total: entry.bytes, bytes_per_second: None, again: None });
+        let consent = self.wanted.with_value(|wanted| wanted.consent);
+        self.send(Request::Load { entry, catalog_url: catalog_url(), policy: meta::transfer_policy(), consent });
     }
 
     fn receive(self, event: Event) {
         match event {
             Event::Ready { backend } => self.backend.set(Some(backend)),
-            Event::Downloading { received, total } => {
-                self.model.set(Model::Downloading { received, total, again: None });
+            Event::Asking { host, received, total } => self.model.set(Model::Asking { host, received, total }),
+            Event::Waiting => self.model.set(Model::Waiting),
+            Event::Downloading { received, total, bytes_per_second } => {
+                self.model.set(Model::Downloading { received, total, bytes_per_second, again: None });
             }
-            Event::Retrying { reason, delay_ms } => self.model.update(|model| match model {
-                Model::Downloading { again, .. } => *again = Some((reason, delay_ms)),
-                other => *other = Model::Downloading { received: 0, total: 0, again: Some((reason, delay_ms)) },
+            Event::Retrying { reason, delay_ms } => self.retrying(reason, delay_ms),
+            Event::Paused { received, total } => self.model.set(Model::Paused { received, total }),
+            Event::Cancelled => self.cancelled(),
+            Event::Notice(sentence) => self.notices.update(|notices| {
+                if !notices.contains(&sentence) {
+                    notices.push(sentence);
+                }
             }),
+            Event::Stored(stored) => self.stored.set(Some(stored)),
             Event::Opening => self.model.set(Model::Opening),
             Event::Loaded(summary) => {
                 self.restarts.set_value(0);
                 self.model.set(Model::Loaded(summary));
             }
             Event::Failed { task: Task::Load, message } => self.model.set(Model::Failed(message)),
+            Event::Failed { task: Task::Storage, message } => self.mishap.set(Some(message)),
             Event::Started { run, .. } | Event::Text { run, .. } => self.deliver(run, event, false),
             Event::Done { run, .. } | Event::Benched { run, .. } => self.deliver(run, event, true),
             Event::Failed { task: Task::Run(run), .. } => self.deliver(run, event, true),
             Event::Panicked { message } => self.recover(&message),
         }
+    }
+
+    fn retrying(self, reason: String, delay_ms: u32) {
+        self.model.update(|model| match model {
+            Model::Downloading { again, .. } => *again = Some((reason, delay_ms)),
+            other => {
+                let (received, total, bytes_per_second) = (0, 0, None);
+                *other = Model::Downloading { received, total, bytes_per_second, again: Some((reason, delay_ms)) };
+            }
+        });
+    }
+
+    /// Nothing is fetched any more before the reader says so.
+    fn cancelled(self) {
+        let entry = self.wanted.try_update_value(|wanted| {
+            wanted.consent = false;
+            wanted.entry.clone()
+        });
+        let Some(entry) = entry.flatten() else { return };
+        let url = meta::absolute(entry.hub_files().map_or("", |files| &files.weights.url));
+        let host = web_sys::Url::new(&url).map(|url| url.hostname()).unwrap_or_default();
+        self.model.set(Model::Asking { host, received: 0, total: entry.bytes });
     }
 
     /// Events of runs that are over find no listener.
@@ -197,7 +284,7 @@ impl Engine {
         }
         self.model.set(Model::AWAITED);
         spawn_local(async move {
-            let policy = meta::retry_policy();
+            let policy = meta::transfer_policy();
             fetch::sleep(policy.delay_ms.saturating_mul(self.restarts.get_value() - 1)).await;
             self.load();
         });
@@ -209,7 +296,7 @@ fn catalog_url() -> String {
 }
 
 async fn find(id: &str) -> Result<Entry, String> {
-    let text = fetch::text(&catalog_url(), meta::retry_policy()).await;
+    let text = fetch::text(&catalog_url(), meta::transfer_policy()).await;
     let text = text.map_err(|reason| format!("The list of models did not arrive: {reason} Try again."))?;
     let entries = catalog::parse(&text).map_err(|error| format!("The list of models is damaged: {error}."))?;
     catalog::find(entries, id).map_err(|error| format!("This site does not have that model: {error}."))

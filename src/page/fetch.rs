@@ -9,7 +9,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, RequestInit, Response};
 
 use super::bridge::describe;
-use crate::protocol::RetryPolicy;
+use crate::protocol::TransferPolicy;
 
 enum Failure {
     /// Trying again may help.
@@ -19,7 +19,7 @@ enum Failure {
 }
 
 /// The text at `url`; what failed for a passing reason is tried again. The error is a sentence.
-pub async fn text(url: &str, policy: RetryPolicy) -> Result<String, String> {
+pub async fn text(url: &str, policy: TransferPolicy) -> Result<String, String> {
     let mut delay = policy.delay_ms;
     for tries_left in (0..policy.tries.max(1)).rev() {
         match once(url, policy.stall_ms).await {

@@ -136,7 +136,7 @@ fn Gpt2Card() -> impl IntoView {
                 ("Reads", "50,257 word pieces"),
                 ("Sees back", "1,024 pieces"),
             ] />
-            <p class="card-state later">"Comes next."</p>
+            <p class="card-state">"Fetched when you say so, in parts that survive any connection."</p>
         </article>
     }
 }

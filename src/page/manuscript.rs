@@ -26,6 +26,8 @@ pub struct Manuscript {
 /// is the text.
 struct Sheet {
     host: HtmlElement,
+    /// Whether names of speakers are set as a play has them.
+    is_play: bool,
     line: Option<Line>,
     /// Whether the reader is at the end, and is to stay there.
     follows: Rc<Cell<bool>>,
@@ -63,8 +65,8 @@ impl Manuscript {
     }
 
     /// Draws the text into `host`, and from now on what is added.
-    pub fn attach(&mut self, host: HtmlElement) -> Result<(), JsValue> {
-        self.sheet = Some(Sheet::new(host)?);
+    pub fn attach(&mut self, host: HtmlElement, is_play: bool) -> Result<(), JsValue> {
+        self.sheet = Some(Sheet::new(host, is_play)?);
         self.draw()
     }
 
@@ -101,7 +103,7 @@ impl Manuscript {
 }
 
 impl Sheet {
-    fn new(host: HtmlElement) -> Result<Self, JsValue> {
+    fn new(host: HtmlElement, is_play: bool) -> Result<Self, JsValue> {
         let follows = Rc::new(Cell::new(true));
         let on_scroll = {
             let (host, follows) = (host.clone(), follows.clone());
@@ -110,7 +112,7 @@ impl Sheet {
             })
         };
         host.add_event_listener_with_callback("scroll", on_scroll.as_ref().unchecked_ref())?;
-        Ok(Sheet { host, line: None, follows, _on_scroll: on_scroll })
+        Ok(Sheet { host, is_play, line: None, follows, _on_scroll: on_scroll })
     }
 
     fn clear(&mut self) {
@@ -126,10 +128,10 @@ impl Sheet {
                 None => Line::new(&self.host)?,
             };
             line.push(piece, given)?;
-            if piece.ends_with('\n') {
-                line.finish()?;
-            } else {
+            if !piece.ends_with('\n') {
                 self.line = Some(line);
+            } else if self.is_play {
+                line.set()?;
             }
         }
         if self.follows.get() {
@@ -175,7 +177,8 @@ impl Line {
         Ok(node)
     }
 
-    fn finish(&self) -> Result<(), JsValue> {
+    /// Sets the whole line as a play has it.
+    fn set(&self) -> Result<(), JsValue> {
         match play::names_speaker(&self.text) {
             true => self.element.class_list().add_1("speaker"),
             false => Ok(()),

@@ -1,10 +1,12 @@
-//! What the document says of itself: its version, its address, how fetches are tried again.
+//! What the document says of itself: its version, its address, how fetches are tried.
 
-use leptos::prelude::document;
+use leptos::prelude::{document, window};
+use leptos::task::spawn_local;
 use leptos::wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{HtmlMetaElement, Url};
 
-use crate::protocol::RetryPolicy;
+use crate::protocol::TransferPolicy;
 
 fn content(name: &str) -> Option<String> {
     let element = document().query_selector(&format!("meta[name='peargpt:{name}']")).ok()??;
@@ -16,13 +18,25 @@ pub fn version() -> String {
     content("version").unwrap_or_default()
 }
 
-/// When a fetch is tried again; tests write a faster one into the document.
-pub fn retry_policy() -> RetryPolicy {
-    content("retry").and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default()
+/// How weights and the catalog are fetched; tests write a faster way into the document.
+pub fn transfer_policy() -> TransferPolicy {
+    content("transfer").and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default()
 }
 
 /// The absolute form of an address relative to the document.
 pub fn absolute(relative: &str) -> String {
     let base = document().base_uri().ok().flatten().unwrap_or_default();
     Url::new_with_base(relative, &base).map_or_else(|_| relative.to_string(), |url| url.href())
+}
+
+/// Asks the browser not to clear what is stored here when room gets scarce; some then ask the reader.
+pub fn ask_to_keep() {
+    let storage = window().navigator().storage();
+    // Plain http has none, which the bindings do not know.
+    if !storage.is_undefined()
+        && let Ok(answer) = storage.persist()
+    {
+        // What the answer is changes nothing.
+        spawn_local(async move { drop(JsFuture::from(answer).await) });
+    }
 }

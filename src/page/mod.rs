@@ -4,7 +4,8 @@
 //! app ─ address_bar, theme             which view stands there, and how it looks
 //!  ├ home, elsewhere                   what this is, and what comes next
 //!  ├ studio_view ─ prompt, controls,   prompt and settings in, text and numbers out
-//!  │     toolbar, messages, status
+//!  │     toolbar, messages, status,    how the weights come, and which are kept
+//!  │     download, stored
 //!  └ bench                             one measurement
 //!         │
 //!      studio ─ form, phase,           what is asked for, and what became of it
@@ -23,6 +24,7 @@ mod meta;
 // What a reader asks for, and gets.
 mod form;
 mod manuscript;
+mod models;
 mod phase;
 mod studio;
 
@@ -32,11 +34,13 @@ mod app;
 mod bench;
 mod clipboard;
 mod controls;
+mod download;
 mod elsewhere;
 mod home;
 mod messages;
 mod prompt;
 mod status;
+mod stored;
 mod studio_view;
 mod theme;
 mod toolbar;

@@ -22,8 +22,12 @@ pub enum Run {
 pub enum Phase {
     /// No model is wanted.
     Idle,
+    /// The weights are fetched when the reader says so.
+    Asking,
     /// The weights arrive.
     Downloading,
+    /// The reader has interrupted that.
+    Paused,
     /// The weights are being read.
     Loading,
     /// The model waits for a prompt.
@@ -43,7 +47,9 @@ impl Phase {
     pub fn name(self) -> &'static str {
         match self {
             Phase::Idle => "idle",
+            Phase::Asking => "asking",
             Phase::Downloading => "downloading",
+            Phase::Paused => "paused",
             Phase::Loading => "loading",
             Phase::Ready => "ready",
             Phase::Generating => "generating",

@@ -5,13 +5,6 @@ use leptos::prelude::*;
 use super::controls::{Control, focus};
 use super::studio::Studio;
 
-/// Prompts to start from: what the button says, and what it writes.
-const EXAMPLES: [(&str, &str); 3] = [
-    ("Romeo speaks", "ROMEO:"),
-    ("Citizens meet", "First Citizen:\nBefore we proceed any further, hear me speak.\n\nAll:"),
-    ("A king's night", "KING RICHARD III:\nNow is the night, and "),
-];
-
 /// The whole panel.
 #[component]
 pub fn Prompt(
@@ -32,7 +25,7 @@ pub fn Prompt(
             {move || unknown_sentence(&studio.unknown(), &studio.alphabet().unwrap_or_default())}
         </p>
         <div class="chips" role="group" aria-label="Examples to start from">
-            {EXAMPLES.map(example).collect_view()}
+            {studio.about.examples.iter().copied().map(example).collect_view()}
         </div>
     }
 }

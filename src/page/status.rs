@@ -2,65 +2,11 @@
 
 use leptos::prelude::*;
 
-use super::engine::Model;
+use super::download;
 use super::phase::{Phase, Run};
 use super::studio::Studio;
 use crate::protocol::StopReason;
 use crate::settings::Window;
-
-/// How far the weights have come.
-#[component]
-pub fn Progress(
-    /// The model.
-    model: Signal<Model>,
-) -> impl IntoView {
-    let bytes = move || match model.get() {
-        Model::Downloading { received, total, .. } => Some((received, total)),
-        _ => None,
-    };
-    let percent = move || bytes().map(|(received, total)| percent(received, total));
-    let text = move || bytes().map(|(received, total)| progress_text(received, total));
-    let bar = NodeRef::<leptos::html::Div>::new();
-    Effect::new(move |_| {
-        if let (Some(bar), Some(percent)) = (bar.get(), percent()) {
-            // Through the CSSOM, which the policy allows, unlike a `style` attribute.
-            web_sys::HtmlElement::style(&bar).set_property("--progress", &format!("{percent}%")).ok();
-        }
-    });
-    view! {
-        <div class="progress" hidden=move || bytes().is_none()>
-            <div
-                class="progress-bar"
-                role="progressbar"
-                data-testid="progress"
-                aria-label="Weights fetched"
-                aria-valuemin="0"
-                aria-valuemax="100"
-                aria-valuenow=percent
-                aria-valuetext=text
-                data-received=move || bytes().map(|(received, _)| received)
-                data-total=move || bytes().map(|(_, total)| total)
-                node_ref=bar
-            ></div>
-            <p class="progress-text">{text}</p>
-        </div>
-    }
-}
-
-fn percent(received: u64, total: u64) -> u64 {
-    (received * 100).checked_div(total).unwrap_or(0).min(100)
-}
-
-fn progress_text(received: u64, total: u64) -> String {
-    match total {
-        0 => "Asking for the weights".to_string(),
-        _ => format!("{} of {} MB ({} %)", megabytes(received), megabytes(total), percent(received, total)),
-    }
-}
-
-fn megabytes(bytes: u64) -> String {
-    format!("{:.1}", bytes as f64 / 1e6)
-}
 
 /// The sentence on what goes on. It changes with the phase only, so that it can be read aloud.
 #[component]
@@ -82,22 +28,15 @@ fn sentence(studio: Studio, phase: Phase) -> String {
     let then = if waiting { " The text starts by itself then." } else { "" };
     match (phase, studio.run.get()) {
         (Phase::Idle, _) => "No model is loaded.".to_string(),
-        (Phase::Downloading, _) => format!("{}{then}", downloading(studio)),
-        (Phase::Loading, _) => format!("Opening the weights…{then}"),
+        (Phase::Asking | Phase::Downloading | Phase::Paused, _) => {
+            format!("{}{then}", download::sentence(&studio.model()))
+        }
+        (Phase::Loading, _) => format!("{}{then}", download::sentence(&studio.model())),
         (Phase::Ready, _) => "Ready.".to_string(),
         (Phase::Generating, _) => "Writing…".to_string(),
         (Phase::Failed, _) => "That did not work.".to_string(),
         (_, Run::Ended(reason)) => ending(reason).to_string(),
         (Phase::Done | Phase::Stopped, _) => "Done.".to_string(),
-    }
-}
-
-fn downloading(studio: Studio) -> String {
-    match studio.engine.model.get() {
-        Model::Downloading { again: Some((reason, delay_ms)), .. } => {
-            format!("{reason} Trying again in {:.0} s.", f64::from(delay_ms) / 1000.0)
-        }
-        _ => "Fetching the weights…".to_string(),
     }
 }
 

@@ -9,10 +9,11 @@ use super::controls;
 use super::engine::{Engine, Model};
 use super::form::Form;
 use super::manuscript::Manuscript;
+use super::models::About;
 use super::phase::{Phase, Run};
 use crate::estimate;
 use crate::permalink::{Address, AddressError, MODEL_DIGITS, Route};
-use crate::protocol::{Event, Request, Stats, StopReason};
+use crate::protocol::{Event, ModelSummary, Request, Stats, StopReason};
 use crate::settings::Settings;
 
 /// A handle to the writing with one model.
@@ -36,7 +37,8 @@ pub struct Studio {
     pub asked_model: RwSignal<Option<String>>,
     /// The weights that the page's address names.
     named_model: RwSignal<Option<String>>,
-    model_id: &'static str,
+    /// The model, as its page presents it.
+    pub about: &'static About,
     route: StoredValue<Route>,
     bar: AddressBar,
     manuscript: StoredValue<Manuscript, LocalStorage>,
@@ -45,8 +47,9 @@ pub struct Studio {
 }
 
 impl Studio {
-    /// A studio for the catalog's model `model_id`, whose page is `route`.
-    pub fn new(engine: Engine, bar: AddressBar, route: Route, model_id: &'static str) -> Self {
+    /// A studio for a model.
+    pub fn new(engine: Engine, bar: AddressBar, about: &'static About) -> Self {
+        let route = about.route();
         let studio = Studio {
             engine,
             form: Form::new(&route),
@@ -57,7 +60,7 @@ impl Studio {
             remark: RwSignal::new(None),
             asked_model: RwSignal::new(None),
             named_model: RwSignal::new(None),
-            model_id,
+            about,
             route: StoredValue::new(route),
             bar,
             manuscript: StoredValue::new_local(Manuscript::default()),
@@ -71,7 +74,7 @@ impl Studio {
 
     /// Starts loading the model, unless it is there.
     pub fn open(self) {
-        self.engine.want(self.model_id);
+        self.engine.want(self.about.id);
     }
 
     /// The address that asks for what the form asks for.
@@ -87,17 +90,32 @@ impl Studio {
         Address { model: untrack(|| self.loaded_model()).or(address.model.clone()), run: true, ..address }
     }
 
+    /// What has become of the model.
+    pub fn model(self) -> Model {
+        self.engine.model_of(self.about.id)
+    }
+
+    /// What the page knows of the model, once it is loaded.
+    pub fn summary(self) -> Option<ModelSummary> {
+        match self.model() {
+            Model::Loaded(summary) => Some(summary),
+            _ => None,
+        }
+    }
+
     /// The weights that are loaded, as addresses name them.
     pub fn loaded_model(self) -> Option<String> {
-        self.engine.summary().map(|summary| summary.sha256.chars().take(MODEL_DIGITS).collect())
+        self.summary().map(|summary| summary.sha256.chars().take(MODEL_DIGITS).collect())
     }
 
     /// What the page shows.
     pub fn phase(self) -> Phase {
-        match (self.run.get(), self.engine.model.get()) {
+        match (self.run.get(), self.model()) {
             (Run::Failed(_), _) | (_, Model::Failed(_)) => Phase::Failed,
             (_, Model::Absent) => Phase::Idle,
-            (_, Model::Downloading { .. }) => Phase::Downloading,
+            (_, Model::Asking { .. }) => Phase::Asking,
+            (_, Model::Downloading { .. } | Model::Waiting) => Phase::Downloading,
+            (_, Model::Paused { .. }) => Phase::Paused,
             (_, Model::Opening) => Phase::Loading,
             (Run::Writing, Model::Loaded(_)) => Phase::Generating,
             (Run::Ended(StopReason::Stopped), Model::Loaded(_)) => Phase::Stopped,
@@ -113,7 +131,7 @@ impl Studio {
 
     /// What went wrong, as a sentence.
     pub fn failure(self) -> Option<String> {
-        match (self.run.get(), self.engine.model.get()) {
+        match (self.run.get(), self.model()) {
             (_, Model::Failed(sentence)) | (Run::Failed(sentence), _) => Some(sentence),
             _ => None,
         }
@@ -121,7 +139,7 @@ impl Studio {
 
     /// The characters that the model knows, if it has a vocabulary of characters and is loaded.
     pub fn alphabet(self) -> Option<String> {
-        self.engine.summary()?.alphabet
+        self.summary()?.alphabet
     }
 
     /// The prompt's characters that the model does not know, each once.
@@ -144,7 +162,7 @@ impl Studio {
 
     /// What the exact window would cost, where it is asked for.
     pub fn exact_estimate(self) -> Option<String> {
-        let summary = self.engine.summary()?;
+        let summary = self.summary()?;
         let settings = self.form.settings();
         // A character is a token; of byte pairs there are fewer than characters.
         let prompt_tokens = u32::try_from(settings.prompt.chars().count()).unwrap_or(u32::MAX);
@@ -166,7 +184,7 @@ impl Studio {
             manuscript.show();
             Ok(())
         });
-        if !matches!(self.engine.model.get_untracked(), Model::Loaded(_)) {
+        if untrack(|| self.summary()).is_none() {
             self.run.set(Run::Waiting);
             return self.open();
         }
@@ -315,7 +333,7 @@ impl Studio {
     }
 
     fn follow_model(self) {
-        match self.engine.model.get() {
+        match self.model() {
             Model::Loaded(_) if self.run.get_untracked() == Run::Waiting => self.generate(),
             Model::Loaded(_) => {}
             // The text can be gone on with only by the worker that wrote it.

@@ -5,10 +5,12 @@ use leptos::html;
 use leptos::prelude::*;
 
 use super::controls::Control;
+use super::download::Download;
 use super::messages::Messages;
 use super::phase::Phase;
 use super::prompt::Prompt;
-use super::status::{Numbers, Progress, Status};
+use super::status::{Numbers, Status};
+use super::stored::StoredModels;
 use super::studio::Studio;
 use super::toolbar::Toolbar;
 
@@ -26,8 +28,8 @@ pub fn StudioView(
     };
     view! {
         <div class="page-head studio-head">
-            <h1 tabindex="-1">"pearGPT"</h1>
-            <p class="lede">"Shakespeare, one character at a time, written by your own machine."</p>
+            <h1 tabindex="-1">{studio.about.name}</h1>
+            <p class="lede">{studio.about.lede}</p>
         </div>
         <div class="studio">
             <form class="desk" on:submit=submit>
@@ -38,6 +40,7 @@ pub fn StudioView(
                 </div>
                 <MainButtons studio />
                 <MoreSettings studio />
+                <StoredModels engine=studio.engine />
             </form>
             <section class="stage">
                 <Toolbar studio />
@@ -46,7 +49,7 @@ pub fn StudioView(
                 <div class="foot">
                     <div class="foot-words">
                         <Status studio />
-                        <Progress model=studio.engine.model.into() />
+                        <Download engine=studio.engine model=Signal::derive(move || studio.model()) />
                     </div>
                     <NextButtons studio />
                 </div>
@@ -148,7 +151,7 @@ fn Sheet(studio: Studio) -> impl IntoView {
     let host = NodeRef::<html::Div>::new();
     Effect::new(move |_| {
         if let Some(host) = host.get() {
-            studio.with_manuscript(|manuscript| manuscript.attach(host.into()));
+            studio.with_manuscript(|manuscript| manuscript.attach(host.into(), studio.about.is_play));
         }
     });
     on_cleanup(move || {
@@ -159,7 +162,9 @@ fn Sheet(studio: Studio) -> impl IntoView {
     });
     view! {
         <div
-            class="sheet play"
+            class="sheet"
+            class:play=studio.about.is_play
+            class:prose=!studio.about.is_play
             class:writing=move || studio.phase() == Phase::Generating
             data-testid="output"
             role="region"

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
@@ -18,7 +19,8 @@ use crate::protocol::{Event, Request};
 #[derive(Default)]
 struct Inbox {
     requests: VecDeque<Request>,
-    waker: Option<Waker>,
+    /// Of everyone who waits, in one task or several.
+    wakers: Vec<Waker>,
 }
 
 /// The bridge to the page.
@@ -53,10 +55,23 @@ impl Channel {
             match inbox.requests.pop_front() {
                 Some(request) => Poll::Ready(request),
                 None => {
-                    inbox.waker = Some(context.waker().clone());
+                    inbox.wait(context.waker());
                     Poll::Pending
                 }
             }
+        })
+        .await
+    }
+
+    /// What a future gives, or `None` as soon as a request waits.
+    pub async fn unless_interrupted<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = pin!(future);
+        poll_fn(|context| {
+            if !self.inbox.borrow().requests.is_empty() {
+                return Poll::Ready(None);
+            }
+            self.inbox.borrow_mut().wait(context.waker());
+            future.as_mut().poll(context).map(Some)
         })
         .await
     }
@@ -77,8 +92,12 @@ impl Channel {
 impl Inbox {
     fn push(&mut self, request: Request) {
         self.requests.push_back(request);
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
+        self.wakers.drain(..).for_each(Waker::wake);
+    }
+
+    fn wait(&mut self, waker: &Waker) {
+        if !self.wakers.iter().any(|other| other.will_wake(waker)) {
+            self.wakers.push(waker.clone());
         }
     }
 }

@@ -4,6 +4,8 @@ mod bench;
 mod channel;
 mod download;
 mod serve;
+mod shelf;
+mod storage;
 mod telegraph;
 mod time;
 

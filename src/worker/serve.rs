@@ -1,17 +1,17 @@
 //! The worker's loop: one request after the other.
 
-use std::io::Cursor;
-
 use wasm_bindgen::JsValue;
 
 use super::channel::{Channel, send};
-use super::download::download;
+use super::download::{Order, Outcome, Weights};
+use super::shelf::{Shelf, discard};
+use super::storage::list;
 use super::telegraph::Telegraph;
 use super::time::now;
 use super::{BACKEND, bench};
 use crate::catalog::Entry;
 use crate::generation::{GenerationError, Model, Progress, Run};
-use crate::protocol::{Event, ModelSummary, Request, RetryPolicy, StopReason, Task};
+use crate::protocol::{Event, ModelSummary, Request, StopReason, Task};
 use crate::settings::Settings;
 
 /// Why a request could not be carried out.
@@ -39,13 +39,15 @@ pub async fn serve() -> Result<(), JsValue> {
     std::panic::set_hook(Box::new(|panic| send(&Event::Panicked { message: panic.to_string() })));
     let channel = Channel::open()?;
     channel.send(&Event::Ready { backend: BACKEND.to_string() });
-    let mut open = None;
+    let (mut open, mut shelf) = (None, Shelf::default());
     loop {
         match channel.receive().await {
-            Request::Load { entry, catalog_url, retry } => {
+            Request::Load { entry, catalog_url, policy, consent } => {
                 drop(open.take()); // one model at a time in memory
-                open = load(&channel, entry, &catalog_url, retry).await;
+                let order = Order { channel: &channel, entry: &entry, catalog_url: &catalog_url, policy, consent };
+                open = load(&mut shelf, order).await;
             }
+            Request::Cancel { id } => shelf.cancel(&channel, &id).await,
             Request::Generate { run, settings } => {
                 let outcome = generate(&channel, open.as_mut(), run, &settings).await;
                 report(&channel, run, outcome);
@@ -58,7 +60,15 @@ pub async fn serve() -> Result<(), JsValue> {
                 let outcome = measure(&channel, open.as_ref(), run, prompt_tokens, tokens).await;
                 report(&channel, run, outcome);
             }
-            Request::Stop | Request::Panic => {} // what ran has ended by the time this is read
+            Request::ListStored => channel.send(&Event::Stored(list().await)),
+            Request::Discard { id } => {
+                if let Err(message) = discard(&id).await {
+                    channel.send(&Event::Failed { task: Task::Storage, message });
+                }
+                channel.send(&Event::Stored(list().await));
+            }
+            // What ran has ended by the time this is read.
+            Request::Pause | Request::Stop | Request::Panic => {}
         }
     }
 }
@@ -69,12 +79,17 @@ fn report(channel: &Channel, run: u32, outcome: Result<(), ServeError>) {
     }
 }
 
-/// Fetches and opens a model; a failure is sent to the page.
-async fn load(channel: &Channel, entry: Entry, catalog_url: &str, retry: RetryPolicy) -> Option<Open> {
-    let begun = now();
+/// Fetches and opens a model; what came of it, if anything did not work, is sent to the page.
+async fn load(shelf: &mut Shelf, order: Order<'_>) -> Option<Open> {
+    let (begun, Order { channel, entry, .. }) = (now(), order);
     let fail = |message: String| channel.send(&Event::Failed { task: Task::Load, message });
-    let (bytes, sha256) = match download(channel, &entry, catalog_url, retry).await {
-        Ok(downloaded) => downloaded,
+    let mut weights = match shelf.obtain(order).await {
+        Ok(Outcome::Here(weights)) => weights,
+        Ok(Outcome::Asking) => return None,
+        Ok(Outcome::Interrupted { received, total }) => {
+            channel.send(&Event::Paused { received, total });
+            return None;
+        }
         Err(error) => {
             fail(error.to_string());
             return None;
@@ -82,25 +97,26 @@ async fn load(channel: &Channel, entry: Entry, catalog_url: &str, retry: RetryPo
     };
     channel.send(&Event::Opening);
     channel.interrupted().await; // the page draws while the model is built
-    let model = match Model::open(&mut Cursor::new(bytes)) {
+    let model = match Model::open(&mut weights.file) {
         Ok(model) => model,
         Err(error) => {
             fail(format!("{} cannot be opened: {error}. The file on the server needs to be replaced.", entry.title));
             return None;
         }
     };
-    let summary = summarise(&model, entry, sha256, now() - begun);
+    shelf.clear(); // what lay in memory is in the model now
+    let summary = summarise(&model, entry, weights, now() - begun);
     channel.send(&Event::Loaded(summary.clone()));
     Some(Open { model, summary, text: None })
 }
 
-fn summarise(model: &Model, entry: Entry, sha256: String, load_ms: f64) -> ModelSummary {
+fn summarise(model: &Model, entry: &Entry, weights: Weights, load_ms: f64) -> ModelSummary {
     let config = model.gpt.config();
     ModelSummary {
-        id: entry.id,
+        id: entry.id.clone(),
         parameters: config.parameters() as u64,
-        weight_bytes: entry.bytes,
-        sha256,
+        weight_bytes: weights.bytes,
+        sha256: weights.sha256,
         context: config.context as u32,
         layers: config.layers as u32,
         heads: config.heads as u32,

@@ -35,28 +35,29 @@ async fn weights_that_the_server_fails_to_send() {
 
 #[tokio::test]
 async fn weights_that_are_cut_off_half_way() {
-    let said = failure_and_recovery(Fault::CutAt(50)).await;
+    let said = failure_and_recovery(Fault::CutAt(5_000_000)).await;
     assert!(said.contains("of 10937408 bytes"), "{said}");
 }
 
 #[tokio::test]
 async fn weights_that_stop_coming() {
-    let said = failure_and_recovery(Fault::StallAt(30)).await;
+    let said = failure_and_recovery(Fault::StallAt(3_000_000)).await;
     assert!(said.contains("nothing arrived for 2000 ms"), "{said}");
 }
 
 #[tokio::test]
 async fn weights_with_a_flipped_byte() {
-    let said = failure_and_recovery(Fault::FlipAt(70)).await;
+    let said = failure_and_recovery(Fault::FlipAt(7_000_000)).await;
     assert!(said.contains("damaged") && said.contains("sha256"), "{said}");
 }
 
 #[tokio::test]
 async fn a_passing_fault_is_not_even_seen() {
     let reader = Reader::ready().await.unwrap();
-    for fault in [Fault::Status(503), Fault::CutAt(90), Fault::StallAt(0), Fault::FlipAt(0)] {
+    for fault in [Fault::Status(503), Fault::CutAt(9_000_000), Fault::StallAt(0), Fault::FlipAt(0)] {
+        reader.forget_stored().await.unwrap();
         let before = reader.server.count(WEIGHTS);
-        reader.server.times(1, WEIGHTS, fault);
+        reader.server.times(1, WEIGHTS, fault.clone());
         reader.browser.driver().refresh().await.unwrap();
         reader.wait_for("ready").await.unwrap();
         assert_eq!(reader.server.count(WEIGHTS) - before, 2, "{fault:?} is tried again once");
@@ -92,7 +93,7 @@ async fn generate_pressed_early_waits_for_the_weights() {
 #[tokio::test]
 async fn a_reload_while_the_weights_arrive() {
     let reader = Reader::new().await.unwrap();
-    reader.server.times(1, WEIGHTS, Fault::StallAt(50));
+    reader.server.times(1, WEIGHTS, Fault::StallAt(5_000_000));
     reader.open("#/peargpt").await.unwrap();
     reader
         .browser
@@ -152,7 +153,7 @@ async fn a_page_that_arrives_in_part() {
     let page = std::fs::read_dir(crate::server::dist()).unwrap();
     let names = page.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let wasm = names.into_iter().find(|name| name.starts_with("page-") && name.ends_with(".wasm")).unwrap();
-    reader.server.always(&wasm, Fault::CutAt(50));
+    reader.server.always(&wasm, Fault::CutAt(500_000));
     reader.open("#/").await.unwrap();
     let said = reader.text("error").await.unwrap();
     assert!(said.contains("could not be started") && said.contains("Load it again"), "{said}");

@@ -117,8 +117,8 @@ async fn the_policy_allows_what_it_must_and_no_more() {
     let policy = "return document.querySelector('meta[http-equiv=\"Content-Security-Policy\"]').content";
     let policy = reader.browser.script(policy).await.unwrap();
     let policy: Vec<&str> = policy.as_str().unwrap().split(';').map(str::trim).collect();
-    for rule in ["default-src 'none'", "connect-src 'self'", "worker-src blob:", "script-src 'self' 'wasm-unsafe-eval'"]
-    {
+    let connect = "connect-src 'self' https://*.hf.co https://*.huggingface.co https://huggingface.co";
+    for rule in ["default-src 'none'", connect, "worker-src blob:", "script-src 'self' 'wasm-unsafe-eval'"] {
         assert!(policy.contains(&rule), "`{rule}` is not in {policy:?}");
     }
 }

@@ -76,6 +76,12 @@ impl Reader {
         Ok(reader)
     }
 
+    /// Empties the browser's storage for weights.
+    pub async fn forget_stored(&self) -> Result<()> {
+        let empty = "navigator.storage.getDirectory().then((root) => root.removeEntry('models', { recursive: true }))";
+        self.browser.promise(empty).await.map(drop)
+    }
+
     /// Opens a route of the site.
     pub async fn open(&self, route: &str) -> Result<()> {
         self.browser.open(&self.server.url(route)).await

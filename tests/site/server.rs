@@ -1,6 +1,7 @@
-//! A static file server for `dist/`, as plain as any, that fails where a test tells it to.
+//! A static file server for `dist/`, as plain as any, that fails where a test tells it to. A second one, on a port and
+//! so an origin of its own, plays the hub.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,24 +9,46 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use crate::browser::PATIENCE;
 
 /// Where the site lies on the server.
 const BASE: &str = "/some/deep/path/";
+/// Bytes that are sent and counted at once.
+const CHUNK: usize = 1 << 12;
 
-/// What goes wrong with the answer to a request.
-#[derive(Clone, Copy, Debug)]
+/// What goes wrong with the answer to a request. Places are bytes of the whole file, wherever the answer begins.
+#[derive(Clone, Debug)]
 pub enum Fault {
     /// This status instead of the file.
     Status(u16),
-    /// The connection ends after this share of the body, in percent.
+    /// The connection ends here.
     CutAt(usize),
-    /// All bits of the byte at this share of the body, in percent, are flipped.
+    /// All bits of the byte here are flipped.
     FlipAt(usize),
-    /// Nothing comes after this share of the body, in percent, and the connection stays open.
+    /// Nothing comes from here on, and the connection stays open.
     StallAt(usize),
     /// This many bytes per second.
     Slow(usize),
+    /// This many bytes more, or fewer, are announced than come.
+    Lie(i64),
+    /// All of the file is sent, whatever part was asked for.
+    NoRanges,
+    /// Another address is named.
+    Redirect(String),
+    /// Other contents.
+    Other(Vec<u8>),
+}
+
+/// What was sent of a file: the first byte, and how many from there.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub file: String,
+    pub from: usize,
+    pub bytes: usize,
 }
 
 /// Serves until it is stopped or dropped.
@@ -36,10 +59,26 @@ pub struct Server {
 
 #[derive(Default)]
 struct Shared {
-    faults: Mutex<HashMap<String, (Fault, usize)>>,
+    /// Files beside those of `dist/`, or in their place.
+    files: Mutex<HashMap<String, Vec<u8>>>,
+    /// For the requests to come, each for so many.
+    faults: Mutex<HashMap<String, VecDeque<(Fault, usize)>>>,
     rewrites: Mutex<Vec<(String, String)>>,
     requests: Mutex<Vec<String>>,
+    sent: Mutex<Vec<Sent>>,
+    /// Whether scripts of other origins may ask with headers that need a permission.
+    refuses_preflight: AtomicBool,
     stopped: AtomicBool,
+}
+
+/// The parts of a request that matter here.
+#[derive(Default)]
+struct Asked {
+    method: String,
+    path: String,
+    /// First byte and, where it is said, the one after the last.
+    range: Option<(usize, Option<usize>)>,
+    if_range: Option<String>,
 }
 
 impl Server {
@@ -67,19 +106,29 @@ impl Server {
         self.address.port()
     }
 
-    /// From now on the file of this name is served with a fault.
-    pub fn always(&self, file: &str, fault: Fault) {
-        self.times(usize::MAX, file, fault);
+    /// From now on this is the file of this name.
+    pub fn put(&self, file: &str, bytes: Vec<u8>) {
+        lock(&self.shared.files).insert(file.to_string(), bytes);
     }
 
-    /// The next `times` requests for the file of this name are served with a fault.
+    /// From now on the file of this name is served with a fault.
+    pub fn always(&self, file: &str, fault: Fault) {
+        lock(&self.shared.faults).insert(file.to_string(), VecDeque::from([(fault, usize::MAX)]));
+    }
+
+    /// The next `times` requests for the file of this name are served with a fault, after those that are to be already.
     pub fn times(&self, times: usize, file: &str, fault: Fault) {
-        lock(&self.shared.faults).insert(file.to_string(), (fault, times));
+        lock(&self.shared.faults).entry(file.to_string()).or_default().push_back((fault, times));
     }
 
     /// All files are served as they are again.
     pub fn heal(&self) {
         lock(&self.shared.faults).clear();
+    }
+
+    /// From now on scripts of other origins may not send headers that need a permission.
+    pub fn refuse_preflight(&self) {
+        self.shared.refuses_preflight.store(true, Ordering::SeqCst);
     }
 
     /// From now on the page is served with `from` replaced.
@@ -95,6 +144,25 @@ impl Server {
     /// Paths asked for, in order.
     pub fn requests(&self) -> Vec<String> {
         lock(&self.shared.requests).clone()
+    }
+
+    /// What was sent of files whose name contains `part`, in order.
+    pub fn sent(&self, part: &str) -> Vec<Sent> {
+        lock(&self.shared.sent).iter().filter(|sent| sent.file.contains(part)).cloned().collect()
+    }
+
+    /// Bytes that were sent of files whose name contains `part`.
+    pub fn sent_bytes(&self, part: &str) -> usize {
+        self.sent(part).iter().map(|sent| sent.bytes).sum()
+    }
+
+    /// Waits until so many bytes have been sent of files whose name contains `part`.
+    pub fn wait_for_bytes(&self, part: &str, bytes: usize) {
+        let start = Instant::now();
+        while self.sent_bytes(part) < bytes {
+            assert!(start.elapsed() < PATIENCE, "{part}: sent {} of {bytes} bytes", self.sent_bytes(part));
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// From now on connections are refused.
@@ -135,40 +203,72 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 fn answer(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
     // Browsers open connections that they may never use.
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    let Some(path) = read_path(stream)? else { return Ok(()) };
-    lock(&shared.requests).push(path.clone());
-    let Some(file) = path.strip_prefix(BASE).map(|file| if file.is_empty() { "index.html" } else { file }) else {
-        return send(stream, shared, 404, "text/plain", b"not found", None);
+    let Some(asked) = read_request(stream)? else { return Ok(()) };
+    if asked.method == "OPTIONS" {
+        let refuses = shared.refuses_preflight.load(Ordering::SeqCst);
+        return send_head(stream, if refuses { 403 } else { 204 }, &["Content-Length: 0".into()]);
+    }
+    lock(&shared.requests).push(asked.path.clone());
+    let Some(file) = asked.path.strip_prefix(BASE).map(|file| if file.is_empty() { "index.html" } else { file }) else {
+        return send_text(stream, 404, "not found");
     };
-    let fault = shared.take_fault(file);
-    if let Some(Fault::Status(status)) = fault {
-        return send(stream, shared, status, "text/plain", b"a fault of the test server", None);
+    let fault = shared.take_fault(file, asked.range.map_or(0, |(from, _)| from));
+    match fault {
+        Some(Fault::Status(status)) => return send_text(stream, status, "a fault of the test server"),
+        Some(Fault::Redirect(to)) => {
+            return send_head(stream, 302, &[format!("Location: {to}"), "Content-Length: 0".into()]);
+        }
+        _ => {}
     }
     match shared.read(file) {
-        Ok(body) => send(stream, shared, 200, mime_type(file), &body, fault),
-        Err(_) => send(stream, shared, 404, "text/plain", b"not found", None),
+        Ok(body) => send_file(stream, shared, file, &asked, body, fault),
+        Err(_) => send_text(stream, 404, "not found"),
     }
 }
 
-/// The request's path without its query; nothing if the connection closes without one.
-fn read_path(stream: &TcpStream) -> io::Result<Option<String>> {
+/// The request; nothing if the connection closes without one.
+fn read_request(stream: &TcpStream) -> io::Result<Option<Asked>> {
     let mut lines = BufReader::new(stream).lines();
     let Some(first) = lines.next().transpose()? else { return Ok(None) };
-    // The headers say nothing that matters here, but an unread request would reset the connection.
-    while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
-    let target = first.split(' ').nth(1).unwrap_or_default();
-    Ok(target.split('?').next().map(str::to_string))
+    let mut words = first.split(' ');
+    let method = words.next().unwrap_or_default().to_string();
+    let path = words.next().and_then(|target| target.split('?').next()).unwrap_or_default().to_string();
+    let mut asked = Asked { method, path, ..Asked::default() };
+    while let Some(line) = lines.next().transpose()?.filter(|line| !line.is_empty()) {
+        let (name, value) = line.split_once(": ").unwrap_or((&line, ""));
+        match name.to_ascii_lowercase().as_str() {
+            "range" => asked.range = read_range(value),
+            "if-range" => asked.if_range = Some(value.to_string()),
+            _ => {}
+        }
+    }
+    Ok(Some(asked))
+}
+
+/// `bytes=3-` or, as the browser's cache asks, `bytes=3-5`.
+fn read_range(value: &str) -> Option<(usize, Option<usize>)> {
+    let (from, last) = value.strip_prefix("bytes=")?.split_once('-')?;
+    Some((from.parse().ok()?, last.parse().ok().map(|last: usize| last + 1)))
 }
 
 impl Shared {
-    fn take_fault(&self, file: &str) -> Option<Fault> {
+    /// The fault of an answer that begins at this byte; one whose place lies before that is over.
+    fn take_fault(&self, file: &str, from: usize) -> Option<Fault> {
         let mut faults = lock(&self.faults);
-        let (fault, left) = faults.get_mut(file)?;
-        *left = left.checked_sub(1)?;
-        Some(*fault)
+        let queue = faults.get_mut(file)?;
+        let is_over = |fault: &Fault| matches!(fault, Fault::CutAt(place) | Fault::StallAt(place) if *place < from);
+        while queue.front().is_some_and(|(fault, times)| *times == 0 || is_over(fault)) {
+            queue.pop_front();
+        }
+        let (fault, left) = queue.front_mut()?;
+        *left -= 1;
+        Some(fault.clone())
     }
 
     fn read(&self, file: &str) -> io::Result<Vec<u8>> {
+        if let Some(bytes) = lock(&self.files).get(file) {
+            return Ok(bytes.clone());
+        }
         if file.split('/').any(|part| part == "..") {
             return Err(io::ErrorKind::NotFound.into());
         }
@@ -182,6 +282,10 @@ impl Shared {
             page = page.replace(from, to);
         }
         Ok(page.into_bytes())
+    }
+
+    fn count(&self, index: usize, bytes: usize) {
+        lock(&self.sent)[index].bytes += bytes;
     }
 
     fn wait_while_running(&self) {
@@ -204,36 +308,77 @@ fn mime_type(file: &str) -> &'static str {
     }
 }
 
-fn send(
-    mut stream: &TcpStream,
-    shared: &Shared,
-    status: u16,
-    mime_type: &str,
-    body: &[u8],
-    fault: Option<Fault>,
-) -> io::Result<()> {
-    let length = body.len();
+/// As the hub and most static servers do, scripts of all origins may read what comes.
+fn send_head(mut stream: &TcpStream, status: u16, headers: &[String]) -> io::Result<()> {
     write!(
         stream,
-        "HTTP/1.1 {status} Status\r\nContent-Type: {mime_type}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
-    )?;
-    let share = |percent: usize| length * percent / 100;
-    match fault {
-        Some(Fault::CutAt(percent)) => stream.write_all(&body[..share(percent)]),
-        Some(Fault::StallAt(percent)) => {
-            stream.write_all(&body[..share(percent)])?;
-            shared.wait_while_running();
-            Ok(())
-        }
-        Some(Fault::FlipAt(percent)) => {
-            let mut body = body.to_vec();
-            body[share(percent)] ^= 0xff;
-            stream.write_all(&body)
-        }
-        Some(Fault::Slow(bytes_per_second)) => body.chunks((bytes_per_second / 20).max(1)).try_for_each(|chunk| {
-            thread::sleep(Duration::from_millis(50));
-            stream.write_all(chunk)
-        }),
-        Some(Fault::Status(_)) | None => stream.write_all(body),
+        "HTTP/1.1 {status} Status\r\nConnection: close\r\nAccess-Control-Allow-Origin: *\r\n\
+         Access-Control-Allow-Headers: Range, If-Range\r\nAccess-Control-Expose-Headers: ETag, Content-Range\r\n{}\r\n\r\n",
+        headers.join("\r\n")
+    )
+}
+
+fn send_text(mut stream: &TcpStream, status: u16, text: &str) -> io::Result<()> {
+    send_head(stream, status, &["Content-Type: text/plain".into(), format!("Content-Length: {}", text.len())])?;
+    stream.write_all(text.as_bytes())
+}
+
+fn send_file(
+    stream: &TcpStream,
+    shared: &Shared,
+    file: &str,
+    asked: &Asked,
+    mut body: Vec<u8>,
+    fault: Option<Fault>,
+) -> io::Result<()> {
+    if let Some(Fault::Other(other)) = &fault {
+        body.clone_from(other);
     }
+    let etag = format!("\"{:x}\"", Sha256::digest(&body)[0]);
+    if let Some(Fault::FlipAt(place)) = fault {
+        body[place] ^= 0xff;
+    }
+    let is_same = asked.if_range.as_ref().is_none_or(|wanted| *wanted == etag);
+    let knows_ranges = is_same && !matches!(fault, Some(Fault::NoRanges));
+    let range = asked.range.filter(|(from, _)| knows_ranges && *from < body.len());
+    let (from, end) = range.map_or((0, body.len()), |(from, end)| (from, end.unwrap_or(body.len()).min(body.len())));
+    let lie = if let Some(Fault::Lie(lie)) = fault { lie } else { 0 };
+    let length = (end - from) as i64 + lie;
+    let mut headers = vec![format!("Content-Type: {}", mime_type(file)), format!("Content-Length: {length}")];
+    // Of files that have a version Chromium's cache asks for more than the page does.
+    headers.extend(file.starts_with("hub/").then(|| format!("ETag: {etag}")));
+    headers.extend(range.map(|_| format!("Content-Range: bytes {from}-{}/{}", end - 1, body.len())));
+    send_head(stream, if range.is_some() { 206 } else { 200 }, &headers)?;
+    let index = {
+        let mut sent = lock(&shared.sent);
+        sent.push(Sent { file: file.to_string(), from, bytes: 0 });
+        sent.len() - 1
+    };
+    send_body(stream, shared, index, &body[..end], from, fault)
+}
+
+fn send_body(
+    mut stream: &TcpStream,
+    shared: &Shared,
+    index: usize,
+    body: &[u8],
+    from: usize,
+    fault: Option<Fault>,
+) -> io::Result<()> {
+    let end = match fault {
+        Some(Fault::CutAt(place) | Fault::StallAt(place)) => place.clamp(from, body.len()),
+        _ => body.len(),
+    };
+    let chunk = if let Some(Fault::Slow(per_second)) = fault { (per_second / 20).max(1) } else { CHUNK };
+    for chunk in body[from..end].chunks(chunk) {
+        if let Some(Fault::Slow(_)) = fault {
+            thread::sleep(Duration::from_millis(50));
+        }
+        stream.write_all(chunk)?;
+        shared.count(index, chunk.len());
+    }
+    if let Some(Fault::StallAt(_)) = fault {
+        shared.wait_while_running();
+    }
+    Ok(())
 }

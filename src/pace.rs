@@ -1,0 +1,92 @@
+//! How fast bytes arrive: over the last seconds, so that it follows the network, and not each packet.
+
+use std::collections::VecDeque;
+
+/// Milliseconds that are looked back.
+const WINDOW_MS: f64 = 6000.0;
+/// Milliseconds before anything is said.
+const LEAST_MS: f64 = 700.0;
+
+/// Bytes that have arrived, over time.
+#[derive(Clone, Debug, Default)]
+pub struct Pace {
+    /// Times in milliseconds, with the bytes that had arrived by then.
+    marks: VecDeque<(f64, u64)>,
+}
+
+impl Pace {
+    /// Notes that `bytes` have arrived in all by `now_ms`.
+    pub fn mark(&mut self, now_ms: f64, bytes: u64) {
+        // A part that starts over takes its bytes back.
+        if self.marks.back().is_some_and(|(_, before)| *before > bytes) {
+            self.marks.clear();
+        }
+        self.marks.push_back((now_ms, bytes));
+        while self.marks.get(1).is_some_and(|(time, _)| now_ms - time >= WINDOW_MS) {
+            self.marks.pop_front();
+        }
+    }
+
+    /// Bytes per second, once that can be told.
+    pub fn bytes_per_second(&self) -> Option<f64> {
+        let ((first, before), (last, after)) = (self.marks.front()?, self.marks.back()?);
+        (last - first >= LEAST_MS).then(|| (after - before) as f64 / (last - first) * 1000.0)
+    }
+}
+
+/// Time that is left, in words; nothing where nothing arrives.
+pub fn time_left(bytes: u64, bytes_per_second: f64) -> Option<String> {
+    let seconds = bytes as f64 / bytes_per_second;
+    Some(match seconds {
+        _ if !seconds.is_finite() => return None,
+        ..60.0 => format!("{:.0} s left", seconds.ceil()),
+        60.0..5400.0 => format!("{:.0} min left", (seconds / 60.0).ceil()),
+        _ => format!("{:.1} h left", seconds / 3600.0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_said_too_early() {
+        let mut pace = Pace::default();
+        pace.mark(0.0, 0);
+        pace.mark(600.0, 1000);
+        assert_eq!(pace.bytes_per_second(), None);
+        pace.mark(1000.0, 2000);
+        assert_eq!(pace.bytes_per_second(), Some(2000.0));
+    }
+
+    #[test]
+    fn the_pace_follows_the_last_seconds() {
+        let mut pace = Pace::default();
+        for second in 0..=20 {
+            // 1000 bytes per second at first, 5000 from the tenth second on.
+            let bytes = 1000 * second + 4000 * u64::saturating_sub(second, 10);
+            pace.mark(1000.0 * second as f64, bytes);
+        }
+        assert_eq!(pace.bytes_per_second(), Some(5000.0));
+        pace.mark(30_000.0, 70_000);
+        assert_eq!(pace.bytes_per_second(), Some((70_000.0 - 60_000.0) / 10.0));
+    }
+
+    #[test]
+    fn bytes_taken_back_start_it_anew() {
+        let mut pace = Pace::default();
+        for (time, bytes) in [(0.0, 0), (1000.0, 9000), (2000.0, 4000), (3000.0, 6000)] {
+            pace.mark(time, bytes);
+        }
+        assert_eq!(pace.bytes_per_second(), Some(2000.0));
+    }
+
+    #[test]
+    fn time_left_is_in_words() {
+        let left = |bytes, speed| time_left(bytes, speed).unwrap_or_default();
+        assert_eq!(left(100, 10.0), "10 s left");
+        assert_eq!(left(549_603_790, 1e6), "10 min left");
+        assert_eq!(left(549_603_790, 5e4), "3.1 h left");
+        assert_eq!(left(5, 0.0), "");
+    }
+}

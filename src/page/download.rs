@@ -1,0 +1,134 @@
+//! How the weights come: asked for, arriving, interrupted.
+
+use leptos::prelude::*;
+
+use super::engine::{Engine, Model};
+use crate::pace::time_left;
+
+/// What goes on, until the model can be asked.
+pub fn sentence(model: &Model) -> String {
+    match model {
+        Model::Asking { .. } => "The weights wait for your word.".to_string(),
+        Model::Waiting => "Another tab is busy with these weights; this one goes on when it is done.".to_string(),
+        Model::Downloading { again: Some((reason, delay_ms)), .. } => {
+            format!("{reason} Trying again in {:.0} s.", f64::from(*delay_ms) / 1000.0)
+        }
+        Model::Paused { .. } => "Paused. What has arrived is kept.".to_string(),
+        Model::Opening => "Opening the weights…".to_string(),
+        _ => "Fetching the weights…".to_string(),
+    }
+}
+
+/// The whole panel; nothing where no weights are on their way.
+#[component]
+pub fn Download(
+    /// The model that is wanted.
+    engine: Engine,
+    /// What has become of it.
+    model: Signal<Model>,
+) -> impl IntoView {
+    let is = move |test: fn(&Model) -> bool| move || test(&model.get());
+    let asks = is(|model| matches!(model, Model::Asking { .. }));
+    let runs = is(|model| matches!(model, Model::Downloading { .. } | Model::Waiting));
+    let rests = is(|model| matches!(model, Model::Paused { .. }));
+    view! {
+        <div class="download" hidden=move || !(asks() || runs() || rests())>
+            <p class="offer" data-testid="offer" hidden=move || !asks()>{move || offer(&model.get())}</p>
+            <Progress model />
+            <div class="download-buttons">
+                <button type="button" class="primary" data-testid="fetch" hidden=move || !asks() on:click=move |_| engine.fetch()>
+                    "Fetch the weights"
+                </button>
+                <button type="button" class="quiet" data-testid="pause" hidden=move || !runs() on:click=move |_| engine.pause()>
+                    "Pause"
+                </button>
+                <button type="button" class="primary" data-testid="resume" hidden=move || !rests() on:click=move |_| engine.fetch()>
+                    "Resume"
+                </button>
+                <button
+                    type="button"
+                    class="quiet"
+                    data-testid="cancel"
+                    title="Ends the download and forgets what has arrived"
+                    hidden=move || !(runs() || rests())
+                    on:click=move |_| engine.cancel()
+                >
+                    "Cancel"
+                </button>
+            </div>
+        </div>
+    }
+}
+
+/// What would be fetched, from where, and what becomes of it.
+fn offer(model: &Model) -> Option<String> {
+    let Model::Asking { host, received, total } = model else { return None };
+    let from = if host.is_empty() { "this site".to_string() } else { host.clone() };
+    let here = match received {
+        0 => String::new(),
+        _ => format!(" {} MB of it are here already.", megabytes(*received)),
+    };
+    Some(format!(
+        "The weights are {} MB, which your browser would fetch from {from}, shrink as they arrive and keep for your \
+         next visit. What you type stays here.{here}",
+        megabytes(*total)
+    ))
+}
+
+/// How far the weights have come.
+#[component]
+fn Progress(model: Signal<Model>) -> impl IntoView {
+    let bytes = move || match model.get() {
+        Model::Downloading { received, total, .. } | Model::Paused { received, total } => Some((received, total)),
+        _ => None,
+    };
+    let percent = move || bytes().map(|(received, total)| percent(received, total));
+    let text = move || bytes().map(|(received, total)| progress_text(received, total));
+    let bar = NodeRef::<leptos::html::Div>::new();
+    Effect::new(move |_| {
+        if let (Some(bar), Some(percent)) = (bar.get(), percent()) {
+            // Through the CSSOM, which the policy allows, unlike a `style` attribute.
+            web_sys::HtmlElement::style(&bar).set_property("--progress", &format!("{percent}%")).ok();
+        }
+    });
+    view! {
+        <div class="progress" hidden=move || bytes().is_none()>
+            <div
+                class="progress-bar"
+                role="progressbar"
+                data-testid="progress"
+                aria-label="Weights fetched"
+                aria-valuemin="0"
+                aria-valuemax="100"
+                aria-valuenow=percent
+                aria-valuetext=text
+                data-received=move || bytes().map(|(received, _)| received)
+                data-total=move || bytes().map(|(_, total)| total)
+                node_ref=bar
+            ></div>
+            <p class="progress-text">{text} <span data-testid="pace">{move || pace_text(&model.get())}</span></p>
+        </div>
+    }
+}
+
+fn percent(received: u64, total: u64) -> u64 {
+    (received * 100).checked_div(total).unwrap_or(0).min(100)
+}
+
+fn progress_text(received: u64, total: u64) -> String {
+    match total {
+        0 => "Asking for the weights".to_string(),
+        _ => format!("{} of {} MB ({} %)", megabytes(received), megabytes(total), percent(received, total)),
+    }
+}
+
+/// ` · 4.1 MB/s · 31 s left`, once that can be told.
+fn pace_text(model: &Model) -> Option<String> {
+    let Model::Downloading { received, total, bytes_per_second: Some(speed), .. } = model else { return None };
+    let left = time_left(total.saturating_sub(*received), *speed).map_or(String::new(), |left| format!(" · {left}"));
+    Some(format!(" · {} MB/s{left}", megabytes(*speed as u64)))
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / 1e6)
+}

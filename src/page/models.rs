@@ -1,0 +1,51 @@
+//! The two models of the site, as their pages present them.
+
+use crate::permalink::Route;
+
+/// What a model's page says of it.
+#[derive(Debug)]
+pub struct About {
+    /// The catalog's id.
+    pub id: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// What it does, in a sentence.
+    pub lede: &'static str,
+    /// Prompts to start from: what the button says, and what it writes.
+    pub examples: &'static [(&'static str, &'static str)],
+    /// Whether it writes plays, which are set as such.
+    pub is_play: bool,
+}
+
+/// Characters, Shakespeare.
+pub static PEARGPT: About = About {
+    id: "peargpt",
+    name: "pearGPT",
+    lede: "Shakespeare, one character at a time, written by your own machine.",
+    examples: &[
+        ("Romeo speaks", "ROMEO:"),
+        ("Citizens meet", "First Citizen:\nBefore we proceed any further, hear me speak.\n\nAll:"),
+        ("A king's night", "KING RICHARD III:\nNow is the night, and "),
+    ],
+    is_play: true,
+};
+
+/// Byte pairs, the web of 2019.
+pub static GPT2: About = About {
+    id: "gpt2",
+    name: "GPT-2",
+    lede: "It has read the web of 2019 and completes documents. It is no chat: begin something, and it goes on.",
+    examples: &[
+        ("A discovery", "In a shocking finding, scientists discovered a herd of unicorns living in a remote valley"),
+        ("A recipe", "Pear tart\n\nIngredients:\n\n"),
+        ("A fairy tale", "Once upon a time, in a village at the foot of a mountain, there lived"),
+    ],
+    is_play: false,
+};
+
+impl About {
+    /// The page.
+    pub fn route(&self) -> Route {
+        if self.id == GPT2.id { Route::Gpt2 } else { Route::PearGpt }
+    }
+}

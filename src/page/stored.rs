@@ -1,0 +1,93 @@
+//! What the browser keeps of the models, and how it is removed.
+
+use leptos::ev;
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsValue;
+
+use super::engine::{Engine, Model};
+use crate::protocol::{Request, Stored, StoredModel};
+
+/// The whole panel; it asks for what is stored when it is opened.
+#[component]
+pub fn StoredModels(
+    /// Knows the storage.
+    engine: Engine,
+) -> impl IntoView {
+    let is_open = RwSignal::new(false);
+    let toggled = move |event: ev::Event| is_open.set(event_target::<web_sys::Element>(&event).has_attribute("open"));
+    // Asked again when something new may be stored.
+    let settled = Memo::new(move |_| matches!(engine.model.get(), Model::Loaded(_) | Model::Paused { .. }));
+    Effect::new(move |_| {
+        settled.get();
+        if is_open.get() {
+            engine.send(Request::ListStored);
+        }
+    });
+    view! {
+        <details class="stored" data-testid="stored" on:toggle=toggled>
+            <summary>"Stored models"</summary>
+            {move || match engine.stored.get() {
+                None => view! { <p class="help">"Looking…"</p> }.into_any(),
+                Some(stored) => view! { <List engine stored /> }.into_any(),
+            }}
+        </details>
+    }
+}
+
+#[component]
+fn List(engine: Engine, stored: Stored) -> impl IntoView {
+    let (room, is_empty) = (room(&stored), stored.models.is_empty());
+    let row = move |model: StoredModel| {
+        let (id, name) = (model.id.clone(), model.title.clone().unwrap_or_else(|| format!("{} (in part)", model.id)));
+        let label = format!("Delete {name}");
+        let delete = move |_| engine.send(Request::Discard { id: id.clone() });
+        view! {
+            <tr data-model=model.id.clone()>
+                <th scope="row">{name}</th>
+                <td>{format!("{:.1} MB", model.bytes as f64 / 1e6)}</td>
+                <td>{date(model.modified_ms)}</td>
+                <td>
+                    <button type="button" class="quiet" data-testid="delete" aria-label=label on:click=delete>
+                        "Delete"
+                    </button>
+                </td>
+            </tr>
+        }
+    };
+    view! {
+        <table hidden=is_empty>
+            <thead>
+                <tr>
+                    <th scope="col">"Model"</th>
+                    <th scope="col">"Size"</th>
+                    <th scope="col">"Since"</th>
+                    <th scope="col">
+                        <span class="visually-hidden">"Delete"</span>
+                    </th>
+                </tr>
+            </thead>
+            <tbody>{stored.models.into_iter().map(row).collect_view()}</tbody>
+        </table>
+        <p class="help" data-testid="room">{room}</p>
+    }
+}
+
+/// A day as the reader writes it.
+fn date(ms: f64) -> String {
+    let date = js_sys::Date::new(&JsValue::from_f64(ms));
+    String::from(date.to_locale_date_string("default", &JsValue::UNDEFINED))
+}
+
+fn room(stored: &Stored) -> String {
+    if let Some(obstacle) = &stored.obstacle {
+        return format!("Nothing is kept in this browser: {}.", obstacle.trim_end_matches('.'));
+    }
+    let nothing = if stored.models.is_empty() { "Nothing is stored. " } else { "" };
+    match (stored.usage, stored.quota) {
+        (Some(usage), Some(quota)) => {
+            let (usage, quota) = (usage as f64 / 1e6, quota as f64 / 1e6);
+            format!("{nothing}This site uses {usage:.1} of the {quota:.0} MB that the browser allows it.")
+        }
+        _ => nothing.trim_end().to_string(),
+    }
+}

@@ -1,0 +1,273 @@
+//! A model on the hub: its float32 weights come as one stream, become the same Q8_0 GGUF file that `convert` makes, and
+//! are never held as they come. From checkpoint to checkpoint the stream's state is stored, so that one which was cut
+//! goes on from there, in this visit or another.
+
+use std::io::{Read, Write};
+
+use js_sys::Uint8Array;
+use web_sys::RequestCache;
+
+use super::super::storage::{Draft, Piece, Pieces, Store, reason};
+use super::parts::{self, Source};
+use super::progress::Progress;
+use super::transfer::{Transfer, Wanted};
+use super::{DownloadError, Order, copy, hash, patiently};
+use crate::catalog::{HubFiles, Part};
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::safetensors::streaming::{Streaming, Texts};
+use crate::protocol::Event;
+use crate::sha256::hex;
+
+const DRAFT: &str = "draft.gguf";
+const STATE: &str = "draft.state";
+
+/// A stream under way.
+pub struct Stream {
+    streaming: Streaming,
+    draft: Draft,
+    /// The version of the file on the hub, where it says one.
+    etag: Option<String>,
+    /// How far the stored state is.
+    saved: u64,
+}
+
+/// Bytes of the order that are in the store, the stream's among them.
+pub async fn received(order: Order<'_>, files: HubFiles<'_>, store: &Store) -> u64 {
+    let mut received = 0;
+    for text in [files.vocabulary, files.merges] {
+        received += store.pieces(text).await.map_or(0, |_| text.bytes);
+    }
+    let state = match store.folder() {
+        Some(folder) => folder.read(STATE).await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let position = State::parse(&state).map_or(0, |state| state.position);
+    (received + position).min(order.entry.bytes)
+}
+
+/// Fetches what is missing, and returns the file that was made of it, as a part of the store. `stream` keeps what goes
+/// on only in memory.
+pub async fn fetch(
+    order: Order<'_>,
+    files: HubFiles<'_>,
+    store: &Store,
+    stream: &mut Option<Stream>,
+    progress: &Progress<'_>,
+) -> Result<Part, DownloadError> {
+    progress.send();
+    let (vocabulary, merges) =
+        (text(order, files.vocabulary, store, progress).await?, text(order, files.merges, store, progress).await?);
+    let hub = Hub { order, weights: files.weights, texts: Texts { vocabulary: &vocabulary, merges: &merges }, store };
+    let mut under_way = match stream.take() {
+        Some(stream) => stream,
+        None => hub.open().await?,
+    };
+    progress.found(under_way.streaming.position());
+    let flow = patiently(order, || progress.received(), async || hub.flow(&mut under_way, progress).await).await;
+    match flow {
+        Ok(()) => hub.finish(under_way).await,
+        Err(error @ DownloadError::Convert { .. }) => {
+            hub.discard().await;
+            Err(error)
+        }
+        Err(error) => {
+            hub.save(&mut under_way).await;
+            // What is in storage must not be held while nothing comes: another tab may go on with it.
+            *stream = under_way.draft.is_in_memory().then_some(under_way);
+            Err(error)
+        }
+    }
+}
+
+/// One of the texts beside the weights, fetched where it is missing.
+async fn text(order: Order<'_>, part: &Part, store: &Store, progress: &Progress<'_>) -> Result<String, DownloadError> {
+    if super::missing(order.channel, store, std::slice::from_ref(part), progress).await?.is_empty() {
+        // Counted as found.
+    } else {
+        parts::fetch(order, store, part, &Source::new(part, order.catalog_url)?, progress).await?;
+        super::tell_obstacle(order, store);
+    }
+    let gone = || DownloadError::Browser(format!("{} is gone from its storage", part.url));
+    let mut text = String::new();
+    let mut file = Pieces::new(store.pieces(part).await.ok_or_else(gone)?)?;
+    file.read_to_string(&mut text).map_err(|error| DownloadError::Browser(error.to_string()))?;
+    Ok(text)
+}
+
+/// What a stream needs to know.
+struct Hub<'a> {
+    order: Order<'a>,
+    weights: &'a Part,
+    texts: Texts<'a>,
+    store: &'a Store,
+}
+
+impl Hub<'_> {
+    fn failed(&self, source: CheckpointError) -> DownloadError {
+        DownloadError::Convert { url: self.weights.url.clone(), source }
+    }
+
+    fn anew(&self) -> Result<Streaming, DownloadError> {
+        let streaming = Streaming::new(self.texts, &self.order.entry.title, self.weights.bytes);
+        streaming.map_err(|error| self.failed(error))
+    }
+
+    /// The stream as it was stored last, or one from the beginning.
+    async fn open(&self) -> Result<Stream, DownloadError> {
+        let (mut draft, mut state) = (Draft::new(None), Vec::new());
+        if let Some(folder) = self.store.folder() {
+            match folder.open(DRAFT).await {
+                Ok(file) => {
+                    draft = Draft::new(Some(file));
+                    state = folder.read(STATE).await.unwrap_or_default();
+                }
+                Err(error) => self.store.set_obstacle(reason(&error)),
+            }
+        }
+        if let Some(State { position, etag, saved }) = State::parse(&state) {
+            let (title, bytes) = (&self.order.entry.title, self.weights.bytes);
+            // A state that does not fit, of an older catalog say, is of no use.
+            if let Ok(streaming) = Streaming::resume(self.texts, title, bytes, saved, &mut draft) {
+                let etag = Some(etag.to_string()).filter(|etag| !etag.is_empty());
+                return Ok(Stream { streaming, draft, etag, saved: position });
+            }
+        }
+        Ok(Stream { streaming: self.anew()?, draft, etag: None, saved: 0 })
+    }
+
+    /// Takes what comes in one answer.
+    async fn flow(&self, stream: &mut Stream, progress: &Progress<'_>) -> Result<(), DownloadError> {
+        let policy = self.order.policy;
+        let (from, etag) = (stream.streaming.position(), stream.etag.clone());
+        let mut transfer = Transfer::start(
+            self.order.channel,
+            Wanted {
+                url: &self.weights.url,
+                name: &self.weights.url,
+                bytes: self.weights.bytes,
+                from,
+                // A weak one does not say that the bytes are the same.
+                etag: etag.as_deref().filter(|etag| !etag.starts_with("W/")),
+                cache: RequestCache::NoStore, // what comes of it is stored, not it
+                stall_ms: policy.stall_ms,
+            },
+        )
+        .await?;
+        if transfer.position() != from {
+            self.start_again(stream, transfer.position(), progress)?;
+        }
+        stream.etag = transfer.etag.clone();
+        let mut buffer = Vec::new();
+        while let Some(chunk) = transfer.next().await? {
+            copy(&chunk, &mut buffer);
+            self.take(stream, &buffer)?;
+            progress.arrived(buffer.len() as u64);
+            if stream.streaming.position() - stream.saved >= policy.checkpoint_bytes {
+                self.save(stream).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&self, stream: &mut Stream, bytes: &[u8]) -> Result<(), DownloadError> {
+        let is_known = stream.streaming.output_length().is_some();
+        stream.streaming.push(bytes, &mut stream.draft).map_err(|error| self.failed(error))?;
+        if let (false, Some(length)) = (is_known, stream.streaming.output_length()) {
+            let too_long = |_| DownloadError::Memory { title: self.order.entry.title.clone(), bytes: length };
+            stream.draft.set_length(length).map_err(too_long)?;
+        }
+        if let Some(obstacle) = stream.draft.take_obstacle() {
+            self.store.set_obstacle(obstacle);
+        }
+        super::tell_obstacle(self.order, self.store);
+        Ok(())
+    }
+
+    /// The answer begins elsewhere than it was asked to.
+    fn start_again(&self, stream: &mut Stream, at: u64, progress: &Progress<'_>) -> Result<(), DownloadError> {
+        let (url, received, bytes) = (self.weights.url.clone(), stream.streaming.position(), self.weights.bytes);
+        if at > 0 {
+            let reason = format!("the server sent the file from byte {at} on");
+            return Err(DownloadError::Network { url, received, bytes, reason });
+        }
+        let notice =
+            "The server sends the weights from their beginning instead of the rest, so the download starts again.";
+        self.order.channel.send(&Event::Notice(notice.to_string()));
+        progress.lost(received);
+        (stream.streaming, stream.saved) = (self.anew()?, 0);
+        Ok(())
+    }
+
+    /// Stores where the stream stands. Where that fails it goes on all the same; there is only more to be fetched again.
+    async fn save(&self, stream: &mut Stream) {
+        let Some(folder) = self.store.folder().filter(|_| !stream.draft.is_in_memory()) else { return };
+        let position = stream.streaming.position();
+        let saved = stream.streaming.save(&mut stream.draft);
+        if let Ok(saved) = saved
+            && stream.draft.flush().is_ok()
+        {
+            let state = State { position, etag: stream.etag.as_deref().unwrap_or_default(), saved: &saved };
+            if folder.write(STATE, &Uint8Array::from(state.to_bytes().as_slice())).await.is_ok() {
+                stream.saved = position;
+            }
+        }
+    }
+
+    async fn discard(&self) {
+        if let Some(folder) = self.store.folder() {
+            folder.remove(STATE).await;
+            folder.remove(DRAFT).await;
+        }
+    }
+
+    /// Sees whether it was the file that the catalog names, and keeps what has become of it.
+    async fn finish(&self, stream: Stream) -> Result<Part, DownloadError> {
+        let Stream { streaming, mut draft, .. } = stream;
+        let found = hex(&streaming.finish(&mut draft).map_err(|error| self.failed(error))?);
+        if !found.eq_ignore_ascii_case(&self.weights.sha256) {
+            drop(draft);
+            self.discard().await;
+            let (url, expected) = (self.weights.url.clone(), self.weights.sha256.clone());
+            return Err(DownloadError::Discarded { url, expected, found });
+        }
+        draft.flush().map_err(|error| DownloadError::Browser(error.to_string()))?;
+        let pieces = match (draft.is_in_memory(), self.store.folder()) {
+            (false, Some(folder)) => {
+                drop(draft);
+                let gone = || DownloadError::Browser(format!("{DRAFT} is gone from its storage"));
+                vec![Piece::File(folder.file(DRAFT).await.ok_or_else(gone)?.into())]
+            }
+            _ => draft.into_pieces(),
+        };
+        let failed = |error: std::io::Error| DownloadError::Browser(error.to_string());
+        let sha256 = hash(self.order.channel, pieces.iter().cloned()).await?.map_err(failed)?;
+        let bytes = pieces.iter().map(Piece::length).sum();
+        let part = Part { url: format!("{}.gguf", self.order.entry.id), bytes, sha256 };
+        match (pieces.as_slice(), self.store.folder()) {
+            ([Piece::File(_)], Some(folder)) => folder.rename(DRAFT, &part.sha256).await?,
+            _ => self.store.keep_in_memory(&part, pieces),
+        }
+        Ok(part)
+    }
+}
+
+/// A stream's state as it is stored: the position and the length of the etag in 8 bytes each, the etag, the rest.
+struct State<'a> {
+    position: u64,
+    etag: &'a str,
+    saved: &'a [u8],
+}
+
+impl<'a> State<'a> {
+    fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let (position, rest) = bytes.split_first_chunk()?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let (etag, saved) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+        Some(State { position: u64::from_le_bytes(*position), etag: std::str::from_utf8(etag).ok()?, saved })
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let length = self.etag.len() as u64;
+        [&self.position.to_le_bytes(), &length.to_le_bytes(), self.etag.as_bytes(), self.saved].concat()
+    }
+}

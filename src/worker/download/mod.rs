@@ -1,0 +1,237 @@
+//! Brings a model's weights into the store: what is there already is verified, what is missing is fetched, from this
+//! site in parts or from the hub as a stream, and verified by its sha256.
+
+mod error;
+mod hub;
+mod parts;
+mod progress;
+mod transfer;
+
+pub use error::DownloadError;
+pub use hub::Stream;
+
+use std::io::{Read, Seek, SeekFrom};
+
+use js_sys::Uint8Array;
+use sha2::{Digest, Sha256};
+use web_sys::Url;
+
+use self::parts::Source;
+use self::progress::Progress;
+use super::channel::Channel;
+use super::storage::{Piece, Pieces, Record, Store};
+use super::time::sleep;
+use crate::catalog::{Entry, HubFiles, Part};
+use crate::protocol::{Event, TransferPolicy};
+use crate::sha256::hex;
+
+/// Bytes that are hashed between two looks at the event loop.
+const STEP: usize = 1 << 20;
+
+/// A model that is wanted.
+#[derive(Clone, Copy)]
+pub struct Order<'a> {
+    /// The way to the page.
+    pub channel: &'a Channel,
+    /// What the catalog says of it.
+    pub entry: &'a Entry,
+    /// The catalog's absolute URL.
+    pub catalog_url: &'a str,
+    /// How it is fetched.
+    pub policy: TransferPolicy,
+    /// Whether the reader has agreed to fetch it from another origin.
+    pub consent: bool,
+}
+
+/// What has become of an order.
+pub enum Outcome {
+    /// The weights are here.
+    Here(Weights),
+    /// They lie on another origin, and the reader has to be asked.
+    Asking,
+    /// A request came in; so many bytes are here by then.
+    Interrupted { received: u64, total: u64 },
+}
+
+/// Verified weights.
+pub struct Weights {
+    /// The file.
+    pub file: Pieces,
+    /// Its length.
+    pub bytes: u64,
+    /// Its SHA-256, in hex.
+    pub sha256: String,
+}
+
+/// Sees to it that the weights are in the store.
+pub async fn obtain(order: Order<'_>, store: &Store, stream: &mut Option<Stream>) -> Result<Outcome, DownloadError> {
+    let progress = Progress::new(order.channel, order.entry.bytes);
+    let outcome = match order.entry.hub_files() {
+        Some(files) => from_hub(order, files, store, stream, &progress).await,
+        None => from_site(order, store, &progress).await,
+    };
+    match outcome {
+        Err(DownloadError::Interrupted) => {
+            Ok(Outcome::Interrupted { received: progress.received(), total: progress.total() })
+        }
+        other => other,
+    }
+}
+
+async fn from_site(order: Order<'_>, store: &Store, progress: &Progress<'_>) -> Result<Outcome, DownloadError> {
+    let entry = order.entry;
+    let known = store.record().await.filter(|record| record.parts == entry.parts).map(|record| record.sha256);
+    let missing = missing(order.channel, store, &entry.parts, progress).await?;
+    if !missing.is_empty() {
+        progress.send();
+        tell_obstacle(order, store);
+        let sources = missing.into_iter().map(|part| Ok((part, Source::new(part, order.catalog_url)?)));
+        parts::fetch_all(order, store, sources.collect::<Result<_, DownloadError>>()?, progress).await?;
+        tell_obstacle(order, store);
+    }
+    finish(order, store, &entry.parts, known, None).await
+}
+
+async fn from_hub(
+    order: Order<'_>,
+    files: HubFiles<'_>,
+    store: &Store,
+    stream: &mut Option<Stream>,
+    progress: &Progress<'_>,
+) -> Result<Outcome, DownloadError> {
+    let made_from = files.weights.sha256.to_ascii_lowercase();
+    let is_made = |record: &Record| record.made_from.as_ref() == Some(&made_from) && record.title == order.entry.title;
+    if let Some(record) = store.record().await.filter(is_made)
+        && missing(order.channel, store, &record.parts, progress).await?.is_empty()
+    {
+        return finish(order, store, &record.parts, Some(record.sha256), Some(made_from)).await;
+    }
+    if !order.consent {
+        let received = hub::received(order, files, store).await;
+        let host = Url::new(&files.weights.url).map(|url| url.hostname()).unwrap_or_default();
+        order.channel.send(&Event::Asking { host, received, total: order.entry.bytes });
+        return Ok(Outcome::Asking);
+    }
+    let made = hub::fetch(order, files, store, stream, progress).await?;
+    finish(order, store, &[made.clone()], Some(made.sha256), Some(made_from)).await
+}
+
+/// Parts that are not in the store, or damaged there. Those that are there are counted as found.
+async fn missing<'a>(
+    channel: &Channel,
+    store: &Store,
+    parts: &'a [Part],
+    progress: &Progress<'_>,
+) -> Result<Vec<&'a Part>, DownloadError> {
+    let mut missing = Vec::new();
+    let mut has_told = false;
+    for part in parts {
+        let Some(pieces) = store.pieces(part).await else {
+            missing.push(part);
+            continue;
+        };
+        if !has_told {
+            channel.send(&Event::Opening);
+            has_told = true;
+        }
+        if hash(channel, pieces).await?.as_ref().is_ok_and(|sha256| sha256.eq_ignore_ascii_case(&part.sha256)) {
+            progress.found(part.bytes);
+        } else {
+            store.discard(part).await;
+            channel.send(&Event::Notice(format!("{} was damaged in this browser's storage.", part.url)));
+            missing.push(part);
+        }
+    }
+    Ok(missing)
+}
+
+/// The pieces' SHA-256 in hex, or why they cannot be read. The event loop runs meanwhile, but nothing interrupts it.
+async fn hash(
+    channel: &Channel,
+    pieces: impl IntoIterator<Item = Piece>,
+) -> Result<std::io::Result<String>, DownloadError> {
+    let (mut file, mut hash, mut buffer) = (Pieces::new(pieces)?, Sha256::new(), vec![0; STEP]);
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(Ok(hex(&hash.finalize()))),
+            Ok(count) => hash.update(&buffer[..count]),
+            Err(error) => return Ok(Err(error)),
+        }
+        channel.interrupted().await;
+    }
+}
+
+/// Opens what the store has, and notes down what the whole is made of.
+async fn finish(
+    order: Order<'_>,
+    store: &Store,
+    parts: &[Part],
+    known: Option<String>,
+    made_from: Option<String>,
+) -> Result<Outcome, DownloadError> {
+    let mut pieces = Vec::new();
+    for part in parts {
+        let gone = || DownloadError::Browser(format!("{} is gone from its storage", part.url));
+        pieces.extend(store.pieces(part).await.ok_or_else(gone)?);
+    }
+    let sha256 = match (known, parts) {
+        (Some(sha256), _) => sha256,
+        (None, [part]) => part.sha256.to_ascii_lowercase(),
+        (None, _) => {
+            let failed = |error: std::io::Error| DownloadError::Browser(error.to_string());
+            hash(order.channel, pieces.iter().cloned()).await?.map_err(failed)?
+        }
+    };
+    if !store.is_in_memory() {
+        let (title, parts) = (order.entry.title.clone(), parts.to_vec());
+        // Without the record the model is kept all the same, and looked through again.
+        drop(store.set_record(&Record { title, made_from, parts, sha256: sha256.clone() }).await);
+    }
+    let mut file = Pieces::new(pieces)?;
+    let failed = |error: std::io::Error| DownloadError::Browser(error.to_string());
+    let bytes = file.seek(SeekFrom::End(0)).map_err(failed)?;
+    file.seek(SeekFrom::Start(0)).map_err(failed)?;
+    Ok(Outcome::Here(Weights { file, bytes, sha256 }))
+}
+
+/// Says once why something will not be kept.
+fn tell_obstacle(order: Order<'_>, store: &Store) {
+    if let Some(reason) = store.take_obstacle() {
+        order.channel.send(&Event::Notice(format!(
+            "{} runs from memory and will not be kept for your next visit: {}.",
+            order.entry.title,
+            reason.trim_end_matches('.')
+        )));
+    }
+}
+
+/// Tries again what failed for a passing reason; tries are counted anew whenever `position` has grown in between.
+async fn patiently<T>(
+    order: Order<'_>,
+    position: impl Fn() -> u64,
+    mut attempt: impl AsyncFnMut() -> Result<T, DownloadError>,
+) -> Result<T, DownloadError> {
+    let policy = order.policy;
+    let (mut tries, mut delay_ms, mut farthest) = (1, policy.delay_ms, position());
+    loop {
+        let error = match attempt().await {
+            Err(error) if error.is_passing() => error,
+            outcome => return outcome,
+        };
+        if position() > farthest {
+            (tries, delay_ms, farthest) = (1, policy.delay_ms, position());
+        } else if tries >= policy.tries {
+            return Err(error);
+        }
+        order.channel.send(&Event::Retrying { reason: error.to_string(), delay_ms });
+        order.channel.unless_interrupted(sleep(delay_ms)).await.ok_or(DownloadError::Interrupted)??;
+        tries += 1;
+        delay_ms = delay_ms.saturating_mul(2);
+    }
+}
+
+/// Bytes of a chunk, through a buffer that is used again.
+fn copy(chunk: &Uint8Array, buffer: &mut Vec<u8>) {
+    buffer.resize(chunk.length() as usize, 0);
+    chunk.copy_to(buffer);
+}

@@ -1,0 +1,66 @@
+//! Tells the page how far a download has come, at most once per frame.
+
+use std::cell::{Cell, RefCell};
+
+use super::super::channel::Channel;
+use super::super::time::now;
+use crate::pace::Pace;
+use crate::protocol::Event;
+
+/// Milliseconds between two messages: one frame at 60 Hz.
+const FRAME_MS: f64 = 1000.0 / 60.0;
+
+/// Bytes that are here, and how fast they come.
+pub struct Progress<'a> {
+    channel: &'a Channel,
+    total: u64,
+    received: Cell<u64>,
+    last_sent: Cell<f64>,
+    pace: RefCell<Pace>,
+}
+
+impl<'a> Progress<'a> {
+    /// Nothing is here yet of `total` bytes.
+    pub fn new(channel: &'a Channel, total: u64) -> Self {
+        Progress { channel, total, received: Cell::new(0), last_sent: Cell::new(0.0), pace: RefCell::default() }
+    }
+
+    /// Bytes that are here.
+    pub fn received(&self) -> u64 {
+        self.received.get()
+    }
+
+    /// Bytes there are in all.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Counts bytes that were here before.
+    pub fn found(&self, bytes: u64) {
+        self.received.set(self.received.get() + bytes);
+    }
+
+    /// Counts bytes that have arrived.
+    pub fn arrived(&self, bytes: u64) {
+        self.found(bytes);
+        let time = now();
+        self.pace.borrow_mut().mark(time, self.received());
+        if time - self.last_sent.get() >= FRAME_MS || self.received() == self.total {
+            self.send();
+        }
+    }
+
+    /// Takes bytes back that have to be fetched again.
+    pub fn lost(&self, bytes: u64) {
+        self.received.set(self.received.get().saturating_sub(bytes));
+        self.pace.borrow_mut().mark(now(), self.received());
+    }
+
+    /// Tells the page.
+    pub fn send(&self) {
+        self.last_sent.set(now());
+        let bytes_per_second = self.pace.borrow().bytes_per_second();
+        let (received, total) = (self.received(), self.total);
+        self.channel.send(&Event::Downloading { received, total, bytes_per_second });
+    }
+}

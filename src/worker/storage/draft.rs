@@ -1,0 +1,110 @@
+//! A file under way: in storage, and from the moment on that storage fails, in memory.
+
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+use super::file::{MemoryFile, StoredFile};
+use super::pieces::Piece;
+
+/// What it is made in.
+#[derive(Debug)]
+enum Place {
+    Stored(StoredFile),
+    Memory(MemoryFile),
+}
+
+/// A file that is being written.
+#[derive(Debug)]
+pub struct Draft {
+    place: Place,
+    /// Why it went into memory.
+    obstacle: Option<String>,
+}
+
+impl Draft {
+    /// In this file, or in memory where there is none.
+    pub fn new(file: Option<StoredFile>) -> Self {
+        let place = file.map_or_else(|| Place::Memory(MemoryFile::default()), Place::Stored);
+        Draft { place, obstacle: None }
+    }
+
+    /// Whether it lies in memory, and ends with the tab.
+    pub fn is_in_memory(&self) -> bool {
+        matches!(self.place, Place::Memory(_))
+    }
+
+    /// Why it went into memory, the first time that this is asked.
+    pub fn take_obstacle(&mut self) -> Option<String> {
+        self.obstacle.take()
+    }
+
+    /// Cuts the file, or fills it with zeros, to this length; storage reserves its room now.
+    pub fn set_length(&mut self, length: u64) -> io::Result<()> {
+        self.attempt(|place| match place {
+            Place::Stored(file) => file.set_length(length),
+            Place::Memory(file) => file.set_length(length),
+        })
+    }
+
+    /// The contents, where they are in memory.
+    pub fn into_pieces(self) -> Vec<Piece> {
+        match self.place {
+            Place::Stored(_) => Vec::new(),
+            Place::Memory(file) => file.into_chunks().map(Piece::Memory).collect(),
+        }
+    }
+
+    /// Does something with the file, a second time in memory where storage fails.
+    fn attempt<T>(&mut self, mut act: impl FnMut(&mut Place) -> io::Result<T>) -> io::Result<T> {
+        match (act(&mut self.place), &mut self.place) {
+            (Err(error), Place::Stored(file)) => {
+                self.place = Place::Memory(copied(file)?);
+                self.obstacle = Some(error.to_string());
+                act(&mut self.place)
+            }
+            (outcome, _) => outcome,
+        }
+    }
+}
+
+/// The contents of a stored file, and the place in it, in memory.
+fn copied(file: &mut StoredFile) -> io::Result<MemoryFile> {
+    let (position, mut memory) = (file.stream_position()?, MemoryFile::default());
+    file.seek(SeekFrom::Start(0))?;
+    io::copy(file, &mut memory)?;
+    memory.seek(SeekFrom::Start(position))?;
+    Ok(memory)
+}
+
+impl Read for Draft {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match &mut self.place {
+            Place::Stored(file) => file.read(bytes),
+            Place::Memory(file) => file.read(bytes),
+        }
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.attempt(|place| match place {
+            Place::Stored(file) => file.write(bytes),
+            Place::Memory(file) => file.write(bytes),
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.attempt(|place| match place {
+            Place::Stored(file) => file.flush(),
+            Place::Memory(file) => file.flush(),
+        })
+    }
+}
+
+impl Seek for Draft {
+    fn seek(&mut self, seek: SeekFrom) -> io::Result<u64> {
+        match &mut self.place {
+            Place::Stored(file) => file.seek(seek),
+            Place::Memory(file) => file.seek(seek),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! A folder of the origin private file system.
+
+use js_sys::{AsyncIterator, Function, Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    File, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions, FileSystemGetFileOptions,
+    FileSystemRemoveOptions, FileSystemSyncAccessHandle,
+};
+
+use super::super::time::{scope, sleep};
+use super::file::StoredFile;
+
+/// How often a file is tried to be opened that a tab which is just being closed may still hold, and how long it waits
+/// in between, in milliseconds.
+const TRIES: u32 = 20;
+const PAUSE_MS: u32 = 50;
+
+/// A folder.
+#[derive(Clone, Debug)]
+pub struct Folder(FileSystemDirectoryHandle);
+
+/// Why storage failed, for people to read.
+pub fn reason(error: &JsValue) -> String {
+    let text = |name: &str| Reflect::get(error, &name.into()).ok().and_then(|value| value.as_string());
+    match (text("name").as_deref(), text("message")) {
+        (Some("QuotaExceededError"), _) => "there is not enough room in the browser's storage".to_string(),
+        (Some("SecurityError"), _) => "the browser forbids it here".to_string(),
+        (_, Some(message)) if !message.is_empty() => message,
+        (Some(name), _) => name.to_string(),
+        _ => format!("{error:?}"),
+    }
+}
+
+impl Folder {
+    /// The folder of all models; an error in private windows of some browsers and on plain http.
+    pub async fn models() -> Result<Folder, JsValue> {
+        let storage = scope().navigator().storage();
+        // Plain http on a local network has none, which the bindings do not know.
+        if storage.is_undefined() || !Reflect::has(&storage, &"getDirectory".into())? {
+            return Err(js_sys::Error::new("the browser has no storage for this page").into());
+        }
+        let root: FileSystemDirectoryHandle = JsFuture::from(storage.get_directory()).await?.dyn_into()?;
+        Folder(root).folder("models").await
+    }
+
+    /// A folder in it, made where there is none.
+    pub async fn folder(&self, name: &str) -> Result<Folder, JsValue> {
+        let options = FileSystemGetDirectoryOptions::new();
+        options.set_create(true);
+        let handle = JsFuture::from(self.0.get_directory_handle_with_options(name, &options)).await?;
+        Ok(Folder(handle.dyn_into()?))
+    }
+
+    /// The names of what is in it.
+    pub async fn names(&self) -> Result<Vec<String>, JsValue> {
+        let (keys, mut names): (AsyncIterator, _) = (self.0.keys(), Vec::new());
+        loop {
+            let next = JsFuture::from(keys.next()?).await?;
+            if Reflect::get(&next, &"done".into())?.is_truthy() {
+                return Ok(names);
+            }
+            names.extend(Reflect::get(&next, &"value".into())?.as_string());
+        }
+    }
+
+    /// A file as it stands now, for reading; `None` where there is none.
+    pub async fn file(&self, name: &str) -> Option<File> {
+        let handle = JsFuture::from(self.0.get_file_handle(name)).await.ok()?;
+        let file = JsFuture::from(handle.unchecked_into::<FileSystemFileHandle>().get_file()).await.ok()?;
+        file.dyn_into().ok()
+    }
+
+    /// All of a small file; `None` where there is none.
+    pub async fn read(&self, name: &str) -> Option<Vec<u8>> {
+        let buffer = JsFuture::from(self.file(name).await?.array_buffer()).await.ok()?;
+        Some(Uint8Array::new(&buffer).to_vec())
+    }
+
+    /// Opens a file for reading and writing, made where there is none. No other tab can open it meanwhile.
+    pub async fn open(&self, name: &str) -> Result<StoredFile, JsValue> {
+        let handle = self.handle(name).await?;
+        let mut tries = 1;
+        loop {
+            match JsFuture::from(handle.create_sync_access_handle()).await {
+                Ok(access) => return Ok(StoredFile::new(access.unchecked_into::<FileSystemSyncAccessHandle>())),
+                Err(error) if tries == TRIES => return Err(error),
+                Err(_) => sleep(PAUSE_MS).await?,
+            }
+            tries += 1;
+        }
+    }
+
+    /// Writes a file so that it is there as a whole or not at all, whenever this is interrupted.
+    pub async fn write(&self, name: &str, bytes: &Uint8Array) -> Result<(), JsValue> {
+        let new = format!("{name}.new");
+        let written = match self.open(&new).await {
+            Ok(mut file) => file.replace(bytes),
+            Err(error) => Err(error),
+        };
+        let moved = match written {
+            Ok(()) => self.rename(&new, name).await,
+            Err(error) => Err(error),
+        };
+        if moved.is_err() {
+            self.remove(&new).await;
+        }
+        moved
+    }
+
+    /// Gives a file another name, in the place of a file that has it.
+    pub async fn rename(&self, from: &str, to: &str) -> Result<(), JsValue> {
+        let handle = self.handle(from).await?;
+        // All browsers have it, the standard and the bindings do not yet.
+        let rename: Function = Reflect::get(&handle, &"move".into())?.dyn_into()?;
+        let moved: Promise = rename.call1(&handle, &to.into())?.dyn_into()?;
+        JsFuture::from(moved).await.map(drop)
+    }
+
+    /// Removes a file or a folder with all that is in it; `false` where that cannot be, or there is none.
+    pub async fn remove(&self, name: &str) -> bool {
+        let options = FileSystemRemoveOptions::new();
+        options.set_recursive(true);
+        JsFuture::from(self.0.remove_entry_with_options(name, &options)).await.is_ok()
+    }
+
+    async fn handle(&self, name: &str) -> Result<FileSystemFileHandle, JsValue> {
+        let options = FileSystemGetFileOptions::new();
+        options.set_create(true);
+        let handle = JsFuture::from(self.0.get_file_handle_with_options(name, &options)).await?;
+        Ok(handle.unchecked_into())
+    }
+}

@@ -1,0 +1,25 @@
+//! The browser's storage for weights: the origin private file system, or memory where there is none.
+//!
+//! Each model has a folder of its own under `models/`, named by its id in the catalog:
+//!
+//! ```text
+//! <sha256>     a file whose contents have that hash: it is renamed to this only after they were verified
+//! record.json  what the whole model is made of, see `Record`
+//! draft.gguf   what a stream from the hub has become so far, and
+//! draft.state  where that stream stands
+//! *.new        a file that is being written
+//! ```
+
+mod draft;
+mod file;
+mod folder;
+mod lock;
+mod pieces;
+mod store;
+
+pub use draft::Draft;
+pub use file::bytes;
+pub use folder::{Folder, reason};
+pub use lock::Lock;
+pub use pieces::{Piece, Pieces};
+pub use store::{Record, Store, list};

@@ -1,0 +1,174 @@
+//! One model's verified files, and a list of all models'.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use js_sys::Uint8Array;
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::StorageEstimate;
+
+use super::super::time::scope;
+use super::folder::{Folder, reason};
+use super::pieces::Piece;
+use crate::catalog::Part;
+use crate::protocol::{Stored, StoredModel};
+
+/// Name of the file that says what a whole model is made of.
+const RECORD: &str = "record.json";
+
+/// What a whole model is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The catalog's title.
+    pub title: String,
+    /// SHA-256 of the hub's weights that it was made from; nothing where the site serves the file itself.
+    pub made_from: Option<String>,
+    /// Slices of the GGUF file, in order.
+    pub parts: Vec<Part>,
+    /// SHA-256 of the whole of it.
+    pub sha256: String,
+}
+
+/// A file's name in its folder.
+fn name(part: &Part) -> String {
+    part.sha256.to_ascii_lowercase()
+}
+
+/// The files of one model: in storage, and in memory what storage does not take.
+pub struct Store {
+    folder: Option<Folder>,
+    memory: RefCell<BTreeMap<String, Vec<Piece>>>,
+    /// Why something is in memory, until somebody asks.
+    obstacle: Cell<Option<String>>,
+}
+
+impl Store {
+    /// The files of the model of this id.
+    pub async fn open(id: &str) -> Store {
+        let folder = match Folder::models().await {
+            Ok(models) => models.folder(id).await,
+            Err(error) => Err(error),
+        };
+        let (folder, obstacle) = match folder {
+            Ok(folder) => (Some(folder), None),
+            Err(error) => (None, Some(reason(&error))),
+        };
+        Store { folder, memory: RefCell::default(), obstacle: Cell::new(obstacle) }
+    }
+
+    /// The folder, where there is storage.
+    pub fn folder(&self) -> Option<&Folder> {
+        self.folder.as_ref()
+    }
+
+    /// Why something is in memory only, the first time that this is asked.
+    pub fn take_obstacle(&self) -> Option<String> {
+        self.obstacle.take()
+    }
+
+    /// Remembers why something is in memory only.
+    pub fn set_obstacle(&self, obstacle: String) {
+        self.obstacle.set(Some(obstacle));
+    }
+
+    /// The file of this hash, if it is here with this length.
+    pub async fn pieces(&self, part: &Part) -> Option<Vec<Piece>> {
+        let name = name(part);
+        let in_memory = self.memory.borrow().get(&name).cloned();
+        let pieces = match in_memory {
+            Some(pieces) => pieces,
+            None => vec![Piece::File(self.folder.as_ref()?.file(&name).await?.into())],
+        };
+        (pieces.iter().map(Piece::length).sum::<u64>() == part.bytes).then_some(pieces)
+    }
+
+    /// Keeps a file whose contents have been verified.
+    pub async fn keep(&self, part: &Part, bytes: Uint8Array) {
+        let stored = match &self.folder {
+            Some(folder) => folder.write(&name(part), &bytes).await.map_err(|error| reason(&error)),
+            None => return self.keep_in_memory(part, vec![Piece::Memory(bytes)]),
+        };
+        if let Err(obstacle) = stored {
+            self.set_obstacle(obstacle);
+            self.keep_in_memory(part, vec![Piece::Memory(bytes)]);
+        }
+    }
+
+    /// Keeps it until the tab is closed or another model is wanted.
+    pub fn keep_in_memory(&self, part: &Part, pieces: Vec<Piece>) {
+        self.memory.borrow_mut().insert(name(part), pieces);
+    }
+
+    /// Whether something would end with the tab.
+    pub fn is_in_memory(&self) -> bool {
+        !self.memory.borrow().is_empty()
+    }
+
+    /// Removes a piece that turned out to be damaged.
+    pub async fn discard(&self, part: &Part) {
+        let name = name(part);
+        self.memory.borrow_mut().remove(&name);
+        if let Some(folder) = &self.folder {
+            folder.remove(&name).await;
+        }
+    }
+
+    /// What the whole model is made of, once it was whole.
+    pub async fn record(&self) -> Option<Record> {
+        serde_json::from_slice(&self.folder.as_ref()?.read(RECORD).await?).ok()
+    }
+
+    /// Notes down what the whole model is made of, and removes what it is not made of.
+    pub async fn set_record(&self, record: &Record) -> Result<(), JsValue> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let json = serde_json::to_vec(record).map_err(|error| js_sys::Error::new(&error.to_string()))?;
+        folder.write(RECORD, &Uint8Array::from(json.as_slice())).await?;
+        for name in folder.names().await? {
+            let is_part = record.parts.iter().any(|part| part.sha256.eq_ignore_ascii_case(&name));
+            if !is_part && name != RECORD {
+                folder.remove(&name).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is stored of all models, and how much room there is.
+pub async fn list() -> Stored {
+    let mut stored = match Folder::models().await {
+        Ok(models) => Stored { models: list_models(&models).await.unwrap_or_default(), ..Stored::default() },
+        Err(error) => return Stored { obstacle: Some(reason(&error)), ..Stored::default() },
+    };
+    if let Ok(estimate) = estimate().await {
+        stored.usage = estimate.get_usage().map(|bytes| bytes as u64);
+        stored.quota = estimate.get_quota().map(|bytes| bytes as u64);
+    }
+    stored
+}
+
+async fn list_models(models: &Folder) -> Result<Vec<StoredModel>, JsValue> {
+    let mut list = Vec::new();
+    for id in models.names().await? {
+        let folder = models.folder(&id).await?;
+        let mut model = StoredModel { id, title: None, bytes: 0, modified_ms: 0.0 };
+        for name in folder.names().await? {
+            if let Some(file) = folder.file(&name).await {
+                model.bytes += file.size() as u64;
+                model.modified_ms = model.modified_ms.max(file.last_modified());
+            }
+        }
+        let record = folder.read(RECORD).await.and_then(|json| serde_json::from_slice::<Record>(&json).ok());
+        model.title = record.map(|record| record.title);
+        if model.bytes > 0 {
+            list.push(model);
+        }
+    }
+    list.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(list)
+}
+
+async fn estimate() -> Result<StorageEstimate, JsValue> {
+    Ok(JsFuture::from(scope().navigator().storage().estimate()?).await?.into())
+}

@@ -3,7 +3,9 @@
 //! A character model is that BPE with an empty merge list: each Unicode character is then one piece, looked up by its
 //! spelling in the byte alphabet (`é` is `Ã©`).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::settings::Vocabulary;
 
@@ -122,7 +124,7 @@ fn shown(character: char) -> String {
 /// How the text before the ids is cut.
 #[derive(Clone, Debug)]
 enum Encoder {
-    Characters(HashMap<char, u32>),
+    Characters(FxHashMap<char, u32>),
     BytePairs(BytePairs),
 }
 
@@ -237,8 +239,8 @@ fn read_pieces(spec: &TokenizerSpec) -> Result<Vec<Box<[u8]>>, TokenizerError> {
 }
 
 /// The id of each piece but the end of text's, by its spelling.
-fn ids_by_piece(spec: &TokenizerSpec) -> Result<HashMap<&str, u32>, TokenizerError> {
-    let mut ids = HashMap::with_capacity(spec.tokens.len());
+fn ids_by_piece(spec: &TokenizerSpec) -> Result<FxHashMap<&str, u32>, TokenizerError> {
+    let mut ids = FxHashMap::with_capacity_and_hasher(spec.tokens.len(), FxBuildHasher);
     for (piece, second) in spec.tokens.iter().zip(0..) {
         if let Some(first) = ids.insert(piece.as_str(), second) {
             return Err(TokenizerError::RepeatedPiece { first, second, piece: piece.clone() });

@@ -9,7 +9,7 @@ use leptos::task::spawn_local;
 use super::bridge::Bridge;
 use super::{fetch, meta};
 use crate::catalog::{self, Entry};
-use crate::protocol::{Event, ModelSummary, Request, Task};
+use crate::protocol::{Event, ModelSummary, Request, Task, TokenSpan};
 
 /// How often in a row a worker that breaks is replaced without being asked to.
 const RESTARTS: u32 = 3;
@@ -40,6 +40,15 @@ impl Model {
     const AWAITED: Model = Model::Downloading { received: 0, total: 0, again: None };
 }
 
+/// The tokens of a text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tokens {
+    /// How many there are.
+    pub count: u32,
+    /// The first of them.
+    pub first: Vec<TokenSpan>,
+}
+
 type Listener = Rc<dyn Fn(u32, Event)>;
 
 /// A handle to the model in the worker.
@@ -51,12 +60,15 @@ pub struct Engine {
     pub backend: RwSignal<Option<String>>,
     /// That the worker broke while it was idle and was replaced, as a sentence; until the next run.
     pub mishap: RwSignal<Option<String>>,
+    /// The tokens of the text that was counted last.
+    pub tokens: RwSignal<Option<Tokens>>,
     bridge: StoredValue<Option<Rc<Bridge>>, LocalStorage>,
     /// The catalog's id of the model, and its entry once known.
     wanted: StoredValue<Option<(String, Option<Entry>)>>,
     restarts: StoredValue<u32>,
     loads: StoredValue<u32>,
     newest_run: StoredValue<u32>,
+    newest_text: StoredValue<u32>,
     listeners: StoredValue<BTreeMap<u32, Listener>, LocalStorage>,
 }
 
@@ -67,11 +79,13 @@ impl Engine {
             model: RwSignal::new(Model::Absent),
             backend: RwSignal::new(None),
             mishap: RwSignal::new(None),
+            tokens: RwSignal::new(None),
             bridge: StoredValue::new_local(None),
             wanted: StoredValue::new(None),
             restarts: StoredValue::new(0),
             loads: StoredValue::new(0),
             newest_run: StoredValue::new(0),
+            newest_text: StoredValue::new(0),
             listeners: StoredValue::new_local(BTreeMap::new()),
         };
         engine.bridge.set_value(Some(Bridge::new(move |event| engine.receive(event))));
@@ -107,6 +121,12 @@ impl Engine {
         self.listeners.update_value(|listeners| drop(listeners.insert(run, Rc::new(listener))));
         self.send(request(run));
         run
+    }
+
+    /// Has the tokens of a text counted; a run goes on meanwhile. The answer to a text before it no longer counts.
+    pub fn tokenize(self, text: String) {
+        self.newest_text.update_value(|number| *number += 1);
+        self.send(Request::Tokenize { number: self.newest_text.get_value(), text });
     }
 
     /// Sends a request that begins no run.
@@ -166,6 +186,11 @@ impl Engine {
             Event::Started { run, .. } | Event::Text { run, .. } => self.deliver(run, event, false),
             Event::Done { run, .. } | Event::Benched { run, .. } => self.deliver(run, event, true),
             Event::Failed { task: Task::Run(run), .. } => self.deliver(run, event, true),
+            Event::Tokenized { number, count, tokens } => {
+                if number == self.newest_text.get_value() {
+                    self.tokens.set(Some(Tokens { count, first: tokens }));
+                }
+            }
             Event::Panicked { message } => self.recover(&message),
         }
     }

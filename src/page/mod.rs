@@ -4,7 +4,8 @@
 //! app ─ address_bar, theme             which view stands there, and how it looks
 //!  ├ home, elsewhere                   what this is, and what comes next
 //!  ├ studio_view ─ prompt, controls,   prompt and settings in, text and numbers out
-//!  │     toolbar, messages, status
+//!  │     tokens, toolbar, messages,
+//!  │     status
 //!  └ bench                             one measurement
 //!         │
 //!      studio ─ form, phase,           what is asked for, and what became of it
@@ -39,6 +40,7 @@ mod prompt;
 mod status;
 mod studio_view;
 mod theme;
+mod tokens;
 mod toolbar;
 
 pub use app::start;

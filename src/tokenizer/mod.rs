@@ -12,12 +12,14 @@ use crate::settings::Vocabulary;
 mod bpe;
 pub mod bytes;
 mod pretokenize;
+mod spans;
 mod stream;
 
 #[cfg(test)]
 mod tests;
 
 use bpe::BytePairs;
+pub use spans::Spans;
 pub use stream::Utf8Stream;
 
 /// What a file says of its tokenizer.
@@ -164,6 +166,12 @@ impl Tokenizer {
             Encoder::BytePairs(pairs) => pairs.encode(text),
         };
         ids.ok_or_else(|| TokenizerError::UnknownCharacters { characters: self.unknown_characters(text) })
+    }
+
+    /// Cuts a text after a word, at `length` bytes or soon after: the ids of the two parts are, put together, the ids of
+    /// the text. For what has to let others at work in between.
+    pub fn cut<'a>(&self, text: &'a str, length: usize) -> (&'a str, &'a str) {
+        pretokenize::cut(text, length)
     }
 
     fn unknown_characters(&self, text: &str) -> Vec<char> {

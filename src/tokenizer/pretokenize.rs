@@ -51,6 +51,16 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Cuts a text after the first word that ends at `length` bytes or later and is no white space: what follows has no say
+/// in where such a word ends, so the words of the two parts are those of the text.
+pub(super) fn cut(text: &str, length: usize) -> (&str, &str) {
+    let mut end = 0;
+    while end < length.min(text.len()) || (end < text.len() && text[..end].ends_with(char::is_whitespace)) {
+        end += word_length(&text[end..]);
+    }
+    text.split_at(end)
+}
+
 /// Length of the first word, in bytes; 0 only for the empty text.
 fn word_length(text: &str) -> usize {
     if let Some(contraction) = CONTRACTIONS.iter().find(|contraction| text.starts_with(**contraction)) {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
@@ -14,9 +14,16 @@ use web_sys::MessageEvent;
 use super::time::{Breath, scope};
 use crate::protocol::{Event, Request};
 
-/// Requests that have arrived, and who waits for them.
+/// Requests that have arrived: those that wait for their turn, and those that are answered beside what goes on.
 #[derive(Default)]
 struct Inbox {
+    requests: Queue,
+    asides: Queue,
+}
+
+/// Requests in order of arrival, and who waits for them.
+#[derive(Default)]
+struct Queue {
     requests: VecDeque<Request>,
     waker: Option<Waker>,
 }
@@ -46,26 +53,21 @@ impl Channel {
         Ok(Channel { inbox, breath: Breath::new()? })
     }
 
-    /// The next request, in order of arrival.
+    /// The next request that ends what goes on, in order of arrival.
     pub async fn receive(&self) -> Request {
-        poll_fn(|context| {
-            let mut inbox = self.inbox.borrow_mut();
-            match inbox.requests.pop_front() {
-                Some(request) => Poll::Ready(request),
-                None => {
-                    inbox.waker = Some(context.waker().clone());
-                    Poll::Pending
-                }
-            }
-        })
-        .await
+        poll_fn(|context| self.inbox.borrow_mut().requests.poll(context)).await
     }
 
-    /// Lets messages in, and says whether a request waits by then.
+    /// The requests that [`Request::is_aside`], for a second loop.
+    pub fn asides(&self) -> Result<Asides, JsValue> {
+        Ok(Asides { inbox: self.inbox.clone(), breath: Breath::new()? })
+    }
+
+    /// Lets messages in, and says whether a request waits by then that ends what goes on.
     pub async fn interrupted(&self) -> bool {
         // A browser that cannot post to itself cannot be interrupted; the run goes on.
         let _ = self.breath.take().await;
-        !self.inbox.borrow().requests.is_empty()
+        !self.inbox.borrow().requests.requests.is_empty()
     }
 
     /// Posts an event to the page.
@@ -74,11 +76,50 @@ impl Channel {
     }
 }
 
+/// The requests that are answered beside what goes on.
+pub struct Asides {
+    inbox: Rc<RefCell<Inbox>>,
+    breath: Breath,
+}
+
+impl Asides {
+    /// The next of them, in order of arrival.
+    pub async fn receive(&self) -> Request {
+        poll_fn(|context| self.inbox.borrow_mut().asides.poll(context)).await
+    }
+
+    /// Lets messages in, and what else goes on take a step.
+    pub async fn breathe(&self) {
+        // A browser that cannot post to itself answers all at once.
+        let _ = self.breath.take().await;
+    }
+}
+
 impl Inbox {
+    fn push(&mut self, request: Request) {
+        if matches!(request, Request::Tokenize { .. }) {
+            // Of the texts that are typed only the newest is of interest.
+            self.asides.requests.retain(|waiting| !matches!(waiting, Request::Tokenize { .. }));
+        }
+        if request.is_aside() { self.asides.push(request) } else { self.requests.push(request) }
+    }
+}
+
+impl Queue {
     fn push(&mut self, request: Request) {
         self.requests.push_back(request);
         if let Some(waker) = self.waker.take() {
             waker.wake();
+        }
+    }
+
+    fn poll(&mut self, context: &Context<'_>) -> Poll<Request> {
+        match self.requests.pop_front() {
+            Some(request) => Poll::Ready(request),
+            None => {
+                self.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use wasm_bindgen::JsValue;
 
+use super::aside::{self, Lent};
 use super::channel::{Channel, send};
 use super::download::download;
 use super::telegraph::Telegraph;
@@ -39,12 +40,16 @@ pub async fn serve() -> Result<(), JsValue> {
     std::panic::set_hook(Box::new(|panic| send(&Event::Panicked { message: panic.to_string() })));
     let channel = Channel::open()?;
     channel.send(&Event::Ready { backend: BACKEND.to_string() });
-    let mut open = None;
+    let lent = Lent::default();
+    wasm_bindgen_futures::spawn_local(aside::answer(channel.asides()?, lent.clone()));
+    let mut open: Option<Open> = None;
     loop {
         match channel.receive().await {
             Request::Load { entry, catalog_url, retry } => {
+                lent.set(None);
                 drop(open.take()); // one model at a time in memory
                 open = load(&channel, entry, &catalog_url, retry).await;
+                lent.set(open.as_ref().map(|open| open.model.tokenizer.clone()));
             }
             Request::Generate { run, settings } => {
                 let outcome = generate(&channel, open.as_mut(), run, &settings).await;
@@ -59,6 +64,7 @@ pub async fn serve() -> Result<(), JsValue> {
                 report(&channel, run, outcome);
             }
             Request::Stop | Request::Panic => {} // what ran has ended by the time this is read
+            Request::Tokenize { .. } => {}       // answered by `aside`
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Everything that crosses between the page and the worker, in one place.
 //!
 //! The worker sends [`Event::Ready`] first; messages posted to it before that are lost. Requests are carried out in
-//! order, and any request ends the run before it. `run` numbers are the page's: events of an older run than the page's
-//! newest are to be ignored.
+//! order, and any request ends the run before it, but for those that [`Request::is_aside`]: they are answered beside
+//! what goes on. `run` and `number` are the page's: events of an older one than the page's newest are to be ignored.
 
 use serde::{Deserialize, Serialize};
 
@@ -63,8 +63,23 @@ pub enum Request {
         /// Tokens to decode after it.
         tokens: u32,
     },
+    /// Count the tokens of a text, beside what goes on. Answered while a model is open, and where several of these
+    /// wait only the newest is.
+    Tokenize {
+        /// The page's number of this question.
+        number: u32,
+        /// The text.
+        text: String,
+    },
     /// Fault injection: panic, so that tests see how the page recovers from it.
     Panic,
+}
+
+impl Request {
+    /// Whether this is answered beside what goes on, and ends no run.
+    pub fn is_aside(&self) -> bool {
+        matches!(self, Request::Tokenize { .. } | Request::ListStored | Request::Discard { .. })
+    }
 }
 
 /// Worker → page.
@@ -153,6 +168,15 @@ pub enum Event {
         /// The numbers.
         report: BenchReport,
     },
+    /// The tokens of a text; characters that the vocabulary lacks are passed over.
+    Tokenized {
+        /// The number of the question.
+        number: u32,
+        /// Tokens there are.
+        count: u32,
+        /// The first [`SHOWN_TOKENS`] of them.
+        tokens: Vec<TokenSpan>,
+    },
     /// Something did not work. The worker goes on listening; text sent so far stays valid.
     Failed {
         /// What was being done.
@@ -165,6 +189,18 @@ pub enum Event {
         /// The panic's message and place.
         message: String,
     },
+}
+
+/// Tokens of [`Event::Tokenized`] that are sent one by one.
+pub const SHOWN_TOKENS: usize = 1000;
+
+/// One token of a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenSpan {
+    /// Its id.
+    pub id: u32,
+    /// Its text; bytes that are no whole character as `\xF0\x9F`.
+    pub text: String,
 }
 
 /// What a failure ended.

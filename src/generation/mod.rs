@@ -10,6 +10,7 @@ pub use decoding::{Decoding, GenerationError, PREFILL_TILE, Step};
 pub use length::{Length, TAIL_TOKENS};
 
 use std::io::{Read, Seek};
+use std::sync::Arc;
 
 use crate::checkpoint::{self, CheckpointError};
 use crate::model::{Gpt, ModelError};
@@ -23,8 +24,8 @@ use crate::tokenizer::{Tokenizer, TokenizerError, Utf8Stream};
 pub struct Model {
     /// ids → logits.
     pub gpt: Gpt,
-    /// Text ↔ ids.
-    pub tokenizer: Tokenizer,
+    /// Text ↔ ids; shared with what counts tokens beside a run.
+    pub tokenizer: Arc<Tokenizer>,
 }
 
 /// A file that no model can be made of.
@@ -46,7 +47,7 @@ impl Model {
     pub fn open(file: &mut (impl Read + Seek)) -> Result<Self, OpenError> {
         let mut file = checkpoint::read(file)?;
         let gpt = Gpt::load(&file.config, &mut file.weights)?;
-        Ok(Model { gpt, tokenizer: Tokenizer::new(file.tokenizer)? })
+        Ok(Model { gpt, tokenizer: Arc::new(Tokenizer::new(file.tokenizer)?) })
     }
 }
 

@@ -9,7 +9,7 @@ use leptos::task::spawn_local;
 use super::bridge::Bridge;
 use super::{fetch, meta};
 use crate::catalog::{self, Entry};
-use crate::protocol::{Event, ModelSummary, Request, Stored, Task};
+use crate::protocol::{Event, ModelSummary, Request, Stored, Task, TokenSpan};
 
 /// How often in a row a worker that breaks is replaced without being asked to.
 const RESTARTS: u32 = 3;
@@ -69,6 +69,15 @@ struct Wanted {
     consent: bool,
 }
 
+/// The tokens of a text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tokens {
+    /// How many there are.
+    pub count: u32,
+    /// The first of them.
+    pub first: Vec<TokenSpan>,
+}
+
 type Listener = Rc<dyn Fn(u32, Event)>;
 
 /// A handle to the model in the worker.
@@ -87,10 +96,13 @@ pub struct Engine {
     /// The catalog's id of the model that is wanted.
     id: RwSignal<Option<String>>,
     wanted: StoredValue<Wanted>,
+    /// The tokens of the text that was counted last.
+    pub tokens: RwSignal<Option<Tokens>>,
     bridge: StoredValue<Option<Rc<Bridge>>, LocalStorage>,
     restarts: StoredValue<u32>,
     loads: StoredValue<u32>,
     newest_run: StoredValue<u32>,
+    newest_text: StoredValue<u32>,
     listeners: StoredValue<BTreeMap<u32, Listener>, LocalStorage>,
 }
 
@@ -105,10 +117,12 @@ impl Engine {
             stored: RwSignal::new(None),
             id: RwSignal::new(None),
             wanted: StoredValue::new(Wanted::default()),
+            tokens: RwSignal::new(None),
             bridge: StoredValue::new_local(None),
             restarts: StoredValue::new(0),
             loads: StoredValue::new(0),
             newest_run: StoredValue::new(0),
+            newest_text: StoredValue::new(0),
             listeners: StoredValue::new_local(BTreeMap::new()),
         };
         engine.bridge.set_value(Some(Bridge::new(move |event| engine.receive(event))));
@@ -162,6 +176,12 @@ impl Engine {
         self.listeners.update_value(|listeners| drop(listeners.insert(run, Rc::new(listener))));
         self.send(request(run));
         run
+    }
+
+    /// Has the tokens of a text counted; a run goes on meanwhile. The answer to a text before it no longer counts.
+    pub fn tokenize(self, text: String) {
+        self.newest_text.update_value(|number| *number += 1);
+        self.send(Request::Tokenize { number: self.newest_text.get_value(), text });
     }
 
     /// Sends a request that begins no run.
@@ -231,6 +251,11 @@ impl Engine {
             Event::Started { run, .. } | Event::Text { run, .. } => self.deliver(run, event, false),
             Event::Done { run, .. } | Event::Benched { run, .. } => self.deliver(run, event, true),
             Event::Failed { task: Task::Run(run), .. } => self.deliver(run, event, true),
+            Event::Tokenized { number, count, tokens } => {
+                if number == self.newest_text.get_value() {
+                    self.tokens.set(Some(Tokens { count, first: tokens }));
+                }
+            }
             Event::Panicked { message } => self.recover(&message),
         }
     }

@@ -4,8 +4,8 @@
 //! app ─ address_bar, theme             which view stands there, and how it looks
 //!  ├ home, elsewhere                   what this is, and what comes next
 //!  ├ studio_view ─ prompt, controls,   prompt and settings in, text and numbers out
-//!  │     toolbar, messages, status,    how the weights come, and which are kept
-//!  │     download, stored
+//!  │     tokens, toolbar, messages,    how the weights come, and which are kept
+//!  │     status, download, stored
 //!  └ bench                             one measurement
 //!         │
 //!      studio ─ form, phase,           what is asked for, and what became of it
@@ -43,6 +43,7 @@ mod status;
 mod stored;
 mod studio_view;
 mod theme;
+mod tokens;
 mod toolbar;
 
 pub use app::start;

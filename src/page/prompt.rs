@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::controls::{Control, focus};
 use super::studio::Studio;
+use super::tokens::PromptTokens;
 
 /// The whole panel.
 #[component]
@@ -24,6 +25,7 @@ pub fn Prompt(
         <p class="problem" data-testid="unknown" aria-live="polite" hidden=move || studio.unknown().is_empty()>
             {move || unknown_sentence(&studio.unknown(), &studio.alphabet().unwrap_or_default())}
         </p>
+        <PromptTokens studio />
         <div class="chips" role="group" aria-label="Examples to start from">
             {studio.about.examples.iter().copied().map(example).collect_view()}
         </div>

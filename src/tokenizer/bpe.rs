@@ -1,7 +1,10 @@
 //! Bytes → ids: merges pairs of tokens, lowest rank first.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
+use std::ops::Range;
+
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::TokenizerError;
 use super::bytes;
@@ -10,7 +13,7 @@ use super::pretokenize::words;
 /// What two neighbouring tokens become.
 #[derive(Clone, Copy, Debug)]
 struct Merge {
-    rank: usize,
+    rank: u32,
     id: u32,
 }
 
@@ -20,14 +23,14 @@ pub(super) struct BytePairs {
     /// Each byte's token, where the vocabulary has one.
     bytes: Vec<Option<u32>>,
     /// No two pairs have the same rank.
-    merges: HashMap<(u32, u32), Merge>,
+    merges: FxHashMap<(u32, u32), Merge>,
 }
 
 impl BytePairs {
     /// Reads merges (two spelled pieces with a space between them, in order of rank) over pieces with these `ids`.
-    pub(super) fn new(merges: &[String], ids: &HashMap<&str, u32>) -> Result<Self, TokenizerError> {
+    pub(super) fn new(merges: &[String], ids: &FxHashMap<&str, u32>) -> Result<Self, TokenizerError> {
         let bytes = (0..=255).map(|byte| ids.get(bytes::spell(&[byte]).as_str()).copied()).collect();
-        let mut pairs = HashMap::with_capacity(merges.len());
+        let mut pairs = FxHashMap::with_capacity_and_hasher(merges.len(), FxBuildHasher);
         for (rank, merge) in merges.iter().enumerate() {
             let (left, right) = halves(merge).ok_or_else(|| TokenizerError::Merge { rank, merge: merge.clone() })?;
             let id_of = |piece: &str| {
@@ -35,8 +38,8 @@ impl BytePairs {
             };
             let pair = (id_of(left)?, id_of(right)?);
             let id = id_of(&[left, right].concat())?;
-            if let Some(first) = pairs.insert(pair, Merge { rank, id }) {
-                return Err(TokenizerError::RepeatedMerge { rank, first: first.rank, merge: merge.clone() });
+            if let Some(first) = pairs.insert(pair, Merge { rank: rank as u32, id }) {
+                return Err(TokenizerError::RepeatedMerge { rank, first: first.rank as usize, merge: merge.clone() });
             }
         }
         Ok(BytePairs { bytes, merges: pairs })
@@ -50,18 +53,26 @@ impl BytePairs {
     /// The ids of a text; `None` where a byte has no token.
     pub(super) fn encode(&self, text: &str) -> Option<Vec<u32>> {
         let mut ids = Vec::new();
+        // Where the ids of each word begin and end that came before: most words of a text are repetitions.
+        let mut known: FxHashMap<&str, Range<usize>> = FxHashMap::default();
         let (mut chain, mut queue) = (Chain::default(), BinaryHeap::new());
         for word in words(text) {
+            if let Some(place) = known.get(word) {
+                ids.extend_from_within(place.clone());
+                continue;
+            }
+            let start = ids.len();
             chain.fill(word.bytes().map(|byte| self.bytes[usize::from(byte)]))?;
             self.merge(&mut chain, &mut queue);
             ids.extend(chain.ids());
+            known.insert(word, start..ids.len());
         }
         Some(ids)
     }
 
     /// Merges the pair of the lowest rank, the leftmost of these, until no pair is left. For n bytes n log n steps,
     /// where the textbook's loop takes n²: a prompt may well be 100,000 spaces.
-    fn merge(&self, chain: &mut Chain, queue: &mut BinaryHeap<Reverse<(usize, usize)>>) {
+    fn merge(&self, chain: &mut Chain, queue: &mut BinaryHeap<Reverse<(u32, usize)>>) {
         let candidate = |chain: &Chain, at| self.merge_at(chain, at).map(|merge| Reverse((merge.rank, at)));
         queue.extend((0..chain.links.len()).filter_map(|at| candidate(chain, at)));
         while let Some(Reverse((rank, at))) = queue.pop() {

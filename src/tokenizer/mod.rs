@@ -3,19 +3,23 @@
 //! A character model is that BPE with an empty merge list: each Unicode character is then one piece, looked up by its
 //! spelling in the byte alphabet (`é` is `Ã©`).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::settings::Vocabulary;
 
 mod bpe;
 pub mod bytes;
 mod pretokenize;
+mod spans;
 mod stream;
 
 #[cfg(test)]
 mod tests;
 
 use bpe::BytePairs;
+pub use spans::Spans;
 pub use stream::Utf8Stream;
 
 /// What a file says of its tokenizer.
@@ -122,7 +126,7 @@ fn shown(character: char) -> String {
 /// How the text before the ids is cut.
 #[derive(Clone, Debug)]
 enum Encoder {
-    Characters(HashMap<char, u32>),
+    Characters(FxHashMap<char, u32>),
     BytePairs(BytePairs),
 }
 
@@ -162,6 +166,12 @@ impl Tokenizer {
             Encoder::BytePairs(pairs) => pairs.encode(text),
         };
         ids.ok_or_else(|| TokenizerError::UnknownCharacters { characters: self.unknown_characters(text) })
+    }
+
+    /// Cuts a text after a word, at `length` bytes or soon after: the ids of the two parts are, put together, the ids of
+    /// the text. For what has to let others at work in between.
+    pub fn cut<'a>(&self, text: &'a str, length: usize) -> (&'a str, &'a str) {
+        pretokenize::cut(text, length)
     }
 
     fn unknown_characters(&self, text: &str) -> Vec<char> {
@@ -237,8 +247,8 @@ fn read_pieces(spec: &TokenizerSpec) -> Result<Vec<Box<[u8]>>, TokenizerError> {
 }
 
 /// The id of each piece but the end of text's, by its spelling.
-fn ids_by_piece(spec: &TokenizerSpec) -> Result<HashMap<&str, u32>, TokenizerError> {
-    let mut ids = HashMap::with_capacity(spec.tokens.len());
+fn ids_by_piece(spec: &TokenizerSpec) -> Result<FxHashMap<&str, u32>, TokenizerError> {
+    let mut ids = FxHashMap::with_capacity_and_hasher(spec.tokens.len(), FxBuildHasher);
     for (piece, second) in spec.tokens.iter().zip(0..) {
         if let Some(first) = ids.insert(piece.as_str(), second) {
             return Err(TokenizerError::RepeatedPiece { first, second, piece: piece.clone() });

@@ -7,13 +7,13 @@ use super::*;
 use crate::sampler::random::Pcg32;
 
 /// A model of these characters, in this order; the first one starts a text.
-fn characters(alphabet: &str) -> TokenizerSpec {
+pub(super) fn characters(alphabet: &str) -> TokenizerSpec {
     let tokens = alphabet.chars().map(|character| bytes::spell(character.to_string().as_bytes())).collect();
     TokenizerSpec { tokens, merges: Vec::new(), start: 0, end_of_text: None }
 }
 
 /// All bytes, what the merges make of them, and `<|endoftext|>`.
-fn byte_pairs(merges: &[&str]) -> TokenizerSpec {
+pub(super) fn byte_pairs(merges: &[&str]) -> TokenizerSpec {
     let merges: Vec<String> = merges.iter().map(|merge| merge.to_string()).collect();
     let mut tokens: Vec<String> = (0..=255).map(|byte| bytes::spell(&[byte])).collect();
     tokens.extend(merges.iter().map(|merge| merge.replace(' ', "")));
@@ -22,7 +22,7 @@ fn byte_pairs(merges: &[&str]) -> TokenizerSpec {
     TokenizerSpec { tokens, merges, start: end_of_text, end_of_text: Some(end_of_text) }
 }
 
-fn tokenizer(spec: TokenizerSpec) -> Tokenizer {
+pub(super) fn tokenizer(spec: TokenizerSpec) -> Tokenizer {
     Tokenizer::new(spec).unwrap()
 }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
@@ -15,9 +15,16 @@ use web_sys::MessageEvent;
 use super::time::{Breath, scope};
 use crate::protocol::{Event, Request};
 
-/// Requests that have arrived, and who waits for them.
+/// Requests that have arrived: those that wait for their turn, and those that are answered beside what goes on.
 #[derive(Default)]
 struct Inbox {
+    requests: Queue,
+    asides: Queue,
+}
+
+/// Requests in order of arrival, and who waits for them.
+#[derive(Default)]
+struct Queue {
     requests: VecDeque<Request>,
     /// Of everyone who waits, in one task or several.
     wakers: Vec<Waker>,
@@ -48,39 +55,33 @@ impl Channel {
         Ok(Channel { inbox, breath: Breath::new()? })
     }
 
-    /// The next request, in order of arrival.
+    /// The next request that ends what goes on, in order of arrival.
     pub async fn receive(&self) -> Request {
-        poll_fn(|context| {
-            let mut inbox = self.inbox.borrow_mut();
-            match inbox.requests.pop_front() {
-                Some(request) => Poll::Ready(request),
-                None => {
-                    inbox.wait(context.waker());
-                    Poll::Pending
-                }
-            }
-        })
-        .await
+        poll_fn(|context| self.inbox.borrow_mut().requests.poll(context)).await
     }
 
-    /// What a future gives, or `None` as soon as a request waits.
+    /// What a future gives, or `None` as soon as a request waits that ends what goes on.
     pub async fn unless_interrupted<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         poll_fn(|context| {
-            if !self.inbox.borrow().requests.is_empty() {
+            if !self.inbox.borrow_mut().requests.poll_empty(context) {
                 return Poll::Ready(None);
             }
-            self.inbox.borrow_mut().wait(context.waker());
             future.as_mut().poll(context).map(Some)
         })
         .await
     }
 
-    /// Lets messages in, and says whether a request waits by then.
+    /// The requests that [`Request::is_aside`], for a second loop.
+    pub fn asides(&self) -> Result<Asides, JsValue> {
+        Ok(Asides { inbox: self.inbox.clone(), breath: Breath::new()? })
+    }
+
+    /// Lets messages in, and says whether a request waits by then that ends what goes on.
     pub async fn interrupted(&self) -> bool {
         // A browser that cannot post to itself cannot be interrupted; the run goes on.
         let _ = self.breath.take().await;
-        !self.inbox.borrow().requests.is_empty()
+        !self.inbox.borrow().requests.requests.is_empty()
     }
 
     /// Posts an event to the page.
@@ -89,7 +90,36 @@ impl Channel {
     }
 }
 
+/// The requests that are answered beside what goes on.
+pub struct Asides {
+    inbox: Rc<RefCell<Inbox>>,
+    breath: Breath,
+}
+
+impl Asides {
+    /// The next of them, in order of arrival.
+    pub async fn receive(&self) -> Request {
+        poll_fn(|context| self.inbox.borrow_mut().asides.poll(context)).await
+    }
+
+    /// Lets messages in, and what else goes on take a step.
+    pub async fn breathe(&self) {
+        // A browser that cannot post to itself answers all at once.
+        let _ = self.breath.take().await;
+    }
+}
+
 impl Inbox {
+    fn push(&mut self, request: Request) {
+        if matches!(request, Request::Tokenize { .. }) {
+            // Of the texts that are typed only the newest is of interest.
+            self.asides.requests.retain(|waiting| !matches!(waiting, Request::Tokenize { .. }));
+        }
+        if request.is_aside() { self.asides.push(request) } else { self.requests.push(request) }
+    }
+}
+
+impl Queue {
     fn push(&mut self, request: Request) {
         self.requests.push_back(request);
         self.wakers.drain(..).for_each(Waker::wake);
@@ -98,6 +128,25 @@ impl Inbox {
     fn wait(&mut self, waker: &Waker) {
         if !self.wakers.iter().any(|other| other.will_wake(waker)) {
             self.wakers.push(waker.clone());
+        }
+    }
+
+    /// Whether nothing is in it; the task is woken when something is.
+    fn poll_empty(&mut self, context: &Context<'_>) -> bool {
+        let is_empty = self.requests.is_empty();
+        if is_empty {
+            self.wait(context.waker());
+        }
+        is_empty
+    }
+
+    fn poll(&mut self, context: &Context<'_>) -> Poll<Request> {
+        match self.requests.pop_front() {
+            Some(request) => Poll::Ready(request),
+            None => {
+                self.wait(context.waker());
+                Poll::Pending
+            }
         }
     }
 }

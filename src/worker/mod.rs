@@ -1,5 +1,6 @@
 //! The program of the Web Worker, and the only code that knows it is in one: fetches a model, and writes with it.
 
+mod aside;
 mod bench;
 mod channel;
 mod download;

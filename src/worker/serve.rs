@@ -2,10 +2,10 @@
 
 use wasm_bindgen::JsValue;
 
+use super::aside::{self, Lent};
 use super::channel::{Channel, send};
 use super::download::{Order, Outcome, Weights};
-use super::shelf::{Shelf, discard};
-use super::storage::list;
+use super::shelf::Shelf;
 use super::telegraph::Telegraph;
 use super::time::now;
 use super::{BACKEND, bench};
@@ -39,13 +39,17 @@ pub async fn serve() -> Result<(), JsValue> {
     std::panic::set_hook(Box::new(|panic| send(&Event::Panicked { message: panic.to_string() })));
     let channel = Channel::open()?;
     channel.send(&Event::Ready { backend: BACKEND.to_string() });
-    let (mut open, mut shelf) = (None, Shelf::default());
+    let lent = Lent::default();
+    wasm_bindgen_futures::spawn_local(aside::answer(channel.asides()?, lent.clone()));
+    let (mut open, mut shelf): (Option<Open>, _) = (None, Shelf::default());
     loop {
         match channel.receive().await {
             Request::Load { entry, catalog_url, policy, consent } => {
+                lent.set(None);
                 drop(open.take()); // one model at a time in memory
                 let order = Order { channel: &channel, entry: &entry, catalog_url: &catalog_url, policy, consent };
                 open = load(&mut shelf, order).await;
+                lent.set(open.as_ref().map(|open| open.model.tokenizer.clone()));
             }
             Request::Cancel { id } => shelf.cancel(&channel, &id).await,
             Request::Generate { run, settings } => {
@@ -60,15 +64,10 @@ pub async fn serve() -> Result<(), JsValue> {
                 let outcome = measure(&channel, open.as_ref(), run, prompt_tokens, tokens).await;
                 report(&channel, run, outcome);
             }
-            Request::ListStored => channel.send(&Event::Stored(list().await)),
-            Request::Discard { id } => {
-                if let Err(message) = discard(&id).await {
-                    channel.send(&Event::Failed { task: Task::Storage, message });
-                }
-                channel.send(&Event::Stored(list().await));
-            }
             // What ran has ended by the time this is read.
             Request::Pause | Request::Stop | Request::Panic => {}
+            // Answered by `aside`.
+            Request::Tokenize { .. } | Request::ListStored | Request::Discard { .. } => {}
         }
     }
 }

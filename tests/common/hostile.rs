@@ -9,6 +9,8 @@ use std::cell::Cell;
 use peargpt::checkpoint::Checkpoint;
 use peargpt::model::Gpt;
 
+pub use crate::common::numbers::Numbers;
+
 pub const HUGE: [u8; 8] = u64::MAX.to_le_bytes();
 
 /// The system's allocator, counting each thread's bytes; tests run in threads of their own.
@@ -52,18 +54,6 @@ pub fn with_peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
     PEAK.set(before);
     let result = work();
     (result, (PEAK.get() - before) as usize)
-}
-
-/// A sequence of numbers that is the same in every run (SplitMix64).
-pub struct Numbers(pub u64);
-
-impl Numbers {
-    pub fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (x ^ (x >> 31)) as usize % end
-    }
 }
 
 /// Changes a few bytes, most of them in the header.

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
+pub mod numbers;
+
 use std::fs;
 use std::io::Cursor;
 use std::path::PathBuf;

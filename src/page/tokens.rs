@@ -1,0 +1,130 @@
+//! The prompt as a model with byte pairs reads it: how many tokens it is, and which.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+
+use super::engine::Tokens;
+use super::studio::Studio;
+use crate::protocol::TokenSpan;
+use crate::settings::Vocabulary;
+
+/// How long nothing is typed before the tokens are counted.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Colours that neighbouring tokens take in turn, as in the style sheets.
+const COLOURS: usize = 5;
+
+/// The whole panel; nothing as long as no model with byte pairs is loaded.
+#[component]
+pub fn PromptTokens(
+    /// The writing that the prompt begins.
+    studio: Studio,
+) -> impl IntoView {
+    let engine = studio.engine;
+    let has_pairs = move || studio.summary().is_some_and(|summary| summary.vocabulary == Vocabulary::BytePairs);
+    let has_pairs = Memo::new(move |_| has_pairs());
+    count_while_typed(studio, has_pairs);
+    let tokens = Signal::derive(move || engine.tokens.get().filter(|_| has_pairs.get()));
+    view! {
+        <div class="prompt-tokens" hidden=move || tokens.get().is_none()>
+            <p class="token-count" data-testid="token-count">
+                {move || tokens.get().map(|tokens| counted(tokens.count))}
+            </p>
+            <TokenList tokens />
+        </div>
+    }
+}
+
+/// Asks for the tokens when the prompt or the model is another, and has come to rest.
+fn count_while_typed(studio: Studio, has_pairs: Memo<bool>) {
+    let (engine, prompt) = (studio.engine, studio.form.field("prompt").text);
+    let mut count = debounce(PAUSE, move |()| {
+        if has_pairs.get_untracked() {
+            engine.tokenize(prompt.get_untracked());
+        }
+    });
+    Effect::new(move |_| {
+        prompt.track();
+        if has_pairs.get() {
+            count(());
+        } else {
+            engine.tokens.set(None); // another model's
+        }
+    });
+}
+
+fn counted(count: u32) -> String {
+    match count {
+        1 => "1 token".to_string(),
+        _ => format!("{count} tokens"),
+    }
+}
+
+/// The tokens one by one, drawn while they are unfolded.
+#[component]
+fn TokenList(tokens: Signal<Option<Tokens>>) -> impl IntoView {
+    let is_open = RwSignal::new(false);
+    let has_ids = RwSignal::new(false);
+    let shown = move || tokens.get().filter(|_| is_open.get());
+    let drawn = move || shown().map(|tokens| tokens.first.into_iter().enumerate().map(draw).collect_view());
+    let rest = move || shown().map_or(0, |tokens| tokens.count - tokens.first.len() as u32);
+    view! {
+        <details class="tokens" data-testid="tokens" on:toggle:target=move |event| is_open.set(event.target().open())>
+            <summary>"Show tokens"</summary>
+            <div class="token-list" class:with-ids=move || has_ids.get() data-testid="token-list">
+                {drawn}
+            </div>
+            <p class="help" data-testid="tokens-more" hidden=move || rest() == 0>
+                {move || format!("{} more that are not shown.", counted(rest()))}
+            </p>
+            <button
+                type="button"
+                class="quiet"
+                data-testid="token-ids"
+                on:click=move |_| has_ids.update(|has| *has = !*has)
+            >
+                {move || if has_ids.get() { "Hide ids" } else { "Show ids" }}
+            </button>
+        </details>
+    }
+}
+
+/// One token. A line end at its end comes after its box: in it, the box would have an empty rest on the next line.
+fn draw((index, token): (usize, TokenSpan)) -> impl IntoView {
+    let class = format!("token token-{}", index % COLOURS);
+    let title = format!("Token {}", token.id);
+    let (text, line_end) = match token.text.strip_suffix('\n') {
+        Some(text) => (text, Some((line_end_mark(), "\n"))),
+        None => (&*token.text, None),
+    };
+    let (mark, line_end) = line_end.unzip();
+    view! {
+        <span class=class title=title data-id=token.id>
+            <span class="piece">{pieces(text)} {mark}</span>
+        </span>
+        {line_end}
+    }
+}
+
+fn line_end_mark() -> AnyView {
+    view! { <span class="mark">"↵"</span> }.into_any()
+}
+
+/// The text, with spaces, tabs and line ends that can be seen.
+fn pieces(text: &str) -> Vec<AnyView> {
+    let is_blank = |character: char| matches!(character, ' ' | '\t' | '\n');
+    let draw = |part: &str| match part.strip_suffix(is_blank) {
+        None => part.to_string().into_any(),
+        Some(before) => (before.to_string(), blank(&part[before.len()..])).into_any(),
+    };
+    text.split_inclusive(is_blank).map(draw).collect()
+}
+
+fn blank(character: &str) -> AnyView {
+    match character {
+        "\n" => (line_end_mark(), "\n").into_any(),
+        "\t" => (view! { <span class="mark">"⇥"</span> }, "\t").into_any(),
+        _ => view! { <span class="space">" "</span> }.into_any(),
+    }
+}

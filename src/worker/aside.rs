@@ -1,0 +1,65 @@
+//! The worker's second loop: requests that are answered beside what goes on. None of them may take longer than a step of
+//! a run without letting others at work.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::channel::{Asides, send};
+use super::shelf::discard;
+use super::storage::list;
+use crate::protocol::{Event, Request, Task};
+use crate::tokenizer::{Spans, Tokenizer};
+
+/// Bytes of text that are encoded at a time: a few milliseconds.
+const PIECE_BYTES: usize = 32 * 1024;
+
+/// What the first loop lends: the tokenizer of the model that is open.
+#[derive(Clone, Default)]
+pub struct Lent(Rc<RefCell<Option<Arc<Tokenizer>>>>);
+
+impl Lent {
+    /// Lends this one from now on, or none.
+    pub fn set(&self, tokenizer: Option<Arc<Tokenizer>>) {
+        *self.0.borrow_mut() = tokenizer;
+    }
+
+    fn tokenizer(&self) -> Option<Arc<Tokenizer>> {
+        self.0.borrow().clone()
+    }
+}
+
+/// Answers as long as the worker lives.
+pub async fn answer(asides: Asides, lent: Lent) {
+    loop {
+        match asides.receive().await {
+            Request::Tokenize { number, text } => {
+                if let Some(tokenizer) = lent.tokenizer() {
+                    let Spans { count, first: tokens } = tokenize(&asides, &tokenizer, &text).await;
+                    send(&Event::Tokenized { number, count, tokens });
+                }
+            }
+            Request::ListStored => send(&Event::Stored(list().await)),
+            Request::Discard { id } => {
+                if let Err(message) = discard(&id).await {
+                    send(&Event::Failed { task: Task::Storage, message });
+                }
+                send(&Event::Stored(list().await));
+            }
+            _ => {} // the first loop's
+        }
+    }
+}
+
+/// The tokens of a text.
+async fn tokenize(asides: &Asides, tokenizer: &Tokenizer, text: &str) -> Spans {
+    let mut spans = Spans::default();
+    let (mut piece, mut rest) = tokenizer.cut(text, PIECE_BYTES);
+    spans.push(tokenizer, piece);
+    while !rest.is_empty() {
+        asides.breathe().await;
+        (piece, rest) = tokenizer.cut(rest, PIECE_BYTES);
+        spans.push(tokenizer, piece);
+    }
+    spans
+}

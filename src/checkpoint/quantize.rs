@@ -18,7 +18,7 @@ pub enum Precision {
 
 impl Precision {
     /// The type for this tensor.
-    fn dtype(self, name: &str, shape: &[usize]) -> GgmlDType {
+    pub(super) fn dtype(self, name: &str, shape: &[usize]) -> GgmlDType {
         let &[_, columns] = shape else { return GgmlDType::F32 };
         match self {
             _ if name == "position_embd.weight" => GgmlDType::F32,

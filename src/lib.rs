@@ -27,6 +27,7 @@ pub mod checkpoint;
 pub mod evaluate;
 pub mod model;
 pub mod publish;
+pub mod verify;
 
 // From a prompt to text.
 pub mod generation;

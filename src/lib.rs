@@ -29,6 +29,7 @@ pub mod evaluate;
 pub mod model;
 pub mod publish;
 pub mod sha256;
+pub mod verify;
 
 // From a prompt to text.
 pub mod generation;

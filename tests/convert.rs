@@ -83,6 +83,20 @@ fn what_is_wrong_is_one_line_and_exit_code_2() {
 }
 
 #[test]
+fn what_is_not_gpt2_is_told_why() {
+    let error = |arguments: &[&str]| {
+        let output = convert(arguments);
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, absent) = error(&["target/no-such-folder/model.safetensors", "--verify"]);
+    assert_eq!(code, Some(2));
+    assert!(absent.contains("model.safetensors: No such file") && absent.contains("`cargo xtask gpt2`"), "{absent}");
+    let (code, other) = error(&["weights/peargpt.gguf", "--verify"]);
+    assert_eq!(code, Some(2));
+    assert!(other.contains("this one has 9967040 parameters and 65 tokens"), "{other}");
+}
+
+#[test]
 fn the_readme_of_the_weights_says_what_they_are() {
     let described = printed(&["weights/peargpt.gguf", "--describe"]);
     assert!(described.contains("parameters: 9967040"));

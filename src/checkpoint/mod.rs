@@ -5,6 +5,7 @@ mod error;
 pub mod gguf;
 mod layout;
 pub mod quantize;
+pub mod random;
 pub mod safetensors;
 mod source;
 mod tensor;

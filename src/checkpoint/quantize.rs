@@ -17,6 +17,16 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// The coarsest precision of any of these weights.
+    pub fn of(weights: &Weights) -> Precision {
+        let has = |dtype| weights.iter().any(|(_, tensor)| tensor.dtype() == dtype);
+        match (has(GgmlDType::Q8_0), has(GgmlDType::F16)) {
+            (true, _) => Precision::Q8_0,
+            (false, true) => Precision::F16,
+            (false, false) => Precision::F32,
+        }
+    }
+
     /// The type for this tensor.
     pub(super) fn dtype(self, name: &str, shape: &[usize]) -> GgmlDType {
         let &[_, columns] = shape else { return GgmlDType::F32 };
@@ -51,6 +61,16 @@ fn convert(tensor: QTensor, dtype: GgmlDType) -> Result<QTensor, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::random;
+    use crate::testing::small;
+
+    #[test]
+    fn weights_are_as_precise_as_their_coarsest() {
+        for precision in [Precision::F32, Precision::F16, Precision::Q8_0] {
+            let weights = quantize(random::weights(&small(), 1).unwrap(), precision, || ()).unwrap();
+            assert_eq!(Precision::of(&weights), precision);
+        }
+    }
 
     #[test]
     fn only_matrices_shrink() {

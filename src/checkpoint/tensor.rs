@@ -170,6 +170,20 @@ pub(super) fn check_finite(name: &str, kind: Kind, bytes: &[u8], offset: u64) ->
     Err(CheckpointError::field(&name, offset, "a finite number", "NaN or infinity"))
 }
 
+/// A `Q8_0` tensor whose blocks `fill` writes as a file has them, one after the other.
+pub(super) fn q8_0(
+    name: &str,
+    shape: &[usize],
+    fill: impl FnMut(&mut [u8; size_of::<BlockQ8_0>()]),
+) -> Result<QTensor, CheckpointError> {
+    let count = shape.iter().product::<usize>() / BlockQ8_0::BLCK_SIZE;
+    let mut blocks = room(&name, count as u64)?;
+    blocks.resize(count, BlockQ8_0::zeros());
+    bytes_of(&mut blocks).as_chunks_mut().0.iter_mut().for_each(fill);
+    let tensor = QTensor::new(QStorage::Cpu(Box::new(blocks)), shape);
+    tensor.map_err(|source| CheckpointError::tensor(name, source))
+}
+
 /// The first block whose number, or scale, is not finite: its exponent has every bit set.
 fn first_not_finite(kind: Kind, bytes: &[u8]) -> Option<usize> {
     let half = |bits: [u8; 2], exponent: u16| u16::from_le_bytes(bits) & exponent == exponent;

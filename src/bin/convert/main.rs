@@ -2,21 +2,25 @@
 #![cfg_attr(target_arch = "wasm32", no_main)]
 #![cfg(not(target_arch = "wasm32"))]
 
-use std::fs::{self, File};
-use std::io::{BufReader, Write};
+mod read;
+mod verify;
+
+use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use peargpt::catalog::{self, Entry};
+use peargpt::catalog;
 use peargpt::checkpoint::quantize::{Precision, quantize};
-use peargpt::checkpoint::safetensors::{self, HuggingFace};
 use peargpt::checkpoint::{self, Checkpoint, CheckpointError, gguf};
 use peargpt::evaluate::{evaluate, last_share};
+use peargpt::generation::Model;
 use peargpt::model::Gpt;
-use peargpt::publish;
+use peargpt::publish::{self, About, files};
 use peargpt::tokenizer::Tokenizer;
+use read::at;
 
 /// Convert a GPT-2 to the GGUF file that the site serves, describe a model, or measure one.
 #[derive(Parser)]
@@ -24,13 +28,14 @@ use peargpt::tokenizer::Tokenizer;
 Examples:
   convert my-model/ --out weights/my-model.gguf
   convert weights/peargpt.gguf --describe
-  convert weights/peargpt.gguf --evaluate shakespeare.txt --share 0.1")]
+  convert weights/peargpt.gguf --evaluate shakespeare.txt --share 0.1
+  convert target/gpt2/model.safetensors --verify")]
 struct Arguments {
     /// A GGUF file; or a Hugging Face folder, or its files model.safetensors, config.json, vocab.json, merges.txt.
     #[arg(required = true)]
     input: Vec<PathBuf>,
     /// Write a GGUF file.
-    #[arg(long, value_name = "FILE.gguf", required_unless_present_any = ["describe", "evaluate"])]
+    #[arg(long, value_name = "FILE.gguf", required_unless_present_any = ["describe", "evaluate", "verify"])]
     out: Option<PathBuf>,
     /// How matrices are kept [default: q8_0 where --out is given, else as they are].
     #[arg(long, value_enum)]
@@ -47,6 +52,9 @@ struct Arguments {
     /// How much of the text to measure on, from its end.
     #[arg(long, requires = "evaluate", default_value_t = 1.0, value_parser = share)]
     share: f64,
+    /// Hold GPT-2 against its published tokens, logits and text; exit code 1 where it is not GPT-2.
+    #[arg(long)]
+    verify: bool,
     /// Put the file into a catalog, which is made where there is none.
     #[arg(long, value_name = "catalog.json", requires_all = ["out", "id", "title", "source"])]
     catalog: Option<PathBuf>,
@@ -86,7 +94,8 @@ fn main() -> ExitCode {
         Err(error) => return fail(&one_line(&error.to_string())),
     };
     match run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
         Err(message) => fail(&message),
     }
 }
@@ -102,8 +111,9 @@ fn one_line(message: &str) -> String {
     told.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn run(arguments: Arguments) -> Result<(), String> {
-    let mut checkpoint = read(&arguments.input)?;
+/// `false` where the model is not what --verify asks for.
+fn run(arguments: Arguments) -> Result<bool, String> {
+    let mut checkpoint = read::checkpoint(&arguments.input, arguments.verify)?;
     let default = arguments.out.is_some().then_some(Quantize::Q8_0);
     if let Some(to) = arguments.quantize.or(default) {
         checkpoint.weights = convert(checkpoint.weights, to)?;
@@ -114,54 +124,21 @@ fn run(arguments: Arguments) -> Result<(), String> {
     if let Some(out) = &arguments.out {
         write(&checkpoint, out, &arguments)?;
     }
-    match &arguments.evaluate {
-        Some(text) => measure(checkpoint, text, arguments.share),
-        None => Ok(()),
+    if arguments.evaluate.is_none() && !arguments.verify {
+        return Ok(true);
     }
-}
-
-fn read(input: &[PathBuf]) -> Result<Checkpoint, String> {
-    match input {
-        [folder] if folder.is_dir() => read_hugging_face(&with_texts(folder.join("model.safetensors"))),
-        [file] if file.extension().is_some_and(|is| is == "safetensors") => {
-            read_hugging_face(&with_texts(file.clone()))
-        }
-        [file] => checkpoint::read(&mut open(file)?).map_err(|error| at(file, error)),
-        files => read_hugging_face(files),
+    let (precision, model) = (Precision::of(&checkpoint.weights), build(checkpoint)?);
+    if let Some(text) = &arguments.evaluate {
+        measure(&model, text, arguments.share)?;
     }
+    if arguments.verify { verify::verify(&model, precision) } else { Ok(true) }
 }
 
-/// The weights and the three files beside them.
-fn with_texts(weights: PathBuf) -> [PathBuf; 4] {
-    let [config, vocabulary, merges] =
-        ["config.json", "vocab.json", "merges.txt"].map(|name| weights.with_file_name(name));
-    [weights, config, vocabulary, merges]
-}
-
-/// Reads the four files, in whatever order.
-fn read_hugging_face(files: &[PathBuf]) -> Result<Checkpoint, String> {
-    let file = |end: &str| {
-        let found = files.iter().find(|path| path.to_string_lossy().ends_with(end));
-        found.ok_or_else(|| {
-            format!("expected model.safetensors, config.json, vocab.json and merges.txt, found no {end}")
-        })
-    };
-    let text = |path: &PathBuf| fs::read_to_string(path).map_err(|error| at(path, error));
-    let weights = file(".safetensors")?;
-    let config = text(file("config.json")?)?;
-    let (vocabulary, merges) = (text(file("vocab.json")?)?, text(file("merges.txt")?)?);
-    let mut reader = open(weights)?;
-    let parts = HuggingFace { config: &config, vocabulary: &vocabulary, merges: &merges, weights: &mut reader };
-    safetensors::read(parts).map_err(|error| at(weights, error))
-}
-
-fn open(path: &Path) -> Result<BufReader<File>, String> {
-    File::open(path).map(BufReader::new).map_err(|error| at(path, error))
-}
-
-/// An error in a file, with the file's name.
-fn at(path: &Path, error: impl std::fmt::Display) -> String {
-    format!("{}: {error}", path.display())
+fn build(checkpoint: Checkpoint) -> Result<Model, String> {
+    let Checkpoint { config, tokenizer, mut weights } = checkpoint;
+    let tokenizer = Tokenizer::new(tokenizer).map_err(|error| error.to_string())?;
+    let gpt = Gpt::load(&config, &mut weights).map_err(|error| error.to_string())?;
+    Ok(Model { gpt, tokenizer })
 }
 
 /// A bar on stderr; invisible where that is no terminal.
@@ -229,43 +206,26 @@ fn write_catalog(
     let folder = path.parent().unwrap_or(Path::new(""));
     let url = out.strip_prefix(folder).map_err(|_| at(out, "expected a file in the catalog's folder"))?;
     let slices = publish::slices(bytes, &url.to_string_lossy());
-    for (part, slice) in slices.iter().filter(|_| slices.len() > 1) {
-        let path = folder.join(&part.url);
-        fs::write(&path, slice).map_err(|error| at(&path, error))?;
-    }
     let said = |text: &Option<String>| text.clone().unwrap_or_default();
-    let entry = Entry {
-        id: said(&arguments.id),
-        title: said(&arguments.title),
-        parameters: checkpoint.config.parameters() as u64,
-        context: checkpoint.config.context as u32,
-        format: "gguf".to_string(),
-        bytes: bytes.len() as u64,
-        parts: slices.into_iter().map(|(part, _)| part).collect(),
-        source: said(&arguments.source),
-    };
-    let entries = if path.exists() { read_catalog(path)? } else { Vec::new() };
-    let json = serde_json::to_string_pretty(&publish::with_entry(entries, entry));
-    let json = json.map_err(|error| at(path, error))?;
-    fs::write(path, json + "\n").map_err(|error| at(path, error))
+    let about = About { id: said(&arguments.id), title: said(&arguments.title), source: said(&arguments.source) };
+    let entry = about.entry(&checkpoint.config, &slices);
+    if slices.len() > 1 {
+        files::write_slices(folder, &slices).map_err(|error| error.to_string())?;
+    }
+    files::write_entry(path, entry).map_err(|error| error.to_string())
 }
 
-fn read_catalog(path: &Path) -> Result<Vec<Entry>, String> {
-    let json = fs::read_to_string(path).map_err(|error| at(path, error))?;
-    catalog::parse(&json).map_err(|error| at(path, error))
-}
-
-fn measure(checkpoint: Checkpoint, path: &Path, share: f64) -> Result<(), String> {
-    let Checkpoint { config, tokenizer, mut weights } = checkpoint;
+fn measure(model: &Model, path: &Path, share: f64) -> Result<(), String> {
     let text = fs::read_to_string(path).map_err(|error| at(path, error))?;
-    let tokenizer = Tokenizer::new(tokenizer).map_err(|error| error.to_string())?;
-    let ids = tokenizer.encode(last_share(&text, share)).map_err(|error| at(path, error))?;
-    let gpt = Gpt::load(&config, &mut weights).map_err(|error| error.to_string())?;
+    let ids = model.tokenizer.encode(last_share(&text, share)).map_err(|error| at(path, error))?;
     let bar = bar("predicting tokens", ids.len());
-    let result = evaluate(&gpt, &ids, |predictions| bar.set_position(predictions as u64));
+    let result = evaluate(&model.gpt, &ids, |predictions| bar.set_position(predictions as u64));
     bar.finish_and_clear();
     match result.map_err(|error| error.to_string())? {
         Some(score) => print(&format!("{:.5} nats per token, {} predictions", score.nats, score.predictions)),
-        None => Err(at(path, format!("expected more than {} tokens, found {}", config.context, ids.len()))),
+        None => {
+            let context = model.gpt.config().context;
+            Err(at(path, format!("expected more than {context} tokens, found {}", ids.len())))
+        }
     }
 }

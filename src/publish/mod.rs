@@ -1,6 +1,39 @@
 //! A model's file → its entry in the catalog, and the slices that a site serves.
 
+#[cfg(not(target_arch = "wasm32"))]
+pub mod files;
+
 use crate::catalog::{Entry, Part, sha256};
+use crate::model::Config;
+
+/// What a catalog says of a model and its file does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Name in addresses.
+    pub id: String,
+    /// Name that readers see.
+    pub title: String,
+    /// Where the weights come from.
+    pub source: String,
+}
+
+impl About {
+    /// The entry of a GGUF file that is served in these slices.
+    pub fn entry(self, config: &Config, slices: &[(Part, &[u8])]) -> Entry {
+        let About { id, title, source } = self;
+        let parts: Vec<Part> = slices.iter().map(|(part, _)| part.clone()).collect();
+        Entry {
+            id,
+            title,
+            parameters: config.parameters() as u64,
+            context: config.context as u32,
+            format: "gguf".to_string(),
+            bytes: parts.iter().map(|part| part.bytes).sum(),
+            parts,
+            source,
+        }
+    }
+}
 
 /// The longest file that is served in one piece, in bytes; some hosts refuse longer ones.
 pub const WHOLE: usize = 16 << 20;

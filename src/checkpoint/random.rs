@@ -1,0 +1,96 @@
+//! Random weights for any shape: for benchmarks and tests of shapes whose real weights are not at hand.
+
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
+use half::f16;
+
+use super::quantize::Precision;
+use super::{CheckpointError, Weights, layout, tensor};
+use crate::model::Config;
+use crate::sampler::random::Pcg32;
+
+/// Standard deviation of every weight, as in GPT-2's initialisation; norms lie around 1, all else around 0.
+const DEVIATION: f32 = 0.02;
+/// Standard deviation of [`step`].
+const STEPS: f32 = 37.0;
+
+/// Weights of this shape, matrices in [`Precision::Q8_0`], the rest in `F32`.
+///
+/// The same seed gives the same bytes on every machine. Blocks are filled as they are stored: the float32 numbers of
+/// a model of GPT-2's size would take half a gigabyte.
+pub fn weights(config: &Config, seed: u64) -> Result<Weights, CheckpointError> {
+    let mut random = Pcg32::new(seed, 54);
+    let mut weights = Weights::default();
+    for (name, shape) in layout::tensors(config) {
+        let tensor = match Precision::Q8_0.dtype(&name, &shape) {
+            GgmlDType::Q8_0 => quantised(&name, &shape, &mut random)?,
+            dtype => floats(&name, &shape, dtype, &mut random)?,
+        };
+        weights.insert(&name, tensor)?;
+    }
+    Ok(weights)
+}
+
+/// A whole number from −127 to 127, nearly normal around 0: the sum of four random bytes.
+fn step(random: &mut Pcg32) -> i8 {
+    let sum: i32 = random.next_u32().to_le_bytes().map(i32::from).iter().sum();
+    ((sum - 510) / 4) as i8
+}
+
+fn quantised(name: &str, shape: &[usize], random: &mut Pcg32) -> Result<QTensor, CheckpointError> {
+    let scale = f16::from_f32(DEVIATION / STEPS).to_le_bytes();
+    tensor::q8_0(name, shape, |block| {
+        let (head, steps) = block.split_at_mut(scale.len());
+        head.copy_from_slice(&scale);
+        steps.fill_with(|| step(random) as u8);
+    })
+}
+
+fn floats(name: &str, shape: &[usize], dtype: GgmlDType, random: &mut Pcg32) -> Result<QTensor, CheckpointError> {
+    let mean = if name.ends_with("_norm.weight") { 1.0 } else { 0.0 };
+    let count = shape.iter().product();
+    let numbers: Vec<f32> = (0..count).map(|_| mean + DEVIATION / STEPS * f32::from(step(random))).collect();
+    let tensor = Tensor::from_vec(numbers, shape, &Device::Cpu).and_then(|tensor| QTensor::quantize(&tensor, dtype));
+    tensor.map_err(|source| CheckpointError::tensor(name, source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Gpt;
+    use crate::testing::small;
+
+    fn numbers(weights: &Weights, name: &str) -> Vec<f32> {
+        let tensor = weights.get(name).unwrap().dequantize(&Device::Cpu).unwrap();
+        tensor.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn weights_are_spread_as_gpt2s_are_before_training() {
+        let weights = weights(&small(), 1).unwrap();
+        for (name, mean) in [("token_embd.weight", 0.0), ("blk.1.ffn_up.weight", 0.0), ("blk.0.attn_norm.weight", 1.0)]
+        {
+            let numbers = numbers(&weights, name);
+            let count = numbers.len() as f32;
+            let found = numbers.iter().sum::<f32>() / count;
+            let deviation = (numbers.iter().map(|number| (number - mean).powi(2)).sum::<f32>() / count).sqrt();
+            // Six standard errors of the mean and of the deviation.
+            assert!((found - mean).abs() < 6.0 * DEVIATION / count.sqrt(), "{name}: {found}");
+            assert!((deviation - DEVIATION).abs() < 6.0 * DEVIATION / (2.0 * count).sqrt(), "{name}: {deviation}");
+        }
+    }
+
+    #[test]
+    fn the_seed_decides() {
+        let first = |seed| numbers(&weights(&small(), seed).unwrap(), "blk.0.attn_qkv.weight");
+        assert_eq!(first(1), first(1));
+        assert_ne!(first(1), first(2));
+    }
+
+    #[test]
+    fn a_model_takes_them_all() {
+        let mut weights = weights(&small(), 1).unwrap();
+        Gpt::load(&small(), &mut weights).unwrap();
+        assert_eq!(weights.iter().count(), 0);
+    }
+}

@@ -1,0 +1,140 @@
+//! What a comparison found, in numbers and in sentences.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::figures::{Expectation, Scored};
+
+/// Of the ten likeliest tokens, those that must be the same: the tenth and the eleventh may be close.
+const SHARED: usize = 9;
+
+/// One prompt's logits, compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// The prompt.
+    pub prompt: String,
+    /// Whether the tokenizer gives the ids expected.
+    pub tokens_equal: bool,
+    /// The likeliest token, as expected.
+    pub expected_top1: u32,
+    /// The likeliest token, as found.
+    pub found_top1: u32,
+    /// How many of the ten likeliest tokens are among those expected.
+    pub shared_top10: usize,
+    /// The largest difference from a logit that is given; NaN where one is found to be no number.
+    pub largest_difference: f32,
+    /// What it may be.
+    pub tolerance: f32,
+    /// What is not as expected, a sentence each.
+    pub problems: Vec<String>,
+    /// Whether all of it is as expected.
+    pub passed: bool,
+}
+
+/// The text that the model writes at temperature 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greedy {
+    /// What it goes on from.
+    pub prompt: String,
+    /// The text expected.
+    pub expected: String,
+    /// The text found.
+    pub found: String,
+    /// Whether it must be equal: two logits may be closer than what rounded weights move them.
+    pub required: bool,
+}
+
+/// All that was compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verification {
+    /// Each prompt.
+    pub checks: Vec<Check>,
+    /// The text.
+    pub greedy: Greedy,
+    /// Whether all checks passed and the text is equal where it must be.
+    pub passed: bool,
+}
+
+/// Holds the logits after a prompt against those expected.
+pub(super) fn compare(expectation: &Expectation, logits: &[f32], tolerance: f32) -> Check {
+    let likeliest = likeliest(logits, expectation.top10.len());
+    let is_expected = |id: &&u32| expectation.top10.iter().any(|scored| scored.id == **id);
+    let found = |id: u32| logits.get(id as usize).copied().unwrap_or(f32::NAN);
+    let difference = |scored: &Scored| (found(scored.id) - scored.logit).abs();
+    // A NaN is the largest of all.
+    let worst = expectation.logits().max_by(|a, b| difference(a).total_cmp(&difference(b)));
+    let mut check = Check {
+        prompt: expectation.prompt.clone(),
+        tokens_equal: true,
+        expected_top1: expectation.top10.first().map_or(0, |scored| scored.id),
+        found_top1: likeliest.first().copied().unwrap_or(0),
+        shared_top10: likeliest.iter().filter(is_expected).count(),
+        largest_difference: worst.as_ref().map_or(0.0, difference),
+        tolerance,
+        problems: Vec::new(),
+        passed: false,
+    };
+    check.judge_ranks();
+    let is_within = check.largest_difference <= tolerance;
+    if let Some(Scored { id, logit }) = worst.filter(|_| !is_within) {
+        check.problems.push(format!("the logit of token {id} is {}, expected {logit} ± {tolerance}", found(id)));
+    }
+    if let Some(id) = logits.iter().position(|logit| !logit.is_finite()) {
+        check.problems.push(format!("the logit of token {id} is {}, expected a finite number", logits[id]));
+    }
+    check.passed = check.problems.is_empty();
+    check
+}
+
+/// The `count` likeliest ids, the likeliest first; of equals the lower id.
+pub(super) fn likeliest(logits: &[f32], count: usize) -> Vec<u32> {
+    let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
+    ids.sort_by(|&a, &b| logits[b as usize].total_cmp(&logits[a as usize]));
+    ids.truncate(count);
+    ids
+}
+
+impl Check {
+    fn judge_ranks(&mut self) {
+        let Check { expected_top1, found_top1, shared_top10, .. } = *self;
+        if found_top1 != expected_top1 {
+            self.problems.push(format!("the likeliest token is {found_top1}, expected {expected_top1}"));
+        }
+        if shared_top10 < SHARED {
+            let told = format!("{shared_top10} of the ten likeliest tokens are those expected, at least {SHARED} must");
+            self.problems.push(told);
+        }
+    }
+}
+
+impl Greedy {
+    /// Whether the text is that expected, or need not be.
+    pub fn passed(&self) -> bool {
+        !self.required || self.found == self.expected
+    }
+}
+
+/// One line.
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Check { prompt, found_top1, shared_top10, largest_difference, tolerance, .. } = self;
+        if self.passed {
+            let numbers = format!("top 1 is {found_top1}, {shared_top10} of the top 10");
+            return write!(f, "ok     {prompt:?}: {numbers}, logits within {largest_difference:.4} of {tolerance:.4}");
+        }
+        write!(f, "FAILED {prompt:?}: {}", self.problems.join("; "))
+    }
+}
+
+/// One line.
+impl fmt::Display for Greedy {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Greedy { prompt, expected, found, required } = self;
+        match (found == expected, required) {
+            (true, _) => write!(f, "ok     {prompt:?} goes on {found:?}"),
+            (false, true) => write!(f, "FAILED {prompt:?} goes on {found:?}, expected {expected:?}"),
+            (false, false) => write!(f, "other  {prompt:?} goes on {found:?}, not {expected:?}: rounded weights may"),
+        }
+    }
+}

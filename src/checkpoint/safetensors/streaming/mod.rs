@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The float32 file is never held: there are a panel (393 KB of GPT-2's largest matrix), one quantised matrix (2.5 MB)
-//! and the file's own header; while the GGUF's header is made, some 10 MB for GPT-2's vocabulary.
+//! and the file's own header; while the GGUF's header is made, some 15 MB for GPT-2's vocabulary.
 
 mod encode;
 mod plan;

@@ -75,7 +75,7 @@ impl Streaming {
 
     /// Takes the next bytes of the file, of any number; writes what is finished to `file` at its place.
     ///
-    /// `file` is empty in the beginning. The time is in proportion to the bytes, but for the first ones, which bring the
+    /// Every byte of the GGUF is written: what `file` had before does no harm, unless it is longer. The time is in proportion to the bytes, but for the first ones, which bring the
     /// GGUF's header, and for a matrix's last ones, which write it.
     pub fn push<F: Read + Write + Seek>(&mut self, bytes: &[u8], file: &mut F) -> Result<(), CheckpointError> {
         self.check_whole()?;
@@ -123,7 +123,7 @@ impl Streaming {
     /// Goes on where `saved` was made; `file` as it was then or later.
     ///
     /// What was saved for another name, length or text, or has been damaged, is refused, and then only a new beginning
-    /// helps, with an empty file. `file` itself is trusted, but for its length.
+    /// helps. `file` itself is trusted, but for its length.
     pub fn resume<F: Read + Write + Seek>(
         texts: Texts<'_>,
         name: &str,

@@ -18,11 +18,12 @@ use made::{EVERYTHING, Made, SMALL};
 use pushed::{begin, push, resume, stream, stream_evenly};
 use sha2::{Digest, Sha256};
 
-const SHAPES: [Made; 8] = [
+const SHAPES: [Made; 9] = [
     SMALL,
     Made { prefix: "transformer.", extras: true, ..SMALL },
     Made { width: 128, hidden: 512, vocabulary: 33, layers: 1, ..SMALL },
     Made { hidden: 100, seed: 2, ..SMALL },
+    Made { hidden: 3, vocabulary: 9, layers: 1, ..SMALL },
     Made { hidden: 1, context: 1, vocabulary: 1, layers: 1, ..SMALL },
     Made { dtypes: ["F16"; 3], hidden: 96, seed: 3, ..SMALL },
     Made { dtypes: ["BF16"; 3], extras: true, hidden: 130, seed: 4, ..SMALL },
@@ -46,6 +47,18 @@ fn pieces_may_have_any_length() {
     let (folder, expected) = (EVERYTHING.folder(), EVERYTHING.expected());
     for length in [1, 2, 3, 5, 7, 127, 8191, 65_537] {
         assert!(stream_evenly(&folder, length).unwrap() == expected, "{length}");
+    }
+}
+
+#[test]
+fn every_byte_of_the_gguf_is_written() {
+    for made in SHAPES {
+        let (folder, expected) = (made.folder(), made.expected());
+        let mut file = Cursor::new(vec![0xff; expected.len()]);
+        let mut streaming = begin(&folder);
+        push(&mut streaming, &folder, folder.weights.len(), &mut file);
+        streaming.finish(&mut file).unwrap();
+        assert!(file.get_ref() == &expected, "{made:?}");
     }
 }
 

@@ -13,8 +13,8 @@ mod pushed;
 use std::io::Cursor;
 
 use common::Folder;
-use hostile::Numbers;
-use made::{Made, SMALL};
+use hostile::{Numbers, mutate, with_peak};
+use made::{Made, SMALL, convert};
 use peargpt::checkpoint::safetensors::streaming::{Streaming, Texts};
 use pushed::{NAME, begin, push, resume, stream_evenly, texts};
 
@@ -171,4 +171,25 @@ fn what_was_saved_is_refused_where_it_is_damaged_or_anothers() {
     file.get_mut().truncate(short);
     let error = resume(&folder, &saved, &mut file).unwrap_err().to_string();
     assert!(error.contains("the GGUF so far"), "{error}");
+}
+
+#[test]
+fn three_thousand_mutations_end_as_the_reader_says() {
+    let made = Made { layers: 1, hidden: 1, vocabulary: 3, context: 2, ..SMALL };
+    let (mut folder, mut numbers, mut refused) = (made.folder(), Numbers(6), 0);
+    let whole = folder.weights.clone();
+    let header = u64::from_le_bytes(*whole.first_chunk().unwrap()) as usize;
+    for run in 0..3_000 {
+        folder.weights.clone_from(&whole);
+        mutate(&mut numbers, &mut folder.weights, header);
+        let (result, peak) = with_peak(|| stream_evenly(&folder, 9973));
+        // The GGUF counts too, in a Vec that doubles.
+        assert!(peak <= 8 * header + 3 * whole.len(), "{run}: {peak} bytes, {result:?}");
+        match (result, convert(&folder)) {
+            (Ok(found), expected) => assert!(found == expected.unwrap(), "{run}"),
+            (Err(_), Err(_)) => refused += 1,
+            (Err(error), Ok(_)) => panic!("{run}: {error}"),
+        }
+    }
+    assert!((1_000..3_000).contains(&refused), "{refused} refused");
 }

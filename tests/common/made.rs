@@ -4,6 +4,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 use half::{bf16, f16};
+use peargpt::checkpoint::CheckpointError;
 use peargpt::checkpoint::quantize::{Precision, quantize};
 
 use crate::common::{Folder, to_bytes};
@@ -42,15 +43,27 @@ pub const SMALL: Made = Made {
 pub const EVERYTHING: Made =
     Made { dtypes: ["F32", "F16", "BF16"], prefix: "transformer.", extras: true, hidden: 100, ..SMALL };
 
+/// What `convert` makes of a folder.
+pub fn convert(folder: &Folder) -> Result<Vec<u8>, CheckpointError> {
+    let mut checkpoint = folder.read()?;
+    checkpoint.weights = quantize(checkpoint.weights, Precision::Q8_0, || ())?;
+    Ok(to_bytes(&checkpoint))
+}
+
 /// A tensor to be written.
-struct Tensor {
-    name: String,
-    dtype: &'static str,
-    shape: Vec<usize>,
+pub struct Tensor {
+    pub name: String,
+    pub dtype: &'static str,
+    pub shape: Vec<usize>,
 }
 
 impl Made {
     pub fn folder(&self) -> Folder {
+        Folder { weights: self.weights(), ..self.texts() }
+    }
+
+    /// The folder without its weights.
+    pub fn texts(&self) -> Folder {
         let Made { layers, width, hidden, context, vocabulary, .. } = *self;
         let end = vocabulary - 1;
         let tokens: String = (0..end).map(|id| format!(r#""t{id}":{id},"#)).collect();
@@ -62,18 +75,16 @@ impl Made {
             ),
             vocabulary: format!(r#"{{{tokens}"<|endoftext|>":{end}}}"#),
             merges: "#version: 0.2\nĠ t\nh e\n".to_string(),
-            weights: self.weights(),
+            weights: Vec::new(),
         }
     }
 
     /// What `convert` makes of it.
     pub fn expected(&self) -> Vec<u8> {
-        let mut checkpoint = self.folder().read().unwrap();
-        checkpoint.weights = quantize(checkpoint.weights, Precision::Q8_0, || ()).unwrap();
-        to_bytes(&checkpoint)
+        convert(&self.folder()).unwrap()
     }
 
-    fn tensors(&self) -> Vec<Tensor> {
+    pub fn tensors(&self) -> Vec<Tensor> {
         let Made { width, hidden, context, vocabulary, .. } = *self;
         let mut shapes = vec![
             ("wte.weight".to_string(), vec![vocabulary, width]),

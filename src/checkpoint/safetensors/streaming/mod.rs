@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The float32 file is never held: there are a panel (393 KB of GPT-2's largest matrix), one quantised matrix (2.5 MB)
-//! and the file's own header; while the GGUF's header is made, some 10 MB for GPT-2's vocabulary.
+//! and the file's own header; while the GGUF's header is made, some 15 MB for GPT-2's vocabulary.
 
 mod encode;
 mod plan;
@@ -75,7 +75,7 @@ impl Streaming {
 
     /// Takes the next bytes of the file, of any number; writes what is finished to `file` at its place.
     ///
-    /// `file` is empty in the beginning. The time is in proportion to the bytes, but for the first ones, which bring the
+    /// Every byte of the GGUF is written: what `file` had before does no harm, unless it is longer. The time is in proportion to the bytes, but for the first ones, which bring the
     /// GGUF's header, and for a matrix's last ones, which write it.
     pub fn push<F: Read + Write + Seek>(&mut self, bytes: &[u8], file: &mut F) -> Result<(), CheckpointError> {
         self.check_whole()?;
@@ -123,7 +123,7 @@ impl Streaming {
     /// Goes on where `saved` was made; `file` as it was then or later.
     ///
     /// What was saved for another name, length or text, or has been damaged, is refused, and then only a new beginning
-    /// helps, with an empty file. `file` itself is trusted, but for its length.
+    /// helps. `file` itself is trusted, but for its length.
     pub fn resume<F: Read + Write + Seek>(
         texts: Texts<'_>,
         name: &str,

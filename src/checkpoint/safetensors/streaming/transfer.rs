@@ -74,6 +74,8 @@ impl Transfers {
             self.position += taken as u64;
             if self.position == transfer.task.span.end {
                 transfer.end(file)?;
+                // Its matrix goes before the next one comes.
+                self.current = None;
                 self.current = self.left.next().map(Transfer::new).transpose()?;
             }
         }

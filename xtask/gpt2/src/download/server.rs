@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+/// How long a server that has stalled keeps the connection.
+pub const SILENCE: Duration = Duration::from_secs(60);
+
 /// What one answer does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Act {
@@ -76,7 +79,8 @@ fn header(request: &[String], name: &str) -> Option<String> {
 fn answer(stream: &mut TcpStream, file: &[u8], request: &[String], act: Act) -> std::io::Result<()> {
     let range = header(request, "range").filter(|_| !matches!(act, Act::Whole(_)));
     let start: usize = range.map_or(0, |range| range["bytes=".len()..range.len() - 1].parse().unwrap());
-    let body = &file[start..];
+    let act = if start >= file.len() { Act::Status(416) } else { act };
+    let body = &file[start.min(file.len())..];
     let mut head = if start > 0 {
         format!("HTTP/1.1 206 Partial Content\r\ncontent-range: bytes {start}-{}/{}\r\n", file.len() - 1, file.len())
     } else {
@@ -96,7 +100,7 @@ fn answer(stream: &mut TcpStream, file: &[u8], request: &[String], act: Act) -> 
         Act::Flip(at) => send(body.len(), &[&body[..at], &[!body[at]], &body[at + 1..]].concat()),
         Act::Stall(count) => {
             send(body.len(), &body[..count])?;
-            thread::sleep(Duration::from_millis(600));
+            thread::sleep(SILENCE);
             Ok(())
         }
         Act::Redirect => {

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use peargpt::catalog::sha256;
 
-use super::server::{Act, Asked, Server};
+use super::server::{Act, Asked, SILENCE, Server};
 use super::*;
 use crate::publish::tests::folder;
 
@@ -88,8 +89,10 @@ fn a_host_that_ignores_ranges_sends_all_of_it_again() {
 
 #[test]
 fn a_silence_is_ended() {
+    let begun = Instant::now();
     let (folder, outcome, asked) = fetch("stall", vec![Act::Stall(4000)]);
     outcome.unwrap();
+    assert!(begun.elapsed() < SILENCE / 2);
     assert_whole(&folder);
     assert_eq!(ranges(&asked), ["all", "bytes=4000-"]);
 }
@@ -100,6 +103,16 @@ fn a_file_that_changes_on_the_way_is_fetched_anew() {
     outcome.unwrap();
     assert_whole(&folder);
     assert_eq!(ranges(&asked), ["all", "bytes=1000-", "all"]);
+}
+
+#[test]
+fn more_than_the_whole_file_is_no_beginning_of_it() {
+    let folder = folder("long");
+    fs::write(folder.join("file.partial"), vec![0; 300_001]).unwrap();
+    let server = Server::new(content(), vec![]);
+    fetch_again(&folder, &server).unwrap();
+    assert_whole(&folder);
+    assert_eq!(ranges(&server.asked()), ["bytes=300001-", "all"]);
 }
 
 #[test]

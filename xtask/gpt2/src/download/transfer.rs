@@ -135,7 +135,7 @@ fn read_head(address: &str, response: &Response<Body>) -> Arrival<Head> {
             Some(part) => Ok(head(Some(part))),
             None => Err(Fault::Lasting(told() + " with no range")),
         },
-        // What is there is longer than the file there; asking for all of it tells.
+        // The file ends before that: a part that begins nowhere.
         416 => Ok(head(Some((u64::MAX, 0)))),
         408 | 429 | 500..=599 => Err(Fault::Passing(told())),
         _ => Err(Fault::Lasting(told())),

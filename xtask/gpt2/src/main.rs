@@ -6,6 +6,7 @@ mod publish;
 mod vocabulary;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -32,12 +33,23 @@ struct Arguments {
     into: Option<PathBuf>,
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(said) => {
+            println!("{said}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("gpt2: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<String> {
     let into = arguments.into.clone().unwrap_or_else(|| root().join("weights"));
-    let (checkpoint, source) = obtain(&arguments)?;
-    println!("{}", publish::publish(&checkpoint, &into, source)?);
-    Ok(())
+    let (checkpoint, source) = obtain(arguments)?;
+    publish::publish(&checkpoint, &into, source)
 }
 
 /// The project's folder.

@@ -9,6 +9,10 @@ mod tools;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
+
+use crate::run::{command, run};
+
 const HELP: &str = "\
 cargo xtask COMMAND
 
@@ -18,8 +22,19 @@ cargo xtask COMMAND
           further arguments go to `trunk build`
   test    check the format, lint, run all tests, native and in headless Chromium
   bench   measure the site in headless Chromium and print a table
+  gpt2    put GPT-2 into weights/: fetch OpenAI's weights (550 MB), or take
+          files with `--from DIR`, or make some with `--random SEED`
 
 Each command installs what it needs and is missing, and says so.";
+
+/// A program of its own: what it needs to build is not needed for anything else.
+fn gpt2(arguments: &[String]) -> Result<()> {
+    let mut gpt2 = command("cargo", &["run", "--release", "--quiet", "--package", "gpt2", "--"]);
+    // Where the reader is, so that relative paths are theirs.
+    gpt2.args(arguments).current_dir(std::env::current_dir()?);
+    eprintln!("xtask: building the converter in release mode (minutes the first time)");
+    run(gpt2)
+}
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -30,6 +45,7 @@ fn main() -> ExitCode {
         "dist" => site::dist(&rest),
         "test" => checks::test(),
         "bench" => bench::bench(),
+        "gpt2" => gpt2(&rest),
         // Trunk's post_build hook, see Trunk.toml.
         "finish" => finish::finish(),
         "--help" | "-h" | "help" => {

@@ -1,0 +1,116 @@
+//! The model → parts and an entry in the catalog.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use peargpt::checkpoint::{Checkpoint, gguf};
+use peargpt::publish::{About, files, slices};
+
+/// The catalog's name for GPT-2, and the folder of its parts.
+const ID: &str = "gpt2";
+
+/// Writes the model into a catalog's folder; says what there is now.
+pub fn publish(checkpoint: &Checkpoint, into: &Path, source: String) -> Result<String> {
+    let mut bytes = Vec::new();
+    gguf::write(checkpoint, "GPT-2", &mut bytes)?;
+    let slices = slices(&bytes, &format!("{ID}/gpt2.gguf"));
+    empty(&into.join(ID))?;
+    files::write_slices(into, &slices)?;
+    let about = About { id: ID.to_string(), title: "GPT-2".to_string(), source };
+    let catalog = into.join("catalog.json");
+    files::write_entry(&catalog, about.entry(&checkpoint.config, &slices))?;
+    let (folder, count, length) = (into.join(ID), slices.len(), bytes.len());
+    Ok(format!(
+        "{folder} holds GPT-2: {count} parts, {length} bytes, sha256 {sha256}; {catalog} lists it.\n\
+         `cargo xtask serve` serves it; `cat {folder}/*.part* > gpt2.gguf` makes one file, which opens in llama.cpp too.",
+        folder = folder.display(),
+        sha256 = peargpt::catalog::sha256(&bytes),
+        catalog = catalog.display()
+    ))
+}
+
+/// Makes the folder, or removes what is in it: parts of another file would only lie about.
+fn empty(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => fs::create_dir_all(folder),
+    }
+    .with_context(|| folder.display().to_string())
+}
+
+#[cfg(test)]
+pub mod tests {
+    use std::io::Cursor;
+    use std::path::PathBuf;
+
+    use peargpt::catalog::{self, sha256};
+    use peargpt::checkpoint::{self, random};
+    use peargpt::generation::Model;
+    use peargpt::model::Config;
+
+    use super::*;
+    use crate::{files, vocabulary};
+
+    /// An empty folder for one test's files.
+    pub fn folder(test: &str) -> PathBuf {
+        let folder = crate::root().join("target/tmp/gpt2").join(test);
+        empty(&folder).unwrap();
+        folder
+    }
+
+    /// GPT-2's vocabulary on a body of 2 blocks; a bit more than one file may have.
+    fn long() -> Checkpoint {
+        random(Config { layers: 2, width: 320, heads: 5, hidden: 640, context: 64, ..files::config() }, 1)
+    }
+
+    fn random(config: Config, seed: u64) -> Checkpoint {
+        let tokenizer = vocabulary::gpt2(config.vocabulary_size).unwrap();
+        let weights = random::weights(&config, seed).unwrap();
+        Checkpoint { config, tokenizer, weights }
+    }
+
+    #[test]
+    fn parts_are_a_model_that_opens_and_nothing_else_is_there() {
+        let folder = folder("publish");
+        fs::create_dir(folder.join(ID)).unwrap();
+        fs::write(folder.join("gpt2/gpt2.gguf.part099"), "old").unwrap();
+        let (url, hash) = ("https://example.org/x", "0".repeat(64));
+        let old = format!(
+            r#"[{{"id":"a","title":"","parameters":1,"context":1,"format":"gguf","bytes":0,"parts":[],"source":""}},
+            {{"id":"gpt2","title":"","parameters":1,"context":1,"format":"safetensors","bytes":3,"parts":
+            [{{"url":"{url}","bytes":3,"sha256":"{hash}"}}],"source":""}}]"#
+        );
+        fs::write(folder.join("catalog.json"), old).unwrap();
+        publish(&long(), &folder, "random".to_string()).unwrap();
+        let entries = catalog::parse(&fs::read_to_string(folder.join("catalog.json")).unwrap()).unwrap();
+        let ids: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
+        assert_eq!((ids, entries[1].format.as_str(), entries[1].parts.len()), (vec!["a", "gpt2"], "gguf", 5));
+        let mut whole = Vec::new();
+        for part in &entries[1].parts {
+            let slice = fs::read(folder.join(&part.url)).unwrap();
+            assert_eq!((sha256(&slice), slice.len() as u64), (part.sha256.clone(), part.bytes));
+            assert!(slice.len() <= 4 << 20);
+            whole.extend(slice);
+        }
+        assert_eq!(fs::read_dir(folder.join(ID)).unwrap().count(), 5);
+        let model = Model::open(&mut Cursor::new(whole)).unwrap();
+        assert_eq!(model.tokenizer.encode("The dog").unwrap(), [464, 3290]);
+        assert_eq!(model.gpt.config().parameters() as u64, entries[1].parameters);
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_file() {
+        let body = Config { layers: 1, width: 64, heads: 2, hidden: 96, ..files::config() };
+        let config = Config { context: 16, vocabulary_size: 300, ..body };
+        let file = |seed| {
+            let mut bytes = Vec::new();
+            gguf::write(&random(config.clone(), seed), "GPT-2", &mut bytes).unwrap();
+            checkpoint::read(&mut Cursor::new(&bytes)).unwrap();
+            sha256(&bytes)
+        };
+        assert_eq!(file(7), file(7));
+        assert_ne!(file(7), file(8));
+    }
+}

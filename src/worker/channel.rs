@@ -24,7 +24,7 @@ struct Inbox {
 /// Requests in order of arrival, and who waits for them.
 #[derive(Default)]
 struct Queue {
-    requests: VecDeque<Request>,
+    waiting: VecDeque<Request>,
     waker: Option<Waker>,
 }
 
@@ -67,7 +67,7 @@ impl Channel {
     pub async fn interrupted(&self) -> bool {
         // A browser that cannot post to itself cannot be interrupted; the run goes on.
         let _ = self.breath.take().await;
-        !self.inbox.borrow().requests.requests.is_empty()
+        !self.inbox.borrow().requests.waiting.is_empty()
     }
 
     /// Posts an event to the page.
@@ -99,7 +99,7 @@ impl Inbox {
     fn push(&mut self, request: Request) {
         if matches!(request, Request::Tokenize { .. }) {
             // Of the texts that are typed only the newest is of interest.
-            self.asides.requests.retain(|waiting| !matches!(waiting, Request::Tokenize { .. }));
+            self.asides.waiting.retain(|request| !matches!(request, Request::Tokenize { .. }));
         }
         if request.is_aside() { self.asides.push(request) } else { self.requests.push(request) }
     }
@@ -107,14 +107,14 @@ impl Inbox {
 
 impl Queue {
     fn push(&mut self, request: Request) {
-        self.requests.push_back(request);
+        self.waiting.push_back(request);
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
     }
 
     fn poll(&mut self, context: &Context<'_>) -> Poll<Request> {
-        match self.requests.pop_front() {
+        match self.waiting.pop_front() {
             Some(request) => Poll::Ready(request),
             None => {
                 self.waker = Some(context.waker().clone());

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use super::engine::Tokens;
 use super::studio::Studio;
-use crate::protocol::TokenSpan;
+use crate::protocol::{SHOWN_TOKENS, TokenSpan};
 use crate::settings::Vocabulary;
 
 /// How long nothing is typed before the tokens are counted.
@@ -76,7 +76,7 @@ fn TokenList(tokens: Signal<Option<Tokens>>) -> impl IntoView {
                 {drawn}
             </div>
             <p class="help" data-testid="tokens-more" hidden=move || rest() == 0>
-                {move || format!("{} more that are not shown.", counted(rest()))}
+                {move || format!("These are the first {SHOWN_TOKENS}; there are {} more.", rest())}
             </p>
             <button
                 type="button"
@@ -93,14 +93,13 @@ fn TokenList(tokens: Signal<Option<Tokens>>) -> impl IntoView {
 /// One token. A line end at its end comes after its box: in it, the box would have an empty rest on the next line.
 fn draw((index, token): (usize, TokenSpan)) -> impl IntoView {
     let class = format!("token token-{}", index % COLOURS);
-    let title = format!("Token {}", token.id);
     let (text, line_end) = match token.text.strip_suffix('\n') {
         Some(text) => (text, Some((line_end_mark(), "\n"))),
         None => (&*token.text, None),
     };
     let (mark, line_end) = line_end.unzip();
     view! {
-        <span class=class title=title data-id=token.id>
+        <span class=class title=token.id.to_string() data-id=token.id>
             <span class="piece">{pieces(text)} {mark}</span>
         </span>
         {line_end}

@@ -25,7 +25,7 @@ struct Inbox {
 /// Requests in order of arrival, and who waits for them.
 #[derive(Default)]
 struct Queue {
-    requests: VecDeque<Request>,
+    waiting: VecDeque<Request>,
     /// Of everyone who waits, in one task or several.
     wakers: Vec<Waker>,
 }
@@ -81,7 +81,7 @@ impl Channel {
     pub async fn interrupted(&self) -> bool {
         // A browser that cannot post to itself cannot be interrupted; the run goes on.
         let _ = self.breath.take().await;
-        !self.inbox.borrow().requests.requests.is_empty()
+        !self.inbox.borrow().requests.waiting.is_empty()
     }
 
     /// Posts an event to the page.
@@ -113,7 +113,7 @@ impl Inbox {
     fn push(&mut self, request: Request) {
         if matches!(request, Request::Tokenize { .. }) {
             // Of the texts that are typed only the newest is of interest.
-            self.asides.requests.retain(|waiting| !matches!(waiting, Request::Tokenize { .. }));
+            self.asides.waiting.retain(|request| !matches!(request, Request::Tokenize { .. }));
         }
         if request.is_aside() { self.asides.push(request) } else { self.requests.push(request) }
     }
@@ -121,7 +121,7 @@ impl Inbox {
 
 impl Queue {
     fn push(&mut self, request: Request) {
-        self.requests.push_back(request);
+        self.waiting.push_back(request);
         self.wakers.drain(..).for_each(Waker::wake);
     }
 
@@ -133,7 +133,7 @@ impl Queue {
 
     /// Whether nothing is in it; the task is woken when something is.
     fn poll_empty(&mut self, context: &Context<'_>) -> bool {
-        let is_empty = self.requests.is_empty();
+        let is_empty = self.waiting.is_empty();
         if is_empty {
             self.wait(context.waker());
         }
@@ -141,7 +141,7 @@ impl Queue {
     }
 
     fn poll(&mut self, context: &Context<'_>) -> Poll<Request> {
-        match self.requests.pop_front() {
+        match self.waiting.pop_front() {
             Some(request) => Poll::Ready(request),
             None => {
                 self.wait(context.waker());

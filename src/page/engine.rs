@@ -229,9 +229,14 @@ impl Engine {
             Event::Ready { backend } => self.backend.set(Some(backend)),
             Event::Asking { host, received, total } => self.model.set(Model::Asking { host, received, total }),
             Event::Waiting => self.model.set(Model::Waiting),
-            Event::Downloading { received, total, bytes_per_second } => {
-                self.model.set(Model::Downloading { received, total, bytes_per_second, again: None });
-            }
+            Event::Downloading { received, total, bytes_per_second } => self.model.update(|model| {
+                let again = match model {
+                    // Until something new comes, what went wrong is what the reader should know.
+                    Model::Downloading { received: before, again, .. } if *before == received => again.take(),
+                    _ => None,
+                };
+                *model = Model::Downloading { received, total, bytes_per_second, again };
+            }),
             Event::Retrying { reason, delay_ms } => self.retrying(reason, delay_ms),
             Event::Paused { received, total } => self.model.set(Model::Paused { received, total }),
             Event::Cancelled => self.cancelled(),

@@ -215,9 +215,16 @@ impl Studio {
     /// Ends the run, or the wait for it.
     pub fn stop(self) {
         match self.run.get_untracked() {
-            Run::Waiting => self.run.set(Run::None),
+            Run::Waiting => self.wait_no_longer(),
             Run::Writing => self.engine.send(Request::Stop),
             _ => {}
+        }
+    }
+
+    /// A reader who has left the page is not surprised by a text.
+    pub fn wait_no_longer(self) {
+        if self.run.get_untracked() == Run::Waiting {
+            self.run.set(Run::None);
         }
     }
 

@@ -21,6 +21,7 @@ pub fn StudioView(
     studio: Studio,
 ) -> impl IntoView {
     studio.open();
+    on_cleanup(move || studio.wait_no_longer());
     listen_to_keys(studio);
     let submit = move |event: ev::SubmitEvent| {
         event.prevent_default();

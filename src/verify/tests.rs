@@ -18,7 +18,7 @@ fn tokenizer() -> Tokenizer {
 }
 
 fn model() -> Model {
-    Model { gpt: testing::random_gpt(&small(), 11), tokenizer: tokenizer() }
+    Model { gpt: testing::random_gpt(&small(), 11), tokenizer: tokenizer().into() }
 }
 
 fn expectation(model: &Model, prompt: &str) -> Expectation {
@@ -149,7 +149,7 @@ fn what_is_no_number_fails() {
     weights.insert("output_norm.bias", QTensor::quantize(&broken, GgmlDType::F32).unwrap()).unwrap();
     // `Q8_0` matrices would take a row of NaN for one of zeros.
     let mut weights = quantize(weights, Precision::F32, || ()).unwrap();
-    let broken = Model { gpt: Gpt::load(&small(), &mut weights).unwrap(), tokenizer: tokenizer() };
+    let broken = Model { gpt: Gpt::load(&small(), &mut weights).unwrap(), tokenizer: tokenizer().into() };
     let verification = verify(&broken, figures(&right), Precision::Q8_0);
     assert!(!verification.passed);
     for check in verification.checks {

@@ -5,12 +5,19 @@
 
 // What a test stands on.
 mod browser;
+mod model;
+#[path = "../common/numbers.rs"]
+mod numbers;
 mod reader;
 mod server;
+mod subject;
 mod trap;
+mod weights;
 
 // The tests.
 mod faults;
+mod hosted;
+mod hub;
 mod looks;
 mod privacy;
 mod writing;

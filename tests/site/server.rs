@@ -377,8 +377,11 @@ fn send_body(
         stream.write_all(chunk)?;
         shared.count(index, chunk.len());
     }
-    if let Some(Fault::StallAt(_)) = fault {
-        shared.wait_while_running();
+    match fault {
+        Some(Fault::StallAt(_)) => shared.wait_while_running(),
+        // What Chromium has received, but not yet handed over when the connection ends, is lost.
+        Some(Fault::CutAt(_)) => thread::sleep(Duration::from_millis(100)),
+        _ => {}
     }
     Ok(())
 }

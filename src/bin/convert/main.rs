@@ -138,7 +138,7 @@ fn build(checkpoint: Checkpoint) -> Result<Model, String> {
     let Checkpoint { config, tokenizer, mut weights } = checkpoint;
     let tokenizer = Tokenizer::new(tokenizer).map_err(|error| error.to_string())?;
     let gpt = Gpt::load(&config, &mut weights).map_err(|error| error.to_string())?;
-    Ok(Model { gpt, tokenizer })
+    Ok(Model { gpt, tokenizer: tokenizer.into() })
 }
 
 /// A bar on stderr; invisible where that is no terminal.

@@ -8,7 +8,7 @@ use js_sys::Uint8Array;
 use web_sys::RequestCache;
 
 use super::super::storage::{Draft, Piece, Pieces, Store, reason};
-use super::parts::{self, Source};
+use super::parts;
 use super::progress::Progress;
 use super::transfer::{Transfer, Wanted};
 use super::{DownloadError, Order, copy, hash, patiently};
@@ -20,6 +20,8 @@ use crate::sha256::hex;
 
 const DRAFT: &str = "draft.gguf";
 const STATE: &str = "draft.state";
+/// Bytes that are taken between two looks at how long ago the last checkpoint was.
+const PIECE: usize = 16 << 10;
 
 /// A stream under way.
 pub struct Stream {
@@ -63,6 +65,7 @@ pub async fn fetch(
         None => hub.open().await?,
     };
     progress.found(under_way.streaming.position());
+    progress.send();
     let flow = patiently(order, || progress.received(), async || hub.flow(&mut under_way, progress).await).await;
     match flow {
         Ok(()) => hub.finish(under_way).await,
@@ -81,10 +84,8 @@ pub async fn fetch(
 
 /// One of the texts beside the weights, fetched where it is missing.
 async fn text(order: Order<'_>, part: &Part, store: &Store, progress: &Progress<'_>) -> Result<String, DownloadError> {
-    if super::missing(order.channel, store, std::slice::from_ref(part), progress).await?.is_empty() {
-        // Counted as found.
-    } else {
-        parts::fetch(order, store, part, &Source::new(part, order.catalog_url)?, progress).await?;
+    if !super::missing(order.channel, store, std::slice::from_ref(part), progress).await?.is_empty() {
+        parts::fetch_one(order, store, part, progress).await?;
         super::tell_obstacle(order, store);
     }
     let gone = || DownloadError::Browser(format!("{} is gone from its storage", part.url));
@@ -160,10 +161,13 @@ impl Hub<'_> {
         let mut buffer = Vec::new();
         while let Some(chunk) = transfer.next().await? {
             copy(&chunk, &mut buffer);
-            self.take(stream, &buffer)?;
-            progress.arrived(buffer.len() as u64);
-            if stream.streaming.position() - stream.saved >= policy.checkpoint_bytes {
-                self.save(stream).await;
+            for piece in buffer.chunks(PIECE) {
+                let unsaved = stream.streaming.position() - stream.saved;
+                if unsaved + piece.len() as u64 > policy.checkpoint_bytes {
+                    self.save(stream).await;
+                }
+                self.take(stream, piece)?;
+                progress.arrived(piece.len() as u64);
             }
         }
         Ok(())

@@ -66,11 +66,13 @@ pub struct Weights {
 /// Sees to it that the weights are in the store.
 pub async fn obtain(order: Order<'_>, store: &Store, stream: &mut Option<Stream>) -> Result<Outcome, DownloadError> {
     let progress = Progress::new(order.channel, order.entry.bytes);
-    let outcome = match order.entry.hub_files() {
-        Some(files) => from_hub(order, files, store, stream, &progress).await,
-        None => from_site(order, store, &progress).await,
-    };
-    match outcome {
+    let outcome = progress.tell_during(async {
+        match order.entry.hub_files() {
+            Some(files) => from_hub(order, files, store, stream, &progress).await,
+            None => from_site(order, store, &progress).await,
+        }
+    });
+    match outcome.await {
         Err(DownloadError::Interrupted) => {
             Ok(Outcome::Interrupted { received: progress.received(), total: progress.total() })
         }

@@ -3,7 +3,8 @@
 
 use std::cell::{Cell, RefCell};
 
-use futures_util::stream::{self, TryStreamExt};
+use futures_util::future::{AbortHandle, abortable};
+use futures_util::stream::{self, StreamExt};
 use js_sys::Uint8Array;
 use sha2::{Digest, Sha256};
 use web_sys::{RequestCache, Url};
@@ -37,41 +38,62 @@ impl Source {
     }
 }
 
-/// Fetches parts and keeps them.
+/// Fetches parts and keeps them. After the first that cannot be had the others are called off, but for what is just
+/// being stored.
 pub async fn fetch_all(
     order: Order<'_>,
     store: &Store,
     parts: Vec<(&Part, Source)>,
     progress: &Progress<'_>,
 ) -> Result<(), DownloadError> {
-    let parts = stream::iter(parts.into_iter().map(Ok));
-    parts
-        .try_for_each_concurrent(IN_FLIGHT, async |(part, source): (&Part, Source)| {
-            fetch(order, store, part, &source, progress).await
-        })
-        .await
+    let under_way = RefCell::new(Some(Vec::new()));
+    let fetches = parts.iter().map(|(part, source)| async {
+        let (fetching, handle) = abortable(fetch(order, part, source, progress));
+        match under_way.borrow_mut().as_mut() {
+            Some(handles) => handles.push(handle),
+            None => return Err(DownloadError::Interrupted),
+        }
+        let bytes = fetching.await.map_err(|_| DownloadError::Interrupted)??;
+        Ok(store.keep(part, bytes).await)
+    });
+    let mut outcomes = stream::iter(fetches).buffer_unordered(IN_FLIGHT);
+    let mut failure = None;
+    while let Some(outcome) = outcomes.next().await {
+        if let Err(error) = outcome {
+            failure.get_or_insert(error);
+            under_way.take().unwrap_or_default().iter().for_each(AbortHandle::abort);
+        }
+    }
+    failure.map_or(Ok(()), Err)
 }
 
-/// Fetches a part: again after a while where the failure may pass, and once past the cache where it is damaged.
-pub async fn fetch(
+/// Fetches a part and keeps it.
+pub async fn fetch_one(
     order: Order<'_>,
     store: &Store,
     part: &Part,
-    source: &Source,
     progress: &Progress<'_>,
 ) -> Result<(), DownloadError> {
-    let cache = Cell::new(RequestCache::Default);
+    fetch_all(order, store, vec![(part, Source::new(part, order.catalog_url)?)], progress).await
+}
+
+/// The bytes of a part: again after a while where the failure may pass, and once past the cache where it is damaged.
+async fn fetch(
+    order: Order<'_>,
+    part: &Part,
+    source: &Source,
+    progress: &Progress<'_>,
+) -> Result<Uint8Array, DownloadError> {
+    let mut cache = RequestCache::Default;
     loop {
-        let outcome = patiently(order, || 0, async || receive(order, part, source, cache.get(), progress).await).await;
-        match outcome {
-            Ok(bytes) => return Ok(store.keep(part, bytes).await),
-            Err(error @ DownloadError::Sha256 { .. }) if cache.get() == RequestCache::Default => {
+        match patiently(order, || 0, async || receive(order, part, source, cache, progress).await).await {
+            Err(error @ DownloadError::Sha256 { .. }) if cache == RequestCache::Default => {
                 let delay_ms = order.policy.delay_ms;
                 order.channel.send(&Event::Retrying { reason: error.to_string(), delay_ms });
                 order.channel.unless_interrupted(sleep(delay_ms)).await.ok_or(DownloadError::Interrupted)??;
-                cache.set(RequestCache::Reload);
+                cache = RequestCache::Reload;
             }
-            Err(error) => return Err(error),
+            outcome => return outcome,
         }
     }
 }
@@ -84,14 +106,14 @@ async fn receive(
     cache: RequestCache,
     progress: &Progress<'_>,
 ) -> Result<Uint8Array, DownloadError> {
-    let arrived = RefCell::new(0);
+    let arrived = Cell::new(0);
     let outcome = collect(order, part, source, cache, |count| {
-        *arrived.borrow_mut() += count;
+        arrived.set(arrived.get() + count);
         progress.arrived(count);
     });
     let outcome = outcome.await;
     if outcome.is_err() {
-        progress.lost(arrived.take());
+        progress.lost(arrived.get());
     }
     outcome
 }

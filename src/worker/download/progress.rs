@@ -1,14 +1,20 @@
 //! Tells the page how far a download has come, at most once per frame.
 
 use std::cell::{Cell, RefCell};
+use std::pin::pin;
+
+use futures_util::future::{Either, select};
 
 use super::super::channel::Channel;
-use super::super::time::now;
+use super::super::time::{now, sleep};
 use crate::pace::Pace;
 use crate::protocol::Event;
 
 /// Milliseconds between two messages: one frame at 60 Hz.
 const FRAME_MS: f64 = 1000.0 / 60.0;
+
+/// Milliseconds between two messages while nothing comes, so that the pace is seen to fall.
+const PULSE_MS: u32 = 250;
 
 /// Bytes that are here, and how fast they come.
 pub struct Progress<'a> {
@@ -33,6 +39,24 @@ impl<'a> Progress<'a> {
     /// Bytes there are in all.
     pub fn total(&self) -> u64 {
         self.total
+    }
+
+    /// Carries out a download; tells the page also what came just before nothing did.
+    pub async fn tell_during<T>(&self, download: impl Future<Output = T>) -> T {
+        let pulse = async {
+            while sleep(PULSE_MS).await.is_ok() {
+                let has_begun = self.last_sent.get() > 0.0;
+                if has_begun && now() - self.last_sent.get() >= f64::from(PULSE_MS) {
+                    self.pace.borrow_mut().mark(now(), self.received());
+                    self.send();
+                }
+            }
+            // Without timers the numbers stand still; the download does not.
+            std::future::pending().await
+        };
+        match select(pin!(download), pin!(pulse)).await {
+            Either::Left((outcome, _)) | Either::Right((outcome, _)) => outcome,
+        }
     }
 
     /// Counts bytes that were here before.

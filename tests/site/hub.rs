@@ -1,0 +1,401 @@
+//! GPT-2 from the hub: another origin, one stream, which becomes the file that `convert` writes.
+
+use peargpt::catalog::sha256;
+
+use crate::browser::Browser;
+use crate::model::{FULL, Gpt2, SMALL, WEIGHTS};
+use crate::numbers::Numbers;
+use crate::reader::Reader;
+use crate::server::{Fault, Server};
+use crate::weights::{self, FILLING, MISSING, storage_that, stored, verified};
+
+/// Bytes between two checkpoints; the page's own are 8 MiB.
+const CHECKPOINT: usize = 64 << 10;
+
+/// A site that does not host GPT-2, a hub that does, and a reader.
+struct Hub {
+    reader: Reader,
+    hub: Server,
+    model: Gpt2,
+}
+
+impl Hub {
+    /// Nothing is opened yet.
+    async fn new() -> Hub {
+        let (reader, hub, model) = (Reader::new().await.unwrap(), Server::start().unwrap(), Gpt2::random(SMALL, 7));
+        model.publish(&reader.server, &hub);
+        reader.server.rewrite("\"checkpoint_bytes\":8388608", &format!("\"checkpoint_bytes\":{CHECKPOINT}"));
+        Hub { reader, hub, model }
+    }
+
+    /// The reader has been asked.
+    async fn asking() -> Hub {
+        let hub = Hub::new().await;
+        hub.ask().await;
+        hub
+    }
+
+    /// Nothing counts as stalled while the test runs.
+    fn never_stalls(&self) {
+        self.reader.server.rewrite("\"stall_ms\":2000", "\"stall_ms\":600000");
+    }
+
+    /// Opens the page, which asks.
+    async fn ask(&self) {
+        self.reader.open("#/gpt2").await.unwrap();
+        self.reader.wait_for("asking").await.unwrap();
+    }
+
+    /// Opens the page anew, and lets it fetch.
+    async fn fetch_anew(&self) {
+        self.reader.browser.driver().refresh().await.unwrap();
+        self.reader.wait_for("asking").await.unwrap();
+        self.reader.press("fetch").await.unwrap();
+    }
+
+    /// The model is ready and writes; stored is what `convert` makes, and nothing else.
+    async fn expect_kept(&self) {
+        self.reader.wait_for("ready").await.unwrap();
+        self.reader.expect_recovery("").await.unwrap();
+        let files = verified(&self.reader.browser).await.unwrap();
+        assert_eq!(files.len(), 1, "{files:?}");
+        assert_eq!(files[0].sha256, sha256(&self.model.gguf), "the bytes that `convert` writes");
+        assert_eq!(stored(&self.reader.browser).await.unwrap().len(), 2, "the file and its record");
+    }
+
+    /// Bytes of the stream that the page has taken, the two texts not counted.
+    async fn taken(browser: &Browser, texts: usize) -> usize {
+        let received = "+(document.querySelector('[data-testid=progress]')?.dataset.received ?? 0)";
+        let received = browser.script(&format!("return {received}")).await.unwrap();
+        (received.as_f64().unwrap() as usize).saturating_sub(texts)
+    }
+
+    fn texts(&self) -> usize {
+        ["vocab.json", "merges.txt"].map(|name| self.hub.sent(name)[0].bytes).iter().sum()
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_fetched_before_the_reader_says_so() {
+    let hub = Hub::new().await;
+    for route in ["#/gpt2", "#/gpt2?words=3&seed=5&run=1", "#/bench?model=gpt2&prompt_tokens=4&tokens=4"] {
+        hub.reader.open(route).await.unwrap();
+        hub.reader.wait_for("asking").await.unwrap();
+        let offer = hub.reader.text("offer").await.unwrap();
+        let megabytes = format!("{:.1} MB", (hub.model.weights.len() as f64 / 1e6 * 10.0).ceil() / 10.0);
+        assert!(offer.contains("127.0.0.1") && offer.contains("MB"), "{offer}: {megabytes} from 127.0.0.1");
+    }
+    assert_eq!(hub.hub.requests(), Vec::<String>::new());
+    hub.reader.press("fetch").await.unwrap();
+    hub.reader.wait_for("done").await.unwrap();
+    hub.reader.open("#/gpt2").await.unwrap();
+    hub.expect_kept().await;
+    let requests = hub.hub.requests().len();
+    assert_eq!(requests, 3, "the three files, once each");
+    hub.reader.browser.driver().refresh().await.unwrap();
+    hub.expect_kept().await;
+    assert_eq!(hub.hub.requests().len(), requests, "what is stored is not fetched again");
+    hub.reader.press("share").await.unwrap();
+    let permalink = hub.reader.browser.clipboard().await.unwrap();
+    assert!(permalink.contains(&format!("model={}", &sha256(&hub.model.gguf)[..12])), "{permalink}");
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_origin() {
+    let hub = Hub::asking().await;
+    let elsewhere = Server::start().unwrap();
+    hub.model.publish(&hub.reader.server, &elsewhere);
+    hub.model.publish(&hub.reader.server, &hub.hub);
+    hub.hub.always(WEIGHTS, Fault::Redirect(elsewhere.url(WEIGHTS)));
+    elsewhere.times(1, WEIGHTS, Fault::CutAt(300_000));
+    hub.reader.press("fetch").await.unwrap();
+    hub.expect_kept().await;
+    assert_eq!((hub.hub.sent_bytes(WEIGHTS), elsewhere.sent(WEIGHTS).len()), (0, 2));
+    assert!(elsewhere.sent(WEIGHTS)[1].from > 200_000, "it went on where it was cut");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_at_fifty_places() {
+    let hub = Hub::new().await;
+    // A cut soon after another may bring nothing new.
+    hub.reader.server.rewrite("\"tries\":2", "\"tries\":9");
+    hub.ask().await;
+    let mut numbers = Numbers(3);
+    let mut places: Vec<usize> = (0..50).map(|_| numbers.below(hub.model.weights.len())).collect();
+    places.sort_unstable();
+    places.iter().for_each(|place| hub.hub.times(1, WEIGHTS, Fault::CutAt(*place)));
+    hub.reader.press("fetch").await.unwrap();
+    hub.expect_kept().await;
+    let sent = hub.hub.sent(WEIGHTS);
+    assert!(sent.len() > 30, "{} answers", sent.len());
+    assert!(sent.is_sorted_by_key(|sent| sent.from), "none began anew: {sent:?}");
+    assert!(hub.hub.sent_bytes(WEIGHTS) < hub.model.weights.len() + 50 * CHECKPOINT, "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_tab_that_is_closed_at_twenty_places() {
+    let hub = Hub::new().await;
+    hub.never_stalls();
+    hub.ask().await;
+    let driver = hub.reader.browser.driver();
+    let first = driver.window().await.unwrap();
+    hub.reader.open("#/").await.unwrap();
+    let mut numbers = Numbers(4);
+    let mut places: Vec<usize> = (0..20).map(|_| numbers.below(hub.model.weights.len())).collect();
+    places.sort_unstable();
+    for place in places {
+        let before = hub.hub.sent(WEIGHTS).len();
+        hub.hub.heal();
+        hub.hub.always(WEIGHTS, Fault::StallAt(place));
+        hub.reader.browser.open_tab(&hub.reader.server.url("#/gpt2")).await.unwrap();
+        hub.reader.wait_for("asking").await.unwrap();
+        hub.reader.press("fetch").await.unwrap();
+        hub.reader.wait_for("downloading").await.unwrap();
+        let started = std::time::Instant::now();
+        while hub.hub.sent(WEIGHTS).len() == before || Hub::taken(&hub.reader.browser, hub.texts()).await < place {
+            assert!(started.elapsed() < crate::browser::PATIENCE, "{place}: {:?}", hub.hub.sent(WEIGHTS).last());
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        driver.close_window().await.unwrap();
+        driver.switch_to_window(first.clone()).await.unwrap();
+        drop(verified(&hub.reader.browser).await.unwrap());
+        let answer = hub.hub.sent(WEIGHTS)[before].clone();
+        let reached: usize =
+            hub.hub.sent(WEIGHTS)[..before].iter().map(|sent| sent.from + sent.bytes).max().unwrap_or(0);
+        assert!(
+            reached.saturating_sub(answer.from) <= CHECKPOINT,
+            "{reached} were reached, it went on from {}",
+            answer.from
+        );
+    }
+    hub.hub.heal();
+    hub.ask().await;
+    assert!(hub.reader.text("offer").await.unwrap().contains("here already"));
+    hub.reader.press("fetch").await.unwrap();
+    hub.expect_kept().await;
+}
+
+#[tokio::test]
+async fn a_hub_that_knows_no_ranges_sends_all_of_it_again() {
+    let hub = Hub::asking().await;
+    hub.hub.times(1, WEIGHTS, Fault::CutAt(500_000));
+    hub.hub.times(1, WEIGHTS, Fault::NoRanges);
+    hub.reader.press("fetch").await.unwrap();
+    hub.expect_kept().await;
+    let notice = hub.reader.text("notice").await.unwrap();
+    assert!(notice.contains("from their beginning"), "{notice}");
+}
+
+#[tokio::test]
+async fn a_hub_that_permits_no_other_headers() {
+    let hub = Hub::asking().await;
+    hub.hub.refuse_preflight();
+    hub.hub.times(1, WEIGHTS, Fault::CutAt(500_000));
+    hub.reader.press("fetch").await.unwrap();
+    hub.expect_kept().await;
+    assert!(
+        hub.hub.sent(WEIGHTS).last().unwrap().from > 400_000,
+        "`Range` needs no permission: {:?}",
+        hub.hub.sent(WEIGHTS)
+    );
+}
+
+#[tokio::test]
+async fn faults_that_pass_are_gone_by_the_next_try() {
+    let hub = Hub::asking().await;
+    let faults = [429, 500, 503].map(Fault::Status).into_iter();
+    for fault in faults.chain([Fault::StallAt(99_999), Fault::CutAt(0), Fault::Lie(1000)]) {
+        hub.reader.forget_stored().await.unwrap();
+        hub.hub.times(1, WEIGHTS, fault.clone());
+        let before = hub.hub.count(WEIGHTS);
+        hub.fetch_anew().await;
+        hub.expect_kept().await;
+        assert_eq!(hub.hub.count(WEIGHTS) - before, 2, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn faults_that_stay_are_said_and_what_came_is_kept() {
+    let hub = Hub::asking().await;
+    let length = hub.model.weights.len();
+    for (fault, words) in [
+        (Fault::Status(404), "404"),
+        (Fault::Status(503), "503"),
+        (Fault::StallAt(400_000), "nothing arrived for 2000 ms"),
+        (Fault::CutAt(400_000), "could not be fetched"),
+        (Fault::Lie(-5000), "wrong length"),
+    ] {
+        hub.reader.forget_stored().await.unwrap();
+        hub.hub.heal();
+        hub.hub.always(WEIGHTS, fault);
+        hub.fetch_anew().await;
+        let said = hub.reader.failure().await.unwrap();
+        assert!(said.contains(words) && said.contains("model.safetensors"), "{said}");
+        hub.hub.heal();
+        let before = hub.hub.sent_bytes(WEIGHTS);
+        let reached = hub.hub.sent(WEIGHTS).iter().map(|sent| sent.from + sent.bytes).max().unwrap_or(0);
+        hub.reader.press("retry").await.unwrap();
+        hub.expect_kept().await;
+        if words.contains("could not") || words.contains("nothing") {
+            assert!(hub.hub.sent_bytes(WEIGHTS) - before <= length - 400_000 + CHECKPOINT, "of {reached}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_byte_is_found_at_the_end_and_all_is_discarded() {
+    let hub = Hub::asking().await;
+    // The lowest byte of a weight, so that it stays a number.
+    hub.hub.always(WEIGHTS, Fault::FlipAt(hub.model.weights.len() - 4));
+    hub.reader.press("fetch").await.unwrap();
+    let said = hub.reader.failure().await.unwrap();
+    assert!(said.contains("not the file that was published") && said.contains("discarded"), "{said}");
+    let names: Vec<String> = stored(&hub.reader.browser).await.unwrap().into_iter().map(|file| file.name).collect();
+    assert!(!names.iter().any(|name| name.starts_with("draft")), "{names:?}");
+    hub.hub.heal();
+    hub.reader.press("retry").await.unwrap();
+    hub.expect_kept().await;
+}
+
+#[tokio::test]
+async fn a_file_that_changes_on_the_way_is_found_out() {
+    let hub = Hub::asking().await;
+    hub.hub.times(1, WEIGHTS, Fault::CutAt(500_000));
+    hub.hub.times(1, WEIGHTS, Fault::Other(Gpt2::random(SMALL, 9).weights));
+    hub.reader.press("fetch").await.unwrap();
+    let said = hub.reader.failure().await.unwrap();
+    assert!(said.contains("not the file that was published"), "{said}");
+    assert!(hub.reader.text("notice").await.unwrap().contains("from their beginning"), "`If-Range` told the hub");
+    hub.reader.press("retry").await.unwrap();
+    hub.expect_kept().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_weights_is_refused() {
+    let hub = Hub::asking().await;
+    let mut page = b"<!doctype html><title>Sign in to this network</title>".to_vec();
+    page.resize(hub.model.weights.len(), b' ');
+    hub.hub.times(1, WEIGHTS, Fault::Other(page));
+    hub.reader.press("fetch").await.unwrap();
+    let said = hub.reader.failure().await.unwrap();
+    assert!(said.contains("cannot be converted"), "{said}");
+    hub.reader.press("retry").await.unwrap();
+    hub.expect_kept().await;
+}
+
+#[tokio::test]
+async fn a_hub_that_cannot_be_reached() {
+    let hub = Hub::asking().await;
+    hub.hub.stop();
+    hub.reader.press("fetch").await.unwrap();
+    let said = hub.reader.failure().await.unwrap();
+    assert!(said.contains("could not be fetched") && said.contains("try again"), "{said}");
+    hub.reader.open("#/peargpt").await.unwrap();
+    hub.reader.wait_for("ready").await.unwrap();
+    hub.reader.expect_recovery("").await.unwrap();
+}
+
+#[tokio::test]
+async fn pause_resume_and_cancel() {
+    let hub = Hub::new().await;
+    hub.never_stalls();
+    hub.ask().await;
+    hub.hub.times(1, WEIGHTS, Fault::StallAt(500_000));
+    hub.reader.press("fetch").await.unwrap();
+    hub.reader
+        .browser
+        .wait_until("+document.querySelector('[data-testid=progress]').dataset.received > 500000")
+        .await
+        .unwrap();
+    hub.reader.press("pause").await.unwrap();
+    hub.reader.wait_for("paused").await.unwrap();
+    hub.reader.press("resume").await.unwrap();
+    hub.expect_kept().await;
+    assert!(hub.hub.sent(WEIGHTS)[1].from >= 450_000, "a pause costs nothing");
+
+    hub.reader.forget_stored().await.unwrap();
+    hub.hub.times(1, WEIGHTS, Fault::StallAt(500_000));
+    hub.fetch_anew().await;
+    hub.reader.wait_for("downloading").await.unwrap();
+    hub.reader.press("pause").await.unwrap();
+    hub.reader.wait_for("paused").await.unwrap();
+    hub.reader.press("cancel").await.unwrap();
+    hub.reader.wait_for("asking").await.unwrap();
+    assert!(stored(&hub.reader.browser).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn two_tabs_fetch_once() {
+    let hub = Hub::asking().await;
+    hub.hub.always(WEIGHTS, Fault::Slow(1_000_000));
+    hub.reader.press("fetch").await.unwrap();
+    hub.reader
+        .browser
+        .wait_until("+document.querySelector('[data-testid=progress]').dataset.received > 100000")
+        .await
+        .unwrap();
+    let first = hub.reader.browser.driver().window().await.unwrap();
+    hub.reader.browser.open_tab(&hub.reader.server.url("#/gpt2")).await.unwrap();
+    hub.expect_kept().await;
+    hub.reader.browser.driver().switch_to_window(first).await.unwrap();
+    hub.expect_kept().await;
+    assert_eq!(hub.hub.count(WEIGHTS), 1);
+}
+
+#[tokio::test]
+async fn without_storage_it_runs_from_memory_and_says_so() {
+    for fails in [MISSING, weights::FULL, FILLING] {
+        let hub = Hub::new().await;
+        hub.never_stalls();
+        hub.reader.browser.before_every_page(&storage_that(fails)).await.unwrap();
+        hub.ask().await;
+        hub.hub.times(1, WEIGHTS, Fault::CutAt(700_000));
+        hub.hub.times(1, WEIGHTS, Fault::StallAt(900_000));
+        hub.reader.press("fetch").await.unwrap();
+        hub.reader
+            .browser
+            .wait_until("+document.querySelector('[data-testid=progress]').dataset.received > 900000")
+            .await
+            .unwrap();
+        hub.reader.press("pause").await.unwrap();
+        hub.reader.wait_for("paused").await.unwrap();
+        hub.reader.press("resume").await.unwrap();
+        hub.reader.wait_for("ready").await.unwrap();
+        let notice = hub.reader.text("notice").await.unwrap();
+        assert!(notice.contains("will not be kept"), "{notice}");
+        hub.reader.expect_recovery("").await.unwrap();
+        let sent = hub.hub.sent(WEIGHTS);
+        assert!(sent.len() == 3 && sent[2].from > 800_000, "what is in memory is not fetched again: {sent:?}");
+    }
+}
+
+/// At most one and a half times the quantised weights and 64 MB, from nothing to the first token.
+async fn expect_modest(reader: &Reader, model: &Gpt2) {
+    reader.wait_for("ready").await.unwrap();
+    reader.expect_recovery("").await.unwrap();
+    let (used, weights) = (reader.number("wasm-memory-bytes").await.unwrap(), model.gguf.len() as f64);
+    assert!(used <= 1.5 * weights + 64e6, "{used} bytes for {weights} of weights");
+}
+
+#[tokio::test]
+async fn memory_stays_modest_on_both_ways() {
+    let model = Gpt2::random(FULL, 1);
+    let (reader, hub) = (Reader::new().await.unwrap(), Server::start().unwrap());
+    model.publish(&reader.server, &hub);
+    reader.open("#/gpt2").await.unwrap();
+    reader.wait_for("asking").await.unwrap();
+    reader.press("fetch").await.unwrap();
+    expect_modest(&reader, &model).await;
+    assert_eq!(verified(&reader.browser).await.unwrap()[0].sha256, sha256(&model.gguf));
+
+    reader.forget_stored().await.unwrap();
+    model.host(&reader.server, peargpt::publish::SLICE);
+    reader.browser.driver().refresh().await.unwrap();
+    expect_modest(&reader, &model).await;
+    // Another model takes its place.
+    let before = reader.number("wasm-memory-bytes").await.unwrap();
+    reader.open("#/peargpt").await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+    reader.expect_recovery("").await.unwrap();
+    assert_eq!(reader.number("wasm-memory-bytes").await.unwrap(), before);
+}

@@ -26,13 +26,17 @@ pub fn Download(
     engine: Engine,
     /// What has become of it.
     model: Signal<Model>,
+    /// Whether it stands by itself, away from the status line.
+    #[prop(optional)]
+    is_panel: bool,
 ) -> impl IntoView {
     let is = move |test: fn(&Model) -> bool| move || test(&model.get());
     let asks = is(|model| matches!(model, Model::Asking { .. }));
     let runs = is(|model| matches!(model, Model::Downloading { .. } | Model::Waiting));
     let rests = is(|model| matches!(model, Model::Paused { .. }));
     view! {
-        <div class="download" hidden=move || !(asks() || runs() || rests())>
+        <div class="download" class:panel=is_panel hidden=move || !(asks() || runs() || rests())>
+            <p class="download-sentence" hidden=!is_panel>{move || sentence(&model.get())}</p>
             <p class="offer" data-testid="offer" hidden=move || !asks()>{move || offer(&model.get())}</p>
             <Progress model />
             <div class="download-buttons">

@@ -136,7 +136,9 @@ impl Engine {
             self.wanted.set_value(Wanted::default());
             self.id.set(Some(id.to_string()));
         }
-        if !is_wanted || matches!(self.model.get_untracked(), Model::Absent | Model::Failed(_)) {
+        // What waits for the reader's word is looked up anew: another tab may have fetched it.
+        let model = self.model.get_untracked();
+        if !is_wanted || matches!(model, Model::Absent | Model::Asking { .. } | Model::Failed(_)) {
             self.restarts.set_value(0);
             self.load();
         }

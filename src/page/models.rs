@@ -15,6 +15,8 @@ pub struct About {
     pub examples: &'static [(&'static str, &'static str)],
     /// Whether it writes plays, which are set as such.
     pub is_play: bool,
+    /// Whether its weights take long to come.
+    pub is_large: bool,
 }
 
 /// Characters, Shakespeare.
@@ -28,6 +30,7 @@ pub static PEARGPT: About = About {
         ("A king's night", "KING RICHARD III:\nNow is the night, and "),
     ],
     is_play: true,
+    is_large: false,
 };
 
 /// Byte pairs, the web of 2019.
@@ -41,6 +44,7 @@ pub static GPT2: About = About {
         ("A fairy tale", "Once upon a time, in a village at the foot of a mountain, there lived"),
     ],
     is_play: false,
+    is_large: true,
 };
 
 impl About {

@@ -32,6 +32,8 @@ pub fn StudioView(
             <h1 tabindex="-1">{studio.about.name}</h1>
             <p class="lede">{studio.about.lede}</p>
         </div>
+        // What takes long is said first, also where the screen is small; what does not must move nothing.
+        {studio.about.is_large.then(|| view! { <DownloadOf studio /> })}
         <div class="studio">
             <form class="desk" on:submit=submit>
                 <Prompt studio />
@@ -50,7 +52,7 @@ pub fn StudioView(
                 <div class="foot">
                     <div class="foot-words">
                         <Status studio />
-                        <Download engine=studio.engine model=Signal::derive(move || studio.model()) />
+                        {(!studio.about.is_large).then(|| view! { <DownloadOf studio /> })}
                     </div>
                     <NextButtons studio />
                 </div>
@@ -58,6 +60,11 @@ pub fn StudioView(
             </section>
         </div>
     }
+}
+
+#[component]
+fn DownloadOf(studio: Studio) -> impl IntoView {
+    view! { <Download engine=studio.engine model=Signal::derive(move || studio.model()) is_panel=studio.about.is_large /> }
 }
 
 fn listen_to_keys(studio: Studio) {

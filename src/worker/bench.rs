@@ -13,6 +13,8 @@ use crate::settings::Window;
 
 /// Passes over the weights, of which the fastest counts.
 const READ_PASSES: usize = 5;
+/// Bytes that a pass reads at least, small weights several times: browsers round the clock.
+const READ_LEAST: usize = 32 << 20;
 
 /// Prefills `prompt_tokens` (at most a context), then decodes `tokens` greedily; `None` if a request came in between.
 pub async fn measure(
@@ -74,12 +76,13 @@ async fn time_token(channel: &Channel, model: &Model, decoding: &mut Decoding) -
 fn read_speed(gpt: &Gpt) -> f64 {
     let matrices: Vec<_> = gpt.quantised().filter_map(|matrix| matrix.data().ok()).collect();
     let bytes: usize = matrices.iter().map(|matrix| matrix.len()).sum();
+    let repeats = READ_LEAST.div_ceil(bytes.max(1));
     let pass = || {
         let begun = now();
-        for matrix in &matrices {
+        for matrix in (0..repeats).flat_map(|_| &matrices) {
             black_box(sum(matrix));
         }
-        now() - begun
+        (now() - begun) / repeats as f64
     };
     let best_ms = (0..READ_PASSES).map(|_| pass()).fold(f64::INFINITY, f64::min);
     if bytes == 0 || best_ms <= 0.0 { 0.0 } else { bytes as f64 / best_ms / 1e6 }

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
 use crate::reader::Reader;
+use crate::server::Fault;
+use crate::subject::Subject;
 
 /// Names of the looks, widths in CSS pixels, and whether they are dark.
 const LOOKS: [(&str, u32, bool); 4] =
@@ -83,6 +85,30 @@ async fn peargpt_looks_good() {
     expect_good_looks(&reader, "peargpt-settings").await;
     let name = reader.browser.driver().query(By::Css("[data-testid=output] .speaker")).first().await.unwrap();
     assert_eq!(name.text().await.unwrap(), "ROMEO:", "Shakespeare is set as a play");
+}
+
+#[tokio::test]
+async fn gpt2_looks_good_from_the_offer_to_the_text() {
+    let reader = Reader::at("#/gpt2").await.unwrap();
+    reader.wait_for("asking").await.unwrap();
+    expect_good_looks(&reader, "gpt2-asking").await;
+    let reader = Subject::Gpt2.reader().await.unwrap();
+    reader.server.rewrite("\"stall_ms\":2000", "\"stall_ms\":600000");
+    reader.server.times(1, "weights/gpt2/gpt2.gguf.part009", Fault::StallAt(100));
+    reader.open("#/gpt2?prompt=the%20old%20pear%20%F0%9F%8D%90%20tree&words=60&seed=7").await.unwrap();
+    reader.server.wait_for_bytes("part009", 100);
+    expect_good_looks(&reader, "gpt2-downloading").await;
+    reader.press("pause").await.unwrap();
+    reader.wait_for("paused").await.unwrap();
+    expect_good_looks(&reader, "gpt2-paused").await;
+    reader.press("resume").await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+    reader.browser.wait_until("document.querySelector('[data-testid=token-count]').textContent").await.unwrap();
+    reader.press("tokens").await.unwrap();
+    reader.press("stored").await.unwrap();
+    reader.browser.wait_until("document.querySelector('[data-model=gpt2]')").await.unwrap();
+    reader.write(60).await.unwrap();
+    expect_good_looks(&reader, "gpt2").await;
 }
 
 #[tokio::test]

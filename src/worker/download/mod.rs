@@ -66,6 +66,7 @@ pub struct Weights {
 /// Sees to it that the weights are in the store.
 pub async fn obtain(order: Order<'_>, store: &Store, stream: &mut Option<Stream>) -> Result<Outcome, DownloadError> {
     let progress = Progress::new(order.channel, order.entry.bytes);
+    store.begin();
     let outcome = progress.tell_during(async {
         match order.entry.hub_files() {
             Some(files) => from_hub(order, files, store, stream, &progress).await,
@@ -198,7 +199,7 @@ async fn finish(
 
 /// Says once why something will not be kept.
 fn tell_obstacle(order: Order<'_>, store: &Store) {
-    if let Some(reason) = store.take_obstacle() {
+    if let Some(reason) = store.untold_obstacle() {
         order.channel.send(&Event::Notice(format!(
             "{} runs from memory and will not be kept for your next visit: {}.",
             order.entry.title,

@@ -40,8 +40,10 @@ fn name(part: &Part) -> String {
 pub struct Store {
     folder: Option<Folder>,
     memory: RefCell<BTreeMap<String, Vec<Piece>>>,
-    /// Why something is in memory, until somebody asks.
-    obstacle: Cell<Option<String>>,
+    /// Why something is in memory.
+    obstacle: RefCell<Option<String>>,
+    /// Whether the reader knows that.
+    is_told: Cell<bool>,
 }
 
 impl Store {
@@ -55,7 +57,7 @@ impl Store {
             Ok(folder) => (Some(folder), None),
             Err(error) => (None, Some(reason(&error))),
         };
-        Store { folder, memory: RefCell::default(), obstacle: Cell::new(obstacle) }
+        Store { folder, memory: RefCell::default(), obstacle: RefCell::new(obstacle), is_told: Cell::new(false) }
     }
 
     /// The folder, where there is storage.
@@ -63,14 +65,19 @@ impl Store {
         self.folder.as_ref()
     }
 
-    /// Why something is in memory only, the first time that this is asked.
-    pub fn take_obstacle(&self) -> Option<String> {
-        self.obstacle.take()
+    /// Why something is in memory only, the first time in this download that this is asked.
+    pub fn untold_obstacle(&self) -> Option<String> {
+        self.obstacle.borrow().clone().filter(|_| !self.is_told.replace(true))
+    }
+
+    /// Another download begins, whose reader knows nothing yet.
+    pub fn begin(&self) {
+        self.is_told.set(false);
     }
 
     /// Remembers why something is in memory only.
     pub fn set_obstacle(&self, obstacle: String) {
-        self.obstacle.set(Some(obstacle));
+        *self.obstacle.borrow_mut() = Some(obstacle);
     }
 
     /// The file of this hash, if it is here with this length.

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use peargpt::checkpoint::{Checkpoint, random};
-use peargpt::protocol::RetryPolicy;
+use peargpt::protocol::TransferPolicy;
 
 use download::Host;
 
@@ -83,7 +83,7 @@ fn obtain(arguments: &Arguments) -> Result<(Checkpoint, String)> {
 /// Sees to it that all of GPT-2's files are in the folder, each verified.
 fn fetch(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let host = Host { address: files::address(), retry: RetryPolicy::default() };
+    let host = Host { address: files::address(), retry: TransferPolicy::default() };
     for file in &files::FILES {
         host.fetch(file, folder)?;
     }

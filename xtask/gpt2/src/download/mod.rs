@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use peargpt::protocol::RetryPolicy;
+use peargpt::protocol::TransferPolicy;
 
 use crate::files::Known;
 use partial::Partial;
@@ -27,7 +27,7 @@ pub struct Host {
     /// What a `/` and a file's name follow.
     pub address: String,
     /// When a fetch is tried again; tries in a row that bring nothing new are counted.
-    pub retry: RetryPolicy,
+    pub retry: TransferPolicy,
 }
 
 impl Host {

@@ -28,7 +28,7 @@ fn fetch(test: &str, acts: Vec<Act>) -> (PathBuf, Result<(), String>, Vec<Asked>
 }
 
 fn fetch_again(folder: &Path, server: &Server) -> Result<(), String> {
-    let retry = RetryPolicy { tries: 3, delay_ms: 1, stall_ms: 200 };
+    let retry = TransferPolicy { tries: 3, delay_ms: 1, stall_ms: 200, ..TransferPolicy::default() };
     let host = Host { address: server.address.clone(), retry };
     host.fetch(&known(), folder).map_err(|error| format!("{error:#}"))
 }
@@ -147,13 +147,13 @@ fn what_will_not_pass_is_said_at_once() {
     assert!(error.contains("/file: the host answers 404"), "{error}");
     assert_eq!(asked.len(), 1);
     let nowhere =
-        Host { address: "http://127.0.0.1:1".into(), retry: RetryPolicy { delay_ms: 1, ..Default::default() } };
+        Host { address: "http://127.0.0.1:1".into(), retry: TransferPolicy { delay_ms: 1, ..Default::default() } };
     assert!(nowhere.fetch(&known(), &folder("nowhere")).unwrap_err().to_string().contains("try again later"));
 }
 
 #[test]
 fn waits_double() {
-    let host = Host { address: String::new(), retry: RetryPolicy::default() };
+    let host = Host { address: String::new(), retry: TransferPolicy::default() };
     assert_eq!([1, 2, 3].map(|failures| host.delay(failures).as_millis()), [1000, 2000, 4000]);
     assert_eq!(host.delay(40), LONGEST_DELAY);
 }

@@ -39,7 +39,7 @@ function say(sentence) {
 
 // The pages that compute fetch the worker's files beside the page's own; the worker then finds them in the cache.
 function fetchWorkerEarly() {
-  if (!/^#\/(peargpt|bench)/.test(location.hash)) return;
+  if (!/^#\/(peargpt|gpt2|bench)/.test(location.hash)) return;
   const version = document.querySelector("meta[name='peargpt:version']").content;
   for (const file of ["worker.js", "worker_bg.wasm"]) {
     // What fails here fails again where it is used, and is told there.

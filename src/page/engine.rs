@@ -249,6 +249,8 @@ impl Engine {
             }),
             Event::Stored(stored) => self.stored.set(Some(stored)),
             Event::Opening => self.model.set(Model::Opening),
+            // One that was wanted before the reader went to another is of no use any more.
+            Event::Loaded(summary) if !self.id.with_untracked(|id| id.as_ref() == Some(&summary.id)) => {}
             Event::Loaded(summary) => {
                 self.restarts.set_value(0);
                 self.model.set(Model::Loaded(summary));

@@ -44,7 +44,7 @@ fn List(engine: Engine, stored: Stored) -> impl IntoView {
         view! {
             <tr data-model=model.id.clone()>
                 <th scope="row">{name}</th>
-                <td>{format!("{:.1} MB", model.bytes as f64 / 1e6)}</td>
+                <td>{size(model.bytes)}</td>
                 <td>{date(model.modified_ms)}</td>
                 <td>
                     <button type="button" class="quiet" data-testid="delete" aria-label=label on:click=delete>
@@ -72,6 +72,11 @@ fn List(engine: Engine, stored: Stored) -> impl IntoView {
     }
 }
 
+fn size(bytes: u64) -> String {
+    let megabytes = bytes as f64 / 1e6;
+    if megabytes < 1000.0 { format!("{megabytes:.1} MB") } else { format!("{:.1} GB", megabytes / 1000.0) }
+}
+
 /// A day as the reader writes it.
 fn date(ms: f64) -> String {
     let date = js_sys::Date::new(&JsValue::from_f64(ms));
@@ -85,8 +90,8 @@ fn room(stored: &Stored) -> String {
     let nothing = if stored.models.is_empty() { "Nothing is stored. " } else { "" };
     match (stored.usage, stored.quota) {
         (Some(usage), Some(quota)) => {
-            let (usage, quota) = (usage as f64 / 1e6, quota as f64 / 1e6);
-            format!("{nothing}This site uses {usage:.1} of the {quota:.0} MB that the browser allows it.")
+            let (usage, quota) = (size(usage), size(quota));
+            format!("{nothing}This site uses {usage} of the {quota} that the browser allows it.")
         }
         _ => nothing.trim_end().to_string(),
     }

@@ -3,7 +3,7 @@
 use peargpt::catalog::sha256;
 
 use crate::browser::Browser;
-use crate::model::{FULL, Gpt2, SMALL, WEIGHTS};
+use crate::model::{Gpt2, SMALL, WEIGHTS};
 use crate::numbers::Numbers;
 use crate::reader::Reader;
 use crate::server::{Fault, Server};
@@ -367,35 +367,4 @@ async fn without_storage_it_runs_from_memory_and_says_so() {
         let sent = hub.hub.sent(WEIGHTS);
         assert!(sent.len() == 3 && sent[2].from > 800_000, "what is in memory is not fetched again: {sent:?}");
     }
-}
-
-/// At most one and a half times the quantised weights and 64 MB, from nothing to the first token.
-async fn expect_modest(reader: &Reader, model: &Gpt2) {
-    reader.wait_for("ready").await.unwrap();
-    reader.expect_recovery("").await.unwrap();
-    let (used, weights) = (reader.number("wasm-memory-bytes").await.unwrap(), model.gguf.len() as f64);
-    assert!(used <= 1.5 * weights + 64e6, "{used} bytes for {weights} of weights");
-}
-
-#[tokio::test]
-async fn memory_stays_modest_on_both_ways() {
-    let model = Gpt2::random(FULL, 1);
-    let (reader, hub) = (Reader::new().await.unwrap(), Server::start().unwrap());
-    model.publish(&reader.server, &hub);
-    reader.open("#/gpt2").await.unwrap();
-    reader.wait_for("asking").await.unwrap();
-    reader.press("fetch").await.unwrap();
-    expect_modest(&reader, &model).await;
-    assert_eq!(verified(&reader.browser).await.unwrap()[0].sha256, sha256(&model.gguf));
-
-    reader.forget_stored().await.unwrap();
-    model.host(&reader.server, peargpt::publish::SLICE);
-    reader.browser.driver().refresh().await.unwrap();
-    expect_modest(&reader, &model).await;
-    // Another model takes its place.
-    let before = reader.number("wasm-memory-bytes").await.unwrap();
-    reader.open("#/peargpt").await.unwrap();
-    reader.wait_for("ready").await.unwrap();
-    reader.expect_recovery("").await.unwrap();
-    assert_eq!(reader.number("wasm-memory-bytes").await.unwrap(), before);
 }

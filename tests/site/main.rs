@@ -19,6 +19,7 @@ mod faults;
 mod hosted;
 mod hub;
 mod looks;
+mod memory;
 mod privacy;
 mod tokens;
 mod writing;

@@ -10,6 +10,7 @@ use web_sys::RequestCache;
 use super::super::storage::{Draft, Piece, Pieces, Store, reason};
 use super::parts;
 use super::progress::Progress;
+use super::state::State;
 use super::transfer::{Transfer, Wanted};
 use super::{DownloadError, Order, copy, hash, patiently};
 use crate::catalog::{HubFiles, Part};
@@ -252,26 +253,5 @@ impl Hub<'_> {
             _ => self.store.keep_in_memory(&part, pieces),
         }
         Ok(part)
-    }
-}
-
-/// A stream's state as it is stored: the position and the length of the etag in 8 bytes each, the etag, the rest.
-struct State<'a> {
-    position: u64,
-    etag: &'a str,
-    saved: &'a [u8],
-}
-
-impl<'a> State<'a> {
-    fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let (position, rest) = bytes.split_first_chunk()?;
-        let (length, rest) = rest.split_first_chunk()?;
-        let (etag, saved) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
-        Some(State { position: u64::from_le_bytes(*position), etag: std::str::from_utf8(etag).ok()?, saved })
-    }
-
-    fn to_bytes(&self) -> Vec<u8> {
-        let length = self.etag.len() as u64;
-        [&self.position.to_le_bytes(), &length.to_le_bytes(), self.etag.as_bytes(), self.saved].concat()
     }
 }

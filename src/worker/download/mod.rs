@@ -5,6 +5,7 @@ mod error;
 mod hub;
 mod parts;
 mod progress;
+mod state;
 mod transfer;
 
 pub use error::DownloadError;
@@ -116,7 +117,8 @@ async fn from_hub(
         return Ok(Outcome::Asking);
     }
     let made = hub::fetch(order, files, store, stream, progress).await?;
-    finish(order, store, &[made.clone()], Some(made.sha256), Some(made_from)).await
+    let sha256 = made.sha256.clone();
+    finish(order, store, &[made], Some(sha256), Some(made_from)).await
 }
 
 /// Parts that are not in the store, or damaged there. Those that are there are counted as found.

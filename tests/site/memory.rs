@@ -1,0 +1,39 @@
+//! How much memory GPT-2 takes at its full size, on both ways to the browser.
+
+use peargpt::catalog::sha256;
+
+use crate::model::{FULL, Gpt2};
+use crate::reader::Reader;
+use crate::server::Server;
+use crate::weights::verified;
+
+/// At most one and a half times the quantised weights and 64 MB, from nothing to the first token.
+async fn expect_modest(reader: &Reader, model: &Gpt2) {
+    reader.wait_for("ready").await.unwrap();
+    reader.expect_recovery("").await.unwrap();
+    let (used, weights) = (reader.number("wasm-memory-bytes").await.unwrap(), model.gguf.len() as f64);
+    assert!(used <= 1.5 * weights + 64e6, "{used} bytes for {weights} of weights");
+}
+
+#[tokio::test]
+async fn memory_stays_modest_on_both_ways() {
+    let model = Gpt2::random(FULL, 1);
+    let (reader, hub) = (Reader::new().await.unwrap(), Server::start().unwrap());
+    model.publish(&reader.server, &hub);
+    reader.open("#/gpt2").await.unwrap();
+    reader.wait_for("asking").await.unwrap();
+    reader.press("fetch").await.unwrap();
+    expect_modest(&reader, &model).await;
+    assert_eq!(verified(&reader.browser).await.unwrap()[0].sha256, sha256(&model.gguf));
+
+    reader.forget_stored().await.unwrap();
+    model.host(&reader.server, peargpt::publish::SLICE);
+    reader.browser.driver().refresh().await.unwrap();
+    expect_modest(&reader, &model).await;
+    // Another model takes its place.
+    let before = reader.number("wasm-memory-bytes").await.unwrap();
+    reader.open("#/peargpt").await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+    reader.expect_recovery("").await.unwrap();
+    assert_eq!(reader.number("wasm-memory-bytes").await.unwrap(), before);
+}

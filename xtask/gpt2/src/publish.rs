@@ -76,11 +76,15 @@ pub mod tests {
         let folder = folder("publish");
         fs::create_dir(folder.join(ID)).unwrap();
         fs::write(folder.join("gpt2/gpt2.gguf.part099"), "old").unwrap();
-        let (url, hash) = ("https://example.org/x", "0".repeat(64));
+        let part = |url: &str| format!(r#"{{"url":"{url}","bytes":1,"sha256":"{}"}}"#, "0".repeat(64));
+        let hub =
+            ["vocab.json", "merges.txt", "model.safetensors"].map(|name| part(&format!("https://example.org/{name}")));
         let old = format!(
-            r#"[{{"id":"a","title":"","parameters":1,"context":1,"format":"gguf","bytes":0,"parts":[],"source":""}},
-            {{"id":"gpt2","title":"","parameters":1,"context":1,"format":"safetensors","bytes":3,"parts":
-            [{{"url":"{url}","bytes":3,"sha256":"{hash}"}}],"source":""}}]"#
+            r#"[{{"id":"a","title":"","parameters":1,"context":1,"format":"gguf","bytes":1,"parts":[{}],"source":""}},
+            {{"id":"gpt2","title":"","parameters":1,"context":1,"format":"safetensors","bytes":3,"parts":[{}],
+            "source":""}}]"#,
+            part("a.gguf"),
+            hub.join(",")
         );
         fs::write(folder.join("catalog.json"), old).unwrap();
         publish(&long(), &folder, "random".to_string()).unwrap();

@@ -115,7 +115,7 @@ async fn from_hub(
         return Ok(Outcome::Asking);
     }
     let made = hub::fetch(order, files, store, stream, progress).await?;
-    finish(order, store, &[made.clone()], Some(made.sha256), Some(made_from)).await
+    finish(order, store, std::slice::from_ref(&made), Some(made.sha256.clone()), Some(made_from)).await
 }
 
 /// Parts that are not in the store, or damaged there. Those that are there are counted as found.

@@ -54,7 +54,8 @@ pub async fn fetch_all(
             None => return Err(DownloadError::Interrupted),
         }
         let bytes = fetching.await.map_err(|_| DownloadError::Interrupted)??;
-        Ok(store.keep(part, bytes).await)
+        store.keep(part, bytes).await;
+        Ok(())
     });
     let mut outcomes = stream::iter(fetches).buffer_unordered(IN_FLIGHT);
     let mut failure = None;

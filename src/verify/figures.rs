@@ -70,36 +70,6 @@ pub fn published() -> Result<Figures, serde_json::Error> {
     })
 }
 
-/// A model that the figures say nothing of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the figures are those of a model of {expected_parameters} parameters and {expected_tokens} tokens, \
-     this one has {parameters} parameters and {tokens} tokens"
-)]
-pub struct OtherModel {
-    /// Parameters of the figures' model.
-    pub expected_parameters: usize,
-    /// Its tokens.
-    pub expected_tokens: usize,
-    /// Parameters of this model.
-    pub parameters: usize,
-    /// Its tokens.
-    pub tokens: usize,
-}
-
-impl Figures {
-    /// Whether they say anything of a model of so many parameters and tokens.
-    pub fn expect_shape(&self, parameters: usize, tokens: usize) -> Result<(), OtherModel> {
-        let expected_parameters = self.parameters;
-        let other = self.expectations.iter().map(|expectation| expectation.n_logits).find(|&count| count != tokens);
-        if other.is_some() || parameters != expected_parameters {
-            let expected_tokens = other.unwrap_or(tokens);
-            return Err(OtherModel { expected_parameters, expected_tokens, parameters, tokens });
-        }
-        Ok(())
-    }
-}
-
 impl Expectation {
     /// Every logit that is given.
     pub fn logits(&self) -> impl Iterator<Item = Scored> {

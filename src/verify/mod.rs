@@ -9,7 +9,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub use figures::{Continuation, Expectation, Figures, OtherModel, Scored, published};
+pub use figures::{Continuation, Expectation, Figures, Scored, published};
 use report::compare;
 pub use report::{Check, Greedy, SHARED, Verification};
 
@@ -18,6 +18,23 @@ use crate::generation::{Decoding, GenerationError, Model, Step};
 use crate::sampler::{Sampler, Sampling};
 use crate::settings::Window;
 use crate::tokenizer::Utf8Stream;
+
+/// A model that the figures say nothing of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the figures are those of a model of {expected_parameters} parameters and {expected_tokens} tokens, \
+     this one has {parameters} parameters and {tokens} tokens"
+)]
+pub struct OtherModel {
+    /// Parameters of the figures' model.
+    pub expected_parameters: usize,
+    /// Its tokens.
+    pub expected_tokens: usize,
+    /// Parameters of this model.
+    pub parameters: usize,
+    /// Its tokens.
+    pub tokens: usize,
+}
 
 /// A comparison under way.
 #[derive(Debug)]
@@ -40,8 +57,13 @@ struct Writing {
 impl Verifier {
     /// Prepares to hold `model` against `figures` ([`published`] are GPT-2's).
     pub fn new(model: &Model, figures: Figures) -> Result<Self, OtherModel> {
-        let config = model.gpt.config();
-        figures.expect_shape(config.parameters(), config.vocabulary_size)?;
+        let (parameters, tokens) = (model.gpt.config().parameters(), model.gpt.config().vocabulary_size);
+        let expected_parameters = figures.parameters;
+        let other = figures.expectations.iter().map(|expectation| expectation.n_logits).find(|&count| count != tokens);
+        if other.is_some() || parameters != expected_parameters {
+            let expected_tokens = other.unwrap_or(tokens);
+            return Err(OtherModel { expected_parameters, expected_tokens, parameters, tokens });
+        }
         Ok(Verifier { figures, precision: model.precision, checks: Vec::new(), writing: None })
     }
 

@@ -19,7 +19,7 @@ pub struct Check {
     /// Whether the tokenizer gives the ids expected.
     pub tokens_equal: bool,
     /// The likeliest token, as expected.
-    pub expected_top1: TokenSpan,
+    pub expected_top1: u32,
     /// The likeliest token, as found.
     pub found_top1: TokenSpan,
     /// How many of the ten likeliest tokens are among those expected.
@@ -69,7 +69,7 @@ pub(super) fn compare(expectation: &Expectation, logits: &[f32], tolerance: f32,
     let mut check = Check {
         prompt: expectation.prompt.clone(),
         tokens_equal: true,
-        expected_top1: tokenizer.span(expectation.top10.first().map_or(0, |scored| scored.id)),
+        expected_top1: expectation.top10.first().map_or(0, |scored| scored.id),
         found_top1: tokenizer.span(likeliest.first().copied().unwrap_or(0)),
         shared_top10: likeliest.iter().filter(is_expected).count(),
         largest_difference: worst.as_ref().map_or(0.0, difference),
@@ -99,7 +99,7 @@ pub(super) fn likeliest(logits: &[f32], count: usize) -> Vec<u32> {
 impl Check {
     /// Whether the likeliest token is that expected.
     pub fn is_top1_equal(&self) -> bool {
-        self.found_top1.id == self.expected_top1.id
+        self.found_top1.id == self.expected_top1
     }
 
     /// Whether enough of the ten likeliest tokens are among those expected.
@@ -114,9 +114,8 @@ impl Check {
 
     fn judge_ranks(&mut self) {
         if !self.is_top1_equal() {
-            let Check { expected_top1: expected, found_top1: found, .. } = self;
-            let told = format!("{} {:?}, expected {} {:?}", found.id, found.text, expected.id, expected.text);
-            self.problems.push(format!("the likeliest token is {told}"));
+            let Check { expected_top1, found_top1: TokenSpan { id, text }, .. } = self;
+            self.problems.push(format!("the likeliest token is {id} {text:?}, expected {expected_top1}"));
         }
         if !self.is_top10_shared() {
             let shared = self.shared_top10;
@@ -147,25 +146,26 @@ impl Verification {
                 false => "It is GPT-2: tokens and logits are as published; the text may differ.".to_string(),
             };
         }
-        let differences = self.differences().join(", ");
-        let colon = if differences.is_empty() { "" } else { ": " };
-        format!("It is not GPT-2 as published{colon}{differences}.")
+        match self.differences().join(", ") {
+            nothing if nothing.is_empty() => "It is not GPT-2 as published.".to_string(),
+            differences => format!("It is not GPT-2 as published. What differs: {differences}."),
+        }
     }
 
-    /// Kinds of figures that differ, and after how many prompts.
+    /// Kinds of figures that differ, with the number of prompts.
     fn differences(&self) -> Vec<String> {
-        let kinds: [(&str, fn(&Check) -> bool); 4] = [
-            ("other tokens", |check| check.tokens_equal),
-            ("another likeliest token", Check::is_top1_equal),
-            ("other tokens among the ten likeliest", Check::is_top10_shared),
-            ("logits too far off", Check::is_within),
-        ];
-        let after = |(kind, is_right): (&str, fn(&Check) -> bool)| {
+        let prompts = |kind: &str, is_right: fn(&Check) -> bool| {
             let wrong = self.checks.iter().filter(|check| !is_right(check)).count();
-            (wrong > 0).then(|| format!("{kind} for {wrong} of {} prompts", self.checks.len()))
+            (wrong > 0).then(|| format!("{kind} ({wrong} of {} prompts)", self.checks.len()))
         };
-        let text = (!self.greedy.passed()).then(|| "another text".to_string());
-        kinds.into_iter().filter_map(after).chain(text).collect()
+        let differences = [
+            prompts("tokens", |check| check.tokens_equal),
+            prompts("the likeliest token", Check::is_top1_equal),
+            prompts("the ten likeliest", Check::is_top10_shared),
+            prompts("logits", Check::is_within),
+            (!self.greedy.passed()).then(|| "the text".to_string()),
+        ];
+        differences.into_iter().flatten().collect()
     }
 }
 

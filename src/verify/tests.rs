@@ -97,12 +97,10 @@ fn another_token_is_named() {
 fn another_likeliest_token_is_named() {
     let model = model();
     let figures = figures(&model);
-    let [first, second] = [0, 1].map(|place| {
-        let id = figures.expectations[0].top10[place].id;
-        format!("{id} {:?}", char::from(model.tokenizer.bytes(id)[0]).to_string())
-    });
+    let [first, second] = [0, 1].map(|place| figures.expectations[0].top10[place].id);
+    let text = char::from(model.tokenizer.bytes(first)[0]).to_string();
     let said = problems(|figures| figures.expectations[0].top10.swap(0, 1));
-    assert_eq!(said, [format!("the likeliest token is {first}, expected {second}")]);
+    assert_eq!(said, [format!("the likeliest token is {first} {text:?}, expected {second}")]);
 }
 
 #[test]
@@ -157,7 +155,7 @@ fn the_verdict_names_what_differs() {
     };
     assert_eq!(verdict(|_| (), &model), "It is GPT-2: tokens, logits and text are as published.");
     let other_text = |figures: &mut Figures| figures.continuation.text.push('a');
-    assert_eq!(verdict(other_text, &model), "It is not GPT-2 as published: another text.");
+    assert_eq!(verdict(other_text, &model), "It is not GPT-2 as published. What differs: the text.");
     let may_differ = "It is GPT-2: tokens and logits are as published; the text may differ.";
     assert_eq!(verdict(other_text, &rounded()), may_differ);
     let other_ranks = |figures: &mut Figures| {
@@ -166,10 +164,10 @@ fn the_verdict_names_what_differs() {
         figures.expectations[2].top10.swap(0, 1);
     };
     let said = verdict(other_ranks, &model);
-    assert!(said.starts_with("It is not GPT-2 as published: other tokens for 1 of 3 prompts, "), "{said}");
-    assert!(said.contains("another likeliest token for "), "{said}");
+    assert!(said.starts_with("It is not GPT-2 as published. What differs: tokens (1 of 3 prompts), "), "{said}");
+    assert!(said.contains(", the likeliest token ("), "{said}");
     let other_logits = |figures: &mut Figures| figures.expectations[2].first_logits[5] += 0.021;
-    assert_eq!(verdict(other_logits, &model), "It is not GPT-2 as published: logits too far off for 1 of 3 prompts.");
+    assert_eq!(verdict(other_logits, &model), "It is not GPT-2 as published. What differs: logits (1 of 3 prompts).");
 }
 
 #[test]

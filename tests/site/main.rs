@@ -20,4 +20,5 @@ mod hosted;
 mod hub;
 mod looks;
 mod privacy;
+mod verify;
 mod writing;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::Entry;
 use crate::settings::{Settings, Vocabulary};
+use crate::verify::Verification;
 
 /// Page → worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +63,11 @@ pub enum Request {
         prompt_tokens: u32,
         /// Tokens to decode after it.
         tokens: u32,
+    },
+    /// Hold the model against what is published of GPT-2.
+    Verify {
+        /// The page's number of this run.
+        run: u32,
     },
     /// Count the tokens of a text, beside what goes on. Answered while a model is open, and where several of these
     /// wait only the newest is.
@@ -168,6 +174,27 @@ pub enum Event {
         /// The numbers.
         report: BenchReport,
     },
+    /// How far [`Request::Verify`] has come; at most once per frame.
+    Verifying {
+        /// The run.
+        run: u32,
+        /// Steps done.
+        done: u32,
+        /// Steps there are.
+        all: u32,
+    },
+    /// What [`Request::Verify`] found.
+    Verified {
+        /// The run.
+        run: u32,
+        /// How the figures compare.
+        verification: Verification,
+    },
+    /// A request came in while [`Request::Bench`] or [`Request::Verify`] was carried out, and nothing comes of it.
+    Interrupted {
+        /// The run.
+        run: u32,
+    },
     /// The tokens of a text; characters that the vocabulary lacks are passed over.
     Tokenized {
         /// The number of the question.
@@ -210,7 +237,7 @@ pub enum Task {
     Load,
     /// [`Request::Discard`] or [`Request::ListStored`].
     Storage,
-    /// [`Request::Generate`], [`Request::Continue`] or [`Request::Bench`] of this number.
+    /// [`Request::Generate`], [`Request::Continue`], [`Request::Bench`] or [`Request::Verify`] of this number.
     Run(u32),
 }
 
@@ -286,6 +313,8 @@ pub struct ModelSummary {
     pub vocabulary: Vocabulary,
     /// Of a character model: every character it knows.
     pub alphabet: Option<String>,
+    /// Whether figures are published of a model of this shape, for [`Request::Verify`].
+    pub can_be_verified: bool,
     /// Milliseconds from the request to here.
     pub load_ms: f64,
 }

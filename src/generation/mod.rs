@@ -12,7 +12,8 @@ pub use length::{Length, TAIL_TOKENS};
 use std::io::{Read, Seek};
 use std::sync::Arc;
 
-use crate::checkpoint::{self, CheckpointError};
+use crate::checkpoint::quantize::Precision;
+use crate::checkpoint::{self, Checkpoint, CheckpointError};
 use crate::model::{Gpt, ModelError};
 use crate::protocol::StopReason;
 use crate::sampler::Sampler;
@@ -26,6 +27,8 @@ pub struct Model {
     pub gpt: Gpt,
     /// Text ↔ ids; shared with what counts tokens beside a run.
     pub tokenizer: Arc<Tokenizer>,
+    /// How its matrices are kept in the file.
+    pub precision: Precision,
 }
 
 /// A file that no model can be made of.
@@ -45,9 +48,15 @@ pub enum OpenError {
 impl Model {
     /// Reads a model file of any format that [`checkpoint`] knows.
     pub fn open(file: &mut (impl Read + Seek)) -> Result<Self, OpenError> {
-        let mut file = checkpoint::read(file)?;
-        let gpt = Gpt::load(&file.config, &mut file.weights)?;
-        Ok(Model { gpt, tokenizer: Arc::new(Tokenizer::new(file.tokenizer)?) })
+        Model::build(checkpoint::read(file)?)
+    }
+
+    /// Makes a model of what a file says.
+    pub fn build(checkpoint: Checkpoint) -> Result<Self, OpenError> {
+        let Checkpoint { config, tokenizer, mut weights } = checkpoint;
+        let precision = Precision::of(&weights);
+        let gpt = Gpt::load(&config, &mut weights)?;
+        Ok(Model { gpt, tokenizer: Arc::new(Tokenizer::new(tokenizer)?), precision })
     }
 }
 

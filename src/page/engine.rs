@@ -257,8 +257,11 @@ impl Engine {
             }
             Event::Failed { task: Task::Load, message } => self.model.set(Model::Failed(message)),
             Event::Failed { task: Task::Storage, message } => self.mishap.set(Some(message)),
-            Event::Started { run, .. } | Event::Text { run, .. } => self.deliver(run, event, false),
+            Event::Started { run, .. } | Event::Text { run, .. } | Event::Verifying { run, .. } => {
+                self.deliver(run, event, false);
+            }
             Event::Done { run, .. } | Event::Benched { run, .. } => self.deliver(run, event, true),
+            Event::Verified { run, .. } | Event::Interrupted { run } => self.deliver(run, event, true),
             Event::Failed { task: Task::Run(run), .. } => self.deliver(run, event, true),
             Event::Tokenized { number, count, tokens } => {
                 if number == self.newest_text.get_value() {

@@ -4,8 +4,9 @@
 //! app ─ address_bar, theme             which view stands there, and how it looks
 //!  ├ home, elsewhere                   what this is, and what comes next
 //!  ├ studio_view ─ prompt, controls,   prompt and settings in, text and numbers out
-//!  │     tokens, toolbar, messages,    how the weights come, and which are kept
-//!  │     status, download, stored
+//!  │     tokens, toolbar, messages,    how the weights come, which are kept,
+//!  │     status, download, stored,     and whether they are GPT-2's
+//!  │     verify
 //!  └ bench                             one measurement
 //!         │
 //!      studio ─ form, phase,           what is asked for, and what became of it
@@ -45,5 +46,6 @@ mod studio_view;
 mod theme;
 mod tokens;
 mod toolbar;
+mod verify;
 
 pub use app::start;

@@ -13,6 +13,7 @@ use super::status::{Numbers, Status};
 use super::stored::StoredModels;
 use super::studio::Studio;
 use super::toolbar::Toolbar;
+use super::verify::Verify;
 
 /// The whole page.
 #[component]
@@ -44,6 +45,7 @@ pub fn StudioView(
                 <MainButtons studio />
                 <MoreSettings studio />
                 <StoredModels engine=studio.engine />
+                <Verify studio />
             </form>
             <section class="stage">
                 <Toolbar studio />

@@ -25,7 +25,14 @@ impl Spans {
         };
         self.count += ids.len() as u32;
         let room = SHOWN_TOKENS - self.first.len();
-        self.first.extend(ids.iter().take(room).map(|&id| TokenSpan { id, text: shown(tokenizer.bytes(id)) }));
+        self.first.extend(ids.iter().take(room).map(|&id| tokenizer.span(id)));
+    }
+}
+
+impl Tokenizer {
+    /// A token, to be looked at.
+    pub fn span(&self, id: u32) -> TokenSpan {
+        TokenSpan { id, text: shown(self.bytes(id)) }
     }
 }
 

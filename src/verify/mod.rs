@@ -11,7 +11,7 @@ mod tests;
 
 pub use figures::{Continuation, Expectation, Figures, Scored, published};
 use report::compare;
-pub use report::{Check, Greedy, Verification};
+pub use report::{Check, Greedy, SHARED, Verification};
 
 use crate::checkpoint::quantize::Precision;
 use crate::generation::{Decoding, GenerationError, Model, Step};
@@ -55,8 +55,8 @@ struct Writing {
 }
 
 impl Verifier {
-    /// Prepares to hold `model`, whose matrices have this precision, against `figures` ([`published`] are GPT-2's).
-    pub fn new(model: &Model, figures: Figures, precision: Precision) -> Result<Self, OtherModel> {
+    /// Prepares to hold `model` against `figures` ([`published`] are GPT-2's).
+    pub fn new(model: &Model, figures: Figures) -> Result<Self, OtherModel> {
         let (parameters, tokens) = (model.gpt.config().parameters(), model.gpt.config().vocabulary_size);
         let expected_parameters = figures.parameters;
         let other = figures.expectations.iter().map(|expectation| expectation.n_logits).find(|&count| count != tokens);
@@ -64,7 +64,7 @@ impl Verifier {
             let expected_tokens = other.unwrap_or(tokens);
             return Err(OtherModel { expected_parameters, expected_tokens, parameters, tokens });
         }
-        Ok(Verifier { figures, precision, checks: Vec::new(), writing: None })
+        Ok(Verifier { figures, precision: model.precision, checks: Vec::new(), writing: None })
     }
 
     /// Steps done and steps there are.
@@ -132,7 +132,7 @@ fn check(model: &Model, expectation: &Expectation, precision: Precision) -> Resu
     let found = model.tokenizer.encode(prompt)?;
     let logits = model.gpt.forward_all(token_ids, None)?; // [ids, vocabulary]
     let last = logits.get(token_ids.len() - 1).and_then(|row| row.to_vec1()).map_err(crate::model::ModelError::from)?;
-    let mut check = compare(expectation, &last, expectation.tolerance(precision));
+    let mut check = compare(expectation, &last, expectation.tolerance(precision), &model.tokenizer);
     if found != *token_ids {
         check.tokens_equal = false;
         check.passed = false;

@@ -5,9 +5,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::figures::{Expectation, Scored};
+use crate::protocol::TokenSpan;
+use crate::tokenizer::Tokenizer;
 
 /// Of the ten likeliest tokens, those that must be the same: the tenth and the eleventh may be close.
-const SHARED: usize = 9;
+pub const SHARED: usize = 9;
 
 /// One prompt's logits, compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,7 +21,7 @@ pub struct Check {
     /// The likeliest token, as expected.
     pub expected_top1: u32,
     /// The likeliest token, as found.
-    pub found_top1: u32,
+    pub found_top1: TokenSpan,
     /// How many of the ten likeliest tokens are among those expected.
     pub shared_top10: usize,
     /// The largest difference from a logit that is given; NaN where one is found to be no number.
@@ -57,7 +59,7 @@ pub struct Verification {
 }
 
 /// Holds the logits after a prompt against those expected.
-pub(super) fn compare(expectation: &Expectation, logits: &[f32], tolerance: f32) -> Check {
+pub(super) fn compare(expectation: &Expectation, logits: &[f32], tolerance: f32, tokenizer: &Tokenizer) -> Check {
     let likeliest = likeliest(logits, expectation.top10.len());
     let is_expected = |id: &&u32| expectation.top10.iter().any(|scored| scored.id == **id);
     let found = |id: u32| logits.get(id as usize).copied().unwrap_or(f32::NAN);
@@ -68,7 +70,7 @@ pub(super) fn compare(expectation: &Expectation, logits: &[f32], tolerance: f32)
         prompt: expectation.prompt.clone(),
         tokens_equal: true,
         expected_top1: expectation.top10.first().map_or(0, |scored| scored.id),
-        found_top1: likeliest.first().copied().unwrap_or(0),
+        found_top1: tokenizer.span(likeliest.first().copied().unwrap_or(0)),
         shared_top10: likeliest.iter().filter(is_expected).count(),
         largest_difference: worst.as_ref().map_or(0.0, difference),
         tolerance,
@@ -76,8 +78,7 @@ pub(super) fn compare(expectation: &Expectation, logits: &[f32], tolerance: f32)
         passed: false,
     };
     check.judge_ranks();
-    let is_within = check.largest_difference <= tolerance;
-    if let Some(Scored { id, logit }) = worst.filter(|_| !is_within) {
+    if let Some(Scored { id, logit }) = worst.filter(|_| !check.is_within()) {
         check.problems.push(format!("the logit of token {id} is {}, expected {logit} ± {tolerance}", found(id)));
     }
     if let Some(id) = logits.iter().position(|logit| !logit.is_finite()) {
@@ -96,22 +97,75 @@ pub(super) fn likeliest(logits: &[f32], count: usize) -> Vec<u32> {
 }
 
 impl Check {
+    /// Whether the likeliest token is that expected.
+    pub fn is_top1_equal(&self) -> bool {
+        self.found_top1.id == self.expected_top1
+    }
+
+    /// Whether enough of the ten likeliest tokens are among those expected.
+    pub fn is_top10_shared(&self) -> bool {
+        self.shared_top10 >= SHARED
+    }
+
+    /// Whether no logit that is given is further off than it may be.
+    pub fn is_within(&self) -> bool {
+        self.largest_difference <= self.tolerance
+    }
+
     fn judge_ranks(&mut self) {
-        let Check { expected_top1, found_top1, shared_top10, .. } = *self;
-        if found_top1 != expected_top1 {
-            self.problems.push(format!("the likeliest token is {found_top1}, expected {expected_top1}"));
+        if !self.is_top1_equal() {
+            let Check { expected_top1, found_top1: TokenSpan { id, text }, .. } = self;
+            self.problems.push(format!("the likeliest token is {id} {text:?}, expected {expected_top1}"));
         }
-        if shared_top10 < SHARED {
-            let told = format!("{shared_top10} of the ten likeliest tokens are those expected, at least {SHARED} must");
+        if !self.is_top10_shared() {
+            let shared = self.shared_top10;
+            let told = format!("{shared} of the ten likeliest tokens are those expected, at least {SHARED} must");
             self.problems.push(told);
         }
     }
 }
 
 impl Greedy {
+    /// Whether the text is that expected.
+    pub fn is_equal(&self) -> bool {
+        self.found == self.expected
+    }
+
     /// Whether the text is that expected, or need not be.
     pub fn passed(&self) -> bool {
-        !self.required || self.found == self.expected
+        !self.required || self.is_equal()
+    }
+}
+
+impl Verification {
+    /// What comes of it, as a sentence that names the kinds of figures that differ.
+    pub fn verdict(&self) -> String {
+        if self.passed {
+            return match self.greedy.is_equal() {
+                true => "It is GPT-2: tokens, logits and text are as published.".to_string(),
+                false => "It is GPT-2: tokens and logits are as published; the text may differ.".to_string(),
+            };
+        }
+        match self.differences().join(", ") {
+            nothing if nothing.is_empty() => "It is not GPT-2 as published.".to_string(),
+            differences => format!("It is not GPT-2 as published. What differs: {differences}."),
+        }
+    }
+
+    /// Kinds of figures that differ, with the number of prompts.
+    fn differences(&self) -> Vec<String> {
+        let prompts = |kind: &str, is_right: fn(&Check) -> bool| {
+            let wrong = self.checks.iter().filter(|check| !is_right(check)).count();
+            (wrong > 0).then(|| format!("{kind} ({wrong} of {} prompts)", self.checks.len()))
+        };
+        let differences = [
+            prompts("tokens", |check| check.tokens_equal),
+            prompts("the likeliest token", Check::is_top1_equal),
+            prompts("the ten likeliest", Check::is_top10_shared),
+            prompts("logits", Check::is_within),
+            (!self.greedy.passed()).then(|| "the text".to_string()),
+        ];
+        differences.into_iter().flatten().collect()
     }
 }
 
@@ -120,7 +174,7 @@ impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Check { prompt, found_top1, shared_top10, largest_difference, tolerance, .. } = self;
         if self.passed {
-            let numbers = format!("top 1 is {found_top1}, {shared_top10} of the top 10");
+            let numbers = format!("top 1 is {} {:?}, {shared_top10} of the top 10", found_top1.id, found_top1.text);
             return write!(f, "ok     {prompt:?}: {numbers}, logits within {largest_difference:.4} of {tolerance:.4}");
         }
         write!(f, "FAILED {prompt:?}: {}", self.problems.join("; "))
@@ -131,7 +185,7 @@ impl fmt::Display for Check {
 impl fmt::Display for Greedy {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Greedy { prompt, expected, found, required } = self;
-        match (found == expected, required) {
+        match (self.is_equal(), required) {
             (true, _) => write!(f, "ok     {prompt:?} goes on {found:?}"),
             (false, true) => write!(f, "FAILED {prompt:?} goes on {found:?}, expected {expected:?}"),
             (false, false) => write!(f, "other  {prompt:?} goes on {found:?}, not {expected:?}: rounded weights may"),

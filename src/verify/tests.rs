@@ -18,7 +18,12 @@ fn tokenizer() -> Tokenizer {
 }
 
 fn model() -> Model {
-    Model { gpt: testing::random_gpt(&small(), 11), tokenizer: tokenizer().into() }
+    Model { gpt: testing::random_gpt(&small(), 11), tokenizer: tokenizer().into(), precision: Precision::F32 }
+}
+
+/// The same, as if its weights were rounded.
+fn rounded() -> Model {
+    Model { precision: Precision::Q8_0, ..model() }
 }
 
 fn expectation(model: &Model, prompt: &str) -> Expectation {
@@ -41,8 +46,8 @@ fn figures(model: &Model) -> Figures {
     Figures { parameters: model.gpt.config().parameters(), expectations, continuation }
 }
 
-fn verify(model: &Model, figures: Figures, precision: Precision) -> Verification {
-    let mut verifier = Verifier::new(model, figures, precision).unwrap();
+fn verify(model: &Model, figures: Figures) -> Verification {
+    let mut verifier = Verifier::new(model, figures).unwrap();
     loop {
         if let Some(verification) = verifier.step(model).unwrap() {
             return verification;
@@ -55,16 +60,15 @@ fn problems(alter: impl Fn(&mut Figures)) -> Vec<String> {
     let model = model();
     let mut figures = figures(&model);
     alter(&mut figures);
-    let verification = verify(&model, figures, Precision::F32);
+    let verification = verify(&model, figures);
     assert!(!verification.passed);
     verification.checks.into_iter().flat_map(|check| check.problems).collect()
 }
 
 #[test]
 fn a_model_is_itself() {
-    let model = model();
-    for precision in [Precision::F32, Precision::Q8_0] {
-        let verification = verify(&model, figures(&model), precision);
+    for model in [model(), rounded()] {
+        let verification = verify(&model, figures(&model));
         assert!(verification.passed && verification.checks.len() == 3, "{verification:?}");
         assert!(verification.checks.iter().all(|check| check.passed && check.shared_top10 == 10));
         assert_eq!(verification.greedy.found, verification.greedy.expected);
@@ -75,7 +79,7 @@ fn a_model_is_itself() {
 #[test]
 fn each_step_is_one_prompt_or_one_token() {
     let model = model();
-    let mut verifier = Verifier::new(&model, figures(&model), Precision::F32).unwrap();
+    let mut verifier = Verifier::new(&model, figures(&model)).unwrap();
     let mut seen = Vec::new();
     while verifier.step(&model).unwrap().is_none() {
         seen.push(verifier.progress());
@@ -94,8 +98,9 @@ fn another_likeliest_token_is_named() {
     let model = model();
     let figures = figures(&model);
     let [first, second] = [0, 1].map(|place| figures.expectations[0].top10[place].id);
+    let text = char::from(model.tokenizer.bytes(first)[0]).to_string();
     let said = problems(|figures| figures.expectations[0].top10.swap(0, 1));
-    assert_eq!(said, [format!("the likeliest token is {first}, expected {second}")]);
+    assert_eq!(said, [format!("the likeliest token is {first} {text:?}, expected {second}")]);
 }
 
 #[test]
@@ -111,7 +116,7 @@ fn one_other_token_among_ten_may_be_and_two_may_not() {
     };
     let mut one = figures(&model);
     replace(&mut one, 1);
-    assert!(verify(&model, one, Precision::F32).passed);
+    assert!(verify(&model, one).passed);
     assert_eq!(
         problems(|figures| replace(figures, 2)),
         ["8 of the ten likeliest tokens are those expected, at least 9 must"]
@@ -125,7 +130,7 @@ fn a_logit_past_its_tolerance_is_named() {
     let model = model();
     let mut near = figures(&model);
     near.expectations[2].first_logits[5] += 0.019;
-    assert!(verify(&model, near, Precision::F32).passed);
+    assert!(verify(&model, near).passed);
 }
 
 #[test]
@@ -133,11 +138,36 @@ fn another_text_fails_where_it_must_be_equal() {
     let model = model();
     let mut altered = figures(&model);
     altered.continuation.text.push('a');
-    let exact = verify(&model, altered.clone(), Precision::F32);
+    let exact = verify(&model, altered.clone());
     assert!(!exact.passed && exact.checks.iter().all(|check| check.passed));
     assert!(exact.greedy.to_string().starts_with("FAILED \"thedog\" goes on"), "{}", exact.greedy);
-    let rounded = verify(&model, altered, Precision::Q8_0);
+    let rounded = verify(&rounded(), altered);
     assert!(rounded.passed && rounded.greedy.to_string().starts_with("other"), "{}", rounded.greedy);
+}
+
+#[test]
+fn the_verdict_names_what_differs() {
+    let model = model();
+    let verdict = |alter: fn(&mut Figures), model: &Model| {
+        let mut figures = figures(model);
+        alter(&mut figures);
+        verify(model, figures).verdict()
+    };
+    assert_eq!(verdict(|_| (), &model), "It is GPT-2: tokens, logits and text are as published.");
+    let other_text = |figures: &mut Figures| figures.continuation.text.push('a');
+    assert_eq!(verdict(other_text, &model), "It is not GPT-2 as published. What differs: the text.");
+    let may_differ = "It is GPT-2: tokens and logits are as published; the text may differ.";
+    assert_eq!(verdict(other_text, &rounded()), may_differ);
+    let other_ranks = |figures: &mut Figures| {
+        figures.expectations[0].token_ids[0] = 3;
+        figures.expectations[1].top10.swap(0, 1);
+        figures.expectations[2].top10.swap(0, 1);
+    };
+    let said = verdict(other_ranks, &model);
+    assert!(said.starts_with("It is not GPT-2 as published. What differs: tokens (1 of 3 prompts), "), "{said}");
+    assert!(said.contains(", the likeliest token ("), "{said}");
+    let other_logits = |figures: &mut Figures| figures.expectations[2].first_logits[5] += 0.021;
+    assert_eq!(verdict(other_logits, &model), "It is not GPT-2 as published. What differs: logits (1 of 3 prompts).");
 }
 
 #[test]
@@ -149,8 +179,8 @@ fn what_is_no_number_fails() {
     weights.insert("output_norm.bias", QTensor::quantize(&broken, GgmlDType::F32).unwrap()).unwrap();
     // `Q8_0` matrices would take a row of NaN for one of zeros.
     let mut weights = quantize(weights, Precision::F32, || ()).unwrap();
-    let broken = Model { gpt: Gpt::load(&small(), &mut weights).unwrap(), tokenizer: tokenizer().into() };
-    let verification = verify(&broken, figures(&right), Precision::Q8_0);
+    let broken = Model { gpt: Gpt::load(&small(), &mut weights).unwrap(), ..rounded() };
+    let verification = verify(&broken, figures(&right));
     assert!(!verification.passed);
     for check in verification.checks {
         assert!(!check.passed && check.largest_difference.is_nan(), "{check}");
@@ -158,13 +188,13 @@ fn what_is_no_number_fails() {
     }
     let mut expected = figures(&right);
     expected.expectations[0].first_logits[1] = f32::NAN;
-    assert!(!verify(&right, expected, Precision::Q8_0).passed);
+    assert!(!verify(&rounded(), expected).passed);
 }
 
 #[test]
 fn a_model_of_another_shape_is_told_so() {
     let model = model();
-    let error = Verifier::new(&model, published().unwrap(), Precision::F32).unwrap_err().to_string();
+    let error = Verifier::new(&model, published().unwrap()).unwrap_err().to_string();
     assert_eq!(
         error,
         "the figures are those of a model of 124439808 parameters and 50257 tokens, \

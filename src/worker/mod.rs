@@ -9,6 +9,7 @@ mod shelf;
 mod storage;
 mod telegraph;
 mod time;
+mod verify;
 
 pub use serve::serve;
 

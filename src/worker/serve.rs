@@ -8,6 +8,7 @@ use super::download::{Order, Outcome, Weights};
 use super::shelf::Shelf;
 use super::telegraph::Telegraph;
 use super::time::now;
+use super::verify::{self, VerifyError};
 use super::{BACKEND, bench};
 use crate::catalog::Entry;
 use crate::generation::{GenerationError, Model, Progress, Run};
@@ -19,6 +20,8 @@ use crate::settings::Settings;
 enum ServeError {
     #[error(transparent)]
     Generation(#[from] GenerationError),
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     #[error("No model is open. Load one first.")]
     NoModel,
     #[error("There is no text to go on from. Generate one first.")]
@@ -62,6 +65,10 @@ pub async fn serve() -> Result<(), JsValue> {
             }
             Request::Bench { run, prompt_tokens, tokens } => {
                 let outcome = measure(&channel, open.as_ref(), run, prompt_tokens, tokens).await;
+                report(&channel, run, outcome);
+            }
+            Request::Verify { run } => {
+                let outcome = compare(&channel, open.as_ref(), run).await;
                 report(&channel, run, outcome);
             }
             // What ran has ended by the time this is read.
@@ -123,6 +130,7 @@ fn summarise(model: &Model, entry: &Entry, weights: Weights, load_ms: f64) -> Mo
         vocabulary_size: config.vocabulary_size as u32,
         vocabulary: model.tokenizer.vocabulary(),
         alphabet: model.tokenizer.alphabet(),
+        can_be_verified: verify::can_be_verified(model),
         load_ms,
     }
 }
@@ -189,9 +197,20 @@ async fn measure(
     prompt_tokens: u32,
     tokens: u32,
 ) -> Result<(), ServeError> {
-    let open = open.ok_or(ServeError::NoModel)?;
-    if let Some(report) = bench::measure(channel, &open.model, &open.summary, prompt_tokens, tokens).await? {
-        channel.send(&Event::Benched { run, report });
-    }
+    let Open { model, summary, .. } = open.ok_or(ServeError::NoModel)?;
+    channel.send(&match bench::measure(channel, model, summary, prompt_tokens, tokens).await? {
+        Some(report) => Event::Benched { run, report },
+        None => Event::Interrupted { run },
+    });
+    Ok(())
+}
+
+/// Compares with what is published, and sends what was found.
+async fn compare(channel: &Channel, open: Option<&Open>, run: u32) -> Result<(), ServeError> {
+    let Open { model, .. } = open.ok_or(ServeError::NoModel)?;
+    channel.send(&match verify::verify(channel, model, run).await? {
+        Some(verification) => Event::Verified { run, verification },
+        None => Event::Interrupted { run },
+    });
     Ok(())
 }

@@ -2,12 +2,9 @@
 
 use super::channel::Channel;
 use super::memory_bytes;
-use super::time::now;
+use super::time::{FRAME_MS, now};
 use crate::generation::Run;
 use crate::protocol::{Event, Stats, StopReason};
-
-/// Milliseconds between two messages: one frame at 60 Hz.
-const FRAME_MS: f64 = 1000.0 / 60.0;
 
 /// What is not sent yet, and when things happened.
 pub struct Telegraph<'a> {

@@ -5,6 +5,9 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel};
 
+/// Milliseconds between two messages to the page: one frame at 60 Hz.
+pub const FRAME_MS: f64 = 1000.0 / 60.0;
+
 /// The worker's global object.
 pub fn scope() -> DedicatedWorkerGlobalScope {
     js_sys::global().unchecked_into()

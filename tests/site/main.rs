@@ -22,4 +22,5 @@ mod looks;
 mod memory;
 mod privacy;
 mod tokens;
+mod verify;
 mod writing;

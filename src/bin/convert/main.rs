@@ -17,9 +17,7 @@ use peargpt::checkpoint::quantize::{Precision, quantize};
 use peargpt::checkpoint::{self, Checkpoint, CheckpointError, gguf};
 use peargpt::evaluate::{evaluate, last_share};
 use peargpt::generation::Model;
-use peargpt::model::Gpt;
 use peargpt::publish::{self, About, files};
-use peargpt::tokenizer::Tokenizer;
 use read::at;
 
 /// Convert a GPT-2 to the GGUF file that the site serves, describe a model, or measure one.
@@ -127,18 +125,11 @@ fn run(arguments: Arguments) -> Result<bool, String> {
     if arguments.evaluate.is_none() && !arguments.verify {
         return Ok(true);
     }
-    let (precision, model) = (Precision::of(&checkpoint.weights), build(checkpoint)?);
+    let model = Model::build(checkpoint).map_err(|error| error.to_string())?;
     if let Some(text) = &arguments.evaluate {
         measure(&model, text, arguments.share)?;
     }
-    if arguments.verify { verify::verify(&model, precision) } else { Ok(true) }
-}
-
-fn build(checkpoint: Checkpoint) -> Result<Model, String> {
-    let Checkpoint { config, tokenizer, mut weights } = checkpoint;
-    let tokenizer = Tokenizer::new(tokenizer).map_err(|error| error.to_string())?;
-    let gpt = Gpt::load(&config, &mut weights).map_err(|error| error.to_string())?;
-    Ok(Model { gpt, tokenizer: tokenizer.into() })
+    if arguments.verify { verify::verify(&model) } else { Ok(true) }
 }
 
 /// A bar on stderr; invisible where that is no terminal.

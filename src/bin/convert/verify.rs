@@ -1,27 +1,27 @@
 //! Is it GPT-2?
 
-use peargpt::checkpoint::quantize::Precision;
 use peargpt::generation::Model;
 use peargpt::verify::{Verification, Verifier, published};
 
 use crate::{bar, print};
 
 /// Prints a line per prompt and one for the greedy text; `true` where all is as published.
-pub fn verify(model: &Model, precision: Precision) -> Result<bool, String> {
+pub fn verify(model: &Model) -> Result<bool, String> {
     let figures = published().map_err(|error| error.to_string())?;
-    let mut verifier = Verifier::new(model, figures, precision).map_err(|error| error.to_string())?;
+    let mut verifier = Verifier::new(model, figures).map_err(|error| error.to_string())?;
     let bar = bar("verifying", verifier.progress().1);
-    let Verification { checks, greedy, passed } = loop {
+    let verification = loop {
         bar.set_position(verifier.progress().0 as u64);
         if let Some(verification) = verifier.step(model).map_err(|error| error.to_string())? {
             break verification;
         }
     };
     bar.finish_and_clear();
-    for check in &checks {
+    let Verification { checks, greedy, passed } = &verification;
+    for check in checks {
         print(&check.to_string())?;
     }
     print(&greedy.to_string())?;
-    print(if passed { "It is GPT-2." } else { "It is not GPT-2 as published." })?;
-    Ok(passed)
+    print(&verification.verdict())?;
+    Ok(*passed)
 }

@@ -117,8 +117,7 @@ async fn from_hub(
         return Ok(Outcome::Asking);
     }
     let made = hub::fetch(order, files, store, stream, progress).await?;
-    let sha256 = made.sha256.clone();
-    finish(order, store, &[made], Some(sha256), Some(made_from)).await
+    finish(order, store, std::slice::from_ref(&made), Some(made.sha256.clone()), Some(made_from)).await
 }
 
 /// Parts that are not in the store, or damaged there. Those that are there are counted as found.

@@ -6,12 +6,9 @@ use std::pin::pin;
 use futures_util::future::{Either, select};
 
 use super::super::channel::Channel;
-use super::super::time::{now, sleep};
+use super::super::time::{FRAME_MS, now, sleep};
 use crate::pace::Pace;
 use crate::protocol::Event;
-
-/// Milliseconds between two messages: one frame at 60 Hz.
-const FRAME_MS: f64 = 1000.0 / 60.0;
 
 /// Milliseconds between two messages while nothing comes, so that the pace is seen to fall.
 const PULSE_MS: u32 = 250;

@@ -1,0 +1,119 @@
+//! Whether it is GPT-2, as the page says it. Random weights of GPT-2's shape are not; the real ones cannot be here.
+
+use std::time::Duration;
+
+use thirtyfour::prelude::*;
+
+use crate::model::{FULL, Gpt2};
+use crate::reader::Reader;
+use crate::subject::Subject;
+
+/// The number of its prompts, and of the tokens that are written after one more.
+const STEPS: u32 = 5 + 18;
+
+/// A reader whose model of GPT-2's shape is ready.
+async fn before_random_weights() -> Reader {
+    let reader = Reader::new().await.unwrap();
+    Gpt2::random(FULL, 1).host(&reader.server, peargpt::publish::SLICE);
+    reader.open("#/gpt2").await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+    reader
+}
+
+/// Waits until the verdict begins so, and returns all of it.
+async fn verdict(reader: &Reader, begins: &str) -> String {
+    let verdict = "document.querySelector('[data-testid=verification] .verdict')?.textContent";
+    let expression = format!("{verdict}?.startsWith('{begins}') && {verdict}");
+    reader.browser.wait_until(&expression).await.unwrap().as_str().unwrap().to_string()
+}
+
+/// Texts of the elements that a selector finds.
+async fn texts(reader: &Reader, selector: &str) -> Vec<String> {
+    let script = format!("return [...document.querySelectorAll('{selector}')].map((found) => found.textContent)");
+    serde_json::from_value(reader.browser.script(&script).await.unwrap()).unwrap()
+}
+
+async fn attribute(reader: &Reader, testid: &str, name: &str) -> Option<String> {
+    reader.browser.find(testid).await.unwrap().attr(name).await.unwrap()
+}
+
+/// It counts up to the end, and says what differs, prompt by prompt.
+async fn expect_another_model(reader: &Reader) {
+    let watch = "const bar = document.querySelector('[data-testid=verify-progress]');
+        window.steps = [];
+        new MutationObserver(() => bar.hidden || window.steps.push([bar.value, bar.max]))
+            .observe(bar, { attributes: true });";
+    reader.browser.script(watch).await.unwrap();
+    reader.press("verify").await.unwrap();
+    let said = verdict(reader, "It is ").await;
+    for kind in ["It is not GPT-2 as published.", " tokens (5 of 5 prompts), the likeliest token (5 of 5"] {
+        assert!(said.contains(kind), "`{kind}` is not in: {said}");
+    }
+    assert_eq!(attribute(reader, "verification", "data-passed").await.as_deref(), Some("false"));
+    let steps: Vec<(u32, u32)> = serde_json::from_value(reader.browser.script("return steps").await.unwrap()).unwrap();
+    assert!(steps.len() > 5 && steps.iter().any(|step| *step == (STEPS - 1, STEPS)), "{steps:?}");
+    let prompts = texts(reader, "[data-testid=verification] .check[data-passed=false] .check-name").await;
+    assert_eq!(prompts.len(), 5);
+    assert!(prompts[1].contains("Not as published: “Artificial Intelligence is transforming the”"), "{prompts:?}");
+    let problems = texts(reader, "[data-testid=verification] .check[data-passed=false] details li:first-child").await;
+    assert!(problems[1].contains("expected [8001, 9542, 9345, 318, 25449, 262]"), "{problems:?}");
+    let text = texts(reader, "[data-testid=verification] .check:last-child").await.remove(0);
+    assert!(text.contains("“The dog”") && text.contains(" was found in a field near"), "{text}");
+    assert!(text.contains("Differs, which may be"), "weights of 8 bits need not write the same: {text}");
+}
+
+/// It ends when the reader says so, or wants something else.
+async fn expect_ends(reader: &Reader, how: &str) {
+    reader.press("verify").await.unwrap();
+    verdict(reader, "Comparing").await;
+    reader.press(how).await.unwrap();
+    verdict(reader, "Stopped").await;
+    assert_eq!(attribute(reader, "verification", "data-passed").await, None);
+    assert!(!reader.sees("verify-progress").await.unwrap());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    verdict(reader, "Stopped").await;
+}
+
+#[tokio::test]
+async fn random_weights_are_not_gpt2() {
+    let reader = before_random_weights().await;
+    expect_ends(&reader, "verify-stop").await;
+    expect_another_model(&reader).await;
+    for (look, width, dark) in [("1280-light", 1280, false), ("390-dark", 390, true)] {
+        reader.browser.set_look(width, 900, dark).await.unwrap();
+        let fits = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+        assert_eq!(reader.browser.script(fits).await.unwrap(), true, "{look} fits its width");
+        reader.browser.script("document.querySelector('.verify').scrollIntoView()").await.unwrap();
+        reader.browser.screenshot(&format!("verify-{look}")).await.unwrap();
+    }
+    // A text ends it, it ends a text, and the text can be gone on with.
+    reader.fill("words", "5000").await.unwrap();
+    expect_ends(&reader, "generate").await;
+    let text = reader.first_text().await.unwrap();
+    expect_another_model(&reader).await;
+    assert_eq!(reader.state().await.unwrap(), "stopped");
+    assert!(reader.output().await.unwrap().starts_with(&text));
+    reader.press("continue").await.unwrap();
+    reader.wait_for("generating").await.unwrap();
+    reader.press("stop").await.unwrap();
+    reader.wait_for("stopped").await.unwrap();
+    // A worker that breaks says so, and the next one compares.
+    reader.press("verify").await.unwrap();
+    verdict(&reader, "Comparing").await;
+    reader.browser.script("dispatchEvent(new Event('peargpt:panic'))").await.unwrap();
+    let said = "document.querySelector('[data-testid=verify-error]')?.textContent";
+    let said = reader.browser.wait_until(said).await.unwrap();
+    assert!(said.as_str().unwrap().contains("started again"), "{said}");
+    reader.press("verify").await.unwrap();
+    verdict(&reader, "It is not").await;
+    assert_eq!(reader.text("verify-error").await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn models_that_nothing_is_published_of_are_not_verified() {
+    for subject in [Subject::PearGpt, Subject::Gpt2] {
+        let reader = subject.ready().await.unwrap();
+        let found = reader.browser.driver().find_all(By::Css("[data-testid=verify]")).await.unwrap();
+        assert!(found.is_empty(), "{subject:?}");
+    }
+}

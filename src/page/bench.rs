@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 
 use super::download::{self, Download};
-use super::engine::{Engine, Model};
+use super::engine::Engine;
+use super::model::Model;
 use crate::protocol::{BenchReport, Event, Request};
 
 /// What has become of the measurement.

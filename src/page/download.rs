@@ -2,7 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::engine::{Engine, Model};
+use super::engine::Engine;
+use super::model::Model;
 use crate::pace::time_left;
 
 /// What goes on, until the model can be asked.

@@ -7,67 +7,13 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::bridge::Bridge;
+use super::model::{Model, Wanted, catalog_url, find};
 use super::{fetch, meta};
-use crate::catalog::{self, Entry};
-use crate::protocol::{Event, ModelSummary, Request, Stored, Task, TokenSpan};
+use crate::catalog::Entry;
+use crate::protocol::{Event, Request, Stored, Task, TokenSpan};
 
 /// How often in a row a worker that breaks is replaced without being asked to.
 const RESTARTS: u32 = 3;
-
-/// What has become of the model that is wanted.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Model {
-    /// None is wanted yet.
-    Absent,
-    /// It is fetched when the reader says so.
-    Asking {
-        /// The host that it would come from.
-        host: String,
-        /// Bytes that are here already.
-        received: u64,
-        /// Bytes there are in all.
-        total: u64,
-    },
-    /// Another tab is busy with its file.
-    Waiting,
-    /// Its file arrives.
-    Downloading {
-        /// Bytes that have arrived.
-        received: u64,
-        /// Bytes there are to come, 0 until that is known.
-        total: u64,
-        /// How fast they arrive, once that can be told.
-        bytes_per_second: Option<f64>,
-        /// Why, and in how many milliseconds, the fetch is tried again.
-        again: Option<(String, u32)>,
-    },
-    /// The reader has interrupted that.
-    Paused {
-        /// Bytes that have arrived.
-        received: u64,
-        /// Bytes there are in all.
-        total: u64,
-    },
-    /// Its file is being read.
-    Opening,
-    /// It can be asked.
-    Loaded(ModelSummary),
-    /// It could not be had; the sentence says why.
-    Failed(String),
-}
-
-impl Model {
-    const AWAITED: Model = Model::Downloading { received: 0, total: 0, bytes_per_second: None, again: None };
-}
-
-/// Which model is wanted.
-#[derive(Clone, Debug, Default)]
-struct Wanted {
-    /// Its entry, once known.
-    entry: Option<Entry>,
-    /// Whether the reader has agreed to fetch it from another origin.
-    consent: bool,
-}
 
 /// The tokens of a text.
 #[derive(Clone, Debug, PartialEq)]
@@ -326,17 +272,6 @@ impl Engine {
             self.load();
         });
     }
-}
-
-fn catalog_url() -> String {
-    meta::absolute("weights/catalog.json")
-}
-
-async fn find(id: &str) -> Result<Entry, String> {
-    let text = fetch::text(&catalog_url(), meta::transfer_policy()).await;
-    let text = text.map_err(|reason| format!("The list of models did not arrive: {reason} Try again."))?;
-    let entries = catalog::parse(&text).map_err(|error| format!("The list of models is damaged: {error}."))?;
-    catalog::find(entries, id).map_err(|error| format!("This site does not have that model: {error}."))
 }
 
 /// Fault injection: the document's `peargpt:panic` event makes the worker panic, so that tests see the recovery.

@@ -11,7 +11,7 @@
 //!         │
 //!      studio ─ form, phase,           what is asked for, and what became of it
 //!         │     manuscript
-//!      engine ─ fetch                  the model: wanted, arriving, ready
+//!      engine ─ model, fetch           the model: wanted, arriving, ready
 //!         │
 //!      bridge                          the worker
 //! ```
@@ -21,6 +21,7 @@ mod bridge;
 mod engine;
 mod fetch;
 mod meta;
+mod model;
 
 // What a reader asks for, and gets.
 mod form;

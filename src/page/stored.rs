@@ -4,7 +4,8 @@ use leptos::ev;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsValue;
 
-use super::engine::{Engine, Model};
+use super::engine::Engine;
+use super::model::Model;
 use crate::protocol::{Request, Stored, StoredModel};
 
 /// The whole panel; it asks for what is stored when it is opened.

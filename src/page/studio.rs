@@ -6,9 +6,10 @@ use leptos::wasm_bindgen::JsValue;
 
 use super::address_bar::AddressBar;
 use super::controls;
-use super::engine::{Engine, Model};
+use super::engine::Engine;
 use super::form::Form;
 use super::manuscript::Manuscript;
+use super::model::Model;
 use super::models::About;
 use super::phase::{Phase, Run};
 use crate::estimate;

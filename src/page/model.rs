@@ -1,0 +1,74 @@
+//! The model that is wanted: what the catalog says of it, and what has become of it.
+
+use super::{fetch, meta};
+use crate::catalog::{self, Entry};
+use crate::protocol::ModelSummary;
+
+/// What has become of the model that is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Model {
+    /// None is wanted yet.
+    Absent,
+    /// It is fetched when the reader says so.
+    Asking {
+        /// The host that it would come from.
+        host: String,
+        /// Bytes that are here already.
+        received: u64,
+        /// Bytes there are in all.
+        total: u64,
+    },
+    /// Another tab is busy with its file.
+    Waiting,
+    /// Its file arrives.
+    Downloading {
+        /// Bytes that have arrived.
+        received: u64,
+        /// Bytes there are to come, 0 until that is known.
+        total: u64,
+        /// How fast they arrive, once that can be told.
+        bytes_per_second: Option<f64>,
+        /// Why, and in how many milliseconds, the fetch is tried again.
+        again: Option<(String, u32)>,
+    },
+    /// The reader has interrupted that.
+    Paused {
+        /// Bytes that have arrived.
+        received: u64,
+        /// Bytes there are in all.
+        total: u64,
+    },
+    /// Its file is being read.
+    Opening,
+    /// It can be asked.
+    Loaded(ModelSummary),
+    /// It could not be had; the sentence says why.
+    Failed(String),
+}
+
+impl Model {
+    /// It is on its way, as far as the page knows.
+    pub const AWAITED: Model = Model::Downloading { received: 0, total: 0, bytes_per_second: None, again: None };
+}
+
+/// Which model is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Its entry, once known.
+    pub entry: Option<Entry>,
+    /// Whether the reader has agreed to fetch it from another origin.
+    pub consent: bool,
+}
+
+/// The catalog's absolute URL.
+pub fn catalog_url() -> String {
+    meta::absolute("weights/catalog.json")
+}
+
+/// What the catalog says of the model of this id; an error is a sentence.
+pub async fn find(id: &str) -> Result<Entry, String> {
+    let text = fetch::text(&catalog_url(), meta::transfer_policy()).await;
+    let text = text.map_err(|reason| format!("The list of models did not arrive: {reason} Try again."))?;
+    let entries = catalog::parse(&text).map_err(|error| format!("The list of models is damaged: {error}."))?;
+    catalog::find(entries, id).map_err(|error| format!("This site does not have that model: {error}."))
+}

@@ -57,7 +57,8 @@ const NAMELESS: &str = "
 /// Whether nothing has to be scrolled sideways.
 const FITS: &str = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth";
 
-async fn expect_good_looks(reader: &Reader, page: &str) {
+/// All looks fit their width and have contrast, and every control has a name.
+pub async fn expect_good_looks(reader: &Reader, page: &str) {
     for (look, width, dark) in LOOKS {
         reader.browser.set_look(width, 900, dark).await.unwrap();
         // Colours may fade over.

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use peargpt::protocol::TokenSpan;
+use peargpt::verify::{Check, Greedy, Verification, published};
+use serde_json::json;
 use thirtyfour::prelude::*;
 
+use crate::looks::expect_good_looks;
 use crate::model::{FULL, Gpt2};
 use crate::reader::Reader;
 use crate::subject::Subject;
+use crate::weights::worker_that;
 
 /// The number of its prompts, and of the tokens that are written after one more.
 const STEPS: u32 = 5 + 18;
@@ -79,13 +84,7 @@ async fn random_weights_are_not_gpt2() {
     let reader = before_random_weights().await;
     expect_ends(&reader, "verify-stop").await;
     expect_another_model(&reader).await;
-    for (look, width, dark) in [("1280-light", 1280, false), ("390-dark", 390, true)] {
-        reader.browser.set_look(width, 900, dark).await.unwrap();
-        let fits = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth";
-        assert_eq!(reader.browser.script(fits).await.unwrap(), true, "{look} fits its width");
-        reader.browser.script("document.querySelector('.verify').scrollIntoView()").await.unwrap();
-        reader.browser.screenshot(&format!("verify-{look}")).await.unwrap();
-    }
+    expect_good_looks(&reader, "not-verified").await;
     // A text ends it, it ends a text, and the text can be gone on with.
     reader.fill("words", "5000").await.unwrap();
     expect_ends(&reader, "generate").await;
@@ -116,4 +115,79 @@ async fn models_that_nothing_is_published_of_are_not_verified() {
         let found = reader.browser.driver().find_all(By::Css("[data-testid=verify]")).await.unwrap();
         assert!(found.is_empty(), "{subject:?}");
     }
+}
+
+/// A reader of pearGPT whose worker believes that figures are published of it, and, where it is to say something else
+/// than that there are none, says this.
+async fn before_a_worker_that_finds(found: Option<Verification>) -> Reader {
+    let reader = Reader::new().await.unwrap();
+    let script = format!(
+        "const [plain, found] = [self.postMessage.bind(self), {}];
+         self.postMessage = (event) => {{
+             if (event.Loaded) event.Loaded.can_be_verified = true;
+             const run = found && event.Failed?.task.Run;
+             plain(run ? {{ Verified: {{ run, verification: found }} }} : event);
+         }};
+",
+        json!(found)
+    );
+    reader.browser.before_every_page(&worker_that(&script.replace('\\', "\\\\"))).await.unwrap();
+    reader.open("#/peargpt").await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+    reader.press("verify").await.unwrap();
+    reader
+}
+
+/// What GPT-2's own weights may give in 8 bits.
+fn as_published() -> Verification {
+    let figures = published().unwrap();
+    let check = |expectation: &peargpt::verify::Expectation| Check {
+        prompt: expectation.prompt.clone(),
+        tokens_equal: true,
+        expected_top1: expectation.top10[0].id,
+        found_top1: TokenSpan { id: expectation.top10[0].id, text: " next\n".into() },
+        shared_top10: 9,
+        largest_difference: 0.456,
+        tolerance: 2.5,
+        problems: Vec::new(),
+        passed: true,
+    };
+    let (prompt, expected) = (figures.continuation.prompt, figures.continuation.text);
+    let greedy = Greedy { prompt, expected, found: " was\n\nhere".into(), required: false };
+    Verification { checks: figures.expectations.iter().map(check).collect(), greedy, passed: true }
+}
+
+#[tokio::test]
+async fn what_is_as_published_is_said_and_what_rounding_may_change() {
+    let reader = before_a_worker_that_finds(Some(as_published())).await;
+    let said = verdict(&reader, "It is ").await;
+    assert_eq!(said, "It is GPT-2: tokens and logits are as published; the text may differ.");
+    assert_eq!(attribute(&reader, "verification", "data-passed").await.as_deref(), Some("true"));
+    let checks = texts(&reader, "[data-testid=verification] .check[data-passed=true]").await;
+    assert_eq!(checks.len(), 5);
+    for words in ["As published: “On the deserted planet", "“ next↵”", "9 shared", "0.46, allowed 2.50"] {
+        assert!(checks[3].contains(words), "`{words}` is not in: {}", checks[3]);
+    }
+    let help = texts(&reader, ".verify .help").await.join(" ");
+    assert!(help.contains("rounded, as a rule to 8 bits") && help.contains("does not count"), "{help}");
+    let greedy = texts(&reader, "[data-testid=verification] .check:last-child dd").await;
+    assert_eq!(greedy, [as_published().greedy.found, as_published().greedy.expected]);
+    expect_good_looks(&reader, "verified").await;
+
+    let text_too = Verification {
+        greedy: Greedy { found: as_published().greedy.expected, ..as_published().greedy },
+        ..as_published()
+    };
+    let reader = before_a_worker_that_finds(Some(text_too)).await;
+    assert_eq!(verdict(&reader, "It is ").await, "It is GPT-2: tokens, logits and text are as published.");
+}
+
+#[tokio::test]
+async fn a_model_of_another_shape_is_told_so() {
+    let reader = before_a_worker_that_finds(None).await;
+    let said = "document.querySelector('[data-testid=verify-error]')?.textContent";
+    let said = reader.browser.wait_until(said).await.unwrap();
+    let words = "nothing to compare this model with: the figures are those of a model of 124439808 parameters";
+    assert!(said.as_str().unwrap().contains(words), "{said}");
+    reader.expect_recovery("").await.unwrap();
 }

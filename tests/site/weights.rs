@@ -67,13 +67,18 @@ pub async fn damage(browser: &Browser, name: &str) -> Result<()> {
 
 /// Put before the page: takes storage away from the worker, or makes it fail as a full disk does after so many bytes.
 pub fn storage_that(fails: &str) -> String {
+    worker_that(fails)
+}
+
+/// Put before the page: the worker begins with this script.
+pub fn worker_that(begins: &str) -> String {
     format!(
-        "const fails = `{fails}`;
+        "const begins = `{begins}`;
          const Plain = window.Blob;
          window.Blob = class extends Plain {{
              constructor(parts, options) {{
                  const isWorker = parts?.some((part) => String(part).includes('importScripts'));
-                 super(isWorker ? [fails, ...parts] : parts, options);
+                 super(isWorker ? [begins, ...parts] : parts, options);
              }}
          }};"
     )

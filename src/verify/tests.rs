@@ -6,15 +6,19 @@ use candle_core::quantized::{GgmlDType, QTensor};
 use super::report::likeliest;
 use super::*;
 use crate::checkpoint::quantize::quantize;
-use crate::checkpoint::{Weights, random};
+use crate::checkpoint::{Checkpoint, Weights, random};
 use crate::model::{Config, Gpt};
 use crate::testing::{self, small};
 use crate::tokenizer::{Tokenizer, TokenizerSpec, bytes};
 
 /// A character model of `a` to `z` and the newline.
-fn tokenizer() -> Tokenizer {
+fn spec() -> TokenizerSpec {
     let tokens = ('a'..='z').chain(['\n']).map(|character| bytes::spell(character.to_string().as_bytes())).collect();
-    Tokenizer::new(TokenizerSpec { tokens, merges: Vec::new(), start: 26, end_of_text: None }).unwrap()
+    TokenizerSpec { tokens, merges: Vec::new(), start: 26, end_of_text: None }
+}
+
+fn tokenizer() -> Tokenizer {
+    Tokenizer::new(spec()).unwrap()
 }
 
 fn model() -> Model {
@@ -73,6 +77,15 @@ fn a_model_is_itself() {
         assert!(verification.checks.iter().all(|check| check.passed && check.shared_top10 == 10));
         assert_eq!(verification.greedy.found, verification.greedy.expected);
         assert_eq!(verification.greedy.found.len(), 12);
+    }
+}
+
+#[test]
+fn what_a_model_may_err_by_is_told_by_its_file() {
+    for precision in [Precision::F32, Precision::F16, Precision::Q8_0] {
+        let weights = quantize(random::weights(&small(), 1).unwrap(), precision, || ()).unwrap();
+        let checkpoint = Checkpoint { config: small(), tokenizer: spec(), weights };
+        assert_eq!(Model::build(checkpoint).unwrap().precision, precision);
     }
 }
 

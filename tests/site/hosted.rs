@@ -184,14 +184,15 @@ async fn a_server_that_cannot_be_reached() {
 #[tokio::test]
 async fn two_tabs_fetch_once() {
     let reader = Subject::Gpt2.reader().await.unwrap();
-    reader.server.times(1, PART, Fault::StallAt(100));
+    // Some ten seconds, in which the second tab comes.
+    reader.server.times(1, PART, Fault::Slow(3000));
     reader.open("#/gpt2").await.unwrap();
     reader.server.wait_for_bytes("part003", 100);
     let first = reader.browser.driver().window().await.unwrap();
     reader.browser.open_tab(&reader.server.url("#/gpt2")).await.unwrap();
     reader
         .browser
-        .wait_until("document.querySelector('[data-testid=status]').textContent.includes('Another tab')")
+        .wait_until("document.querySelector('[data-testid=status]')?.textContent.includes('Another tab')")
         .await
         .unwrap();
     expect_kept(&reader).await;

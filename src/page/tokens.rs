@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Colours that neighbouring tokens take in turn, as in the style sheets.
 const COLOURS: usize = 5;
 
-/// The whole panel; nothing as long as no model with byte pairs is loaded.
+/// The whole panel; nothing for a model of characters. It is there before the model is, so that nothing moves then.
 #[component]
 pub fn PromptTokens(
     /// The writing that the prompt begins.
@@ -27,9 +27,9 @@ pub fn PromptTokens(
     count_while_typed(studio, has_pairs);
     let tokens = Signal::derive(move || engine.tokens.get().filter(|_| has_pairs.get()));
     view! {
-        <div class="prompt-tokens" hidden=move || tokens.get().is_none()>
+        <div class="prompt-tokens" hidden=studio.about.route().vocabulary() != Vocabulary::BytePairs>
             <p class="token-count" data-testid="token-count">
-                {move || tokens.get().map(|tokens| counted(tokens.count))}
+                {move || tokens.get().map_or("– tokens".to_string(), |tokens| counted(tokens.count))}
             </p>
             <TokenList tokens />
         </div>

@@ -76,10 +76,15 @@ impl Route {
 
     /// What an address of this route asks for where it says nothing.
     pub fn defaults(&self) -> Settings {
-        Settings::defaults(match self {
+        Settings::defaults(self.vocabulary())
+    }
+
+    /// What the tokens of its model are, as far as that is known before there is one.
+    pub fn vocabulary(&self) -> Vocabulary {
+        match self {
             Route::Gpt2 => Vocabulary::BytePairs,
             _ => Vocabulary::Characters,
-        })
+        }
     }
 
     fn writes(&self) -> bool {

@@ -8,6 +8,10 @@ use crate::tokenizer::TokenizerError;
 /// Tokens that one step reads at most, so that a reader's Stop is seen soon.
 pub const PREFILL_TILE: usize = 32;
 
+/// Tokens that there is room for from the beginning: 5000 words of characters. Moving the ids while a text grows would
+/// leave holes in a memory that never shrinks.
+const RESERVED: usize = 32 << 10;
+
 /// A text that cannot be begun or continued.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerationError {
@@ -49,10 +53,11 @@ pub struct Decoding {
 
 impl Decoding {
     /// A text that goes on from `prompt`; of one longer than the context, the model sees the end.
-    pub fn new(gpt: &Gpt, prompt: Vec<u32>, window: Window, sampler: Sampler) -> Result<Self, GenerationError> {
+    pub fn new(gpt: &Gpt, mut prompt: Vec<u32>, window: Window, sampler: Sampler) -> Result<Self, GenerationError> {
         if prompt.is_empty() {
             return Err(GenerationError::Empty);
         }
+        prompt.reserve(RESERVED);
         let start = prompt.len().saturating_sub(gpt.config().context);
         let cache = KvCache::new(gpt.config())?;
         Ok(Decoding { ids: prompt, start, cache, window, sampler, forwarded_rows: 0, crossings: 0 })

@@ -26,6 +26,7 @@ pub mod settings;
 // From a file to a model that can be asked.
 pub mod checkpoint;
 pub mod evaluate;
+pub mod kernels;
 pub mod model;
 pub mod publish;
 pub mod sha256;

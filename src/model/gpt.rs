@@ -1,6 +1,5 @@
 //! GPT-2 (Radford et al. 2019): token and position embeddings, pre-norm blocks, a layer norm, the head.
 
-use candle_core::quantized::QTensor;
 use candle_core::{Device, Module, Tensor};
 use candle_nn::LayerNorm;
 
@@ -89,7 +88,7 @@ impl Gpt {
         let (width, vocabulary) = (config.width, config.vocabulary_size);
         let tokens = Embedding::load(weights, "token_embd", vocabulary, width)?;
         let head = match config.head {
-            Head::Tied => Linear::tied(&tokens)?,
+            Head::Tied => Linear::tied(&tokens),
             Head::Untied { bias } => Linear::load(weights, "output", (width, vocabulary), bias)?,
         };
         let positions = weights.take("position_embd.weight", &[config.context, width])?;
@@ -110,7 +109,7 @@ impl Gpt {
     }
 
     /// The quantised matrices, in the order in which a token passes them; the head's is the embedding where tied.
-    pub fn quantised(&self) -> impl Iterator<Item = &QTensor> {
+    pub fn quantised(&self) -> impl Iterator<Item = &[i8]> {
         self.blocks.iter().flat_map(Block::linears).chain([&self.head]).filter_map(Linear::quantised)
     }
 

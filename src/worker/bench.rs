@@ -74,7 +74,7 @@ async fn time_token(channel: &Channel, model: &Model, decoding: &mut Decoding) -
 
 /// 10⁹ bytes per second of one plain pass over the quantised weights; 0 if there are none.
 fn read_speed(gpt: &Gpt) -> f64 {
-    let matrices: Vec<_> = gpt.quantised().filter_map(|matrix| matrix.data().ok()).collect();
+    let matrices: Vec<_> = gpt.quantised().collect();
     let bytes: usize = matrices.iter().map(|matrix| matrix.len()).sum();
     let repeats = READ_LEAST.div_ceil(bytes.max(1));
     let pass = || {
@@ -89,7 +89,7 @@ fn read_speed(gpt: &Gpt) -> f64 {
 }
 
 /// Adds up the bytes, 16 at a time, in four accumulators.
-fn sum(bytes: &[u8]) -> i64 {
+fn sum(bytes: &[i8]) -> i64 {
     use core::arch::wasm32::{i64x2_add, i64x2_extract_lane, i64x2_splat, v128, v128_load};
     let mut sums = [i64x2_splat(0); 4];
     for chunk in bytes.chunks_exact(64) {

@@ -61,11 +61,11 @@ fn native_lints() -> Result<()> {
 fn wasm_lints() -> Result<()> {
     let browser = ["clippy", WASM, "--lib", "--bin=page", "--bin=worker", "--", "-D", "warnings"];
     run(command("cargo", &browser))?;
-    run(command("cargo", &["clippy", WASM, "--lib", "--test=text", "--profile=test", "--", "-D", "warnings"]))
+    run(command("cargo", &["clippy", WASM, "--lib", "--test=text", "--test=kernels", "--profile=test", "--", "-D", "warnings"]))
 }
 
 fn wasm_tests() -> Result<()> {
-    let mut tests = command("cargo", &["test", WASM, "--test", "text"]);
+    let mut tests = command("cargo", &["test", WASM, "--test", "text", "--test", "kernels"]);
     tests.env("CHROMEDRIVER", find("chromedriver").context("chromedriver is not on PATH")?);
     // Seconds for all tests of a binary; the runner's own 20 are few for two busy cores.
     tests.env("WASM_BINDGEN_TEST_TIMEOUT", "300");

@@ -60,7 +60,8 @@ fn kernels_equal_their_twin_at_the_extremes() {
         for x in extremes {
             // Every product is 127², of one sign and of changing ones.
             for sign in [1.0, -1.0] {
-                let alternating = |most: f32| move |index: usize| if index % 2 == 0 { most } else { sign * most };
+                let alternating =
+                    |most: f32| move |index: usize| if index.is_multiple_of(2) { most } else { sign * most };
                 let matrix = quantised((0..9 * 96).map(alternating(weight)).collect(), 9);
                 let matrix = Q8Matrix::new(&matrix).unwrap().unwrap();
                 expect_twin(&matrix, &(0..5 * 96).map(alternating(x)).collect::<Vec<_>>());

@@ -45,7 +45,7 @@ fn read(run: &mut Run, model: &Model, characters: usize) -> (String, Option<Stop
 fn greedy_texts_are_the_committed_ones() {
     let model = model();
     let golden = [
-        ("ROMEO:\nBut soft, what light", include_str!("golden/romeo.txt")),
+        ("Second Murderer:\nWhat, shall we", include_str!("golden/murderer.txt")),
         ("First Citizen:\nBefore we proceed any further, hear me speak.", include_str!("golden/citizen.txt")),
     ];
     for (prompt, expected) in golden {

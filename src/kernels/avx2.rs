@@ -59,7 +59,7 @@ fn dot<const T: usize>(weights: &[i8], scales: &[f32], rows: [&[i16]; T], row_sc
     assert!(weights.len() == blocks * QUAD_BLOCK && rows.iter().all(|row| row.len() == blocks * BLOCK));
     assert!(row_scales.iter().all(|scales| scales.len() == blocks));
     let mut sums = [_mm_setzero_ps(); T];
-    for block in 0..blocks {
+    for (block, block_scales) in scales.as_chunks::<QUAD>().0.iter().enumerate() {
         // Sums of two products each, of four rows in turn.
         let mut pairs = [_mm256_setzero_si256(); T];
         for step in 0..BLOCK / STEP {
@@ -75,7 +75,7 @@ fn dot<const T: usize>(weights: &[i8], scales: &[f32], rows: [&[i16]; T], row_sc
             }
         }
         // SAFETY: as above.
-        let block_scales = unsafe { _mm_loadu_ps(scales.as_ptr().add(block * QUAD)) };
+        let block_scales = unsafe { _mm_loadu_ps(block_scales.as_ptr()) };
         for index in 0..T {
             let (first, last) = (_mm256_castsi256_si128(pairs[index]), _mm256_extracti128_si256::<1>(pairs[index]));
             let whole = _mm_cvtepi32_ps(_mm_hadd_epi32(first, last));

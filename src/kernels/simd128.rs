@@ -56,7 +56,7 @@ fn dot<const T: usize>(weights: &[i8], scales: &[f32], rows: [&[i16]; T], row_sc
     assert!(weights.len() == blocks * QUAD_BLOCK && rows.iter().all(|row| row.len() == blocks * BLOCK));
     assert!(row_scales.iter().all(|scales| scales.len() == blocks));
     let mut sums = [f32x4_splat(0.0); T];
-    for block in 0..blocks {
+    for (block, block_scales) in scales.as_chunks::<QUAD>().0.iter().enumerate() {
         // Sums of two products each: of the first two rows, and of the last two.
         let (mut first, mut last) = ([i32x4_splat(0); T], [i32x4_splat(0); T]);
         for step in 0..BLOCK / STEP {
@@ -72,7 +72,7 @@ fn dot<const T: usize>(weights: &[i8], scales: &[f32], rows: [&[i16]; T], row_sc
             }
         }
         // SAFETY: as above.
-        let block_scales = unsafe { v128_load(scales.as_ptr().add(block * QUAD).cast()) };
+        let block_scales = unsafe { v128_load(block_scales.as_ptr().cast()) };
         for index in 0..T {
             let even = i32x4_shuffle::<0, 2, 4, 6>(first[index], last[index]);
             let odd = i32x4_shuffle::<1, 3, 5, 7>(first[index], last[index]);

@@ -191,7 +191,7 @@ async fn greedy_texts_are_the_committed_ones() {
     reader.fill("temperature", "0").await.unwrap();
     let golden = [
         ("First Citizen:\nBefore we proceed any further, hear me speak.", include_str!("../golden/citizen.txt")),
-        ("ROMEO:\nBut soft, what light", include_str!("../golden/romeo.txt")),
+        ("Second Murderer:\nWhat, shall we", include_str!("../golden/murderer.txt")),
     ];
     for (prompt, expected) in golden {
         reader.fill("prompt", prompt).await.unwrap();

@@ -61,7 +61,10 @@ fn native_lints() -> Result<()> {
 fn wasm_lints() -> Result<()> {
     let browser = ["clippy", WASM, "--lib", "--bin=page", "--bin=worker", "--", "-D", "warnings"];
     run(command("cargo", &browser))?;
-    run(command("cargo", &["clippy", WASM, "--lib", "--test=text", "--test=kernels", "--profile=test", "--", "-D", "warnings"]))
+    run(command(
+        "cargo",
+        &["clippy", WASM, "--lib", "--test=text", "--test=kernels", "--profile=test", "--", "-D", "warnings"],
+    ))
 }
 
 fn wasm_tests() -> Result<()> {

@@ -206,8 +206,12 @@ async fn the_window_rolls_on_at_a_flat_price(subject: Subject) {
     reader.watch().await.unwrap();
     reader.write(150).await.unwrap();
     let changes = reader.changes().await.unwrap();
-    // The last of each: at first the window is still being computed, tile by tile.
-    let after = |crossings: i64| changes.iter().rfind(|change| change.window_crossings == crossings).unwrap();
+    // The last of each: at first the window is still being computed, tile by tile. Of a small model a frame may show
+    // several crossings at once.
+    let after = |least: i64| {
+        let crossings = changes.iter().map(|change| change.window_crossings).find(|found| *found >= least).unwrap();
+        changes.iter().rfind(|change| change.window_crossings == crossings).unwrap()
+    };
     let (first, third, last) = (after(1), after(3), changes.last().unwrap());
     assert!(last.window_crossings > 3, "crossed {} times", last.window_crossings);
     assert_eq!(third.memory, first.memory, "memory after the third crossing is that after the first");

@@ -3,7 +3,9 @@
 
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
-use peargpt::kernels::{Activations, MatMul, Q8Matrix, multiply, scalar};
+use half::bf16;
+use peargpt::kernels::{Activations, Element, Finish, Heads, Kernel, PlainMatrix, Q8Matrix, Scores, scalar};
+use peargpt::kernels::{SCALAR, VECTORS, attend, elementwise, keep, layer_norm};
 
 #[path = "common/numbers.rs"]
 mod numbers;
@@ -14,6 +16,14 @@ use numbers::Numbers;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+/// Those that multiply `Q8_0` matrices, without the twin.
+fn kernels() -> Vec<&'static Kernel> {
+    #[cfg(target_arch = "wasm32")]
+    return std::iter::once(&VECTORS).chain(peargpt::kernels::relaxed::fitting()).collect();
+    #[cfg(not(target_arch = "wasm32"))]
+    vec![&VECTORS]
+}
 
 /// Numbers between minus and plus `most`.
 fn random(numbers: &mut Numbers, count: usize, most: f32) -> Vec<f32> {
@@ -29,20 +39,37 @@ fn quantised(values: Vec<f32>, rows: usize) -> QTensor {
     QTensor::quantize(&tensor(values, rows), GgmlDType::Q8_0).unwrap()
 }
 
-/// The bits of what the fast kernel gives, which have to be the twin's.
-fn expect_twin(matrix: &Q8Matrix, rows: &[f32]) -> Vec<u32> {
-    let activations = Activations::quantise(rows, matrix.inputs());
-    let (mut fast, mut slow) = (vec![7.0; activations.tokens() * matrix.outputs()], Vec::new());
-    slow.clone_from(&fast);
-    multiply(matrix, &activations, &mut fast);
-    scalar::multiply(matrix, &activations, &mut slow);
-    let bits = |numbers: &[f32]| numbers.iter().map(|number| number.to_bits()).collect::<Vec<_>>();
-    assert_eq!(bits(&fast), bits(&slow), "{} × {}", matrix.outputs(), matrix.inputs());
-    bits(&fast)
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|number| number.to_bits()).collect()
+}
+
+/// What a kernel makes of some quads.
+fn multiply(kernel: &Kernel, matrix: &Q8Matrix, quads: std::ops::Range<usize>, rows: &[f32]) -> Vec<f32> {
+    let mut activations = Activations::default();
+    activations.quantise(rows, matrix.inputs(), kernel.operands);
+    let columns = matrix.outputs().min(quads.end * 4) - quads.start * 4;
+    let mut out = vec![7.0; activations.tokens() * columns];
+    (kernel.multiply)(matrix, quads, &activations, &mut out);
+    out
+}
+
+/// What every kernel gives, which has to be the twin's.
+fn expect_twin(matrix: &Q8Matrix, rows: &[f32]) -> Vec<f32> {
+    let (outputs, inputs) = (matrix.outputs(), matrix.inputs());
+    let all = 0..matrix.quads();
+    let expected = multiply(&SCALAR, matrix, all.clone(), rows);
+    for kernel in kernels() {
+        let found = multiply(kernel, matrix, all.clone(), rows);
+        assert_eq!(bits(&found), bits(&expected), "{}: {outputs} × {inputs}", kernel.name);
+        let some = matrix.quads() / 3..matrix.quads();
+        let (found, expected) = (multiply(kernel, matrix, some.clone(), rows), multiply(&SCALAR, matrix, some, rows));
+        assert_eq!(bits(&found), bits(&expected), "{}: some of {outputs} × {inputs}", kernel.name);
+    }
+    expected
 }
 
 #[test]
-fn kernels_equal_their_twin_on_sizes_of_all_kinds() {
+fn products_equal_their_twin_on_sizes_of_all_kinds() {
     let mut numbers = Numbers(1);
     for (outputs, inputs) in [(1, 32), (3, 64), (4, 96), (5, 320), (65, 320), (130, 768), (7, 3072)] {
         let matrix = quantised(random(&mut numbers, outputs * inputs, 0.3), outputs);
@@ -54,7 +81,7 @@ fn kernels_equal_their_twin_on_sizes_of_all_kinds() {
 }
 
 #[test]
-fn kernels_equal_their_twin_at_the_extremes() {
+fn products_equal_their_twin_at_the_extremes() {
     let extremes = [1e-30, 1.0, 1e30, 3e38];
     for weight in extremes.map(|weight| f32::min(weight, 60_000.0)) {
         for x in extremes {
@@ -71,7 +98,9 @@ fn kernels_equal_their_twin_at_the_extremes() {
     let matrix = Q8Matrix::new(&quantised(vec![0.5; 4 * 64], 4)).unwrap().unwrap();
     let mut row = vec![1.0; 64];
     row[40] = f32::NAN;
-    assert!(expect_twin(&matrix, &row).iter().all(|bits| f32::from_bits(*bits).is_nan()), "NaN is not hidden");
+    for kernel in kernels() {
+        assert!(multiply(kernel, &matrix, 0..1, &row).iter().all(|out| out.is_nan()), "NaN is not hidden");
+    }
 }
 
 #[test]
@@ -82,7 +111,8 @@ fn products_are_those_of_the_numbers() {
     let x = tensor(random(&mut numbers, tokens * inputs, 2.0), tokens);
     let exact = x.matmul(&weights.dequantize(&Device::Cpu).unwrap().t().unwrap()).unwrap();
     let matrix = Q8Matrix::new(&weights).unwrap().unwrap();
-    let found = x.apply_op1_no_bwd(&MatMul(&matrix)).unwrap();
+    let rows: Vec<f32> = x.flatten_all().unwrap().to_vec1().unwrap();
+    let found = tensor(expect_twin(&matrix, &rows), tokens);
     let largest = |tensor: &Tensor| tensor.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
     let (difference, size) = (largest(&(&found - &exact).unwrap()), largest(&exact));
     // 8-bit activations are at most half of a 127th off, and 320 such errors mostly cancel.
@@ -91,8 +121,24 @@ fn products_are_those_of_the_numbers() {
 }
 
 #[test]
-fn rows_are_looked_up_as_they_were_stored() {
+fn products_in_float32_equal_their_twin_and_are_those_of_the_numbers() {
     let mut numbers = Numbers(3);
+    for (tokens, outputs, inputs) in [(1, 1, 1), (2, 3, 5), (3, 9, 20), (1, 65, 7), (4, 6, 64)] {
+        let (weights, x) = (random(&mut numbers, outputs * inputs, 1.0), random(&mut numbers, tokens * inputs, 1.0));
+        let exact = tensor(x.clone(), tokens).matmul(&tensor(weights.clone(), outputs).t().unwrap()).unwrap();
+        let exact: Vec<f32> = exact.flatten_all().unwrap().to_vec1().unwrap();
+        let matrix = PlainMatrix::new(weights, inputs);
+        let (mut found, mut twin) = (vec![7.0; tokens * outputs], vec![8.0; tokens * outputs]);
+        matrix.multiply(0..outputs, &x, &mut found);
+        scalar::multiply_plain(&matrix, 0..outputs, &x, &mut twin);
+        assert_eq!(bits(&found), bits(&twin), "{outputs} × {inputs}");
+        assert!(found.iter().zip(exact).all(|(found, exact)| (found - exact).abs() < 1e-5), "{outputs} × {inputs}");
+    }
+}
+
+#[test]
+fn rows_are_looked_up_as_they_were_stored() {
+    let mut numbers = Numbers(4);
     let stored = quantised(random(&mut numbers, 7 * 96, 1.0), 7);
     let expected: Vec<Vec<f32>> = stored.dequantize(&Device::Cpu).unwrap().to_vec2().unwrap();
     let matrix = Q8Matrix::new(&stored).unwrap().unwrap();
@@ -102,7 +148,133 @@ fn rows_are_looked_up_as_they_were_stored() {
 }
 
 #[test]
-fn other_precisions_are_left_to_candle() {
+fn other_precisions_are_no_8_bit_matrices() {
     let tensor = QTensor::quantize(&tensor(vec![1.0; 64], 2), GgmlDType::F16).unwrap();
     assert!(Q8Matrix::new(&tensor).unwrap().is_none());
+}
+
+/// Rows as models have them, and such as they should never have.
+fn rows_of_all_kinds(columns: usize) -> Vec<f32> {
+    let mut numbers = Numbers(5);
+    let mut rows = random(&mut numbers, 3 * columns, 4.0);
+    let extremes = [0.0, -0.0, 1e-45, -1e-30, 87.5, -88.5, 1e30, -3e38];
+    rows.extend(extremes.iter().cycle().take(columns));
+    rows
+}
+
+#[test]
+fn what_follows_a_product_equals_its_twin() {
+    for columns in [1, 2, 3, 4, 7, 320, 770] {
+        let rows = rows_of_all_kinds(columns);
+        let bias = random(&mut Numbers(6), columns, 1.0);
+        for finish in [Finish::Keep, Finish::Gelu, Finish::Relu] {
+            for bias in [None, Some(bias.as_slice())] {
+                let (mut found, mut twin) = (rows.clone(), rows.clone());
+                elementwise::finish(&mut found, bias, columns, finish);
+                scalar::finish(&mut twin, bias, columns, finish);
+                assert_eq!(bits(&found), bits(&twin), "{finish:?} of {columns}");
+            }
+        }
+        for bias in [None, Some(bias.as_slice())] {
+            let (mut found, mut twin) = (random(&mut Numbers(7), rows.len(), 1.0), Vec::new());
+            twin.clone_from(&found);
+            elementwise::add(&mut found, &rows, bias, columns);
+            scalar::add(&mut twin, &rows, bias, columns);
+            assert_eq!(bits(&found), bits(&twin), "addition of {columns}");
+        }
+    }
+}
+
+#[test]
+fn gelu_is_its_tanh_approximation() {
+    for step in -1200..1200 {
+        let x = step as f32 * 0.01;
+        let mut found = [x];
+        elementwise::finish(&mut found, None, 1, Finish::Gelu);
+        let x = f64::from(x);
+        let exact = 0.5 * x * (1.0 + libm::tanh((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x)));
+        assert!((f64::from(found[0]) - exact).abs() < 1e-6, "{x}: {} for {exact}", found[0]);
+    }
+}
+
+#[test]
+fn layer_norms_equal_their_twin_and_have_mean_0_and_variance_1() {
+    for width in [1, 2, 3, 4, 7, 320, 770] {
+        let rows = rows_of_all_kinds(width);
+        let (weight, bias) = (random(&mut Numbers(8), width, 2.0), random(&mut Numbers(9), width, 1.0));
+        let (mut found, mut twin) = (vec![7.0; rows.len()], vec![8.0; rows.len()]);
+        layer_norm(&rows, &weight, &bias, 1e-5, &mut found);
+        scalar::layer_norm(&rows, &weight, &bias, 1e-5, &mut twin);
+        assert_eq!(bits(&found), bits(&twin), "{width}");
+    }
+    let mut normed = vec![7.0; 320];
+    layer_norm(&random(&mut Numbers(10), 320, 3.0), &vec![1.0; 320], &vec![0.0; 320], 1e-5, &mut normed);
+    let mean = normed.iter().map(|x| f64::from(*x)).sum::<f64>() / 320.0;
+    let variance = normed.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / 320.0;
+    assert!(mean.abs() < 1e-6 && (variance - 1.0).abs() < 1e-4, "{mean} {variance}");
+}
+
+/// Attention over random keys and values by the kernel and by its twin, and exactly, with keys and values as given.
+fn attention<E: Element>(heads: Heads, seen: usize, most: f32) -> [Vec<f32>; 3] {
+    let mut numbers = Numbers(11);
+    let width = heads.count * heads.width;
+    let mut caches = [(); 2].map(|()| vec![E::default(); heads.count * heads.context * heads.row()]);
+    let rows = [(); 2].map(|()| random(&mut numbers, heads.context * width, most));
+    for (cache, rows) in caches.iter_mut().zip(&rows) {
+        // The whole context, of which only what is seen may count.
+        rows.chunks(width).enumerate().for_each(|(position, row)| keep(&heads, row, position, cache));
+    }
+    let query = random(&mut numbers, width, most);
+    let mut outs = [vec![7.0; width], vec![8.0; width], vec![0.0; width]];
+    let cache = (caches[0].as_slice(), caches[1].as_slice());
+    for head in 0..heads.count {
+        let range = head * heads.width..(head + 1) * heads.width;
+        let query = &query[range.clone()];
+        attend(&heads, head, query, cache, seen, &mut Scores::default(), &mut outs[0][range.clone()]);
+        scalar::attend(&heads, head, query, cache, seen, &mut outs[1][range.clone()]);
+        let row = |rows: &[f32], position: usize| rows[position * width..][range.clone()].to_vec();
+        let score = |position| -> f64 {
+            let key = row(&rows[0], position);
+            query.iter().zip(key).map(|(q, k)| f64::from(*q) * f64::from(k)).sum::<f64>() / (heads.width as f64).sqrt()
+        };
+        let scores: Vec<f64> = (0..seen).map(score).collect();
+        let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let total: f64 = scores.iter().map(|score| libm::exp(score - largest)).sum();
+        for (position, score) in scores.iter().enumerate() {
+            let weight = libm::exp(score - largest) / total;
+            for (out, value) in outs[2][range.clone()].iter_mut().zip(row(&rows[1], position)) {
+                *out += (weight * f64::from(value)) as f32;
+            }
+        }
+    }
+    outs
+}
+
+#[test]
+fn attention_equals_its_twin_and_is_that_of_the_numbers() {
+    let far = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    for (count, width) in [(1, 1), (3, 4), (2, 12), (5, 64), (2, 80)] {
+        for (seen, most) in [(1, 1.0), (2, 1.0), (4, 3.0), (7, 1.0), (33, 3.0), (40, 30.0)] {
+            let heads = Heads { count, width, context: 40 };
+            let [found, twin, exact] = attention::<f32>(heads, seen, most);
+            assert_eq!(bits(&found), bits(&twin), "float32, {heads:?}, {seen} seen");
+            assert!(far(&found, &exact) < 1e-4 * most, "{heads:?}, {seen} seen: {}", far(&found, &exact));
+            let [found, twin, exact] = attention::<bf16>(heads, seen, most);
+            assert_eq!(bits(&found), bits(&twin), "bfloat16, {heads:?}, {seen} seen");
+            // Of keys and values eight bits are kept; large scores turn that into another choice of positions.
+            assert!(most > 3.0 || far(&found, &exact) < 0.03 * most, "{heads:?}, {seen}: {}", far(&found, &exact));
+        }
+    }
+}
+
+#[test]
+fn what_lies_behind_the_last_position_is_not_seen() {
+    let heads = Heads { count: 1, width: 8, context: 6 };
+    let mut keys = vec![f32::NAN; 6 * 8];
+    let mut values = keys.clone();
+    keep(&heads, &[1.0; 8], 0, &mut keys);
+    keep(&heads, &[2.0; 8], 0, &mut values);
+    let mut out = [0.0; 8];
+    attend(&heads, 0, &[1.0; 8], (&keys, &values), 1, &mut Scores::default(), &mut out);
+    assert_eq!(out, [2.0; 8]);
 }

@@ -59,7 +59,7 @@ impl Decoding {
         }
         prompt.reserve(RESERVED);
         let start = prompt.len().saturating_sub(gpt.config().context);
-        let cache = KvCache::new(gpt.config())?;
+        let cache = gpt.new_cache()?;
         Ok(Decoding { ids: prompt, start, cache, window, sampler, forwarded_rows: 0, crossings: 0 })
     }
 

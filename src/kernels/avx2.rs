@@ -1,59 +1,47 @@
 //! The 256-bit vectors of x86 processors since 2013.
 
 use core::arch::x86_64::*;
+use std::ops::Range;
 
+use super::tiles::{self, Dot};
 use super::{Activations, BLOCK, Q8Matrix, QUAD, QUAD_BLOCK, STEP};
 
-/// Tokens that share each look at a weight.
-const TILE: usize = 4;
-
-/// As [`super::scalar::multiply`].
-///
-/// # Safety
-/// The processor must have AVX2.
-#[target_feature(enable = "avx2")]
-pub unsafe fn multiply(matrix: &Q8Matrix, activations: &Activations, out: &mut [f32]) {
-    let (tokens, outputs) = (activations.tokens(), matrix.outputs());
-    for quad in 0..matrix.quads() {
-        let mut token = 0;
-        while token + TILE <= tokens {
-            store::<TILE>(matrix, activations, quad, token, out, outputs);
-            token += TILE;
-        }
-        while token < tokens {
-            store::<1>(matrix, activations, quad, token, out, outputs);
-            token += 1;
-        }
+/// As [`super::scalar::multiply`], which it is where the processor lacks AVX2.
+pub fn multiply(matrix: &Q8Matrix, quads: Range<usize>, activations: &Activations, out: &mut [f32]) {
+    if !is_x86_feature_detected!("avx2") {
+        return super::scalar::multiply(matrix, quads, activations, out);
     }
+    let tokens = activations.tokens();
+    tiles::multiply::<4, 1>(&mut Words { matrix, activations }, matrix, quads, tokens, out);
 }
 
-/// Computes four outputs of `T` tokens from `token` on.
-#[target_feature(enable = "avx2")]
-fn store<const T: usize>(
-    matrix: &Q8Matrix,
-    activations: &Activations,
-    quad: usize,
-    token: usize,
-    out: &mut [f32],
-    outputs: usize,
-) {
-    let (weights, scales) = matrix.quad(quad);
-    let rows: [&[i16]; T] = std::array::from_fn(|index| activations.row(token + index));
-    let row_scales: [&[f32]; T] = std::array::from_fn(|index| activations.row_scales(token + index));
-    let sums = dot(weights, scales, rows, row_scales);
-    for (index, sums) in sums.into_iter().enumerate() {
-        let (begin, end) = ((token + index) * outputs + quad * QUAD, (token + index + 1) * outputs);
-        let mut lanes = [0.0; QUAD];
-        // SAFETY: there is room for four numbers.
-        unsafe { _mm_storeu_ps(lanes.as_mut_ptr(), sums) };
-        let out = &mut out[begin..end.min(begin + QUAD)];
-        out.copy_from_slice(&lanes[..out.len()]);
+/// Made only where there is AVX2.
+struct Words<'a> {
+    matrix: &'a Q8Matrix,
+    activations: &'a Activations,
+}
+
+impl Dot for Words<'_> {
+    fn dot<const T: usize, const Q: usize>(&self, quad: usize, token: usize) -> [[[f32; QUAD]; Q]; T] {
+        let words: [&[i16]; T] =
+            std::array::from_fn(|index| self.activations.row(&self.activations.words, token + index));
+        let scales: [&[f32]; T] = std::array::from_fn(|index| self.activations.row_scales(token + index));
+        let mut sums = [[[0.0; QUAD]; Q]; T];
+        for index in 0..Q {
+            let (weights, weight_scales) = self.matrix.quad(quad + index);
+            // SAFETY: the processor has AVX2.
+            let dots = unsafe { dot(weights, weight_scales, words, scales) };
+            for (sums, dot) in sums.iter_mut().zip(dots) {
+                // SAFETY: there is room for four numbers.
+                unsafe { _mm_storeu_ps(sums[index].as_mut_ptr(), dot) };
+            }
+        }
+        sums
     }
 }
 
 /// The products of four rows with `T` rows of activations.
 #[target_feature(enable = "avx2")]
-#[inline]
 fn dot<const T: usize>(weights: &[i8], scales: &[f32], rows: [&[i16]; T], row_scales: [&[f32]; T]) -> [__m128; T] {
     let blocks = scales.len() / QUAD;
     assert!(weights.len() == blocks * QUAD_BLOCK && rows.iter().all(|row| row.len() == blocks * BLOCK));

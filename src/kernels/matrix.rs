@@ -1,10 +1,12 @@
-//! A `Q8_0` matrix in the order in which the kernels read it, and its product as candle's op.
+//! A `Q8_0` matrix in the order in which the kernels read it.
 
+use std::ops::Range;
+
+use candle_core::Result;
 use candle_core::quantized::{GgmlDType, QTensor};
-use candle_core::{CpuStorage, CustomOp1, Error, Layout, Result, Shape};
 use half::f16;
 
-use super::{Activations, BLOCK, QUAD, QUAD_BLOCK, STEP, multiply};
+use super::{BLOCK, QUAD, QUAD_BLOCK, STEP};
 
 /// Bytes of a `Q8_0` block in a file: a scale in f16, then 32 signed bytes.
 const STORED: usize = 2 + BLOCK;
@@ -28,21 +30,22 @@ impl Q8Matrix {
             return Ok(None);
         }
         let blocks = inputs / BLOCK;
-        let quads = outputs.div_ceil(QUAD);
-        let mut matrix = Q8Matrix {
-            weights: vec![0; quads * blocks * QUAD_BLOCK],
-            scales: vec![0.0; quads * blocks * QUAD],
-            outputs,
-            inputs,
-        };
+        let mut matrix = Q8Matrix::zeros(outputs, inputs);
         for (index, block) in tensor.data()?.chunks_exact(STORED).enumerate() {
             matrix.put(index / blocks, index % blocks, block);
         }
         Ok(Some(matrix))
     }
 
+    /// A matrix of zeros; `inputs` is a multiple of [`BLOCK`].
+    pub(super) fn zeros(outputs: usize, inputs: usize) -> Self {
+        let blocks = outputs.div_ceil(QUAD) * (inputs / BLOCK);
+        let (weights, scales) = (vec![0; blocks * QUAD_BLOCK], vec![0.0; blocks * QUAD]);
+        Q8Matrix { weights, scales, outputs, inputs }
+    }
+
     /// Puts a stored block where the kernels expect it.
-    fn put(&mut self, row: usize, block: usize, stored: &[u8]) {
+    pub(super) fn put(&mut self, row: usize, block: usize, stored: &[u8]) {
         let (place, lane) = (row / QUAD * (self.inputs / BLOCK) + block, row % QUAD);
         self.scales[place * QUAD + lane] = f16::from_le_bytes([stored[0], stored[1]]).to_f32();
         let quad = &mut self.weights[place * QUAD_BLOCK..][..QUAD_BLOCK];
@@ -87,28 +90,12 @@ impl Q8Matrix {
     }
 
     /// Quads there are.
-    pub(super) fn quads(&self) -> usize {
+    pub fn quads(&self) -> usize {
         self.outputs.div_ceil(QUAD)
     }
-}
 
-/// `x · matrixᵀ` for rows `x`, `[tokens, inputs]` → `[tokens, outputs]`.
-pub struct MatMul<'a>(pub &'a Q8Matrix);
-
-impl CustomOp1 for MatMul<'_> {
-    fn name(&self) -> &'static str {
-        "q8-matmul"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (tokens, inputs) = layout.shape().dims2()?;
-        if inputs != self.0.inputs {
-            return Err(Error::Msg(format!("expected rows of {}, found {inputs}", self.0.inputs)));
-        }
-        let (start, end) = layout.contiguous_offsets().ok_or(Error::RequiresContiguous { op: "q8-matmul" })?;
-        let activations = Activations::quantise(&storage.as_slice::<f32>()?[start..end], inputs);
-        let mut out = vec![0.0; tokens * self.0.outputs];
-        multiply(self.0, &activations, &mut out);
-        Ok((CpuStorage::F32(out), (tokens, self.0.outputs).into()))
+    /// Rows of some quads.
+    pub(super) fn columns(&self, quads: &Range<usize>) -> usize {
+        self.outputs.min(quads.end * QUAD) - quads.start * QUAD
     }
 }

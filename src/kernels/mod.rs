@@ -1,19 +1,37 @@
-//! The inner loops: `Q8_0` matrices times rows of activations.
+//! The inner loops: `Q8_0` matrices times rows of activations, attention over the KV cache, layer norm, GELU.
 //!
 //! Every build gives the same bytes. Products of 8-bit numbers are added up as integers, which is exact in any order;
-//! what is added up as float32 has one order, block after block of a row, with no fused multiply-add.
+//! what is added up as float32 has one order, with no fused multiply-add, and `exp` is [our own](exp).
 //! [`scalar`] says what is computed; the others compute the same faster, and tests hold them to it bit for bit.
 
 mod activations;
+mod attention;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+pub mod elementwise;
+mod exp;
+mod lanes;
+mod layer_norm;
 mod matrix;
+mod ops;
+mod plain;
+#[cfg(target_arch = "wasm32")]
+pub mod relaxed;
 pub mod scalar;
 #[cfg(target_arch = "wasm32")]
 mod simd128;
+mod tiles;
 
-pub use activations::Activations;
-pub use matrix::{MatMul, Q8Matrix};
+use std::ops::Range;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+pub use activations::{Activations, Operands};
+pub use attention::{Element, Heads, ROW, Scores, attend, keep};
+pub use elementwise::Finish;
+pub use layer_norm::layer_norm;
+pub use matrix::Q8Matrix;
+pub use ops::{AddProduct, Attend, FillRows, Keep, LayerNorm, Matrix, Product, Scratch};
+pub use plain::PlainMatrix;
 
 /// Weights that share a scale, along a row.
 pub const BLOCK: usize = 32;
@@ -24,15 +42,62 @@ const QUAD_BLOCK: usize = QUAD * BLOCK;
 /// Columns that lie together, of each row of a quad in turn.
 const STEP: usize = 4;
 
-/// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, by the fastest way that this machine has.
-pub fn multiply(matrix: &Q8Matrix, activations: &Activations, out: &mut [f32]) {
+/// One way to compute, of which all give the same bytes.
+pub struct Kernel {
+    /// For people to read.
+    pub name: &'static str,
+    /// What its [`multiply`](Self::multiply) reads of the activations.
+    pub operands: Operands,
+    /// Whether everything is computed by [`scalar`].
+    pub is_scalar: bool,
+    /// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, of which those of the quads given.
+    pub multiply: fn(&Q8Matrix, Range<usize>, &Activations, &mut [f32]),
+}
+
+/// The twin of all others.
+pub static SCALAR: Kernel =
+    Kernel { name: "scalar", operands: Operands::Bytes, is_scalar: true, multiply: scalar::multiply };
+
+/// The vectors that every WebAssembly since 2023 has.
+#[cfg(target_arch = "wasm32")]
+pub static VECTORS: Kernel =
+    Kernel { name: "SIMD", operands: Operands::Words, is_scalar: false, multiply: simd128::multiply };
+
+/// The vectors that this machine has.
+#[cfg(target_arch = "x86_64")]
+pub static VECTORS: Kernel =
+    Kernel { name: "AVX2", operands: Operands::Words, is_scalar: false, multiply: avx2::multiply };
+
+/// The kernel that [`select`] chose; null before.
+static SELECTED: AtomicPtr<Kernel> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Computes with this kernel from now on.
+pub fn select(kernel: &'static Kernel) {
+    SELECTED.store(std::ptr::from_ref(kernel).cast_mut(), Ordering::Relaxed);
+}
+
+/// The kernel that was [selected](select), or the best that needs no asking.
+pub fn selected() -> &'static Kernel {
+    // SAFETY: null, or made of a reference that lives for ever.
+    unsafe { SELECTED.load(Ordering::Relaxed).as_ref() }.unwrap_or_else(best)
+}
+
+fn best() -> &'static Kernel {
     #[cfg(target_arch = "wasm32")]
-    return simd128::multiply(matrix, activations, out);
+    return &VECTORS;
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
-        // SAFETY: the machine has what the function is compiled for.
-        return unsafe { avx2::multiply(matrix, activations, out) };
+        return &VECTORS;
     }
     #[cfg(not(target_arch = "wasm32"))]
-    scalar::multiply(matrix, activations, out);
+    &SCALAR
+}
+
+/// Computes with relaxed SIMD from now on, if this machine has instructions that fit; only for programs that run where
+/// the browser knows them.
+#[cfg(target_arch = "wasm32")]
+pub fn use_relaxed_simd() {
+    if let Some(kernel) = relaxed::fitting() {
+        select(kernel);
+    }
 }

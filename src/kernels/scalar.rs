@@ -1,20 +1,30 @@
 //! What the kernels compute, for people to read.
+//!
+//! Sums over a row are made in four parts, of every fourth number each, which are added up in pairs: the order in which
+//! vectors do it.
 
-use super::{Activations, BLOCK, Q8Matrix, QUAD, QUAD_BLOCK, STEP};
+use std::ops::Range;
 
-/// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`.
-pub fn multiply(matrix: &Q8Matrix, activations: &Activations, out: &mut [f32]) {
-    for (token, out) in out.chunks_exact_mut(matrix.outputs()).enumerate() {
-        for (quad, out) in out.chunks_mut(QUAD).enumerate() {
+use super::attention::{Element, Heads, ROW};
+use super::elementwise::{CUBE, Finish, TWICE_ROOT};
+use super::exp::{LEAST, LN_2, MOST, POLYNOMIAL};
+use super::lanes::{LANES, ROUNDING};
+use super::{Activations, BLOCK, PlainMatrix, Q8Matrix, QUAD, QUAD_BLOCK, STEP};
+
+/// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, of which those of the quads given.
+pub fn multiply(matrix: &Q8Matrix, quads: Range<usize>, activations: &Activations, out: &mut [f32]) {
+    for (token, out) in out.chunks_exact_mut(matrix.columns(&quads)).enumerate() {
+        let numbers = activations.row(&activations.numbers, token);
+        for (quad, out) in quads.clone().zip(out.chunks_mut(QUAD)) {
             let (weights, scales) = matrix.quad(quad);
-            let sums = dot(weights, scales, activations.row(token), activations.row_scales(token));
+            let sums = dot(weights, scales, numbers, activations.row_scales(token));
             out.copy_from_slice(&sums[..out.len()]);
         }
     }
 }
 
 /// The products of four rows with one row of activations.
-fn dot(weights: &[i8], scales: &[f32], numbers: &[i16], number_scales: &[f32]) -> [f32; QUAD] {
+fn dot(weights: &[i8], scales: &[f32], numbers: &[i8], number_scales: &[f32]) -> [f32; QUAD] {
     let mut sums = [0.0; QUAD];
     for (block, number_scale) in number_scales.iter().enumerate() {
         let weights = &weights[block * QUAD_BLOCK..][..QUAD_BLOCK];
@@ -29,4 +39,108 @@ fn dot(weights: &[i8], scales: &[f32], numbers: &[i16], number_scales: &[f32]) -
         }
     }
     sums
+}
+
+/// `[tokens, inputs]` → `[tokens, outputs of these rows]`.
+pub fn multiply_plain(matrix: &PlainMatrix, rows: Range<usize>, x: &[f32], out: &mut [f32]) {
+    for (x, out) in x.chunks_exact(matrix.inputs()).zip(out.chunks_exact_mut(rows.len())) {
+        for (row, out) in rows.clone().zip(out) {
+            *out = sum(matrix.row(row).iter().zip(x).map(|(weight, x)| weight * x));
+        }
+    }
+}
+
+/// The sum of numbers in four parts, every fourth of them in one.
+fn sum(numbers: impl Iterator<Item = f32>) -> f32 {
+    let mut parts = [0.0; LANES];
+    for (index, number) in numbers.enumerate() {
+        parts[index % LANES] += number;
+    }
+    (parts[0] + parts[1]) + (parts[2] + parts[3])
+}
+
+/// e^x; see [`super::exp`].
+pub fn exp(x: f32) -> f32 {
+    let x = if x < LEAST { LEAST } else { x };
+    let x = if MOST < x { MOST } else { x };
+    let shifted = x * std::f32::consts::LOG2_E + ROUNDING;
+    let n = shifted - ROUNDING;
+    let r = x - n * LN_2[0] - n * LN_2[1];
+    let polynomial = POLYNOMIAL[1..].iter().fold(POLYNOMIAL[0], |y, coefficient| y * r + coefficient);
+    let y = polynomial * (r * r) + r + 1.0;
+    f32::from_bits(y.to_bits().wrapping_add(shifted.to_bits() << 23))
+}
+
+/// Adds the bias to rows of `columns` numbers, and finishes them.
+pub fn finish(rows: &mut [f32], bias: Option<&[f32]>, columns: usize, finish: Finish) {
+    if bias.is_none() && finish == Finish::Keep {
+        return;
+    }
+    for row in rows.chunks_exact_mut(columns) {
+        for (index, x) in row.iter_mut().enumerate() {
+            let y = *x + bias.map_or(0.0, |bias| bias[index]);
+            *x = match finish {
+                Finish::Keep => y,
+                Finish::Gelu => y / (exp((y + y * y * y * CUBE) * -TWICE_ROOT) + 1.0),
+                Finish::Relu if y < 0.0 => 0.0,
+                Finish::Relu => y,
+            };
+        }
+    }
+}
+
+/// Adds rows and their bias to the residual stream.
+pub fn add(stream: &mut [f32], rows: &[f32], bias: Option<&[f32]>, columns: usize) {
+    for (index, (x, y)) in stream.iter_mut().zip(rows).enumerate() {
+        *x += bias.map_or(*y, |bias| y + bias[index % columns]);
+    }
+}
+
+/// `(x − mean) / √(variance + epsilon) · weight + bias` for each row `x`.
+pub fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out: &mut [f32]) {
+    let width = weight.len();
+    for (row, out) in rows.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+        let mean = sum(row.iter().copied()) / width as f32;
+        let variance = sum(row.iter().map(|x| (x - mean) * (x - mean))) / width as f32;
+        let factor = 1.0 / (variance + epsilon).sqrt();
+        for (index, out) in out.iter_mut().enumerate() {
+            *out = (row[index] - mean) * factor * weight[index] + bias[index];
+        }
+    }
+}
+
+/// What head number `head` makes of a query: the values of the first `seen` positions, weighted by
+/// softmax(query · key / √width).
+pub fn attend<E: Element>(
+    heads: &Heads,
+    head: usize,
+    query: &[f32],
+    (keys, values): (&[E], &[E]),
+    seen: usize,
+    out: &mut [f32],
+) {
+    let row = |all: &[E], position: usize| -> Vec<f32> {
+        let row = &all[(head * heads.context + position) * heads.row()..][..heads.row()];
+        let eights = row.as_chunks::<ROW>().0.iter().map(E::get);
+        eights.flat_map(|(low, high)| [low.numbers(), high.numbers()]).flatten().collect()
+    };
+    let root = (heads.width as f32).sqrt();
+    let score = |position| {
+        let mut parts = [0.0; ROW];
+        for (index, (query, key)) in query.iter().zip(row(keys, position)).enumerate() {
+            parts[index % ROW] += query / root * key;
+        }
+        sum((0..LANES).map(|lane| parts[lane] + parts[lane + LANES]))
+    };
+    let scores: Vec<f32> = (0..seen).map(score).collect();
+    let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weights: Vec<f32> = scores.iter().map(|score| exp(score - most)).collect();
+    let total = sum(weights.iter().copied());
+    out.fill(0.0);
+    for (position, weight) in weights.iter().enumerate() {
+        for (out, value) in out.iter_mut().zip(row(values, position)) {
+            *out += weight * value;
+        }
+    }
+    out.iter_mut().for_each(|out| *out /= total);
 }

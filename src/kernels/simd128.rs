@@ -1,51 +1,38 @@
 //! WebAssembly's 128-bit vectors.
 
 use core::arch::wasm32::*;
+use std::ops::Range;
 
+use super::tiles::{self, Dot};
 use super::{Activations, BLOCK, Q8Matrix, QUAD, QUAD_BLOCK, STEP};
 
-/// Tokens that share each look at a weight.
-const TILE: usize = 4;
-
 /// As [`super::scalar::multiply`].
-pub fn multiply(matrix: &Q8Matrix, activations: &Activations, out: &mut [f32]) {
-    let (tokens, outputs) = (activations.tokens(), matrix.outputs());
-    for quad in 0..matrix.quads() {
-        let mut token = 0;
-        while token + TILE <= tokens {
-            store::<TILE>(matrix, activations, quad, token, out, outputs);
-            token += TILE;
-        }
-        while token < tokens {
-            store::<1>(matrix, activations, quad, token, out, outputs);
-            token += 1;
-        }
-    }
+///
+/// There is no product of 8-bit numbers: weights are widened to 16 bits, which one instruction multiplies and adds up
+/// in pairs.
+pub fn multiply(matrix: &Q8Matrix, quads: Range<usize>, activations: &Activations, out: &mut [f32]) {
+    let tokens = activations.tokens();
+    tiles::multiply::<4, 1>(&mut Words { matrix, activations }, matrix, quads, tokens, out);
 }
 
-/// Computes four outputs of `T` tokens from `token` on.
-fn store<const T: usize>(
-    matrix: &Q8Matrix,
-    activations: &Activations,
-    quad: usize,
-    token: usize,
-    out: &mut [f32],
-    outputs: usize,
-) {
-    let (weights, scales) = matrix.quad(quad);
-    let rows: [&[i16]; T] = std::array::from_fn(|index| activations.row(token + index));
-    let row_scales: [&[f32]; T] = std::array::from_fn(|index| activations.row_scales(token + index));
-    let sums = dot(weights, scales, rows, row_scales);
-    for (index, sums) in sums.into_iter().enumerate() {
-        let (begin, end) = ((token + index) * outputs + quad * QUAD, (token + index + 1) * outputs);
-        let lanes = [
-            f32x4_extract_lane::<0>(sums),
-            f32x4_extract_lane::<1>(sums),
-            f32x4_extract_lane::<2>(sums),
-            f32x4_extract_lane::<3>(sums),
-        ];
-        let out = &mut out[begin..end.min(begin + QUAD)];
-        out.copy_from_slice(&lanes[..out.len()]);
+struct Words<'a> {
+    matrix: &'a Q8Matrix,
+    activations: &'a Activations,
+}
+
+impl Dot for Words<'_> {
+    fn dot<const T: usize, const Q: usize>(&self, quad: usize, token: usize) -> [[[f32; QUAD]; Q]; T] {
+        let words: [&[i16]; T] =
+            std::array::from_fn(|index| self.activations.row(&self.activations.words, token + index));
+        let scales: [&[f32]; T] = std::array::from_fn(|index| self.activations.row_scales(token + index));
+        let mut sums = [[[0.0; QUAD]; Q]; T];
+        for index in 0..Q {
+            let (weights, weight_scales) = self.matrix.quad(quad + index);
+            for (sums, dots) in sums.iter_mut().zip(dot(weights, weight_scales, words, scales)) {
+                sums[index] = lanes(dots);
+            }
+        }
+        sums
     }
 }
 
@@ -82,4 +69,14 @@ fn dot<const T: usize>(weights: &[i8], scales: &[f32], rows: [&[i16]; T], row_sc
         }
     }
     sums
+}
+
+/// A vector's four numbers.
+pub(super) fn lanes(vector: v128) -> [f32; QUAD] {
+    [
+        f32x4_extract_lane::<0>(vector),
+        f32x4_extract_lane::<1>(vector),
+        f32x4_extract_lane::<2>(vector),
+        f32x4_extract_lane::<3>(vector),
+    ]
 }

@@ -1,21 +1,22 @@
 //! GPT-2 (Radford et al. 2019): token and position embeddings, pre-norm blocks, a layer norm, the head.
 
-use candle_core::{Device, Module, Tensor};
-use candle_nn::LayerNorm;
+use candle_core::{DType, Device, Tensor};
 
 use super::attention::Attention;
 use super::config::{Activation, Config, Head};
 use super::kv_cache::{BlockSlot, KvCache};
-use super::linear::{Embedding, Linear, layer_norm};
+use super::linear::{Embedding, LayerNorm, Linear, float32};
+use super::workspace::Workspace;
 use super::{ModelError, Result};
 use crate::checkpoint::Weights;
+use crate::kernels::{FillRows, Finish};
 
 /// The feed-forward half of a block.
 #[derive(Debug)]
 struct Mlp {
     up: Linear,
     down: Linear,
-    activation: Activation,
+    finish: Finish,
 }
 
 impl Mlp {
@@ -23,17 +24,17 @@ impl Mlp {
         let (width, hidden) = (config.width, config.hidden);
         let up = Linear::load(weights, &format!("{name}.ffn_up"), (width, hidden), true)?;
         let down = Linear::load(weights, &format!("{name}.ffn_down"), (hidden, width), true)?;
-        Ok(Mlp { up, down, activation: config.activation })
+        let finish = match config.activation {
+            Activation::GeluNew => Finish::Gelu,
+            Activation::Relu => Finish::Relu,
+        };
+        Ok(Mlp { up, down, finish })
     }
 
-    /// `[rows, width]` → `[rows, width]`.
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let hidden = self.up.forward(x)?; // [rows, hidden]
-        let hidden = match self.activation {
-            Activation::GeluNew => hidden.gelu()?, // candle's `gelu` is the tanh approximation
-            Activation::Relu => hidden.relu()?,
-        };
-        self.down.forward(&hidden)
+    /// Adds what becomes of the normed rows to the residual stream.
+    fn forward(&self, space: &Workspace) -> Result<()> {
+        self.up.forward(&space.normed, &space.hidden, self.finish, &space.scratch)?;
+        self.down.add_to(&space.stream, &space.hidden, &space.scratch)
     }
 }
 
@@ -50,9 +51,9 @@ impl Block {
     fn load(config: &Config, weights: &mut Weights, name: &str) -> Result<Self> {
         let (width, epsilon) = (config.width, config.layer_norm_epsilon);
         Ok(Block {
-            attention_norm: layer_norm(weights, &format!("{name}.attn_norm"), width, epsilon)?,
+            attention_norm: LayerNorm::load(weights, &format!("{name}.attn_norm"), width, epsilon)?,
             attention: Attention::load(config, weights, name)?,
-            mlp_norm: layer_norm(weights, &format!("{name}.ffn_norm"), width, epsilon)?,
+            mlp_norm: LayerNorm::load(weights, &format!("{name}.ffn_norm"), width, epsilon)?,
             mlp: Mlp::load(config, weights, name)?,
         })
     }
@@ -62,12 +63,12 @@ impl Block {
         [&self.attention.qkv, &self.attention.output, &self.mlp.up, &self.mlp.down]
     }
 
-    /// `[rows, width]` → `[rows, width]`.
-    fn forward(&self, x: &Tensor, slot: Option<BlockSlot<'_>>) -> Result<Tensor> {
-        let attended = self.attention.forward(&self.attention_norm.forward(x)?, slot)?;
-        let x = x.add(&attended)?;
-        let fed = self.mlp.forward(&self.mlp_norm.forward(&x)?)?;
-        Ok(x.add(&fed)?)
+    /// Takes the residual stream one block further.
+    fn forward(&self, space: &Workspace, slot: &BlockSlot<'_>) -> Result<()> {
+        self.attention_norm.forward(&space.stream, &space.normed)?;
+        self.attention.forward(space, slot)?;
+        self.mlp_norm.forward(&space.stream, &space.normed)?;
+        self.mlp.forward(space)
     }
 }
 
@@ -76,7 +77,8 @@ impl Block {
 pub struct Gpt {
     config: Config,
     tokens: Embedding,
-    positions: Tensor,
+    /// `[context, width]`.
+    positions: Vec<f32>,
     blocks: Vec<Block>,
     norm: LayerNorm,
     head: Linear,
@@ -97,8 +99,8 @@ impl Gpt {
             blocks: (0..config.layers).map(block).collect::<Result<_>>()?,
             config: config.clone(),
             tokens,
-            positions: positions.dequantize(&Device::Cpu)?,
-            norm: layer_norm(weights, "output_norm", width, config.layer_norm_epsilon)?,
+            positions: float32(&positions)?,
+            norm: LayerNorm::load(weights, "output_norm", width, config.layer_norm_epsilon)?,
             head,
         })
     }
@@ -108,6 +110,18 @@ impl Gpt {
         &self.config
     }
 
+    /// An empty cache for a text of this model.
+    pub fn new_cache(&self) -> Result<KvCache> {
+        self.cache_for(self.config.context)
+    }
+
+    /// Beside 8-bit weights, keys and values in 16 bits lose nothing that could be measured, and at the end of GPT-2's
+    /// context they are half of 75 MB to be read for each token.
+    fn cache_for(&self, context: usize) -> Result<KvCache> {
+        let dtype = if self.quantised().next().is_some() { DType::BF16 } else { DType::F32 };
+        KvCache::new(&self.config, context, dtype)
+    }
+
     /// The quantised matrices, in the order in which a token passes them; the head's is the embedding where tied.
     pub fn quantised(&self) -> impl Iterator<Item = &[i8]> {
         self.blocks.iter().flat_map(Block::linears).chain([&self.head]).filter_map(Linear::quantised)
@@ -115,45 +129,66 @@ impl Gpt {
 
     /// Reads ids into the cache.
     pub fn prefill(&self, ids: &[u32], cache: &mut KvCache) -> Result<()> {
-        self.hidden(ids, Some(cache))?;
-        Ok(())
+        self.read(ids, cache)
+    }
+
+    /// Reads ids into the cache and hands over the logits after the last one, some after the other from id 0 on.
+    pub fn forward_each(&self, ids: &[u32], cache: &mut KvCache, take: impl FnMut(&[f32])) -> Result<()> {
+        self.read(ids, cache)?;
+        let Workspace { stream, normed, scratch, .. } = cache.workspace();
+        let (stream, normed) = (stream.narrow(0, ids.len() - 1, 1)?, normed.narrow(0, ids.len() - 1, 1)?);
+        self.norm.forward(&stream, &normed)?;
+        self.head.each(&normed, scratch, take)
     }
 
     /// Reads ids into the cache and returns the logits after the last one, `[vocabulary]`.
     pub fn forward(&self, ids: &[u32], cache: &mut KvCache) -> Result<Vec<f32>> {
-        let hidden = self.hidden(ids, Some(cache))?; // [ids, width]
-        let last = hidden.narrow(0, ids.len() - 1, 1)?; // [1, width]
-        Ok(self.logits(&last)?.flatten_all()?.to_vec1()?)
+        let mut logits = Vec::with_capacity(self.config.vocabulary_size);
+        self.forward_each(ids, cache, |part| logits.extend_from_slice(part))?;
+        Ok(logits)
     }
 
     /// The logits after each of `ids`, `[ids, vocabulary]`; with a cache, the ids follow those in it.
     pub fn forward_all(&self, ids: &[u32], cache: Option<&mut KvCache>) -> Result<Tensor> {
-        self.logits(&self.hidden(ids, cache)?)
+        let mut own = None;
+        let cache = match cache {
+            Some(cache) => cache,
+            None => own.insert(self.cache_for(ids.len().clamp(1, self.config.context))?),
+        };
+        self.read(ids, cache)?;
+        let Workspace { stream, normed, scratch, .. } = cache.workspace();
+        self.norm.forward(stream, normed)?;
+        let logits = Tensor::zeros((ids.len(), self.head.outputs()), DType::F32, &Device::Cpu)?;
+        self.head.forward(normed, &logits, Finish::Keep, scratch)?;
+        Ok(logits)
     }
 
-    /// `[rows, width]` → `[rows, vocabulary]`.
-    fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
-        self.head.forward(&self.norm.forward(hidden)?)
-    }
-
-    /// The residual stream after the last block, `[ids, width]`.
-    fn hidden(&self, ids: &[u32], mut cache: Option<&mut KvCache>) -> Result<Tensor> {
-        let (context, start) = (self.config.context, cache.as_ref().map_or(0, |cache| cache.len()));
-        if ids.is_empty() || start + ids.len() > context {
+    /// Reads ids into the cache, and leaves the residual stream after the last block in its workspace.
+    fn read(&self, ids: &[u32], cache: &mut KvCache) -> Result<()> {
+        let (context, start) = (self.config.context, cache.len());
+        if ids.is_empty() || ids.len() > cache.room() {
             return Err(ModelError::Context { context, start, found: ids.len() });
         }
         if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.config.vocabulary_size) {
             return Err(ModelError::Id { id, vocabulary: self.config.vocabulary_size });
         }
-        let positions = self.positions.narrow(0, start, ids.len())?; // [ids, width]
-        let mut x = (self.tokens.forward(ids)? + positions)?;
+        cache.make_room(ids.len())?;
+        let space = cache.workspace();
+        self.embed(ids, start, &space.stream)?;
         for (index, block) in self.blocks.iter().enumerate() {
-            x = block.forward(&x, cache.as_ref().map(|cache| cache.slot(index)))?;
+            block.forward(space, &cache.slot(index))?;
         }
-        if let Some(cache) = &mut cache {
-            cache.advance(ids.len());
-        }
-        Ok(x)
+        cache.advance(ids.len());
+        Ok(())
+    }
+
+    /// Writes the embeddings of ids that stand at `start` and after to `stream`, `[ids, width]`.
+    fn embed(&self, ids: &[u32], start: usize, stream: &Tensor) -> Result<()> {
+        let width = self.config.width;
+        Ok(stream.inplace_op1(&FillRows(|row: usize, out: &mut [f32]| {
+            out.copy_from_slice(&self.positions[(start + row) * width..][..width]);
+            self.tokens.add_row(ids[row], out);
+        }))?)
     }
 }
 
@@ -178,7 +213,7 @@ mod tests {
         let ids = ids(32);
         let at_once = gpt.forward_all(&ids, None).unwrap();
         for piece in [32, 20, 7, 1] {
-            let mut cache = KvCache::new(gpt.config()).unwrap();
+            let mut cache = gpt.new_cache().unwrap();
             let pieces: Vec<Tensor> =
                 ids.chunks(piece).map(|ids| gpt.forward_all(ids, Some(&mut cache)).unwrap()).collect();
             let in_pieces = Tensor::cat(&pieces, 0).unwrap();
@@ -190,7 +225,7 @@ mod tests {
     #[test]
     fn a_cleared_cache_is_as_good_as_new() {
         let gpt = random_gpt(&small(), 2);
-        let mut cache = KvCache::new(gpt.config()).unwrap();
+        let mut cache = gpt.new_cache().unwrap();
         let first = gpt.forward(&ids(9), &mut cache).unwrap();
         gpt.prefill(&ids(20), &mut cache).unwrap();
         cache.clear();
@@ -207,7 +242,7 @@ mod tests {
     #[test]
     fn too_many_tokens_and_unknown_ids_are_named() {
         let gpt = random_gpt(&small(), 4);
-        let mut cache = KvCache::new(gpt.config()).unwrap();
+        let mut cache = gpt.new_cache().unwrap();
         gpt.prefill(&ids(30), &mut cache).unwrap();
         let error = gpt.prefill(&ids(3), &mut cache).unwrap_err().to_string();
         assert_eq!(error, "position 30: expected 1 to 2 tokens in a context of 32, found 3");

@@ -1,8 +1,12 @@
 //! Keys and values of the tokens that a model has read, so that each is computed once.
 
+use std::cell::RefCell;
+
 use candle_core::{DType, Device, Tensor};
 
+use super::workspace::Workspace;
 use super::{Config, Result};
+use crate::kernels::{Attend, Heads, Keep, Scratch};
 
 /// The keys and values of every block, allocated for a whole context. It owns the position: the next token read
 /// stands at [`len`](Self::len).
@@ -10,10 +14,13 @@ use super::{Config, Result};
 pub struct KvCache {
     blocks: Vec<BlockCache>,
     len: usize,
-    context: usize,
+    heads: Heads,
+    config: Config,
+    /// For as many rows as were read last.
+    workspace: Workspace,
 }
 
-/// One block's keys and values, each `[heads, context, head_width]`.
+/// One block's keys and values, each `[heads, context, row]`.
 #[derive(Debug)]
 struct BlockCache {
     keys: Tensor,
@@ -23,17 +30,19 @@ struct BlockCache {
 /// What one block's attention sees of the cache: the rows before, and where the new ones go.
 pub struct BlockSlot<'a> {
     cache: &'a BlockCache,
+    heads: Heads,
     len: usize,
 }
 
 impl KvCache {
-    /// An empty cache for a model of this shape.
-    pub fn new(config: &Config) -> Result<Self> {
-        let shape = (config.heads, config.context, config.head_width());
-        let zeros = || Tensor::zeros(shape, DType::F32, &Device::Cpu);
+    /// An empty cache for `context` tokens of a model of this shape, in F32 or BF16.
+    pub(super) fn new(config: &Config, context: usize, dtype: DType) -> Result<Self> {
+        let heads = Heads { count: config.heads, width: config.head_width(), context };
+        let zeros = || Tensor::zeros((heads.count, context, heads.row()), dtype, &Device::Cpu);
         let block = || Ok(BlockCache { keys: zeros()?, values: zeros()? });
         let blocks = (0..config.layers).map(|_| block()).collect::<Result<_>>()?;
-        Ok(KvCache { blocks, len: 0, context: config.context })
+        let workspace = Workspace::new(config, 1)?;
+        Ok(KvCache { blocks, len: 0, heads, config: config.clone(), workspace })
     }
 
     /// Tokens in the cache, which is also the position of the next one.
@@ -48,7 +57,7 @@ impl KvCache {
 
     /// Tokens that still fit.
     pub fn room(&self) -> usize {
-        self.context - self.len
+        self.heads.context - self.len
     }
 
     /// Forgets every token; the memory is kept.
@@ -56,9 +65,22 @@ impl KvCache {
         self.len = 0;
     }
 
+    /// Makes the workspace one for `rows`.
+    pub(super) fn make_room(&mut self, rows: usize) -> Result<()> {
+        if self.workspace.rows() != rows {
+            self.workspace = Workspace::new(&self.config, rows)?;
+        }
+        Ok(())
+    }
+
+    /// The tensors that new rows pass through.
+    pub(super) fn workspace(&self) -> &Workspace {
+        &self.workspace
+    }
+
     /// The place of block `index`'s next rows.
     pub(super) fn slot(&self, index: usize) -> BlockSlot<'_> {
-        BlockSlot { cache: &self.blocks[index], len: self.len }
+        BlockSlot { cache: &self.blocks[index], heads: self.heads, len: self.len }
     }
 
     /// Counts `rows` tokens as read, once every block has appended them.
@@ -68,13 +90,17 @@ impl KvCache {
 }
 
 impl BlockSlot<'_> {
-    /// Writes the keys and values of new rows, `[heads, rows, head_width]`, and returns all there are by then,
-    /// `[heads, len + rows, head_width]`, as views without a copy.
-    pub fn append(&self, keys: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
-        let rows = keys.dim(1)?;
-        self.cache.keys.slice_set(keys, 1, self.len)?;
-        self.cache.values.slice_set(values, 1, self.len)?;
-        let all = self.len + rows;
-        Ok((self.cache.keys.narrow(1, 0, all)?, self.cache.values.narrow(1, 0, all)?))
+    /// Writes the keys and values of new rows of `qkv`, `[rows, 3 · width]`.
+    pub fn append(&self, qkv: &Tensor) -> Result<()> {
+        let keep = |third| Keep { heads: self.heads, third, position: self.len };
+        self.cache.keys.inplace_op2(qkv, &keep(1))?;
+        self.cache.values.inplace_op2(qkv, &keep(2))?;
+        Ok(())
+    }
+
+    /// Writes to `mixed`, `[rows, width]`, what each row's queries see once it has been appended.
+    pub fn attend(&self, qkv: &Tensor, mixed: &Tensor, scratch: &RefCell<Scratch>) -> Result<()> {
+        let BlockCache { keys, values } = self.cache;
+        Ok(mixed.inplace_op2(qkv, &Attend { heads: self.heads, keys, values, position: self.len, scratch })?)
     }
 }

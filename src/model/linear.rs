@@ -1,54 +1,46 @@
 //! The layers that hold weights: linear, layer norm, token embedding.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use candle_core::quantized::{QMatMul, QTensor};
-use candle_core::{Device, Module, Tensor};
-use candle_nn::LayerNorm;
+use candle_core::quantized::QTensor;
+use candle_core::{Device, Tensor};
 
 use super::Result;
 use crate::checkpoint::Weights;
-use crate::kernels::{MatMul, Q8Matrix};
+use crate::kernels::elementwise::finish;
+use crate::kernels::{self, AddProduct, Finish, Matrix, PlainMatrix, Product, Q8Matrix, Scratch};
 
-/// A matrix, `[outputs, inputs]`.
-#[derive(Clone, Debug)]
-enum Matrix {
-    /// In 8 bits, by our own kernels.
-    Q8(Arc<Q8Matrix>),
-    /// In the precision of its file, by candle's.
-    Other(Arc<QTensor>, QMatMul),
+/// Takes `[outputs, inputs]`: in 8 bits where the file has it so, else in float32.
+fn matrix(weights: &mut Weights, name: &str, outputs: usize, inputs: usize) -> Result<Matrix> {
+    let tensor = weights.take(name, &[outputs, inputs])?;
+    Ok(match Q8Matrix::new(&tensor)? {
+        Some(matrix) => Matrix::Q8(Arc::new(matrix)),
+        None => Matrix::Plain(Arc::new(PlainMatrix::new(float32(&tensor)?, inputs))),
+    })
 }
 
-impl Matrix {
-    fn take(weights: &mut Weights, name: &str, outputs: usize, inputs: usize) -> Result<Self> {
-        let tensor = weights.take(name, &[outputs, inputs])?;
-        if let Some(matrix) = Q8Matrix::new(&tensor)? {
-            return Ok(Matrix::Q8(Arc::new(matrix)));
-        }
-        let tensor = Arc::new(tensor);
-        Ok(Matrix::Other(tensor.clone(), QMatMul::from_arc(tensor)?))
-    }
-
-    /// `[rows, inputs]` → `[rows, outputs]`.
-    fn multiply(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(match self {
-            Matrix::Q8(matrix) => x.apply_op1_no_bwd(&MatMul(matrix))?,
-            Matrix::Other(_, matrix) => matrix.forward(x)?,
-        })
-    }
+/// A tensor's numbers.
+pub(super) fn float32(tensor: &QTensor) -> Result<Vec<f32>> {
+    Ok(tensor.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?)
 }
 
-/// `x · weightᵀ + bias`, with the weight in the precision of its file.
+/// Takes a vector of this length.
+fn vector(weights: &mut Weights, name: &str, length: usize) -> Result<Vec<f32>> {
+    float32(&weights.take(name, &[length])?)
+}
+
+/// `x · weightᵀ + bias`.
 #[derive(Debug)]
 pub struct Linear {
     weight: Matrix,
-    bias: Option<Tensor>,
+    bias: Option<Vec<f32>>,
 }
 
 impl Linear {
     /// Takes `NAME.weight`, `[outputs, inputs]`, and `NAME.bias`, `[outputs]`, where there is one.
     pub fn load(weights: &mut Weights, name: &str, (inputs, outputs): (usize, usize), bias: bool) -> Result<Self> {
-        let weight = Matrix::take(weights, &format!("{name}.weight"), outputs, inputs)?;
+        let weight = matrix(weights, &format!("{name}.weight"), outputs, inputs)?;
         let bias = match bias {
             true => Some(vector(weights, &format!("{name}.bias"), outputs)?),
             false => None,
@@ -61,20 +53,41 @@ impl Linear {
         Linear { weight: embedding.table.clone(), bias: None }
     }
 
-    /// `[rows, inputs]` → `[rows, outputs]`.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = self.weight.multiply(x)?;
-        Ok(match &self.bias {
-            Some(bias) => y.broadcast_add(bias)?,
-            None => y,
-        })
+    /// Writes to `out`, `[rows, outputs]`, what becomes of `x`, `[rows, inputs]`.
+    pub fn forward(&self, x: &Tensor, out: &Tensor, finish: Finish, scratch: &RefCell<Scratch>) -> Result<()> {
+        let Linear { weight: matrix, bias } = self;
+        Ok(out.inplace_op2(x, &Product { matrix, bias: bias.as_deref(), finish, scratch })?)
+    }
+
+    /// Adds to `stream`, `[rows, outputs]`, what becomes of `x`, `[rows, inputs]`.
+    pub fn add_to(&self, stream: &Tensor, x: &Tensor, scratch: &RefCell<Scratch>) -> Result<()> {
+        let Linear { weight: matrix, bias } = self;
+        Ok(stream.inplace_op2(x, &AddProduct { matrix, bias: bias.as_deref(), scratch })?)
+    }
+
+    /// The outputs for one row, `[1, inputs]`, some after the other from the first on.
+    pub fn each(&self, x: &Tensor, scratch: &RefCell<Scratch>, mut take: impl FnMut(&[f32])) -> Result<()> {
+        /// Few enough that they are looked at before they leave the processor's first cache.
+        const PART: usize = 1024;
+        let mut begin = 0;
+        Ok(self.weight.multiply_in_parts(x, PART, scratch, |part| {
+            let bias = self.bias.as_ref().map(|bias| &bias[begin..begin + part.len()]);
+            finish(part, bias, part.len(), Finish::Keep);
+            begin += part.len();
+            take(part);
+        })?)
+    }
+
+    /// Rows of the weight.
+    pub fn outputs(&self) -> usize {
+        self.weight.outputs()
     }
 
     /// The weight's bytes, where it is held in 8 bits.
     pub fn quantised(&self) -> Option<&[i8]> {
         match &self.weight {
             Matrix::Q8(matrix) => Some(matrix.bytes()),
-            Matrix::Other(..) => None,
+            Matrix::Plain(_) => None,
         }
     }
 }
@@ -88,31 +101,34 @@ pub struct Embedding {
 impl Embedding {
     /// Takes `NAME.weight`, `[rows, width]`.
     pub fn load(weights: &mut Weights, name: &str, rows: usize, width: usize) -> Result<Self> {
-        Ok(Embedding { table: Matrix::take(weights, &format!("{name}.weight"), rows, width)? })
+        Ok(Embedding { table: matrix(weights, &format!("{name}.weight"), rows, width)? })
     }
 
-    /// ids → `[ids, width]`; an id that is none is an error.
-    pub fn forward(&self, ids: &[u32]) -> Result<Tensor> {
-        let matrix = match &self.table {
-            Matrix::Q8(matrix) => matrix,
-            Matrix::Other(table, _) => return Ok(table.embedding(&Tensor::new(ids, &Device::Cpu)?)?),
-        };
-        if let Some(id) = ids.iter().find(|id| **id as usize >= matrix.outputs()) {
-            return Err(candle_core::Error::Msg(format!("token {id} of {}", matrix.outputs())).into());
-        }
-        let rows: Vec<f32> = ids.iter().flat_map(|id| matrix.row(*id as usize)).collect();
-        Ok(Tensor::from_vec(rows, (ids.len(), matrix.inputs()), &Device::Cpu)?)
+    /// Adds the row of `id`, which is one of the table's, to `out`.
+    pub fn add_row(&self, id: u32, out: &mut [f32]) {
+        self.table.row(id as usize, out);
     }
 }
 
-/// Takes `NAME.weight` and `NAME.bias`, `[width]` each.
-pub fn layer_norm(weights: &mut Weights, name: &str, width: usize, epsilon: f64) -> Result<LayerNorm> {
-    let weight = vector(weights, &format!("{name}.weight"), width)?;
-    let bias = vector(weights, &format!("{name}.bias"), width)?;
-    Ok(LayerNorm::new(weight, bias, epsilon))
+/// A layer norm over `[width]`.
+#[derive(Debug)]
+pub struct LayerNorm {
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    epsilon: f32,
 }
 
-/// Takes a vector of this length as float32.
-fn vector(weights: &mut Weights, name: &str, length: usize) -> Result<Tensor> {
-    Ok(weights.take(name, &[length])?.dequantize(&Device::Cpu)?)
+impl LayerNorm {
+    /// Takes `NAME.weight` and `NAME.bias`, `[width]` each.
+    pub fn load(weights: &mut Weights, name: &str, width: usize, epsilon: f64) -> Result<Self> {
+        let weight = vector(weights, &format!("{name}.weight"), width)?;
+        let bias = vector(weights, &format!("{name}.bias"), width)?;
+        Ok(LayerNorm { weight, bias, epsilon: epsilon as f32 })
+    }
+
+    /// Writes the norm of `x`, `[rows, width]`, to `out`.
+    pub fn forward(&self, x: &Tensor, out: &Tensor) -> Result<()> {
+        let LayerNorm { weight, bias, epsilon } = self;
+        Ok(out.inplace_op2(x, &kernels::LayerNorm { weight, bias, epsilon: *epsilon })?)
+    }
 }

@@ -76,8 +76,9 @@ impl Decoding {
             gpt.prefill(tile, &mut self.cache)?;
             return Ok(Step::Prefilled);
         }
-        let logits = gpt.forward(tile, &mut self.cache)?;
-        let id = self.sampler.sample(&logits, &self.ids[self.start..])?;
+        self.sampler.begin(&self.ids[self.start..]);
+        gpt.forward_each(tile, &mut self.cache, |logits| self.sampler.push(logits))?;
+        let id = self.sampler.choose()?;
         self.ids.push(id);
         Ok(Step::Token(id))
     }

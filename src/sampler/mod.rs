@@ -10,11 +10,13 @@ use serde::{Deserialize, Serialize};
 use crate::settings::Vocabulary;
 
 pub(crate) mod random;
+mod shortlist;
 
 #[cfg(test)]
 mod tests;
 
 use random::Pcg32;
+use shortlist::Shortlist;
 
 /// How a token is chosen from the logits; the filters apply in the order of these fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,6 +88,7 @@ fn likelier(left: &Candidate, right: &Candidate) -> Ordering {
 pub struct Sampler {
     sampling: Sampling,
     random: Pcg32,
+    shortlist: Shortlist,
     /// Kept from token to token for its memory only.
     candidates: Vec<Candidate>,
 }
@@ -95,15 +98,28 @@ impl Sampler {
     /// [`PARAMETERS`](crate::settings::PARAMETERS).
     pub fn new(sampling: Sampling, seed: u32) -> Sampler {
         // The stream is that of PCG's own demonstration; any would do.
-        Sampler { sampling, random: Pcg32::new(u64::from(seed), 54), candidates: Vec::new() }
+        let random = Pcg32::new(u64::from(seed), 54);
+        Sampler { sampling, random, shortlist: Shortlist::default(), candidates: Vec::new() }
     }
 
-    /// Chooses a token: `logits` has one number for each id, `context` is the ids that the model can still see.
+    /// Begins with the next token, where the model can still see the ids of `context`.
+    pub fn begin(&mut self, context: &[u32]) {
+        self.shortlist.begin(self.kept(), self.sampling.repetition_penalty, context);
+    }
+
+    /// Takes the logits of some ids: from 0 on the first time, from where it ended the next.
+    pub fn push(&mut self, logits: &[f32]) {
+        self.shortlist.push(logits);
+    }
+
+    /// Chooses a token, once every id's logit has been pushed.
     ///
     /// Draws one random number, or none where the temperature is 0.
-    pub fn sample(&mut self, logits: &[f32], context: &[u32]) -> Result<u32, SamplerError> {
-        check_finite(logits)?;
-        self.fill(logits, context);
+    pub fn choose(&mut self) -> Result<u32, SamplerError> {
+        self.shortlist.check_finite()?;
+        self.candidates.clear();
+        self.candidates.reserve(self.shortlist.room());
+        self.candidates.extend_from_slice(self.shortlist.candidates());
         let likeliest = self.candidates.iter().copied().min_by(likelier).ok_or(SamplerError::NoLogits)?;
         if self.sampling.temperature <= 0.0 {
             return Ok(likeliest.id);
@@ -116,26 +132,15 @@ impl Sampler {
         Ok(self.pick(fraction).unwrap_or(likeliest.id))
     }
 
-    /// Makes every token a candidate, in order of ids, penalising those of the context once each, as in CTRL
-    /// (Keskar et al. 2019) and Hugging Face's `RepetitionPenaltyLogitsProcessor`.
-    fn fill(&mut self, logits: &[f32], context: &[u32]) {
-        // Adding 0 makes -0 and 0 the same number for the order, too.
-        let candidate = |(&logit, id)| Candidate { id, logit: logit + 0.0, weight: 0.0 };
-        self.candidates.clear();
-        self.candidates.extend(logits.iter().zip(0..).map(candidate));
-        let penalty = self.sampling.repetition_penalty;
-        for &id in context {
-            // From the model's logit, so that an id that comes again is not penalised again.
-            let Some(&logit) = logits.get(id as usize) else { continue };
-            let penalised = if logit > 0.0 { logit / penalty } else { logit * penalty };
-            self.candidates[id as usize].logit = penalised.clamp(f32::MIN, f32::MAX) + 0.0;
-        }
+    /// How many of the likeliest tokens are enough to choose from; 0: all are needed.
+    fn kept(&self) -> usize {
+        if self.sampling.temperature <= 0.0 { 1 } else { self.sampling.top_k as usize }
     }
 
     /// Leaves the `top_k` likeliest candidates, likeliest first; without a limit leaves the order of ids.
     fn keep_top_k(&mut self) {
         let kept = self.sampling.top_k as usize;
-        if (1..self.candidates.len()).contains(&kept) {
+        if (1..self.shortlist.tokens()).contains(&kept) {
             bring_forward(&mut self.candidates, kept);
             self.candidates.truncate(kept);
         }
@@ -190,18 +195,10 @@ impl Sampler {
     }
 }
 
-fn check_finite(logits: &[f32]) -> Result<(), SamplerError> {
-    match logits.iter().zip(0..).find(|(logit, _)| !logit.is_finite()) {
-        Some((&value, id)) => Err(SamplerError::NotFinite { id, value }),
-        None => Ok(()),
-    }
-}
-
 /// Makes the `count` likeliest candidates stand first, in order; the others follow in any order.
 ///
 /// One comparison for most candidates: those behind the last of the `count` best so far are passed over, the others
-/// are collected while there is room. (For 50 of 50257 normally distributed logits a token takes 0.4 ms so, 1.3 ms
-/// with a quickselect of all; native x86-64, 2026-11.)
+/// are collected while there is room.
 fn bring_forward(candidates: &mut [Candidate], count: usize) {
     let room = 2 * count + 64;
     let (mut held, mut last) = (0, None);

@@ -4,6 +4,17 @@ use std::collections::HashSet;
 
 use super::*;
 
+impl Sampler {
+    /// Chooses from logits that come in two parts.
+    fn sample(&mut self, logits: &[f32], context: &[u32]) -> Result<u32, SamplerError> {
+        let (first, last) = logits.split_at(logits.len() * 2 / 3);
+        self.begin(context);
+        self.push(first);
+        self.push(last);
+        self.choose()
+    }
+}
+
 /// Every filter off.
 const OFF: Sampling = Sampling { repetition_penalty: 1.0, temperature: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0 };
 

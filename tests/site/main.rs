@@ -21,6 +21,7 @@ mod hub;
 mod looks;
 mod memory;
 mod privacy;
+mod replay;
 mod tokens;
 mod verify;
 mod writing;

@@ -63,12 +63,23 @@ fn wasm_lints() -> Result<()> {
     run(command("cargo", &browser))?;
     run(command(
         "cargo",
-        &["clippy", WASM, "--lib", "--test=text", "--test=kernels", "--profile=test", "--", "-D", "warnings"],
+        &[
+            "clippy",
+            WASM,
+            "--lib",
+            "--test=text",
+            "--test=kernels",
+            "--test=replay",
+            "--profile=test",
+            "--",
+            "-D",
+            "warnings",
+        ],
     ))
 }
 
 fn wasm_tests() -> Result<()> {
-    let mut tests = command("cargo", &["test", WASM, "--test", "text", "--test", "kernels"]);
+    let mut tests = command("cargo", &["test", WASM, "--test", "text", "--test", "kernels", "--test", "replay"]);
     tests.env("CHROMEDRIVER", find("chromedriver").context("chromedriver is not on PATH")?);
     // Seconds for all tests of a binary; the runner's own 20 are few for two busy cores.
     tests.env("WASM_BINDGEN_TEST_TIMEOUT", "300");

@@ -1,0 +1,93 @@
+//! The same logits, bit for bit, from every kernel, natively and in Chromium: over 300 tokens, past the context.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+
+use peargpt::checkpoint::random;
+use peargpt::kernels::{self, Kernel, SCALAR, VECTORS};
+use peargpt::model::config::{Activation, Head};
+use peargpt::model::{Config, Gpt};
+use peargpt::sampler::{Sampler, Sampling};
+use peargpt::settings::Vocabulary;
+use sha2::{Digest, Sha256};
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+const TOKENS: usize = 300;
+/// The hashes that all builds have to give; tests/golden/README.md says how they were made.
+const GOLDEN: &str = include_str!("golden/replay.txt");
+
+/// The models' widths and heads with few blocks, so that the twin is done in time; and one that no block of 32 fits.
+fn shapes() -> [(&'static str, Config); 3] {
+    let peargpt = Config {
+        layers: 3,
+        heads: 5,
+        width: 320,
+        hidden: 1280,
+        context: 256,
+        vocabulary_size: 65,
+        layer_norm_epsilon: 1e-5,
+        activation: Activation::GeluNew,
+        head: Head::Tied,
+        qkv_bias: true,
+    };
+    let gpt2 = Config { layers: 1, heads: 12, width: 768, hidden: 3072, vocabulary_size: 1001, ..peargpt.clone() };
+    let odd = Config {
+        layers: 2,
+        heads: 3,
+        width: 42,
+        hidden: 90,
+        context: 50,
+        vocabulary_size: 131,
+        activation: Activation::Relu,
+        head: Head::Untied { bias: true },
+        qkv_bias: false,
+        ..peargpt.clone()
+    };
+    [("peargpt", peargpt), ("gpt2", gpt2), ("odd", odd)]
+}
+
+/// The hash of every logit of a text that is drawn from them; a full cache keeps its newer half.
+fn hash_of_logits(gpt: &Gpt) -> String {
+    let Config { context, vocabulary_size, .. } = *gpt.config();
+    let mut ids: Vec<u32> = (0..37).map(|index| index * 7919 % vocabulary_size as u32).collect();
+    let (mut cache, mut start, mut hash) = (gpt.new_cache().unwrap(), 0, Sha256::new());
+    let mut sampler = Sampler::new(Sampling::defaults(Vocabulary::BytePairs), 1);
+    for _ in 0..TOKENS {
+        if cache.room() == 0 {
+            cache.clear();
+            start += context / 2;
+        }
+        sampler.begin(&ids[start..]);
+        let take = |logits: &[f32]| {
+            logits.iter().for_each(|logit| hash.update(logit.to_le_bytes()));
+            sampler.push(logits);
+        };
+        gpt.forward_each(&ids[start + cache.len()..], &mut cache, take).unwrap();
+        ids.push(sampler.choose().unwrap());
+    }
+    assert!(start > 0, "the text is longer than the context");
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// All there are here, the twin first.
+fn kernels() -> Vec<&'static Kernel> {
+    #[cfg(target_arch = "wasm32")]
+    return [&SCALAR, &VECTORS].into_iter().chain(kernels::relaxed::fitting()).collect();
+    #[cfg(not(target_arch = "wasm32"))]
+    vec![&SCALAR, &VECTORS]
+}
+
+/// One test: which kernel computes is the whole program's.
+#[test]
+fn every_kernel_gives_the_committed_logits() {
+    for (shape, config) in shapes() {
+        let gpt = Gpt::load(&config, &mut random::weights(&config, 1).unwrap()).unwrap();
+        for kernel in kernels() {
+            kernels::select(kernel);
+            let found = format!("{shape} {}", hash_of_logits(&gpt));
+            assert!(GOLDEN.lines().any(|line| line == found), "{}: {found}", kernel.name);
+        }
+    }
+}

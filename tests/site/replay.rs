@@ -1,0 +1,29 @@
+//! The page writes what the terminal writes.
+
+use std::process::Command;
+
+use crate::reader::Reader;
+
+const WORDS: u32 = 12;
+
+/// What `generate` writes to standard output.
+fn in_the_terminal(seed: u32, prompt: &str) -> String {
+    let mut generate = Command::new(env!("CARGO_BIN_EXE_generate"));
+    generate.args(["--words", &WORDS.to_string(), "--seed", &seed.to_string(), prompt]);
+    let output = generate.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn twenty_seeds_give_the_same_texts_on_the_page_and_in_the_terminal() {
+    let reader = Reader::ready().await.unwrap();
+    for seed in 0..20 {
+        // Every other text starts by itself.
+        let prompt = if seed % 2 == 0 { "ROMEO:\nWhat light" } else { "" };
+        reader.fill("prompt", prompt).await.unwrap();
+        reader.fill("seed", &seed.to_string()).await.unwrap();
+        let on_the_page = reader.write(WORDS).await.unwrap();
+        assert_eq!(on_the_page.trim_end(), in_the_terminal(seed, prompt).trim_end(), "seed {seed}");
+    }
+}

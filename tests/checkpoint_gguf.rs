@@ -170,6 +170,18 @@ fn a_number_that_is_not_finite_is_refused_where_it_stands() {
 }
 
 #[test]
+fn a_scale_that_is_not_finite_is_refused_where_it_stands() {
+    let whole = as_gguf("small", Precision::Q8_0);
+    // The first tensor is the token embedding, of 46 rows of one block each.
+    for block in [0, 3, 44, 45] {
+        let (mut file, at) = (whole.clone(), gguf_data(&whole) + block * 34);
+        file[at..at + 2].copy_from_slice(&0xfc00u16.to_le_bytes());
+        let error = read_gguf(&file).unwrap_err().to_string();
+        assert_eq!(error, format!("`token_embd.weight` at byte {at}: expected a finite number, found NaN or infinity"));
+    }
+}
+
+#[test]
 fn files_cut_off_anywhere_are_refused() {
     let whole = as_gguf("small", Precision::Q8_0);
     for step in 0..200 {

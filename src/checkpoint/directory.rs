@@ -63,7 +63,7 @@ impl Directory {
         let mut weights = Weights::default();
         for (slot, shape) in layout::tensors(config) {
             if let Some(index) = self.find(&slot) {
-                weights.insert(&slot, self.0[index].place(&shape).read(source)?)?;
+                weights.put(&slot, self.0[index].place(&shape).read(source)?)?;
             }
         }
         Ok(weights)

@@ -14,7 +14,7 @@ mod weights;
 use std::io::{Read, Seek, SeekFrom};
 
 pub use error::CheckpointError;
-pub use weights::Weights;
+pub use weights::{Weight, Weights};
 
 use crate::model::Config;
 use crate::tokenizer::TokenizerSpec;

@@ -3,7 +3,7 @@
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Error};
 
-use super::{CheckpointError, Weights};
+use super::{CheckpointError, Weight, Weights};
 
 /// How matrices are kept; biases, norms and positions are small, and stay F32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,17 +44,19 @@ pub fn quantize(weights: Weights, precision: Precision, mut done: impl FnMut()) 
     let mut converted = Weights::default();
     for (name, tensor) in weights {
         let dtype = precision.dtype(&name, tensor.shape().dims());
-        let tensor = convert(tensor, dtype).map_err(|source| CheckpointError::tensor(&name, source))?;
-        converted.insert(&name, tensor)?;
+        match tensor.dtype() == dtype {
+            true => converted.put(&name, tensor)?,
+            false => {
+                let tensor = convert(&tensor, dtype).map_err(|source| CheckpointError::tensor(&name, source))?;
+                converted.insert(&name, tensor)?;
+            }
+        }
         done();
     }
     Ok(converted)
 }
 
-fn convert(tensor: QTensor, dtype: GgmlDType) -> Result<QTensor, Error> {
-    if tensor.dtype() == dtype {
-        return Ok(tensor);
-    }
+fn convert(tensor: &Weight, dtype: GgmlDType) -> Result<QTensor, Error> {
     QTensor::quantize(&tensor.dequantize(&Device::Cpu)?, dtype)
 }
 

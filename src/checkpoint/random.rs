@@ -5,7 +5,8 @@ use candle_core::{Device, Tensor};
 use half::f16;
 
 use super::quantize::Precision;
-use super::{CheckpointError, Weights, layout, tensor};
+use super::{CheckpointError, Weight, Weights, layout, tensor};
+use crate::kernels::{BLOCK, Q8Matrix, QUAD};
 use crate::model::Config;
 use crate::sampler::random::Pcg32;
 
@@ -22,11 +23,12 @@ pub fn weights(config: &Config, seed: u64) -> Result<Weights, CheckpointError> {
     let mut random = Pcg32::new(seed, 54);
     let mut weights = Weights::default();
     for (name, shape) in layout::tensors(config) {
-        let tensor = match Precision::Q8_0.dtype(&name, &shape) {
-            GgmlDType::Q8_0 => quantised(&name, &shape, &mut random)?,
-            dtype => floats(&name, &shape, dtype, &mut random)?,
-        };
-        weights.insert(&name, tensor)?;
+        match (Precision::Q8_0.dtype(&name, &shape), shape.as_slice()) {
+            (GgmlDType::Q8_0, &[outputs, inputs]) => {
+                weights.put(&name, Weight::Q8(quantised(&name, outputs, inputs, &mut random)?))?;
+            }
+            (dtype, _) => weights.insert(&name, floats(&name, &shape, dtype, &mut random)?)?,
+        }
     }
     Ok(weights)
 }
@@ -37,13 +39,20 @@ fn step(random: &mut Pcg32) -> i8 {
     ((sum - 510) / 4) as i8
 }
 
-fn quantised(name: &str, shape: &[usize], random: &mut Pcg32) -> Result<QTensor, CheckpointError> {
+fn quantised(name: &str, outputs: usize, inputs: usize, random: &mut Pcg32) -> Result<Q8Matrix, CheckpointError> {
     let scale = f16::from_f32(DEVIATION / STEPS).to_le_bytes();
-    tensor::q8_0(name, shape, |block| {
-        let (head, steps) = block.split_at_mut(scale.len());
-        head.copy_from_slice(&scale);
-        steps.fill_with(|| step(random) as u8);
-    })
+    let mut matrix = tensor::zeros(name, outputs, inputs)?;
+    let mut rows = vec![0; QUAD * matrix.stored_length()];
+    for first_row in (0..outputs).step_by(QUAD) {
+        rows.truncate((outputs - first_row) * matrix.stored_length());
+        for block in rows.chunks_exact_mut(scale.len() + BLOCK) {
+            let (head, steps) = block.split_at_mut(scale.len());
+            head.copy_from_slice(&scale);
+            steps.fill_with(|| step(random) as u8);
+        }
+        matrix.put_rows(first_row, &rows);
+    }
+    Ok(matrix)
 }
 
 fn floats(name: &str, shape: &[usize], dtype: GgmlDType, random: &mut Pcg32) -> Result<QTensor, CheckpointError> {

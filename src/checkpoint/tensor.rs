@@ -1,4 +1,4 @@
-//! A tensor's bytes in a file → a candle tensor, with no second copy on the way.
+//! A tensor's bytes in a file → what the model computes with, with no second copy on the way.
 
 use std::io::{Read, Seek};
 
@@ -6,11 +6,15 @@ use candle_core::quantized::k_quants::{BlockQ8_0, GgmlType};
 use candle_core::quantized::{QStorage, QTensor};
 use half::{bf16, f16};
 
-use super::CheckpointError;
 use super::source::{Source, room};
+use super::{CheckpointError, Weight};
+use crate::kernels::{Q8Matrix, QUAD};
 
 // Elements are copied as they stand in the file, which is little-endian.
 const _: () = assert!(cfg!(target_endian = "little"));
+
+/// Bytes of a matrix that are read at once, or four rows where those are more.
+const ROWS: usize = 256 << 10;
 
 /// How a file keeps a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,8 +97,11 @@ pub(super) struct Place<'a> {
 
 impl Place<'_> {
     /// Reads the tensor; `Bf16` and transposed matrices become `F32`, others stay as they are.
-    pub fn read<R: Read + Seek>(&self, source: &mut Source<R>) -> Result<QTensor, CheckpointError> {
+    pub fn read<R: Read + Seek>(&self, source: &mut Source<R>) -> Result<Weight, CheckpointError> {
         source.seek(self.start)?;
+        if let (Kind::Q8_0, &[outputs, inputs]) = (self.kind, self.shape) {
+            return Ok(Weight::Q8(self.as_q8(source, outputs, inputs)?));
+        }
         let storage = match self.kind {
             Kind::F32 if !self.transposed => self.as_kept::<f32, R>(source)?,
             Kind::F16 if !self.transposed => self.as_kept::<f16, R>(source)?,
@@ -103,7 +110,30 @@ impl Place<'_> {
             Kind::F16 => self.as_f32(source, |bytes| f16::from_le_bytes(bytes).to_f32())?,
             Kind::Bf16 => self.as_f32(source, |bytes| bf16::from_le_bytes(bytes).to_f32())?,
         };
-        QTensor::new(storage, self.shape).map_err(|source| CheckpointError::tensor(self.name, source))
+        let tensor = QTensor::new(storage, self.shape);
+        tensor.map(Weight::Other).map_err(|source| CheckpointError::tensor(self.name, source))
+    }
+
+    /// The matrix in the order of our own kernels, some rows at a time.
+    fn as_q8<R: Read + Seek>(
+        &self,
+        source: &mut Source<R>,
+        outputs: usize,
+        inputs: usize,
+    ) -> Result<Q8Matrix, CheckpointError> {
+        let mut matrix = zeros(self.name, outputs, inputs)?;
+        let length = matrix.stored_length();
+        let step = (ROWS / (QUAD * length)).max(1) * QUAD;
+        let mut buffer: Vec<u8> = room(&self.name, (step.min(outputs) * length) as u64)?;
+        for first_row in (0..outputs).step_by(step) {
+            let rows = step.min(outputs - first_row);
+            buffer.resize(rows * length, 0);
+            source.fill(&self.name, &mut buffer)?;
+            if !matrix.put_rows(first_row, &buffer) {
+                self.check_finite(&buffer, first_row * length + buffer.len())?;
+            }
+        }
+        Ok(matrix)
     }
 
     /// The elements as they stand in the file.
@@ -170,18 +200,10 @@ pub(super) fn check_finite(name: &str, kind: Kind, bytes: &[u8], offset: u64) ->
     Err(CheckpointError::field(&name, offset, "a finite number", "NaN or infinity"))
 }
 
-/// A `Q8_0` tensor whose blocks `fill` writes as a file has them, one after the other.
-pub(super) fn q8_0(
-    name: &str,
-    shape: &[usize],
-    fill: impl FnMut(&mut [u8; size_of::<BlockQ8_0>()]),
-) -> Result<QTensor, CheckpointError> {
-    let count = shape.iter().product::<usize>() / BlockQ8_0::BLCK_SIZE;
-    let mut blocks = room(&name, count as u64)?;
-    blocks.resize(count, BlockQ8_0::zeros());
-    bytes_of(&mut blocks).as_chunks_mut().0.iter_mut().for_each(fill);
-    let tensor = QTensor::new(QStorage::Cpu(Box::new(blocks)), shape);
-    tensor.map_err(|source| CheckpointError::tensor(name, source))
+/// A `Q8_0` matrix of zeros.
+pub(super) fn zeros(name: &str, outputs: usize, inputs: usize) -> Result<Q8Matrix, CheckpointError> {
+    let bytes = (outputs as u64).saturating_mul(inputs as u64);
+    Q8Matrix::zeros(outputs, inputs).ok_or_else(|| CheckpointError::Memory { name: name.to_string(), bytes })
 }
 
 /// The first block whose number, or scale, is not finite: its exponent has every bit set.

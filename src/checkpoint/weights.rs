@@ -1,48 +1,116 @@
 //! The weights of a file, by name, until a model takes them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use candle_core::quantized::QTensor;
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Error, Shape, Tensor};
 
 use super::CheckpointError;
+use crate::kernels::Q8Matrix;
+
+/// A tensor as the model computes with it.
+#[derive(Debug)]
+pub enum Weight {
+    /// A matrix in `Q8_0`, in the order of our own kernels.
+    Q8(Q8Matrix),
+    /// Anything else, as candle has it; never a matrix in `Q8_0`.
+    Other(QTensor),
+}
+
+impl Weight {
+    /// Its shape, rows first.
+    pub fn shape(&self) -> Shape {
+        match self {
+            Weight::Q8(matrix) => (matrix.outputs(), matrix.inputs()).into(),
+            Weight::Other(tensor) => tensor.shape().clone(),
+        }
+    }
+
+    /// How a file keeps its elements.
+    pub fn dtype(&self) -> GgmlDType {
+        match self {
+            Weight::Q8(_) => GgmlDType::Q8_0,
+            Weight::Other(tensor) => tensor.dtype(),
+        }
+    }
+
+    /// Bytes that it takes in a file.
+    pub fn stored_length(&self) -> usize {
+        match self {
+            Weight::Q8(matrix) => matrix.outputs() * matrix.stored_length(),
+            Weight::Other(tensor) => tensor.storage_size_in_bytes(),
+        }
+    }
+
+    /// The bytes that a file has of it.
+    pub fn stored(&self) -> Result<Cow<'_, [u8]>, Error> {
+        let matrix = match self {
+            Weight::Q8(matrix) => matrix,
+            Weight::Other(tensor) => return tensor.data(),
+        };
+        let mut stored = vec![0; self.stored_length()];
+        for (row, stored) in stored.chunks_exact_mut(matrix.stored_length()).enumerate() {
+            matrix.stored_row(row, stored);
+        }
+        Ok(Cow::Owned(stored))
+    }
+
+    /// Its numbers in float32.
+    pub fn dequantize(&self, device: &Device) -> Result<Tensor, Error> {
+        match self {
+            Weight::Q8(matrix) => {
+                let numbers: Vec<f32> = (0..matrix.outputs()).flat_map(|row| matrix.row(row)).collect();
+                Tensor::from_vec(numbers, self.shape(), device)
+            }
+            Weight::Other(tensor) => tensor.dequantize(device),
+        }
+    }
+}
 
 /// A file's weights under GGUF's names (`blk.0.attn_qkv.weight`); matrices are `[out, in]`.
 #[derive(Debug, Default)]
-pub struct Weights(BTreeMap<String, QTensor>);
+pub struct Weights(BTreeMap<String, Weight>);
 
 impl Weights {
-    /// Adds a tensor; one of the same name is an error.
+    /// Adds a tensor of candle's, a matrix in `Q8_0` in the order of our own kernels; one of the same name is an error.
     pub fn insert(&mut self, name: &str, tensor: QTensor) -> Result<(), CheckpointError> {
-        match self.0.insert(name.to_string(), tensor) {
+        let matrix = Q8Matrix::new(&tensor).map_err(|source| CheckpointError::tensor(name, source))?;
+        self.put(name, matrix.map_or(Weight::Other(tensor), Weight::Q8))
+    }
+
+    /// Adds a weight; one of the same name is an error.
+    pub fn put(&mut self, name: &str, weight: Weight) -> Result<(), CheckpointError> {
+        match self.0.insert(name.to_string(), weight) {
             None => Ok(()),
             Some(_) => Err(CheckpointError::Duplicate { name: name.to_string() }),
         }
     }
 
     /// Hands over the tensor of this name, which must have this shape.
-    pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<QTensor, CheckpointError> {
+    pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Weight, CheckpointError> {
         let tensor = self.0.remove(name).ok_or_else(|| CheckpointError::Missing { name: name.to_string() })?;
-        if tensor.shape().dims() != shape {
-            let (expected, found) = (shape.to_vec(), tensor.shape().dims().to_vec());
-            return Err(CheckpointError::Shape { name: name.to_string(), expected, found });
+        let found = tensor.shape().into_dims();
+        if found != shape {
+            return Err(CheckpointError::Shape { name: name.to_string(), expected: shape.to_vec(), found });
         }
         Ok(tensor)
     }
 
     /// The tensor of this name, which stays.
-    pub fn get(&self, name: &str) -> Option<&QTensor> {
+    pub fn get(&self, name: &str) -> Option<&Weight> {
         self.0.get(name)
     }
 
     /// The tensors that are left, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &QTensor)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Weight)> {
         self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 }
 
 impl IntoIterator for Weights {
-    type Item = (String, QTensor);
-    type IntoIter = std::collections::btree_map::IntoIter<String, QTensor>;
+    type Item = (String, Weight);
+    type IntoIter = std::collections::btree_map::IntoIter<String, Weight>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use candle_core::Result;
 use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Error, Result};
 use half::f16;
 
 use super::{BLOCK, QUAD, QUAD_BLOCK, STEP};
@@ -23,37 +23,62 @@ pub struct Q8Matrix {
 }
 
 impl Q8Matrix {
-    /// Takes over a matrix, if it is in `Q8_0`.
+    /// Zeros, to be filled by [`put_rows`](Self::put_rows); `None` where memory has no room for them. `inputs` is a
+    /// multiple of [`BLOCK`].
+    pub fn zeros(outputs: usize, inputs: usize) -> Option<Self> {
+        let places = outputs.div_ceil(QUAD).checked_mul(inputs / BLOCK)?;
+        let (weights, scales) = (room(places.checked_mul(QUAD_BLOCK)?)?, room(places.checked_mul(QUAD)?)?);
+        Some(Q8Matrix { weights, scales, outputs, inputs })
+    }
+
+    /// Takes over a matrix of candle's, if it is in `Q8_0`.
     pub fn new(tensor: &QTensor) -> Result<Option<Self>> {
         let &[outputs, inputs] = tensor.shape().dims() else { return Ok(None) };
         if tensor.dtype() != GgmlDType::Q8_0 {
             return Ok(None);
         }
-        let blocks = inputs / BLOCK;
-        let mut matrix = Q8Matrix::zeros(outputs, inputs);
-        for (index, block) in tensor.data()?.chunks_exact(STORED).enumerate() {
-            matrix.put(index / blocks, index % blocks, block);
-        }
+        let full = || Error::Msg(format!("a matrix of {outputs} × {inputs} takes more than there is memory"));
+        let mut matrix = Self::zeros(outputs, inputs).ok_or_else(full)?;
+        matrix.put_rows(0, &tensor.data()?);
         Ok(Some(matrix))
     }
 
-    /// A matrix of zeros; `inputs` is a multiple of [`BLOCK`].
-    pub(super) fn zeros(outputs: usize, inputs: usize) -> Self {
-        let blocks = outputs.div_ceil(QUAD) * (inputs / BLOCK);
-        let (weights, scales) = (vec![0; blocks * QUAD_BLOCK], vec![0.0; blocks * QUAD]);
-        Q8Matrix { weights, scales, outputs, inputs }
+    /// Puts whole rows, as a file has them, where the kernels expect them; `false` where a scale is not finite. The rows
+    /// begin with the first of a quad and end with the last of one, or of the matrix.
+    ///
+    /// A weight of −128, which no quantiser writes, becomes −127: beyond that, relaxed SIMD is not known to be exact.
+    pub fn put_rows(&mut self, first_row: usize, stored: &[u8]) -> bool {
+        let length = QUAD * self.stored_length();
+        let mut is_finite = true;
+        for (index, rows) in stored.chunks(length.max(1)).enumerate() {
+            let (weights, scales) = self.quad_mut(first_row / QUAD + index);
+            is_finite &= match rows.len() == length {
+                true => put_quad(rows, weights, scales),
+                false => put_quad(&[rows, &vec![0; length - rows.len()]].concat(), weights, scales),
+            };
+        }
+        is_finite
     }
 
-    /// Puts a stored block where the kernels expect it.
-    pub(super) fn put(&mut self, row: usize, block: usize, stored: &[u8]) {
-        let (place, lane) = (row / QUAD * (self.inputs / BLOCK) + block, row % QUAD);
-        self.scales[place * QUAD + lane] = f16::from_le_bytes([stored[0], stored[1]]).to_f32();
-        let quad = &mut self.weights[place * QUAD_BLOCK..][..QUAD_BLOCK];
-        for (columns, step) in stored[2..].chunks_exact(STEP).zip(quad.chunks_exact_mut(QUAD * STEP)) {
-            for (weight, byte) in step[lane * STEP..].iter_mut().zip(columns) {
-                *weight = *byte as i8;
+    /// Writes a row as a file has it, [`stored_length`](Self::stored_length) bytes: what [`put_rows`](Self::put_rows)
+    /// took.
+    pub fn stored_row(&self, row: usize, stored: &mut [u8]) {
+        let lane = row % QUAD;
+        let (weights, scales) = self.quad(row / QUAD);
+        let blocks = weights.as_chunks::<QUAD_BLOCK>().0.iter().zip(scales.as_chunks::<QUAD>().0);
+        for ([low, high, stored @ ..], (weights, scales)) in stored.as_chunks_mut::<STORED>().0.iter_mut().zip(blocks) {
+            [*low, *high] = f16::from_f32(scales[lane]).to_le_bytes();
+            for (columns, step) in stored.chunks_exact_mut(STEP).zip(weights.chunks_exact(QUAD * STEP)) {
+                for (byte, weight) in columns.iter_mut().zip(&step[lane * STEP..]) {
+                    *byte = *weight as u8;
+                }
             }
         }
+    }
+
+    /// Bytes of a row in a file.
+    pub fn stored_length(&self) -> usize {
+        self.inputs / BLOCK * STORED
     }
 
     /// Rows.
@@ -89,6 +114,12 @@ impl Q8Matrix {
         (weights, &self.scales[quad * blocks * QUAD..][..blocks * QUAD])
     }
 
+    fn quad_mut(&mut self, quad: usize) -> (&mut [i8], &mut [f32]) {
+        let blocks = self.inputs / BLOCK;
+        let weights = &mut self.weights[quad * blocks * QUAD_BLOCK..][..blocks * QUAD_BLOCK];
+        (weights, &mut self.scales[quad * blocks * QUAD..][..blocks * QUAD])
+    }
+
     /// Quads there are.
     pub fn quads(&self) -> usize {
         self.outputs.div_ceil(QUAD)
@@ -97,5 +128,132 @@ impl Q8Matrix {
     /// Rows of some quads.
     pub(super) fn columns(&self, quads: &Range<usize>) -> usize {
         self.outputs.min(quads.end * QUAD) - quads.start * QUAD
+    }
+}
+
+/// That many zeros, or `None` where memory has no room.
+fn room<T: Clone + Default>(count: usize) -> Option<Vec<T>> {
+    let mut items = Vec::new();
+    items.try_reserve_exact(count).ok()?;
+    items.resize(count, T::default());
+    Some(items)
+}
+
+/// Puts four rows; `false` where a scale is not finite.
+fn put_quad(rows: &[u8], weights: &mut [i8], scales: &mut [f32]) -> bool {
+    let blocks = scales.len() / QUAD;
+    let stored = rows.as_chunks::<STORED>().0;
+    let rows: [_; QUAD] = std::array::from_fn(|lane| &stored[lane * blocks..][..blocks]);
+    let mut is_finite = true;
+    let places = weights.as_chunks_mut::<QUAD_BLOCK>().0.iter_mut().zip(scales.as_chunks_mut::<QUAD>().0);
+    for (block, (weights, scales)) in places.enumerate() {
+        for (lane, row) in rows.iter().enumerate() {
+            let [low, high, stored @ ..] = &row[block];
+            let scale = u16::from_le_bytes([*low, *high]);
+            is_finite &= scale & INFINITE != INFINITE;
+            scales[lane] = to_f32(scale);
+            for (step, columns) in stored.as_chunks::<STEP>().0.iter().enumerate() {
+                weights[step * QUAD * STEP + lane * STEP..][..STEP].copy_from_slice(&columns.map(|byte| byte as i8));
+            }
+        }
+        weights.iter_mut().for_each(|weight| *weight = (*weight).max(-i8::MAX));
+    }
+    is_finite
+}
+
+/// The exponent of an f16 that is not finite.
+const INFINITE: u16 = 0x7c00;
+
+/// An f16 as f32, exactly, whatever its kind; a NaN as any NaN. WebAssembly has no instruction for it, and `half`'s code
+/// branches.
+fn to_f32(half: u16) -> f32 {
+    let (sign, rest) = (u32::from(half & 0x8000) << 16, u32::from(half & 0x7fff) << 13);
+    // The exponent's bias is 15 in one and 127 in the other; the product is right for the subnormal too.
+    let size = f32::from_bits(rest) * f32::from_bits((127 + 127 - 15) << 23);
+    let beyond = if half & INFINITE == INFINITE { 0x7f80_0000 } else { 0 };
+    f32::from_bits(size.to_bits() | sign | beyond)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows as a file may have them: any weights, and any scales that are finite.
+    fn stored(outputs: usize, inputs: usize) -> Vec<u8> {
+        let mut number = crate::testing::numbers(inputs as u64);
+        let mut byte = move || (number() * 128.0) as i8 as u8;
+        let mut bytes: Vec<u8> = (0..outputs * inputs / BLOCK * STORED).map(|_| byte()).collect();
+        for [_, high, rest @ ..] in bytes.as_chunks_mut::<STORED>().0 {
+            *high &= 0xbf;
+            rest.iter_mut().filter(|byte| **byte == 0x80).for_each(|byte| *byte = 0x81);
+        }
+        bytes
+    }
+
+    fn stored_rows(matrix: &Q8Matrix) -> Vec<u8> {
+        let mut rows = vec![0; matrix.outputs() * matrix.stored_length()];
+        for (row, stored) in rows.chunks_exact_mut(matrix.stored_length()).enumerate() {
+            matrix.stored_row(row, stored);
+        }
+        rows
+    }
+
+    #[test]
+    fn rows_come_back_as_they_were_stored_in_whatever_pieces() {
+        for (outputs, inputs) in [(1, 32), (3, 64), (4, 96), (5, 32), (66, 320), (9, 3072)] {
+            let stored = stored(outputs, inputs);
+            for quads in [1, 2, 100] {
+                let mut matrix = Q8Matrix::zeros(outputs, inputs).unwrap();
+                for (piece, rows) in stored.chunks(quads * QUAD * matrix.stored_length()).enumerate() {
+                    assert!(matrix.put_rows(piece * quads * QUAD, rows));
+                }
+                assert!(stored_rows(&matrix) == stored, "{outputs} × {inputs}, {quads} quads at a time");
+            }
+        }
+    }
+
+    #[test]
+    fn columns_lie_four_rows_together() {
+        let mut matrix = Q8Matrix::zeros(6, 32).unwrap();
+        let row = |row: u8| [0, 0x3c].into_iter().chain((0..32).map(move |column| row * 32 + column));
+        matrix.put_rows(0, &(0..4).flat_map(row).collect::<Vec<_>>());
+        let (weights, scales) = matrix.quad(0);
+        assert_eq!(weights[..20], [0, 1, 2, 3, 32, 33, 34, 35, 64, 65, 66, 67, 96, 97, 98, 99, 4, 5, 6, 7]);
+        assert_eq!((weights.len(), scales), (128, &[1.0; 4][..]));
+    }
+
+    #[test]
+    fn the_smallest_byte_becomes_the_smallest_that_quantisers_write() {
+        let mut matrix = Q8Matrix::zeros(1, 32).unwrap();
+        let mut stored = [0x80; STORED];
+        stored[..2].copy_from_slice(&[0, 0x3c]);
+        assert!(matrix.put_rows(0, &stored));
+        assert_eq!(matrix.row(0).collect::<Vec<_>>(), [-127.0; 32]);
+    }
+
+    #[test]
+    fn a_scale_that_is_not_finite_is_told() {
+        let whole = stored(7, 64);
+        for (block, scale) in [(0, 0x7c00u16), (13, 0xfc00), (5, 0x7e01)] {
+            let mut stored = whole.clone();
+            stored[block * STORED..][..2].copy_from_slice(&scale.to_le_bytes());
+            assert!(!Q8Matrix::zeros(7, 64).unwrap().put_rows(0, &stored), "block {block}");
+        }
+    }
+
+    #[test]
+    fn a_matrix_beyond_all_memory_is_none() {
+        assert!(Q8Matrix::zeros(usize::MAX, 1 << 20).is_none() && Q8Matrix::zeros(usize::MAX / 64, 64).is_none());
+    }
+
+    #[test]
+    fn every_f16_becomes_the_f32_of_its_value() {
+        for bits in 0..=u16::MAX {
+            let (expected, found) = (f16::from_bits(bits).to_f32(), to_f32(bits));
+            assert!(
+                expected.to_bits() == found.to_bits() || expected.is_nan() && found.is_nan(),
+                "{bits:#06x}: {found}"
+            );
+        }
     }
 }

@@ -36,12 +36,10 @@ fn is_exact(kernel: &Kernel) -> bool {
     let row: Vec<f32> = (0..4 * BLOCK).map(signs).collect();
     activations.quantise(&row, row.len(), kernel.operands);
     [127u8, 129].into_iter().all(|weight| {
-        let mut matrix = Q8Matrix::zeros(2 * QUAD, row.len());
+        let Some(mut matrix) = Q8Matrix::zeros(2 * QUAD, row.len()) else { return false };
         let mut stored = [weight; 2 + BLOCK];
         [stored[0], stored[1]] = [0, 0x3c]; // a scale of 1 in f16
-        for block in 0..2 * QUAD * row.len() / BLOCK {
-            matrix.put(block / (row.len() / BLOCK), block % (row.len() / BLOCK), &stored);
-        }
+        matrix.put_rows(0, &stored.repeat(2 * QUAD * row.len() / BLOCK));
         let (mut found, mut expected) = ([0.0; 2 * QUAD], [0.0; 2 * QUAD]);
         (kernel.multiply)(&matrix, 0..2, &activations, &mut found);
         scalar::multiply(&matrix, 0..2, &activations, &mut expected);

@@ -3,25 +3,23 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use candle_core::quantized::QTensor;
 use candle_core::{Device, Tensor};
 
 use super::Result;
-use crate::checkpoint::Weights;
+use crate::checkpoint::{Weight, Weights};
 use crate::kernels::elementwise::finish;
-use crate::kernels::{self, AddProduct, Finish, Matrix, PlainMatrix, Product, Q8Matrix, Scratch};
+use crate::kernels::{self, AddProduct, Finish, Matrix, PlainMatrix, Product, Scratch};
 
 /// Takes `[outputs, inputs]`: in 8 bits where the file has it so, else in float32.
 fn matrix(weights: &mut Weights, name: &str, outputs: usize, inputs: usize) -> Result<Matrix> {
-    let tensor = weights.take(name, &[outputs, inputs])?;
-    Ok(match Q8Matrix::new(&tensor)? {
-        Some(matrix) => Matrix::Q8(Arc::new(matrix)),
-        None => Matrix::Plain(Arc::new(PlainMatrix::new(float32(&tensor)?, inputs))),
+    Ok(match weights.take(name, &[outputs, inputs])? {
+        Weight::Q8(matrix) => Matrix::Q8(Arc::new(matrix)),
+        other => Matrix::Plain(Arc::new(PlainMatrix::new(float32(&other)?, inputs))),
     })
 }
 
 /// A tensor's numbers.
-pub(super) fn float32(tensor: &QTensor) -> Result<Vec<f32>> {
+pub(super) fn float32(tensor: &Weight) -> Result<Vec<f32>> {
     Ok(tensor.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?)
 }
 

@@ -168,7 +168,7 @@ fn describe(checkpoint: &Checkpoint) -> String {
         format!("start: {}, end of text: {:?}", tokenizer.start, tokenizer.end_of_text),
     ];
     lines.extend(weights.iter().map(|(name, tensor)| {
-        let (dtype, bytes) = (format!("{:?}", tensor.dtype()), tensor.storage_size_in_bytes());
+        let (dtype, bytes) = (format!("{:?}", tensor.dtype()), tensor.stored_length());
         format!("{name:<28} {dtype:<5} {bytes:>12} bytes {:?}", tensor.shape().dims())
     }));
     lines.join("\n")

@@ -16,7 +16,7 @@ use crate::tokenizer::TokenizerSpec;
 
 /// Reads a GGUF file.
 ///
-/// Costs at most 8 times its header plus the tensors; nothing is reserved for a tensor before all of them have been
+/// Costs at most 8 times its header plus the tensors as the model holds them; nothing is reserved for a tensor before all of them have been
 /// found to be those that the configuration asks for.
 pub fn read<R: Read + Seek>(reader: &mut R) -> Result<Checkpoint, CheckpointError> {
     let mut source = Source::new(reader)?;

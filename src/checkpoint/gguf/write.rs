@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::quantized::GgmlDType;
 
-use super::super::{Checkpoint, CheckpointError, layout};
+use super::super::{Checkpoint, CheckpointError, Weight, layout};
 use super::{ALIGNMENT, MAGIC, VERSION, key, value};
 use crate::model::Config;
 use crate::model::config::{Activation, Head};
@@ -17,7 +17,7 @@ pub fn write(checkpoint: &Checkpoint, name: &str, writer: &mut impl Write) -> Re
     let Plan { header, .. } = plan(&checkpoint.config, &checkpoint.tokenizer, name, &outlines)?;
     writer.write_all(&header)?;
     for (name, tensor) in &tensors {
-        let mut data = tensor.data().map_err(|source| CheckpointError::tensor(name, source))?.into_owned();
+        let mut data = tensor.stored().map_err(|source| CheckpointError::tensor(name, source))?.into_owned();
         pad(&mut data);
         writer.write_all(&data)?;
     }
@@ -84,7 +84,7 @@ pub(in super::super) fn plan(
 }
 
 /// The weights in the order of the file.
-fn tensors(checkpoint: &Checkpoint) -> Result<Vec<(String, &QTensor)>, CheckpointError> {
+fn tensors(checkpoint: &Checkpoint) -> Result<Vec<(String, &Weight)>, CheckpointError> {
     layout::tensors(&checkpoint.config)
         .map(|(name, _)| match checkpoint.weights.get(&name) {
             Some(tensor) => Ok((name, tensor)),
@@ -93,7 +93,7 @@ fn tensors(checkpoint: &Checkpoint) -> Result<Vec<(String, &QTensor)>, Checkpoin
         .collect()
 }
 
-fn outline(name: &str, tensor: &QTensor) -> Outline {
+fn outline(name: &str, tensor: &Weight) -> Outline {
     Outline { name: name.to_string(), shape: tensor.shape().dims().to_vec(), dtype: tensor.dtype() }
 }
 

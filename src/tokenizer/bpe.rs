@@ -31,13 +31,16 @@ impl BytePairs {
     pub(super) fn new(merges: &[String], ids: &FxHashMap<&str, u32>) -> Result<Self, TokenizerError> {
         let bytes = (0..=255).map(|byte| ids.get(bytes::spell(&[byte]).as_str()).copied()).collect();
         let mut pairs = FxHashMap::with_capacity_and_hasher(merges.len(), FxBuildHasher);
+        let mut joined = String::new();
         for (rank, merge) in merges.iter().enumerate() {
             let (left, right) = halves(merge).ok_or_else(|| TokenizerError::Merge { rank, merge: merge.clone() })?;
             let id_of = |piece: &str| {
                 ids.get(piece).copied().ok_or_else(|| TokenizerError::MergePiece { rank, piece: piece.to_string() })
             };
             let pair = (id_of(left)?, id_of(right)?);
-            let id = id_of(&[left, right].concat())?;
+            joined.clear();
+            joined.extend([left, right]);
+            let id = id_of(&joined)?;
             if let Some(first) = pairs.insert(pair, Merge { rank: rank as u32, id }) {
                 return Err(TokenizerError::RepeatedMerge { rank, first: first.rank as usize, merge: merge.clone() });
             }

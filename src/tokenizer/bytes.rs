@@ -49,9 +49,13 @@ pub fn spell(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| SPELLINGS[usize::from(byte)]).collect()
 }
 
-/// The bytes that a piece spells; `None` where it has a character that the alphabet lacks.
-pub fn unspell(piece: &str) -> Option<Vec<u8>> {
-    piece.chars().map(|character| BYTES.get(character as usize).copied().flatten()).collect()
+/// Adds the bytes that a piece spells; `false` where it has a character that the alphabet lacks.
+pub fn unspell(piece: &str, bytes: &mut Vec<u8>) -> bool {
+    piece.chars().all(|character| {
+        let byte = BYTES.get(character as usize).copied().flatten();
+        bytes.extend(byte);
+        byte.is_some()
+    })
 }
 
 #[cfg(test)]
@@ -69,13 +73,15 @@ mod tests {
     #[test]
     fn every_byte_comes_back() {
         let all: Vec<u8> = (0..=255).collect();
-        assert_eq!(unspell(&spell(&all)), Some(all));
+        let mut bytes = Vec::new();
+        assert!(unspell(&spell(&all), &mut bytes));
+        assert_eq!(bytes, all);
     }
 
     #[test]
     fn other_characters_spell_nothing() {
         for piece in ["a b", "\n", "\u{ad}", "\u{144}", "😀"] {
-            assert_eq!(unspell(piece), None, "{piece:?}");
+            assert!(!unspell(piece, &mut Vec::new()), "{piece:?}");
         }
     }
 }

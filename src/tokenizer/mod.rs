@@ -11,6 +11,7 @@ use crate::settings::Vocabulary;
 
 mod bpe;
 pub mod bytes;
+mod pieces;
 mod pretokenize;
 mod spans;
 mod stream;
@@ -19,6 +20,7 @@ mod stream;
 mod tests;
 
 use bpe::BytePairs;
+use pieces::Pieces;
 pub use spans::Spans;
 pub use stream::Utf8Stream;
 
@@ -133,8 +135,7 @@ enum Encoder {
 /// Turns text into ids and ids into bytes.
 #[derive(Clone, Debug)]
 pub struct Tokenizer {
-    /// Each id's bytes; none for the end of text.
-    pieces: Vec<Box<[u8]>>,
+    pieces: Pieces,
     encoder: Encoder,
     start: u32,
     end_of_text: Option<u32>,
@@ -148,7 +149,7 @@ impl Tokenizer {
     /// fine until a text needs them.
     pub fn new(spec: TokenizerSpec) -> Result<Tokenizer, TokenizerError> {
         check_ids(&spec)?;
-        let pieces = read_pieces(&spec)?;
+        let pieces = Pieces::read(&spec)?;
         let ids = ids_by_piece(&spec)?;
         let encoder = if spec.merges.is_empty() {
             let characters = pieces.iter().zip(0..).filter_map(|(piece, id)| Some((single_character(piece)?, id)));
@@ -186,7 +187,7 @@ impl Tokenizer {
     /// The bytes that an id stands for: part of a character, or several; none for the end of text and for what is no
     /// id. [`Utf8Stream`] makes text of them.
     pub fn bytes(&self, id: u32) -> &[u8] {
-        self.pieces.get(id as usize).map_or(&[], |piece| piece)
+        self.pieces.get(id as usize).unwrap_or_default()
     }
 
     /// The id that a text without a prompt starts from.
@@ -210,7 +211,7 @@ impl Tokenizer {
     /// Of a character model: every character it knows, in order of ids.
     pub fn alphabet(&self) -> Option<String> {
         match self.encoder {
-            Encoder::Characters(_) => Some(self.pieces.iter().filter_map(|piece| single_character(piece)).collect()),
+            Encoder::Characters(_) => Some(self.pieces.iter().filter_map(single_character).collect()),
             Encoder::BytePairs(_) => None,
         }
     }
@@ -222,7 +223,7 @@ impl Tokenizer {
 
     /// Never: there is a token to start from.
     pub fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.len() == 0
     }
 }
 
@@ -235,17 +236,6 @@ fn check_ids(spec: &TokenizerSpec) -> Result<(), TokenizerError> {
     }
 }
 
-/// Each token's bytes; none for the end of text.
-fn read_pieces(spec: &TokenizerSpec) -> Result<Vec<Box<[u8]>>, TokenizerError> {
-    let end_of_text = spec.end_of_text.map(|id| id as usize);
-    let read = |(id, piece): (usize, &String)| match bytes::unspell(piece) {
-        _ if end_of_text == Some(id) => Ok(Box::default()),
-        Some(bytes) if !bytes.is_empty() => Ok(bytes.into_boxed_slice()),
-        _ => Err(TokenizerError::Spelling { id, piece: piece.clone() }),
-    };
-    spec.tokens.iter().enumerate().map(read).collect()
-}
-
 /// The id of each piece but the end of text's, by its spelling.
 fn ids_by_piece(spec: &TokenizerSpec) -> Result<FxHashMap<&str, u32>, TokenizerError> {
     let mut ids = FxHashMap::with_capacity_and_hasher(spec.tokens.len(), FxBuildHasher);
@@ -254,7 +244,9 @@ fn ids_by_piece(spec: &TokenizerSpec) -> Result<FxHashMap<&str, u32>, TokenizerE
             return Err(TokenizerError::RepeatedPiece { first, second, piece: piece.clone() });
         }
     }
-    ids.retain(|_, id| Some(*id) != spec.end_of_text);
+    if let Some(piece) = spec.end_of_text.and_then(|id| spec.tokens.get(id as usize)) {
+        ids.remove(piece.as_str());
+    }
     Ok(ids)
 }
 

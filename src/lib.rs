@@ -25,6 +25,7 @@ pub mod settings;
 
 // From a file to a model that can be asked.
 pub mod checkpoint;
+pub mod checksum;
 pub mod evaluate;
 pub mod kernels;
 pub mod model;

@@ -11,7 +11,8 @@ use super::time::now;
 use super::verify::{self, VerifyError};
 use super::{BACKEND, bench};
 use crate::catalog::Entry;
-use crate::generation::{GenerationError, Model, Progress, Run};
+use crate::checkpoint::CheckpointError;
+use crate::generation::{GenerationError, Model, OpenError, Progress, Run};
 use crate::protocol::{Event, ModelSummary, Request, StopReason, Task};
 use crate::settings::Settings;
 
@@ -50,7 +51,14 @@ pub async fn serve() -> Result<(), JsValue> {
             Request::Load { entry, catalog_url, policy, consent } => {
                 lent.set(None);
                 drop(open.take()); // one model at a time in memory
-                let order = Order { channel: &channel, entry: &entry, catalog_url: &catalog_url, policy, consent };
+                let order = Order {
+                    channel: &channel,
+                    entry: &entry,
+                    catalog_url: &catalog_url,
+                    policy,
+                    consent,
+                    thorough: false,
+                };
                 open = load(&mut shelf, order).await;
                 lent.set(open.as_ref().map(|open| open.model.tokenizer.clone()));
             }
@@ -85,28 +93,25 @@ fn report(channel: &Channel, run: u32, outcome: Result<(), ServeError>) {
     }
 }
 
-/// Fetches and opens a model; what came of it, if anything did not work, is sent to the page.
+/// Fetches and opens a model; what came of it, if anything did not work, is sent to the page. Where storage turns out to
+/// have damaged it, all of it is looked through, and the damaged part fetched again.
 async fn load(shelf: &mut Shelf, order: Order<'_>) -> Option<Open> {
     let (begun, Order { channel, entry, .. }) = (now(), order);
-    let fail = |message: String| channel.send(&Event::Failed { task: Task::Load, message });
-    let mut weights = match shelf.obtain(order).await {
-        Ok(Outcome::Here(weights)) => weights,
-        Ok(Outcome::Asking) => return None,
-        Ok(Outcome::Interrupted { received, total }) => {
-            channel.send(&Event::Paused { received, total });
-            return None;
+    let mut weights = fetch(shelf, order).await?;
+    let model = match open(channel, &mut weights).await {
+        Err(OpenError::Checkpoint(CheckpointError::Read { .. })) => {
+            drop(weights); // a file that is held open cannot be removed
+            weights = fetch(shelf, Order { thorough: true, ..order }).await?;
+            open(channel, &mut weights).await
         }
-        Err(error) => {
-            fail(error.to_string());
-            return None;
-        }
+        outcome => outcome,
     };
-    channel.send(&Event::Opening);
-    channel.interrupted().await; // the page draws while the model is built
-    let model = match Model::open(&mut weights.file) {
+    let model = match model {
         Ok(model) => model,
         Err(error) => {
-            fail(format!("{} cannot be opened: {error}. The file on the server needs to be replaced.", entry.title));
+            let title = &entry.title;
+            let message = format!("{title} cannot be opened: {error}. The file on the server needs to be replaced.");
+            channel.send(&Event::Failed { task: Task::Load, message });
             return None;
         }
     };
@@ -114,6 +119,25 @@ async fn load(shelf: &mut Shelf, order: Order<'_>) -> Option<Open> {
     let summary = summarise(&model, entry, weights, now() - begun);
     channel.send(&Event::Loaded(summary.clone()));
     Some(Open { model, summary, text: None })
+}
+
+/// Fetches a model's weights, or tells the page why not.
+async fn fetch(shelf: &mut Shelf, order: Order<'_>) -> Option<Weights> {
+    let event = match shelf.obtain(order).await {
+        Ok(Outcome::Here(weights)) => return Some(weights),
+        Ok(Outcome::Asking) => return None,
+        Ok(Outcome::Interrupted { received, total }) => Event::Paused { received, total },
+        Err(error) => Event::Failed { task: Task::Load, message: error.to_string() },
+    };
+    order.channel.send(&event);
+    None
+}
+
+/// Makes a model of weights, once the page has had time to draw that.
+async fn open(channel: &Channel, weights: &mut Weights) -> Result<Model, OpenError> {
+    channel.send(&Event::Opening);
+    channel.interrupted().await;
+    Model::open(&mut weights.file)
 }
 
 fn summarise(model: &Model, entry: &Entry, weights: Weights, load_ms: f64) -> ModelSummary {

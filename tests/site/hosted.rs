@@ -6,7 +6,7 @@ use crate::numbers::Numbers;
 use crate::reader::Reader;
 use crate::server::Fault;
 use crate::subject::{SLICE, Subject};
-use crate::weights::{FILLING, FULL, MISSING, damage, storage_that, stored, verified};
+use crate::weights::{FILLING, FULL, MISSING, checksums, damage, storage_that, stored, verified};
 
 /// A slice in the middle.
 const PART: &str = "weights/gpt2/gpt2.gguf.part003";
@@ -153,6 +153,32 @@ async fn a_part_that_is_damaged_in_storage_is_fetched_again() {
     expect_kept(&reader).await;
     assert_eq!(reader.server.count("weights/gpt2/"), slices() + 1);
     assert!(reader.text("notice").await.unwrap().contains("damaged in this browser"));
+}
+
+#[tokio::test]
+async fn what_an_earlier_version_stored_without_checksums_is_verified_once() {
+    let reader = Subject::Gpt2.ready().await.unwrap();
+    let name = verified(&reader.browser).await.unwrap()[1].name.clone();
+    reader.open("#/").await.unwrap();
+    reader.browser.driver().refresh().await.unwrap();
+    assert_eq!(checksums(&reader.browser, "delete record.checksums;").await.unwrap(), slices() as u64);
+    damage(&reader.browser, &name).await.unwrap();
+    reader.open("#/gpt2").await.unwrap();
+    expect_kept(&reader).await;
+    assert_eq!(reader.server.count("weights/gpt2/"), slices() + 1);
+    assert!(reader.text("notice").await.unwrap().contains("damaged in this browser"));
+    assert_eq!(checksums(&reader.browser, "").await.unwrap(), slices() as u64);
+}
+
+#[tokio::test]
+async fn a_record_that_is_wrong_costs_a_second_look_and_no_byte() {
+    let reader = Subject::Gpt2.ready().await.unwrap();
+    reader.open("#/").await.unwrap();
+    reader.browser.driver().refresh().await.unwrap();
+    checksums(&reader.browser, "record.checksums[1][0] = 7;").await.unwrap();
+    reader.open("#/gpt2").await.unwrap();
+    expect_kept(&reader).await;
+    assert_eq!(reader.server.count("weights/gpt2/"), slices());
 }
 
 #[tokio::test]

@@ -65,6 +65,28 @@ pub async fn damage(browser: &Browser, name: &str) -> Result<()> {
     browser.promise(&script).await.map(drop)
 }
 
+/// The number of parts whose checksums the record of what is stored has. `change` is done to the `record`, whose other
+/// checksums JavaScript rounds where it is written.
+pub async fn checksums(browser: &Browser, change: &str) -> Result<u64> {
+    let script = format!(
+        "(async () => {{
+            const root = await navigator.storage.getDirectory();
+            const models = await root.getDirectoryHandle('models');
+            const folder = await models.getDirectoryHandle('gpt2');
+            const handle = await folder.getFileHandle('record.json');
+            const record = JSON.parse(await (await handle.getFile()).text());
+            const count = record.checksums.filter((checksums) => checksums.length > 0).length;
+            if ('{change}' === '') return count;
+            {change}
+            const writable = await handle.createWritable();
+            await writable.write(JSON.stringify(record));
+            await writable.close();
+            return count;
+        }})()"
+    );
+    Ok(serde_json::from_value(browser.promise(&script).await?)?)
+}
+
 /// Put before the page: takes storage away from the worker, or makes it fail as a full disk does after so many bytes.
 pub fn storage_that(fails: &str) -> String {
     worker_that(fails)

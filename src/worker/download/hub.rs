@@ -12,7 +12,7 @@ use super::parts;
 use super::progress::Progress;
 use super::state::State;
 use super::transfer::{Transfer, Wanted};
-use super::{DownloadError, Order, copy, hash, patiently};
+use super::{DownloadError, Hashes, Order, copy, hash, patiently};
 use crate::catalog::{HubFiles, Part};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::safetensors::streaming::{Streaming, Texts};
@@ -241,16 +241,17 @@ impl Hub<'_> {
             (false, Some(folder)) => {
                 drop(draft);
                 let gone = || DownloadError::Browser(format!("{DRAFT} is gone from its storage"));
-                vec![Piece::File(folder.file(DRAFT).await.ok_or_else(gone)?.into())]
+                vec![Piece::File(folder.file(DRAFT).await.ok_or_else(gone)?.into(), None)]
             }
             _ => draft.into_pieces(),
         };
         let failed = |error: std::io::Error| DownloadError::Browser(error.to_string());
-        let sha256 = hash(self.order.channel, pieces.iter().cloned()).await?.map_err(failed)?;
+        let Hashes { sha256, checksums } = hash(self.order.channel, pieces.iter().cloned()).await?.map_err(failed)?;
         let bytes = pieces.iter().map(Piece::length).sum();
         let part = Part { url: format!("{}.gguf", self.order.entry.id), bytes, sha256 };
+        self.store.set_checksums(&part, checksums);
         match (pieces.as_slice(), self.store.folder()) {
-            ([Piece::File(_)], Some(folder)) => folder.rename(DRAFT, &part.sha256).await?,
+            ([Piece::File(..)], Some(folder)) => folder.rename(DRAFT, &part.sha256).await?,
             _ => self.store.keep_in_memory(&part, pieces),
         }
         Ok(part)

@@ -13,6 +13,7 @@ pub use hub::Stream;
 
 use std::io::{Read, Seek, SeekFrom};
 
+use futures_util::future::join_all;
 use js_sys::Uint8Array;
 use sha2::{Digest, Sha256};
 use web_sys::Url;
@@ -23,6 +24,7 @@ use super::channel::Channel;
 use super::storage::{Piece, Pieces, Record, Store};
 use super::time::sleep;
 use crate::catalog::{Entry, HubFiles, Part};
+use crate::checksum::Checksums;
 use crate::protocol::{Event, TransferPolicy};
 use crate::sha256::hex;
 
@@ -42,6 +44,9 @@ pub struct Order<'a> {
     pub policy: TransferPolicy,
     /// Whether the reader has agreed to fetch it from another origin.
     pub consent: bool,
+    /// Whether all that is stored is held against its SHA-256, since something was wrong with it; otherwise what was
+    /// once is held against its checksums, and when it is read.
+    pub thorough: bool,
 }
 
 /// What has become of an order.
@@ -68,6 +73,9 @@ pub struct Weights {
 pub async fn obtain(order: Order<'_>, store: &Store, stream: &mut Option<Stream>) -> Result<Outcome, DownloadError> {
     let progress = Progress::new(order.channel, order.entry.bytes);
     store.begin();
+    if order.thorough {
+        store.distrust();
+    }
     let outcome = progress.tell_during(async {
         match order.entry.hub_files() {
             Some(files) => from_hub(order, files, store, stream, &progress).await,
@@ -84,7 +92,8 @@ pub async fn obtain(order: Order<'_>, store: &Store, stream: &mut Option<Stream>
 
 async fn from_site(order: Order<'_>, store: &Store, progress: &Progress<'_>) -> Result<Outcome, DownloadError> {
     let entry = order.entry;
-    let known = store.record().await.filter(|record| record.parts == entry.parts).map(|record| record.sha256);
+    let record = store.record().await.filter(|record| record.parts == entry.parts);
+    trust(order, store, record.as_ref());
     let missing = missing(order.channel, store, &entry.parts, progress).await?;
     if !missing.is_empty() {
         progress.send();
@@ -93,7 +102,7 @@ async fn from_site(order: Order<'_>, store: &Store, progress: &Progress<'_>) -> 
         parts::fetch_all(order, store, sources.collect::<Result<_, DownloadError>>()?, progress).await?;
         tell_obstacle(order, store);
     }
-    finish(order, store, &entry.parts, known, None).await
+    finish(order, store, &entry.parts, record, None).await
 }
 
 async fn from_hub(
@@ -105,10 +114,12 @@ async fn from_hub(
 ) -> Result<Outcome, DownloadError> {
     let made_from = files.weights.sha256.to_ascii_lowercase();
     let is_made = |record: &Record| record.made_from.as_ref() == Some(&made_from) && record.title == order.entry.title;
-    if let Some(record) = store.record().await.filter(is_made)
-        && missing(order.channel, store, &record.parts, progress).await?.is_empty()
+    let record = store.record().await.filter(is_made);
+    trust(order, store, record.as_ref());
+    if let Some(parts) = record.as_ref().map(|record| record.parts.clone())
+        && missing(order.channel, store, &parts, progress).await?.is_empty()
     {
-        return finish(order, store, &record.parts, Some(record.sha256), Some(made_from)).await;
+        return finish(order, store, &parts, record, Some(made_from)).await;
     }
     if !order.consent {
         let received = hub::received(order, files, store).await;
@@ -117,7 +128,14 @@ async fn from_hub(
         return Ok(Outcome::Asking);
     }
     let made = hub::fetch(order, files, store, stream, progress).await?;
-    finish(order, store, std::slice::from_ref(&made), Some(made.sha256.clone()), Some(made_from)).await
+    finish(order, store, std::slice::from_ref(&made), None, Some(made_from)).await
+}
+
+/// What the record says was verified need not be again.
+fn trust(order: Order<'_>, store: &Store, record: Option<&Record>) {
+    if let Some(record) = record.filter(|_| !order.thorough) {
+        store.trust(record);
+    }
 }
 
 /// Parts that are not in the store, or damaged there. Those that are there are counted as found.
@@ -129,8 +147,9 @@ async fn missing<'a>(
 ) -> Result<Vec<&'a Part>, DownloadError> {
     let mut missing = Vec::new();
     let mut has_told = false;
-    for part in parts {
-        let Some(pieces) = store.pieces(part).await else {
+    let stored = join_all(parts.iter().map(|part| store.pieces(part))).await;
+    for (part, pieces) in parts.iter().zip(stored) {
+        let Some(pieces) = pieces else {
             missing.push(part);
             continue;
         };
@@ -138,7 +157,7 @@ async fn missing<'a>(
             channel.send(&Event::Opening);
             has_told = true;
         }
-        if hash(channel, pieces).await?.as_ref().is_ok_and(|sha256| sha256.eq_ignore_ascii_case(&part.sha256)) {
+        if store.checksums(part).is_some() || verify(channel, store, part, pieces).await? {
             progress.found(part.bytes);
         } else {
             store.discard(part).await;
@@ -149,47 +168,74 @@ async fn missing<'a>(
     Ok(missing)
 }
 
-/// The pieces' SHA-256 in hex, or why they cannot be read. The event loop runs meanwhile, but nothing interrupts it.
+/// Whether a file is what its name says; its checksums are remembered.
+async fn verify(channel: &Channel, store: &Store, part: &Part, pieces: Vec<Piece>) -> Result<bool, DownloadError> {
+    match hash(channel, pieces).await? {
+        Ok(Hashes { sha256, checksums }) if sha256.eq_ignore_ascii_case(&part.sha256) => {
+            store.set_checksums(part, checksums);
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// What a file is known by.
+struct Hashes {
+    /// In hex.
+    sha256: String,
+    /// Of each stretch.
+    checksums: Vec<u64>,
+}
+
+/// The pieces' hashes, or why they cannot be read. The event loop runs meanwhile, but nothing interrupts it.
 async fn hash(
     channel: &Channel,
     pieces: impl IntoIterator<Item = Piece>,
-) -> Result<std::io::Result<String>, DownloadError> {
-    let (mut file, mut hash, mut buffer) = (Pieces::new(pieces)?, Sha256::new(), vec![0; STEP]);
+) -> Result<std::io::Result<Hashes>, DownloadError> {
+    let (mut file, mut buffer) = (Pieces::new(pieces)?, vec![0; STEP]);
+    let (mut sha256, mut checksums) = (Sha256::new(), Checksums::default());
     loop {
         match file.read(&mut buffer) {
-            Ok(0) => return Ok(Ok(hex(&hash.finalize()))),
-            Ok(count) => hash.update(&buffer[..count]),
+            Ok(0) => return Ok(Ok(Hashes { sha256: hex(&sha256.finalize()), checksums: checksums.finish() })),
+            Ok(count) => {
+                sha256.update(&buffer[..count]);
+                checksums.update(&buffer[..count]);
+            }
             Err(error) => return Ok(Err(error)),
         }
         channel.interrupted().await;
     }
 }
 
-/// Opens what the store has, and notes down what the whole is made of.
+/// Opens what the store has, and notes down what the whole is made of, where `record` does not say so.
 async fn finish(
     order: Order<'_>,
     store: &Store,
     parts: &[Part],
-    known: Option<String>,
+    record: Option<Record>,
     made_from: Option<String>,
 ) -> Result<Outcome, DownloadError> {
     let mut pieces = Vec::new();
-    for part in parts {
+    for (part, stored) in parts.iter().zip(join_all(parts.iter().map(|part| store.open_pieces(part))).await) {
         let gone = || DownloadError::Browser(format!("{} is gone from its storage", part.url));
-        pieces.extend(store.pieces(part).await.ok_or_else(gone)?);
+        pieces.extend(stored.ok_or_else(gone)?);
     }
-    let sha256 = match (known, parts) {
-        (Some(sha256), _) => sha256,
+    let sha256 = match (&record, parts) {
+        (Some(record), _) => record.sha256.clone(),
         (None, [part]) => part.sha256.to_ascii_lowercase(),
         (None, _) => {
             let failed = |error: std::io::Error| DownloadError::Browser(error.to_string());
-            hash(order.channel, pieces.iter().cloned()).await?.map_err(failed)?
+            hash(order.channel, pieces.iter().cloned()).await?.map_err(failed)?.sha256
         }
     };
     if !store.is_in_memory() {
-        let (title, parts) = (order.entry.title.clone(), parts.to_vec());
+        let checksums = parts.iter().map(|part| store.checksums(part).map_or(Vec::new(), |sums| sums.to_vec()));
+        let (title, parts, checksums) = (order.entry.title.clone(), parts.to_vec(), checksums.collect());
+        let new = Record { title, made_from, parts, sha256: sha256.clone(), checksums };
         // Without the record the model is kept all the same, and looked through again.
-        drop(store.set_record(&Record { title, made_from, parts, sha256: sha256.clone() }).await);
+        if record.as_ref() == Some(&new) || store.set_record(&new).await.is_ok() {
+            drop(store.sweep(&new).await);
+        }
     }
     let mut file = Pieces::new(pieces)?;
     let failed = |error: std::io::Error| DownloadError::Browser(error.to_string());

@@ -15,6 +15,7 @@ use super::progress::Progress;
 use super::transfer::{Transfer, Wanted};
 use super::{DownloadError, Order, copy, patiently};
 use crate::catalog::Part;
+use crate::checksum::Checksums;
 use crate::protocol::Event;
 use crate::sha256::hex;
 
@@ -53,7 +54,8 @@ pub async fn fetch_all(
             Some(handles) => handles.push(handle),
             None => return Err(DownloadError::Interrupted),
         }
-        let bytes = fetching.await.map_err(|_| DownloadError::Interrupted)??;
+        let (bytes, checksums) = fetching.await.map_err(|_| DownloadError::Interrupted)??;
+        store.set_checksums(part, checksums);
         store.keep(part, bytes).await;
         Ok(())
     });
@@ -78,13 +80,13 @@ pub async fn fetch_one(
     fetch_all(order, store, vec![(part, Source::new(part, order.catalog_url)?)], progress).await
 }
 
-/// The bytes of a part: again after a while where the failure may pass, and once past the cache where it is damaged.
+/// The bytes of a part with their checksums: again after a while where the failure may pass, and once past the cache where it is damaged.
 async fn fetch(
     order: Order<'_>,
     part: &Part,
     source: &Source,
     progress: &Progress<'_>,
-) -> Result<Uint8Array, DownloadError> {
+) -> Result<(Uint8Array, Vec<u64>), DownloadError> {
     let mut cache = RequestCache::Default;
     loop {
         match patiently(order, || 0, async || receive(order, part, source, cache, progress).await).await {
@@ -99,14 +101,14 @@ async fn fetch(
     }
 }
 
-/// The bytes of a part, once, verified.
+/// The bytes of a part with their checksums, once, verified.
 async fn receive(
     order: Order<'_>,
     part: &Part,
     source: &Source,
     cache: RequestCache,
     progress: &Progress<'_>,
-) -> Result<Uint8Array, DownloadError> {
+) -> Result<(Uint8Array, Vec<u64>), DownloadError> {
     let arrived = Cell::new(0);
     let outcome = collect(order, part, source, cache, |count| {
         arrived.set(arrived.get() + count);
@@ -125,24 +127,25 @@ async fn collect(
     source: &Source,
     cache: RequestCache,
     arrived: impl Fn(u64),
-) -> Result<Uint8Array, DownloadError> {
+) -> Result<(Uint8Array, Vec<u64>), DownloadError> {
     let title = &order.entry.title;
     let room = bytes(part.bytes).map_err(|_| DownloadError::Memory { title: title.clone(), bytes: part.bytes })?;
     let stall_ms = order.policy.stall_ms;
     let wanted = Wanted { url: &source.0, name: &part.url, bytes: part.bytes, from: 0, etag: None, cache, stall_ms };
     let mut transfer = Transfer::start(order.channel, wanted).await?;
-    let (mut hash, mut buffer) = (Sha256::new(), Vec::new());
+    let (mut hash, mut checksums, mut buffer) = (Sha256::new(), Checksums::default(), Vec::new());
     loop {
         let begin = transfer.position();
         let Some(chunk) = transfer.next().await? else { break };
         room.set(&chunk, begin as u32);
         copy(&chunk, &mut buffer);
         hash.update(&buffer);
+        checksums.update(&buffer);
         arrived(buffer.len() as u64);
     }
     let found = hex(&hash.finalize());
     if found.eq_ignore_ascii_case(&part.sha256) {
-        return Ok(room);
+        return Ok((room, checksums.finish()));
     }
     let (url, expected) = (part.url.clone(), part.sha256.clone());
     Err(DownloadError::Sha256 { url, expected, found })

@@ -48,7 +48,8 @@ impl StoredFile {
         self.handle.truncate_with_f64(length as f64).map_err(failed)
     }
 
-    fn length(&self) -> io::Result<u64> {
+    /// Its length in bytes.
+    pub fn length(&self) -> io::Result<u64> {
         Ok(self.handle.get_size().map_err(failed)? as u64)
     }
 

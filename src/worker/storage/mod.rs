@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! <sha256>     a file whose contents have that hash: it is renamed to this only after they were verified
-//! record.json  what the whole model is made of, see `Record`
+//! record.json  what the whole model is made of and its checksums, see `Record`
 //! draft.gguf   what a stream from the hub has become so far, and
 //! draft.state  where that stream stands
 //! *.new        a file that is being written

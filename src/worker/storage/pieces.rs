@@ -1,22 +1,25 @@
 //! A file that lies in several pieces, in storage or in memory, read as one.
 
+use std::cell::RefCell;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::rc::Rc;
 
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
 use web_sys::{Blob, FileReaderSync};
 
+use super::file::StoredFile;
 use super::folder::reason;
-
-/// Bytes that one look into storage brings at least: each takes a message to another process.
-const AHEAD: u64 = 1 << 20;
+use crate::checksum::{STRETCH, checksum};
 
 /// One piece.
 #[derive(Clone, Debug)]
 pub enum Piece {
-    /// In storage.
-    File(Blob),
+    /// In storage, with its checksums where they are known: what is read is held against them.
+    File(Blob, Option<Rc<[u64]>>),
+    /// The same, held open.
+    Open(Rc<RefCell<StoredFile>>, Option<Rc<[u64]>>),
     /// In JavaScript's memory.
     Memory(Uint8Array),
 }
@@ -25,7 +28,8 @@ impl Piece {
     /// Its length in bytes.
     pub fn length(&self) -> u64 {
         match self {
-            Piece::File(blob) => blob.size() as u64,
+            Piece::File(blob, _) => blob.size() as u64,
+            Piece::Open(file, _) => file.borrow().length().unwrap_or(0),
             Piece::Memory(bytes) => u64::from(bytes.length()),
         }
     }
@@ -37,7 +41,8 @@ pub struct Pieces {
     position: u64,
     length: u64,
     reader: FileReaderSync,
-    /// What has been read from storage last, and where it begins.
+    /// The stretch that has been read from storage last, and where it begins. One at a time: each look into storage
+    /// takes a message to another process.
     ahead: Vec<u8>,
     ahead_start: u64,
 }
@@ -65,27 +70,42 @@ impl Pieces {
     fn read_piece(&mut self, index: usize, bytes: &mut [u8]) -> io::Result<usize> {
         let (range, piece) = &self.pieces[index];
         let start = self.position - range.start;
-        let left = range.end - self.position;
-        match piece {
-            Piece::Memory(array) => {
-                let count = left.min(bytes.len() as u64) as usize;
-                array.subarray(start as u32, (start + count as u64) as u32).copy_to(&mut bytes[..count]);
-                Ok(count)
-            }
-            Piece::File(blob) if bytes.len() as u64 >= AHEAD => {
-                let count = left.min(bytes.len() as u64);
-                let slice = slice(&self.reader, blob, start, count)?;
-                slice.copy_to(&mut bytes[..count as usize]);
-                Ok(count as usize)
-            }
-            Piece::File(blob) => {
-                let slice = slice(&self.reader, blob, start, left.min(AHEAD))?;
-                self.ahead.resize(slice.length() as usize, 0);
-                slice.copy_to(&mut self.ahead);
-                self.ahead_start = self.position;
-                Ok(copy(self.read_ahead(), bytes))
-            }
+        if let Piece::Memory(array) = piece {
+            let count = (range.end - self.position).min(bytes.len() as u64) as usize;
+            array.subarray(start as u32, (start + count as u64) as u32).copy_to(&mut bytes[..count]);
+            return Ok(count);
         }
+        self.read_stretch(index, start / STRETCH as u64)?;
+        Ok(copy(self.read_ahead(), bytes))
+    }
+
+    /// Reads a stretch of a piece that is in storage.
+    fn read_stretch(&mut self, index: usize, stretch: u64) -> io::Result<()> {
+        let (range, piece) = &self.pieces[index];
+        let start = stretch * STRETCH as u64;
+        let count = (range.end - range.start - start).min(STRETCH as u64);
+        self.ahead_start = range.start + start;
+        // Taken, so that nothing is left of it where this fails.
+        let mut ahead = std::mem::take(&mut self.ahead);
+        ahead.resize(count as usize, 0);
+        let checksums = match piece {
+            Piece::Memory(_) => return Ok(()),
+            Piece::File(blob, checksums) => {
+                slice(&self.reader, blob, start, count)?.copy_to(&mut ahead);
+                checksums
+            }
+            Piece::Open(file, checksums) => {
+                file.borrow_mut().seek(SeekFrom::Start(start))?;
+                file.borrow_mut().read_exact(&mut ahead)?;
+                checksums
+            }
+        };
+        let expected = checksums.as_ref().map(|checksums| checksums.get(stretch as usize));
+        if expected.is_some_and(|expected| expected != Some(&checksum(&ahead))) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it was damaged in the browser's storage"));
+        }
+        self.ahead = ahead;
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use js_sys::Uint8Array;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ pub struct Record {
     pub parts: Vec<Part>,
     /// SHA-256 of the whole of it.
     pub sha256: String,
+    /// The checksums of each part when it was verified; none in the records of earlier versions.
+    #[serde(default)]
+    pub checksums: Vec<Vec<u64>>,
 }
 
 /// A file's name in its folder.
@@ -40,6 +44,8 @@ fn name(part: &Part) -> String {
 pub struct Store {
     folder: Option<Folder>,
     memory: RefCell<BTreeMap<String, Vec<Piece>>>,
+    /// The checksums of what has been verified, by its name.
+    checksums: RefCell<BTreeMap<String, Rc<[u64]>>>,
     /// Why something is in memory.
     obstacle: RefCell<Option<String>>,
     /// Whether the reader knows that.
@@ -57,7 +63,13 @@ impl Store {
             Ok(folder) => (Some(folder), None),
             Err(error) => (None, Some(reason(&error))),
         };
-        Store { folder, memory: RefCell::default(), obstacle: RefCell::new(obstacle), is_told: Cell::new(false) }
+        Store {
+            folder,
+            memory: RefCell::default(),
+            checksums: RefCell::default(),
+            obstacle: RefCell::new(obstacle),
+            is_told: Cell::new(false),
+        }
     }
 
     /// The folder, where there is storage.
@@ -86,9 +98,39 @@ impl Store {
         let in_memory = self.memory.borrow().get(&name).cloned();
         let pieces = match in_memory {
             Some(pieces) => pieces,
-            None => vec![Piece::File(self.folder.as_ref()?.file(&name).await?.into())],
+            None => vec![Piece::File(self.folder.as_ref()?.file(&name).await?.into(), self.checksums(part))],
         };
         (pieces.iter().map(Piece::length).sum::<u64>() == part.bytes).then_some(pieces)
+    }
+
+    /// The file of this hash, held open where it is in storage and that can be.
+    pub async fn open_pieces(&self, part: &Part) -> Option<Vec<Piece>> {
+        let pieces = self.pieces(part).await?;
+        let (Some(folder), [Piece::File(_, checksums)]) = (&self.folder, pieces.as_slice()) else {
+            return Some(pieces);
+        };
+        let Some(file) = folder.reader(&name(part)).await else { return Some(pieces) };
+        Some(vec![Piece::Open(Rc::new(RefCell::new(file)), checksums.clone())])
+    }
+
+    /// The checksums of a file that has been verified, in this visit or an earlier one.
+    pub fn checksums(&self, part: &Part) -> Option<Rc<[u64]>> {
+        self.checksums.borrow().get(&name(part)).cloned()
+    }
+
+    /// Remembers the checksums of a file that has been verified.
+    pub fn set_checksums(&self, part: &Part, checksums: Vec<u64>) {
+        self.checksums.borrow_mut().insert(name(part), checksums.into());
+    }
+
+    /// Takes the record's word for what is stored.
+    pub fn trust(&self, record: &Record) {
+        record.parts.iter().zip(&record.checksums).for_each(|(part, sums)| self.set_checksums(part, sums.clone()));
+    }
+
+    /// Nothing is verified any more.
+    pub fn distrust(&self) {
+        self.checksums.borrow_mut().clear();
     }
 
     /// Keeps a file whose contents have been verified.
@@ -117,6 +159,7 @@ impl Store {
     pub async fn discard(&self, part: &Part) {
         let name = name(part);
         self.memory.borrow_mut().remove(&name);
+        self.checksums.borrow_mut().remove(&name);
         if let Some(folder) = &self.folder {
             folder.remove(&name).await;
         }
@@ -127,11 +170,16 @@ impl Store {
         serde_json::from_slice(&self.folder.as_ref()?.read(RECORD).await?).ok()
     }
 
-    /// Notes down what the whole model is made of, and removes what it is not made of.
+    /// Notes down what the whole model is made of.
     pub async fn set_record(&self, record: &Record) -> Result<(), JsValue> {
         let Some(folder) = &self.folder else { return Ok(()) };
         let json = serde_json::to_vec(record).map_err(|error| js_sys::Error::new(&error.to_string()))?;
-        folder.write(RECORD, &Uint8Array::from(json.as_slice())).await?;
+        folder.write(RECORD, &Uint8Array::from(json.as_slice())).await
+    }
+
+    /// Removes what the whole model is not made of.
+    pub async fn sweep(&self, record: &Record) -> Result<(), JsValue> {
+        let Some(folder) = &self.folder else { return Ok(()) };
         for name in folder.names().await? {
             let is_part = record.parts.iter().any(|part| part.sha256.eq_ignore_ascii_case(&name));
             if !is_part && name != RECORD {

@@ -1,0 +1,70 @@
+//! Checksums that find damage in the browser's storage, several times as fast as SHA-256: XXH64 of each stretch of a file.
+//!
+//! They are no protection from anyone. What comes from outside is held against its SHA-256 first.
+
+use xxhash_rust::xxh64::{Xxh64, xxh64};
+
+/// Bytes that have a checksum of their own: a slice as the site serves it.
+pub const STRETCH: usize = crate::publish::SLICE;
+
+/// The checksum of one stretch.
+pub fn checksum(stretch: &[u8]) -> u64 {
+    xxh64(stretch, 0)
+}
+
+/// The checksums of a file that comes in pieces.
+#[derive(Default)]
+pub struct Checksums {
+    whole: Vec<u64>,
+    begun: Xxh64,
+    /// Bytes in what is begun.
+    filled: usize,
+}
+
+impl Checksums {
+    /// Goes on with these bytes.
+    pub fn update(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let (here, rest) = bytes.split_at(bytes.len().min(STRETCH - self.filled));
+            self.begun.update(here);
+            self.filled += here.len();
+            if self.filled == STRETCH {
+                self.whole.push(std::mem::take(&mut self.begun).digest());
+                self.filled = 0;
+            }
+            bytes = rest;
+        }
+    }
+
+    /// The checksums of everything that has come.
+    pub fn finish(mut self) -> Vec<u64> {
+        if self.filled > 0 {
+            self.whole.push(self.begun.digest());
+        }
+        self.whole
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_pieces_have_the_checksums_of_the_stretches() {
+        for length in [0, 1, STRETCH - 1, STRETCH, STRETCH + 1, 2 * STRETCH, 2 * STRETCH + 77] {
+            let bytes: Vec<u8> = (0..length).map(|index| ((index * 2_654_435_761) >> 13) as u8).collect();
+            let expected: Vec<u64> = bytes.chunks(STRETCH).map(checksum).collect();
+            for piece in [1 << 10, 999_983, STRETCH, 3 * STRETCH] {
+                let mut checksums = Checksums::default();
+                bytes.chunks(piece).for_each(|piece| checksums.update(piece));
+                assert_eq!(checksums.finish(), expected, "{length} bytes in pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn checksums_are_xxh64s() {
+        // xxHash's specification, doc/xxhash_spec.md: of nothing, and of the 3 letters.
+        assert_eq!((checksum(b""), checksum(b"abc")), (0xef46_db37_51d8_e999, 0x44bc_2cf5_ad77_0999));
+    }
+}

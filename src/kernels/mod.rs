@@ -12,6 +12,9 @@ pub mod scalar;
 #[cfg(target_arch = "wasm32")]
 mod simd128;
 
+#[cfg(target_arch = "wasm32")]
+use std::sync::atomic::{AtomicBool, Ordering};
+
 pub use activations::Activations;
 pub use matrix::{MatMul, Q8Matrix};
 
@@ -23,6 +26,22 @@ pub const QUAD: usize = 4;
 const QUAD_BLOCK: usize = QUAD * BLOCK;
 /// Columns that lie together, of each row of a quad in turn.
 const STEP: usize = 4;
+
+/// Whether the program may use relaxed SIMD.
+#[cfg(target_arch = "wasm32")]
+static RELAXED_SIMD: AtomicBool = AtomicBool::new(false);
+
+/// From now on what needs relaxed SIMD may run. Only a program calls this that no browser without it is given.
+#[cfg(target_arch = "wasm32")]
+pub fn use_relaxed_simd() {
+    RELAXED_SIMD.store(true, Ordering::Relaxed);
+}
+
+/// Whether [`use_relaxed_simd`] was called.
+#[cfg(target_arch = "wasm32")]
+pub fn uses_relaxed_simd() -> bool {
+    RELAXED_SIMD.load(Ordering::Relaxed)
+}
 
 /// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, by the fastest way that this machine has.
 pub fn multiply(matrix: &Q8Matrix, activations: &Activations, out: &mut [f32]) {

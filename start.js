@@ -18,6 +18,12 @@ const SIMD = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 ]);
 
+// The same with relaxed SIMD: (i32x4.relaxed_dot_i8x16_i7x16_add_s v v v), v being (i8x16.splat (i32.const 0))
+const RELAXED_SIMD = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0,
+  10, 19, 1, 17, 0, 65, 0, 253, 15, 65, 0, 253, 15, 65, 0, 253, 15, 253, 147, 2, 11,
+]);
+
 function lacking() {
   if (typeof WebAssembly !== "object") return "WebAssembly";
   if (!WebAssembly.validate(SIMD)) return "WebAssembly SIMD";
@@ -37,11 +43,18 @@ function say(sentence) {
   document.getElementById("app").replaceChildren(main);
 }
 
+const meta = (name) => document.querySelector(`meta[name='peargpt:${name}']`);
+
+// A browser without relaxed SIMD would refuse the build that has it as a whole.
+function chooseWorker() {
+  if (WebAssembly.validate(RELAXED_SIMD)) meta("worker").content = "worker-relaxed";
+}
+
 // The pages that compute fetch the worker's files beside the page's own; the worker then finds them in the cache.
 function fetchWorkerEarly() {
   if (!/^#\/(peargpt|gpt2|bench)/.test(location.hash)) return;
-  const version = document.querySelector("meta[name='peargpt:version']").content;
-  for (const file of ["worker.js", "worker_bg.wasm"]) {
+  const [worker, version] = [meta("worker").content, meta("version").content];
+  for (const file of [`${worker}.js`, `${worker}_bg.wasm`]) {
     // What fails here fails again where it is used, and is told there.
     fetch(`${file}?v=${version}`).catch(() => {});
   }
@@ -60,6 +73,7 @@ if (missing) {
       "Chrome and Edge have it since version 91, Firefox since 89, Safari since 16.4: please open the page in one of them.",
   );
 } else {
+  chooseWorker();
   fetchWorkerEarly();
   start().catch((error) => {
     console.error(error);

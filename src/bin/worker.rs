@@ -1,12 +1,9 @@
-//! The program of the Web Worker; built by Trunk.
+//! The program of the Web Worker, for every browser with WebAssembly SIMD; built by Trunk. The whole of it is in
+//! [`peargpt::worker`].
 
 #[cfg(target_arch = "wasm32")]
 fn main() {
-    wasm_bindgen_futures::spawn_local(async {
-        if let Err(error) = peargpt::worker::serve().await {
-            wasm_bindgen::throw_val(error); // reaches the page as the worker's `error` event
-        }
-    });
+    peargpt::worker::start();
 }
 
 #[cfg(not(target_arch = "wasm32"))]

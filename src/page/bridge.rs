@@ -127,7 +127,8 @@ fn function<T: ?Sized>(closure: &Closure<T>) -> &Function {
 /// start that fails is thrown outside the promise, where it becomes the worker's `error` event.
 fn script_url() -> Result<String, JsValue> {
     let quoted = |file: &str| js_sys::JSON::stringify(&meta::absolute(&format!("{file}?v={}", meta::version())).into());
-    let (script, module) = (quoted("worker.js")?, quoted("worker_bg.wasm")?);
+    let worker = meta::worker();
+    let (script, module) = (quoted(&format!("{worker}.js"))?, quoted(&format!("{worker}_bg.wasm"))?);
     let source = format!(
         "importScripts({script});\n\
          wasm_bindgen({{ module_or_path: {module} }}).catch((error) => setTimeout(() => {{ throw error; }}));\n"

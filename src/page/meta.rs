@@ -18,6 +18,11 @@ pub fn version() -> String {
     content("version").unwrap_or_default()
 }
 
+/// The name of the worker's build that this browser is given.
+pub fn worker() -> String {
+    content("worker").unwrap_or_default()
+}
+
 /// How weights and the catalog are fetched; tests write a faster way into the document.
 pub fn transfer_policy() -> TransferPolicy {
     content("transfer").and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default()

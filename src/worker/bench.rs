@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use super::channel::Channel;
 use super::time::now;
-use super::{BACKEND, memory_bytes};
+use super::{backend, memory_bytes};
 use crate::generation::{Decoding, GenerationError, Model, Step};
 use crate::model::Gpt;
 use crate::protocol::{BenchReport, ModelSummary};
@@ -41,7 +41,7 @@ pub async fn measure(
         model: summary.id.clone(),
         parameters: summary.parameters,
         weight_bytes: summary.weight_bytes,
-        backend: BACKEND.to_string(),
+        backend: backend(),
         threads: 1,
         load_ms: summary.load_ms,
         prefill_tokens: prompt_tokens,

@@ -11,10 +11,19 @@ mod telegraph;
 mod time;
 mod verify;
 
-pub use serve::serve;
+/// Serves as long as the worker lives.
+pub fn start() {
+    wasm_bindgen_futures::spawn_local(async {
+        if let Err(error) = serve::serve().await {
+            wasm_bindgen::throw_val(error); // reaches the page as the worker's `error` event
+        }
+    });
+}
 
 /// What computes, for people to read.
-pub const BACKEND: &str = "WebAssembly SIMD, 1 thread";
+fn backend() -> String {
+    format!("WebAssembly {}, 1 thread", crate::kernels::selected().name)
+}
 
 /// Size of the WebAssembly memory, in bytes.
 fn memory_bytes() -> u64 {

@@ -9,7 +9,7 @@ use super::shelf::Shelf;
 use super::telegraph::Telegraph;
 use super::time::now;
 use super::verify::{self, VerifyError};
-use super::{BACKEND, bench};
+use super::{backend, bench};
 use crate::catalog::Entry;
 use crate::checkpoint::CheckpointError;
 use crate::generation::{GenerationError, Model, OpenError, Progress, Run};
@@ -42,7 +42,7 @@ struct Open {
 pub async fn serve() -> Result<(), JsValue> {
     std::panic::set_hook(Box::new(|panic| send(&Event::Panicked { message: panic.to_string() })));
     let channel = Channel::open()?;
-    channel.send(&Event::Ready { backend: BACKEND.to_string() });
+    channel.send(&Event::Ready { backend: backend() });
     let lent = Lent::default();
     wasm_bindgen_futures::spawn_local(aside::answer(channel.asides()?, lent.clone()));
     let (mut open, mut shelf): (Option<Open>, _) = (None, Shelf::default());

@@ -135,7 +135,7 @@ async fn a_worker_that_breaks_while_it_waits() {
 
 #[tokio::test]
 async fn worker_files_that_are_not_there() {
-    for file in ["worker.js", "worker_bg.wasm"] {
+    for file in ["worker-relaxed.js", "worker-relaxed_bg.wasm"] {
         let reader = Reader::new().await.unwrap();
         reader.server.always(file, Fault::Status(404));
         reader.open("#/peargpt").await.unwrap();

@@ -15,6 +15,7 @@ mod trap;
 mod weights;
 
 // The tests.
+mod builds;
 mod faults;
 mod hosted;
 mod hub;

@@ -8,6 +8,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+/// The files of the worker's two builds.
+const WORKER: [&str; 4] = ["worker.js", "worker_bg.wasm", "worker-relaxed.js", "worker-relaxed_bg.wasm"];
 /// Followed by what stands there while the page is written.
 const VERSION: &str = "name=\"peargpt:version\" content=\"";
 const POLICY: &str = "http-equiv=\"Content-Security-Policy\"";
@@ -22,7 +24,7 @@ pub fn finish() -> Result<()> {
         .map(PathBuf::from)
         .context("this is Trunk's post_build hook and finds the site in TRUNK_STAGING_DIR; run `cargo xtask dist`")?;
     let read = |name: &str| fs::read(staging.join(name)).with_context(|| format!("Trunk did not build {name}"));
-    let version = version(&[read("worker.js")?, read("worker_bg.wasm")?]);
+    let version = version(&WORKER.iter().map(|name| read(name)).collect::<Result<Vec<_>>>()?);
     let catalog = read_catalog(&staging)?;
     remove_unlisted(&staging.join("weights"), &listed(&catalog)).context("the site's weights/ cannot be tidied")?;
     let origins = origins(&catalog);

@@ -1,0 +1,14 @@
+//! The program of the Web Worker, for browsers with relaxed SIMD: the others would refuse it as a whole. `start.js`
+//! chooses between this one and `worker.rs`.
+
+#[cfg(target_arch = "wasm32")]
+fn main() {
+    peargpt::kernels::use_relaxed_simd();
+    peargpt::worker::start();
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() {
+    eprintln!("This program runs in a Web Worker: build the site with `cargo xtask serve`.");
+    std::process::exit(2);
+}

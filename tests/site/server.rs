@@ -295,7 +295,8 @@ impl Shared {
     }
 }
 
-fn mime_type(file: &str) -> &'static str {
+/// What kind of file it is, for the browser.
+pub fn mime_type(file: &str) -> &'static str {
     match file.rsplit('.').next() {
         Some("html") => "text/html; charset=utf-8",
         Some("js") => "text/javascript",

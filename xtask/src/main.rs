@@ -21,7 +21,8 @@ cargo xtask COMMAND
   dist    build the site into dist/, ready for any path of any static server;
           further arguments go to `trunk build`
   test    check the format, lint, run all tests, native and in headless Chromium
-  bench   measure the site in headless Chromium and print a table
+  bench   measure the site in headless Chromium against its targets; `gpt2` or
+          `peargpt` for one model, `--peers DIR` to run rivals, `--runs N`
   gpt2    put GPT-2 into weights/: fetch OpenAI's weights (550 MB), or take
           files with `--from DIR`, or make some with `--random SEED`
 
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
         "serve" => site::serve(&rest),
         "dist" => site::dist(&rest),
         "test" => checks::test(),
-        "bench" => bench::bench(),
+        "bench" => bench::bench(&rest),
         "gpt2" => gpt2(&rest),
         // Trunk's post_build hook, see Trunk.toml.
         "finish" => finish::finish(),

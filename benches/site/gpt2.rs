@@ -1,0 +1,59 @@
+//! GPT-2's shape on the site, with random weights, in turn with its rivals.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use peargpt::{catalog, publish};
+
+use crate::page::Bench;
+use crate::reader::Reader;
+use crate::rivals::Peers;
+use crate::samples::Figures;
+use crate::server::{Server, dist};
+use crate::targets::{GPT2, GPT2_LATE, GPT2_LONG};
+
+const ID: &str = "gpt2";
+
+const SHORT: Bench = Bench { engine: GPT2, model: ID, prompt_tokens: 64, tokens: 64 };
+const LONG: Bench = Bench { engine: GPT2_LONG, model: ID, prompt_tokens: 512, tokens: 8 };
+/// To position 1,020.
+const LATE: Bench = Bench { engine: GPT2_LATE, model: ID, prompt_tokens: 970, tokens: 50 };
+
+/// A reader whose browser has GPT-2 in its storage.
+pub struct Gpt2(Reader);
+
+impl Gpt2 {
+    /// Fetches it once, from a site that hosts what `cargo xtask gpt2 --random 1 --into FOLDER` made.
+    pub async fn stored(folder: &Path) -> Result<Self> {
+        let reader = Reader::new().await?;
+        host(&reader.server, folder).with_context(|| format!("{} holds no GPT-2", folder.display()))?;
+        eprintln!("GPT-2 into the browser's storage");
+        // Not counted: its model came over the network.
+        SHORT.run(&reader, &mut Figures::default()).await?;
+        Ok(Gpt2(reader))
+    }
+
+    /// One round: what the rivals are compared with first, then they, then the longer prompts.
+    pub async fn round(&self, peers: Option<&Peers>, figures: &mut Figures) -> Result<()> {
+        SHORT.run(&self.0, figures).await?;
+        if let Some(peers) = peers {
+            peers.round(figures);
+        }
+        LONG.run(&self.0, figures).await?;
+        LATE.run(&self.0, figures).await
+    }
+}
+
+/// Adds the model of a catalog's folder to the site's.
+fn host(site: &Server, folder: &Path) -> Result<()> {
+    let read = |folder: &Path| Ok(catalog::parse(&fs::read_to_string(folder.join("catalog.json"))?)?);
+    let entries: Result<Vec<_>> = read(folder);
+    let entry = entries?.into_iter().find(|entry| entry.id == ID).context("its catalog does not list it")?;
+    for part in &entry.parts {
+        site.put(&format!("weights/{}", part.url), fs::read(folder.join(&part.url))?);
+    }
+    let sites: Result<Vec<_>> = read(&dist().join("weights"));
+    site.put("weights/catalog.json", serde_json::to_vec(&publish::with_entry(sites?, entry))?);
+    Ok(())
+}

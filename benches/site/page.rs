@@ -1,0 +1,85 @@
+//! The site's own bench page, and waiting for a page without disturbing it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::browser::Browser;
+use crate::reader::Reader;
+use crate::samples::Figures;
+use crate::targets::{DECODE, FIRST_TOKEN, FLOOR, LOAD, MEMORY};
+
+/// What a measurement takes at most.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// One run of the bench page.
+pub struct Bench {
+    /// What the figures are noted down as.
+    pub engine: &'static str,
+    /// The catalog's id.
+    pub model: &'static str,
+    /// Tokens that are read at once.
+    pub prompt_tokens: u32,
+    /// Tokens that are decoded after them.
+    pub tokens: u32,
+}
+
+impl Bench {
+    /// Loads the page and the model anew, measures, and leaves an empty page behind.
+    pub async fn run(&self, reader: &Reader, figures: &mut Figures) -> Result<()> {
+        let Bench { engine, model, prompt_tokens, tokens } = self;
+        eprintln!("  {engine}");
+        open_anew(reader, &format!("#/bench?model={model}&prompt_tokens={prompt_tokens}&tokens={tokens}")).await?;
+        wait_for(&reader.browser, "done").await?;
+        let json = reader.text("bench-json").await?;
+        reader.browser.open("about:blank").await?;
+        let report: Value = serde_json::from_str(&json).with_context(|| format!("the bench page left `{json}`"))?;
+        let number = |name: &str| report[name].as_f64().with_context(|| format!("the bench's report has no {name}"));
+        figures.add(engine, DECODE, number("decode_tokens_per_second")?);
+        figures.add(engine, FIRST_TOKEN, number("prefill_ms")?);
+        figures.add(engine, FLOOR, number("parameters")? / number("read_gb_per_second")? / 1e6);
+        figures.add(engine, LOAD, number("load_ms")?);
+        figures.add(engine, MEMORY, number("wasm_memory_bytes")? / 1e6);
+        Ok(())
+    }
+}
+
+/// Opens a route in a new document: another part after `#` alone loads nothing.
+pub async fn open_anew(reader: &Reader, route: &str) -> Result<()> {
+    reader.browser.open("about:blank").await?;
+    reader.open(route).await
+}
+
+/// Waits for a state of the status line. The page itself looks for it, now and then, so that nothing else runs
+/// meanwhile; a failure ends the wait, with what the page says of it.
+pub async fn wait_for(browser: &Browser, state: &str) -> Result<()> {
+    let until = format!(
+        "(() => {{
+            const found = document.querySelector('[data-testid=status]')?.dataset.state;
+            return [{}, 'failed'].includes(found) && found;
+        }})()",
+        Value::from(state)
+    );
+    let found = wait_until(browser, &until).await?;
+    if found != state {
+        let said = browser.script("return document.querySelector('[data-testid=error]')?.textContent").await?;
+        bail!("waited for `{state}`, but the page failed: {said}");
+    }
+    Ok(())
+}
+
+/// Waits until an expression is truthy, as [`wait_for`] does, and returns its value.
+pub async fn wait_until(browser: &Browser, expression: &str) -> Result<Value> {
+    browser.driver().set_script_timeout(LONGEST).await?;
+    let promise = format!(
+        "new Promise((resolve) => {{
+            const look = () => {{
+                const found = {expression};
+                if (found) resolve(found); else setTimeout(look, 50);
+            }};
+            look();
+        }})"
+    );
+    browser.promise(&promise).await
+}

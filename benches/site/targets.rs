@@ -1,0 +1,120 @@
+//! What the site must reach, and how far it is.
+
+use crate::samples::Figures;
+use crate::table::{Bound, Finding, Target};
+
+/// The bench page with GPT-2's shape and random weights, after a prompt of 64 tokens.
+pub const GPT2: &str = "GPT-2, prompt of 64";
+/// The same after 512.
+pub const GPT2_LONG: &str = "GPT-2, prompt of 512";
+/// The same where decoding passes position 1,000.
+pub const GPT2_LATE: &str = "GPT-2, prompt of 970";
+/// The bench page with pearGPT.
+pub const PEARGPT: &str = "pearGPT, prompt of 64";
+/// candle's plain float32 layers on pearGPT's shape.
+pub const CANDLE: &str = "candle f32, pearGPT's shape";
+/// 5,000 words on pearGPT's page.
+pub const WORDS: &str = "pearGPT, 5,000 words";
+/// pearGPT's page for a browser that has never seen it, over a slow line, text and programs compressed.
+pub const VISIT: &str = "first visit, brotli";
+/// The same with nothing compressed.
+pub const PLAIN_VISIT: &str = "first visit, uncompressed";
+/// The files that are built.
+pub const FILES: &str = "files, brotli";
+
+/// The rivals that one target each is about.
+pub const WLLAMA: &str = "wllama Q8_0, 1 thread";
+/// The same weights, with the threads that wllama would take here.
+pub const WLLAMA_THREADS: &str = "wllama Q8_0, 2 threads";
+
+/// Tokens per second after the prompt.
+pub const DECODE: &str = "decoding, tokens/s";
+/// From the prompt's ids to the first token.
+pub const FIRST_TOKEN: &str = "prompt to first token, ms";
+/// From the weights to a model that is ready.
+pub const LOAD: &str = "loading, ms";
+/// One plain pass over the 8-bit weights, a byte a weight: decoding a token cannot take less.
+pub const FLOOR: &str = "one read of the weights, ms";
+/// WebAssembly memory.
+pub const MEMORY: &str = "WebAssembly memory, MB";
+/// From the click to the last letter, or from the address to the first.
+pub const SECONDS: &str = "time, s";
+/// Of those, what is left when the bytes are taken at the line's rate.
+pub const NOT_TRANSFER: &str = "of it not transfer, s";
+/// What came over the line.
+pub const MEGABYTES: &str = "sent, MB";
+/// Length of the text.
+pub const CHARACTERS: &str = "characters";
+/// The longest task on the page's thread; 0 if none reached the 50 ms from which browsers report them.
+pub const LONGEST_TASK: &str = "longest task (0: none of 50), ms";
+/// The longest time between two frames.
+pub const LONGEST_GAP: &str = "longest gap between frames, ms";
+/// The worker's program, the longest build.
+pub const WORKER_BYTES: &str = "worker's WebAssembly, bytes";
+/// The page's program.
+pub const PAGE_BYTES: &str = "page's WebAssembly, bytes";
+
+/// GPT-2's targets; the rivals are those of [`Figures`] that have one of these names.
+pub fn gpt2(figures: &Figures, rivals: &[&str]) -> Vec<Target> {
+    let ours = |engine, quantity| figures.median(engine, quantity);
+    let decode = ours(GPT2, DECODE);
+    let fastest = best(figures, rivals, DECODE, f64::gt);
+    let soonest = best(figures, rivals, FIRST_TOKEN, f64::lt);
+    let loads = best(figures, &[WLLAMA, WLLAMA_THREADS], LOAD, f64::lt);
+    let floor = ours(GPT2, FLOOR).map(|floor| ("one read of the weights".to_string(), floor));
+    let long_rate = ours(GPT2_LONG, FIRST_TOKEN).map(|ms| 512.0 / ms * 1000.0);
+    let own = |what: &str| decode.map(|decode| (what.to_string(), decode));
+    let wllama = figures.median(WLLAMA, DECODE).map(|rate| (WLLAMA.to_string(), rate));
+    vec![
+        compared("GPT-2, decoding, tokens/s", decode, wllama, Bound::AtLeast(4.0)),
+        compared("GPT-2, decoding, tokens/s", decode, fastest, Bound::AtLeast(2.5)),
+        compared("GPT-2, one token, ms", decode.map(|rate| 1000.0 / rate), floor, Bound::AtMost(1.7)),
+        compared("GPT-2, 64 tokens of prompt, ms", ours(GPT2, FIRST_TOKEN), soonest, Bound::AtMost(0.5)),
+        compared("GPT-2, 512 tokens of prompt, tokens/s", long_rate, own("decoding"), Bound::AtLeast(8.0)),
+        compared(
+            "GPT-2, decoding at position 1,000, tokens/s",
+            ours(GPT2_LATE, DECODE),
+            own("at position 64"),
+            Bound::AtLeast(0.75),
+        ),
+        compared("GPT-2, from storage to ready, ms", ours(GPT2, LOAD), loads, Bound::AtMost(0.5)),
+    ]
+}
+
+/// pearGPT's targets, and the site's.
+pub fn peargpt(figures: &Figures) -> Vec<Target> {
+    let candle = figures.median(CANDLE, DECODE).map(|rate| ("candle, plain f32".to_string(), rate));
+    let at_most = |what, number: Option<f64>, most| Target {
+        what,
+        finding: number.map_or(Finding::NotMeasured, Finding::Alone),
+        bound: Bound::AtMost(most),
+    };
+    let alone = |what, engine, quantity, most| at_most(what, figures.median(engine, quantity), most);
+    // Not one task in one run may be longer.
+    let longest_task = figures.most(WORDS, LONGEST_TASK);
+    vec![
+        compared("pearGPT, decoding, tokens/s", figures.median(PEARGPT, DECODE), candle, Bound::AtLeast(3.0)),
+        alone("pearGPT, 5,000 words, click to last letter, s", WORDS, SECONDS, 40.0),
+        at_most("pearGPT, 5,000 words, longest task on the page's thread, ms", longest_task, 50.0),
+        alone("worker's WebAssembly, brotli, bytes", FILES, WORKER_BYTES, 500_000.0),
+        alone("page's WebAssembly, brotli, bytes", FILES, PAGE_BYTES, 200_000.0),
+        alone("pearGPT, first visit at 10 Mbit/s to first token, s", VISIT, SECONDS, 12.0),
+        alone("of it not transfer, s", VISIT, NOT_TRANSFER, 1.0),
+    ]
+}
+
+fn compared(what: &'static str, value: Option<f64>, with: Option<(String, f64)>, bound: Bound) -> Target {
+    let finding = value.zip(with).map(|(value, (with, other))| Finding::Compared { value, with, other });
+    Target { what, finding: finding.unwrap_or(Finding::NotMeasured), bound }
+}
+
+/// The engine whose median is better than all others', and that median.
+fn best(
+    figures: &Figures,
+    engines: &[&str],
+    quantity: &str,
+    is_better: fn(&f64, &f64) -> bool,
+) -> Option<(String, f64)> {
+    let medians = engines.iter().filter_map(|engine| Some((engine.to_string(), figures.median(engine, quantity)?)));
+    medians.reduce(|best, other| if is_better(&other.1, &best.1) { other } else { best })
+}

@@ -81,7 +81,7 @@ async fn main() -> Result<()> {
     if arguments.wants(Model::Peargpt) {
         found.extend(targets::peargpt(&figures));
     }
-    println!("Medians of {} rounds; {}\n", arguments.runs, machine::describe());
+    println!("Medians, rounds: {}; {}\n", arguments.runs, machine::describe());
     println!("{}\n{}", table::markdown(&found), figures.markdown());
     outcome
 }
@@ -103,8 +103,9 @@ async fn gpt2(arguments: &Arguments, figures: &mut Figures) -> Result<()> {
     }
     let gpt2 = Gpt2::stored(&built("weights")).await?;
     for run in 1..=arguments.runs {
-        eprintln!("GPT-2, round {run} of {}", arguments.runs);
-        machine::note_others(run, figures).await;
+        let round = format!("GPT-2, round {run} of {}", arguments.runs);
+        eprintln!("{round}");
+        machine::note_others(&round, figures).await;
         gpt2.round(peers.as_ref(), figures).await?;
     }
     Ok(())
@@ -115,8 +116,9 @@ async fn peargpt(arguments: &Arguments, figures: &mut Figures) -> Result<()> {
     files::measure(&compressed, figures)?;
     let peargpt = PearGpt::new(&built("candle")).await?;
     for run in 1..=arguments.runs {
-        eprintln!("pearGPT, round {run} of {}", arguments.runs);
-        machine::note_others(run, figures).await;
+        let round = format!("pearGPT, round {run} of {}", arguments.runs);
+        eprintln!("{round}");
+        machine::note_others(&round, figures).await;
         peargpt.round(figures).await?;
         visit::round(&compressed, figures).await?;
     }

@@ -34,14 +34,15 @@ impl Gpt2 {
         Ok(Gpt2(reader))
     }
 
-    /// One round: what the rivals are compared with first, then they, then the longer prompts.
+    /// One round: the longer prompts, then what they and the rivals are compared with, then the rivals.
     pub async fn round(&self, peers: Option<&Peers>, figures: &mut Figures) -> Result<()> {
+        LONG.run(&self.0, figures).await?;
+        LATE.run(&self.0, figures).await?;
         SHORT.run(&self.0, figures).await?;
         if let Some(peers) = peers {
             peers.round(figures);
         }
-        LONG.run(&self.0, figures).await?;
-        LATE.run(&self.0, figures).await
+        Ok(())
     }
 }
 

@@ -10,13 +10,13 @@ use crate::samples::Figures;
 const BUSY: f64 = 0.15;
 
 /// Notes down, before a round, if others keep the machine busy: two threads suffer more than one, and the ratios too.
-pub async fn note_others(round: u32, figures: &mut Figures) {
+pub async fn note_others(round: &str, figures: &mut Figures) {
     let read = || fs::read_to_string("/proc/stat").unwrap_or_default();
     let before = read();
     tokio::time::sleep(Duration::from_secs(2)).await;
     if let Some(share) = busy_share(&before, &read()).filter(|share| *share > BUSY) {
         let percent = (share * 100.0).round();
-        figures.note(format!("Before round {round} others used {percent} % of the machine: its times say little."));
+        figures.note(format!("{round}: others used {percent} % of the machine before it, and its times say little."));
     }
 }
 

@@ -41,7 +41,6 @@ use gpt2::Gpt2;
 use peargpt::PearGpt;
 use rivals::Peers;
 use samples::Figures;
-use table::Target;
 
 /// One of the site's models.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -64,48 +63,66 @@ struct Arguments {
     runs: u32,
 }
 
+impl Arguments {
+    fn wants(&self, model: Model) -> bool {
+        self.model.is_none_or(|wanted| wanted == model)
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    let mut figures = Figures::default();
-    let wants = |model| arguments.model.is_none_or(|wanted| wanted == model);
+    let (arguments, mut figures) = (Arguments::parse(), Figures::default());
+    let outcome = measure(&arguments, &mut figures).await;
+    // What was measured before something failed is shown all the same.
     let mut found = Vec::new();
-    if wants(Model::Gpt2) {
-        found.extend(gpt2(&arguments, &mut figures).await?);
+    if arguments.wants(Model::Gpt2) {
+        found.extend(targets::gpt2(&figures, &rivals::names()));
     }
-    if wants(Model::Peargpt) {
-        found.extend(peargpt(&arguments, &mut figures).await?);
+    if arguments.wants(Model::Peargpt) {
+        found.extend(targets::peargpt(&figures));
     }
-    println!("{} rounds, medians; {}\n", arguments.runs, machine::describe());
+    println!("Medians, rounds: {}; {}\n", arguments.runs, machine::describe());
     println!("{}\n{}", table::markdown(&found), figures.markdown());
+    outcome
+}
+
+async fn measure(arguments: &Arguments, figures: &mut Figures) -> Result<()> {
+    if arguments.wants(Model::Gpt2) {
+        gpt2(arguments, figures).await?;
+    }
+    if arguments.wants(Model::Peargpt) {
+        peargpt(arguments, figures).await?;
+    }
     Ok(())
 }
 
-async fn gpt2(arguments: &Arguments, figures: &mut Figures) -> Result<Vec<Target>> {
+async fn gpt2(arguments: &Arguments, figures: &mut Figures) -> Result<()> {
     let peers = arguments.peers.as_deref().map(|folder| Peers::open(folder, figures)).transpose()?;
     if peers.is_none() {
         figures.note("The rivals are not measured: `--peers DIR` says where they are.".to_string());
     }
     let gpt2 = Gpt2::stored(&built("weights")).await?;
     for run in 1..=arguments.runs {
-        eprintln!("GPT-2, round {run} of {}", arguments.runs);
-        machine::note_others(run, figures).await;
+        let round = format!("GPT-2, round {run} of {}", arguments.runs);
+        eprintln!("{round}");
+        machine::note_others(&round, figures).await;
         gpt2.round(peers.as_ref(), figures).await?;
     }
-    Ok(targets::gpt2(figures, &rivals::names()))
+    Ok(())
 }
 
-async fn peargpt(arguments: &Arguments, figures: &mut Figures) -> Result<Vec<Target>> {
+async fn peargpt(arguments: &Arguments, figures: &mut Figures) -> Result<()> {
     let compressed = Arc::new(files::compressed()?);
     files::measure(&compressed, figures)?;
     let peargpt = PearGpt::new(&built("candle")).await?;
     for run in 1..=arguments.runs {
-        eprintln!("pearGPT, round {run} of {}", arguments.runs);
-        machine::note_others(run, figures).await;
+        let round = format!("pearGPT, round {run} of {}", arguments.runs);
+        eprintln!("{round}");
+        machine::note_others(&round, figures).await;
         peargpt.round(figures).await?;
         visit::round(&compressed, figures).await?;
     }
-    Ok(targets::peargpt(figures))
+    Ok(())
 }
 
 /// What `cargo xtask bench` has made for this.

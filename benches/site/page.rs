@@ -1,6 +1,6 @@
 //! The site's own bench page, and waiting for a page without disturbing it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -69,17 +69,25 @@ pub async fn wait_for(browser: &Browser, state: &str) -> Result<()> {
     Ok(())
 }
 
-/// Waits until an expression is truthy, as [`wait_for`] does, and returns its value.
+/// Waits until an expression is truthy, as [`wait_for`] does, and returns its value. In pieces, since the driver's
+/// client gives up on an answer that takes two minutes.
 pub async fn wait_until(browser: &Browser, expression: &str) -> Result<Value> {
-    browser.driver().set_script_timeout(LONGEST).await?;
-    let promise = format!(
+    let piece = format!(
         "new Promise((resolve) => {{
+            const begun = performance.now();
             const look = () => {{
                 const found = {expression};
-                if (found) resolve(found); else setTimeout(look, 50);
+                if (found || performance.now() > begun + 20000) resolve(found); else setTimeout(look, 50);
             }};
             look();
         }})"
     );
-    browser.promise(&promise).await
+    let start = Instant::now();
+    while start.elapsed() < LONGEST {
+        let found = browser.promise(&piece).await?;
+        if found != Value::Null && found != false {
+            return Ok(found);
+        }
+    }
+    bail!("waited {} s in vain for `{expression}`", LONGEST.as_secs())
 }

@@ -56,7 +56,7 @@ async fn expect_another_model(reader: &Reader) {
     }
     assert_eq!(attribute(reader, "verification", "data-passed").await.as_deref(), Some("false"));
     let steps: Vec<(u32, u32)> = serde_json::from_value(reader.browser.script("return steps").await.unwrap()).unwrap();
-    assert!(steps.len() > 5 && steps.iter().any(|step| *step == (STEPS - 1, STEPS)), "{steps:?}");
+    assert!(steps.len() > 5 && steps.contains(&(STEPS - 1, STEPS)), "{steps:?}");
     let prompts = texts(reader, "[data-testid=verification] .check[data-passed=false] .check-name").await;
     assert_eq!(prompts.len(), 5);
     assert!(prompts[1].contains("Not as published: “Artificial Intelligence is transforming the”"), "{prompts:?}");

@@ -64,7 +64,8 @@ fn hash_of_logits(gpt: &Gpt) -> String {
             logits.iter().for_each(|logit| hash.update(logit.to_le_bytes()));
             sampler.push(logits);
         };
-        gpt.forward_each(&ids[start + cache.len()..], &mut cache, take).unwrap();
+        gpt.prefill(&ids[start + cache.len()..], &mut cache).unwrap();
+        gpt.logits(&cache, take).unwrap();
         ids.push(sampler.choose().unwrap());
     }
     assert!(start > 0, "the text is longer than the context");

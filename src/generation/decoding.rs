@@ -5,8 +5,9 @@ use crate::sampler::{Sampler, SamplerError};
 use crate::settings::Window;
 use crate::tokenizer::TokenizerError;
 
-/// Tokens that one step reads at most, so that a reader's Stop is seen soon.
-pub const PREFILL_TILE: usize = 32;
+/// Tokens that pass a block together: each look at a weight serves them all, and a step takes them through one block
+/// only, so that a reader's Stop is seen soon.
+const PREFILL_TILE: usize = 128;
 
 /// Tokens that there is room for from the beginning: 5000 words of characters. Moving the ids while a text grows would
 /// leave holes in a memory that never shrinks.
@@ -32,7 +33,7 @@ pub enum GenerationError {
 /// What one step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Read a tile; more is to be read before the next token.
+    /// Took a tile through a block; more is to be done before the next token.
     Prefilled,
     /// Read the rest and chose a token.
     Token(u32),
@@ -63,24 +64,35 @@ impl Decoding {
         Ok(Decoding { ids: prompt, start, cache, window, sampler, forwarded_rows: 0, crossings: 0 })
     }
 
-    /// One prefill tile or one token.
+    /// A block of a prefill tile, or one token.
     pub fn step(&mut self, gpt: &Gpt) -> Result<Step, GenerationError> {
+        if self.cache.next_block().is_none() {
+            self.begin_tile(gpt)?;
+        }
+        let left = self.ids.len() - self.start - self.cache.len();
+        while !gpt.next_block(&mut self.cache)? {
+            if left > 1 {
+                return Ok(Step::Prefilled);
+            }
+        }
+        if self.start + self.cache.len() < self.ids.len() {
+            return Ok(Step::Prefilled);
+        }
+        self.sampler.begin(&self.ids[self.start..]);
+        gpt.logits(&self.cache, |logits| self.sampler.push(logits))?;
+        let id = self.sampler.choose()?;
+        self.ids.push(id);
+        Ok(Step::Token(id))
+    }
+
+    fn begin_tile(&mut self, gpt: &Gpt) -> Result<(), ModelError> {
         if self.cache.room() == 0 {
             self.move_window(gpt.config().context);
         }
         let begin = self.start + self.cache.len();
-        let end = self.ids.len().min(begin + PREFILL_TILE);
-        let tile = &self.ids[begin..end];
+        let tile = &self.ids[begin..self.ids.len().min(begin + PREFILL_TILE)];
         self.forwarded_rows += tile.len() as u64;
-        if end < self.ids.len() {
-            gpt.prefill(tile, &mut self.cache)?;
-            return Ok(Step::Prefilled);
-        }
-        self.sampler.begin(&self.ids[self.start..]);
-        gpt.forward_each(tile, &mut self.cache, |logits| self.sampler.push(logits))?;
-        let id = self.sampler.choose()?;
-        self.ids.push(id);
-        Ok(Step::Token(id))
+        gpt.begin(tile, &mut self.cache)
     }
 
     /// Forgets the older half of a full cache, or its oldest token, and lets the rest be read again: the learned
@@ -193,17 +205,19 @@ mod tests {
     }
 
     #[test]
-    fn no_step_reads_more_than_a_tile() {
-        let gpt = random_gpt(&Config { context: 100, ..small() }, 8);
-        let mut decoding = Decoding::new(&gpt, vec![1; 100], Window::Rolling, greedy()).unwrap();
-        let mut rows = Vec::new();
-        let mut before = 0;
-        for _ in 0..7 {
-            decoding.step(&gpt).unwrap();
-            rows.push(decoding.forwarded_rows() - before);
-            before = decoding.forwarded_rows();
+    fn a_step_takes_a_tile_through_a_block_or_one_token_through_all() {
+        let gpt = random_gpt(&Config { context: 300, ..small() }, 8);
+        let mut decoding = Decoding::new(&gpt, vec![1; 300], Window::Rolling, greedy()).unwrap();
+        let mut steps = Vec::new();
+        for _ in 0..11 {
+            let before = decoding.forwarded_rows();
+            let is_token = matches!(decoding.step(&gpt).unwrap(), Step::Token(_));
+            steps.push((decoding.forwarded_rows() - before, is_token));
         }
-        assert_eq!(rows, [32, 32, 32, 4, 32, 19, 1]);
+        // Two blocks: a tile is begun, and passes the second block in the next step.
+        let prompt = [(128, false), (0, false), (128, false), (0, false), (44, false), (0, true)];
+        let window = [(128, false), (0, false), (23, false), (0, true), (1, true)];
+        assert_eq!(steps, [prompt.as_slice(), &window].concat());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 mod decoding;
 mod length;
 
-pub use decoding::{Decoding, GenerationError, PREFILL_TILE, Step};
+pub use decoding::{Decoding, GenerationError, Step};
 pub use length::{Length, TAIL_TOKENS};
 
 use std::io::{Read, Seek};
@@ -73,7 +73,7 @@ pub struct Run {
 /// What one step of a [`Run`] brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// A tile of the prompt, or of a window that is read again, went through the model.
+    /// A tile of the prompt, or of a window that is read again, went through a block.
     Prefilled,
     /// A token; its text is empty where it ends within a character.
     Token(String),
@@ -100,7 +100,7 @@ impl Run {
         })
     }
 
-    /// One prefill tile or one token. Dropping the run between two steps stops it; nothing else is needed.
+    /// A block of a prefill tile, or one token. Dropping the run between two steps stops it; nothing else is needed.
     pub fn step(&mut self, model: &Model) -> Result<Progress, GenerationError> {
         let Step::Token(id) = self.decoding.step(&model.gpt)? else { return Ok(Progress::Prefilled) };
         self.tokens += 1;

@@ -80,10 +80,21 @@ struct Bytes<'a> {
     begin: Vec<[i32; QUAD]>,
 }
 
+impl Bytes<'_> {
+    /// Whether the weights' sums are made in the same pass as the products: where one token needs them, a pass before
+    /// would wait for memory twice.
+    fn in_one_pass(&self) -> bool {
+        self.offset != 0 && self.activations.tokens() == 1
+    }
+}
+
 impl Dot for Bytes<'_> {
     fn enter<const Q: usize>(&mut self, quad: usize) {
         self.begin.clear();
         let blocks = self.matrix.inputs() / BLOCK;
+        if self.offset == 0 || self.in_one_pass() {
+            return self.begin.resize(blocks * Q, [0; QUAD]);
+        }
         let weights: [&[i8]; Q] = std::array::from_fn(|index| self.matrix.quad(quad + index).0);
         for block in 0..blocks {
             for weights in weights {
@@ -96,7 +107,11 @@ impl Dot for Bytes<'_> {
         let quads: [(&[i8], &[f32]); Q] = std::array::from_fn(|index| self.matrix.quad(quad + index));
         let rows: [&[u8]; T] = std::array::from_fn(|index| self.activations.row(self.bytes, token + index));
         let row_scales: [&[f32]; T] = std::array::from_fn(|index| self.activations.row_scales(token + index));
-        dot(&self.begin, quads, rows, row_scales).map(|sums| sums.map(lanes))
+        let sums = match self.in_one_pass() {
+            true => dot::<T, Q, true>(&self.begin, self.offset, quads, rows, row_scales),
+            false => dot::<T, Q, false>(&self.begin, self.offset, quads, rows, row_scales),
+        };
+        sums.map(|sums| sums.map(lanes))
     }
 }
 
@@ -116,10 +131,12 @@ fn minus_sums(weights: &[i8], offset: i32) -> [i32; QUAD] {
     minus
 }
 
-/// The products of the rows of `Q` quads with `T` rows of activations.
+/// The products of the rows of `Q` quads with `T` rows of activations; with `SUMS`, `offset` times the sums of the
+/// weights are taken off on the way, else they are in `begin`.
 #[target_feature(enable = "relaxed-simd")]
-fn dot<const T: usize, const Q: usize>(
+fn dot<const T: usize, const Q: usize, const SUMS: bool>(
     begin: &[[i32; QUAD]],
+    offset: i32,
     quads: [(&[i8], &[f32]); Q],
     rows: [&[u8]; T],
     row_scales: [&[f32]; T],
@@ -135,10 +152,16 @@ fn dot<const T: usize, const Q: usize>(
         // SAFETY: the lengths are those asserted above; loads need no alignment.
         unsafe {
             let mut wholes = [begin.each_ref().map(|begin| v128_load(begin.as_ptr().cast())); T];
+            let mut weight_sums = [i32x4_splat(0); Q];
             for step in 0..BLOCK / STEP {
                 let place = block * QUAD_BLOCK + step * QUAD * STEP;
                 let weights: [v128; Q] =
                     std::array::from_fn(|index| v128_load(quads[index].0.as_ptr().add(place).cast()));
+                if SUMS {
+                    for (sum, weights) in weight_sums.iter_mut().zip(weights) {
+                        *sum = i32x4_relaxed_dot_i8x16_i7x16_add(weights, i8x16_splat(1), *sum);
+                    }
+                }
                 for (row, wholes) in rows.iter().zip(&mut wholes) {
                     let numbers = v128_load32_splat(row.as_ptr().add(block * BLOCK + step * STEP).cast());
                     for (whole, weights) in wholes.iter_mut().zip(weights) {
@@ -150,9 +173,13 @@ fn dot<const T: usize, const Q: usize>(
                 std::array::from_fn(|index| v128_load(quads[index].1.as_ptr().add(block * QUAD).cast()));
             for index in 0..T {
                 let row_scale = v128_load32_splat(row_scales[index].as_ptr().add(block).cast());
-                for (sum, (whole, scale)) in sums[index].iter_mut().zip(wholes[index].iter().zip(scales)) {
-                    let scale = f32x4_mul(scale, row_scale);
-                    *sum = f32x4_add(*sum, f32x4_mul(f32x4_convert_i32x4(*whole), scale));
+                for quad in 0..Q {
+                    let scale = f32x4_mul(scales[quad], row_scale);
+                    let whole = match SUMS {
+                        true => i32x4_sub(wholes[index][quad], i32x4_mul(weight_sums[quad], i32x4_splat(offset))),
+                        false => wholes[index][quad],
+                    };
+                    sums[index][quad] = f32x4_add(sums[index][quad], f32x4_mul(f32x4_convert_i32x4(whole), scale));
                 }
             }
         }

@@ -127,16 +127,40 @@ impl Gpt {
         self.blocks.iter().flat_map(Block::linears).chain([&self.head]).filter_map(Linear::quantised)
     }
 
-    /// Reads ids into the cache.
-    pub fn prefill(&self, ids: &[u32], cache: &mut KvCache) -> Result<()> {
-        self.read(ids, cache)
+    /// Begins to read ids into the cache; [`next_block`](Self::next_block) goes on.
+    pub fn begin(&self, ids: &[u32], cache: &mut KvCache) -> Result<()> {
+        let (context, start) = (self.config.context, cache.len());
+        if ids.is_empty() || ids.len() > cache.room() {
+            return Err(ModelError::Context { context, start, found: ids.len() });
+        }
+        if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.config.vocabulary_size) {
+            return Err(ModelError::Id { id, vocabulary: self.config.vocabulary_size });
+        }
+        cache.begin(ids.len())?;
+        self.embed(ids, start, &cache.workspace().stream)
     }
 
-    /// Reads ids into the cache and hands over the logits after the last one, some after the other from id 0 on.
-    pub fn forward_each(&self, ids: &[u32], cache: &mut KvCache, take: impl FnMut(&[f32])) -> Result<()> {
-        self.read(ids, cache)?;
+    /// Takes what was begun through one more block; whether it was the last, and the ids are in the cache.
+    pub fn next_block(&self, cache: &mut KvCache) -> Result<bool> {
+        if let Some((index, block)) = cache.next_block().and_then(|index| Some((index, self.blocks.get(index)?))) {
+            block.forward(cache.workspace(), &cache.slot(index))?;
+            cache.advance();
+        }
+        Ok(cache.next_block().is_none())
+    }
+
+    /// Reads ids into the cache.
+    pub fn prefill(&self, ids: &[u32], cache: &mut KvCache) -> Result<()> {
+        self.begin(ids, cache)?;
+        while !self.next_block(cache)? {}
+        Ok(())
+    }
+
+    /// Hands over the logits after the id that was read last, some after the other from id 0 on.
+    pub fn logits(&self, cache: &KvCache, take: impl FnMut(&[f32])) -> Result<()> {
         let Workspace { stream, normed, scratch, .. } = cache.workspace();
-        let (stream, normed) = (stream.narrow(0, ids.len() - 1, 1)?, normed.narrow(0, ids.len() - 1, 1)?);
+        let last = cache.workspace().rows() - 1;
+        let (stream, normed) = (stream.narrow(0, last, 1)?, normed.narrow(0, last, 1)?);
         self.norm.forward(&stream, &normed)?;
         self.head.each(&normed, scratch, take)
     }
@@ -144,7 +168,8 @@ impl Gpt {
     /// Reads ids into the cache and returns the logits after the last one, `[vocabulary]`.
     pub fn forward(&self, ids: &[u32], cache: &mut KvCache) -> Result<Vec<f32>> {
         let mut logits = Vec::with_capacity(self.config.vocabulary_size);
-        self.forward_each(ids, cache, |part| logits.extend_from_slice(part))?;
+        self.prefill(ids, cache)?;
+        self.logits(cache, |part| logits.extend_from_slice(part))?;
         Ok(logits)
     }
 
@@ -155,31 +180,12 @@ impl Gpt {
             Some(cache) => cache,
             None => own.insert(self.cache_for(ids.len().clamp(1, self.config.context))?),
         };
-        self.read(ids, cache)?;
+        self.prefill(ids, cache)?;
         let Workspace { stream, normed, scratch, .. } = cache.workspace();
         self.norm.forward(stream, normed)?;
         let logits = Tensor::zeros((ids.len(), self.head.outputs()), DType::F32, &Device::Cpu)?;
         self.head.forward(normed, &logits, Finish::Keep, scratch)?;
         Ok(logits)
-    }
-
-    /// Reads ids into the cache, and leaves the residual stream after the last block in its workspace.
-    fn read(&self, ids: &[u32], cache: &mut KvCache) -> Result<()> {
-        let (context, start) = (self.config.context, cache.len());
-        if ids.is_empty() || ids.len() > cache.room() {
-            return Err(ModelError::Context { context, start, found: ids.len() });
-        }
-        if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.config.vocabulary_size) {
-            return Err(ModelError::Id { id, vocabulary: self.config.vocabulary_size });
-        }
-        cache.make_room(ids.len())?;
-        let space = cache.workspace();
-        self.embed(ids, start, &space.stream)?;
-        for (index, block) in self.blocks.iter().enumerate() {
-            block.forward(space, &cache.slot(index))?;
-        }
-        cache.advance(ids.len());
-        Ok(())
     }
 
     /// Writes the embeddings of ids that stand at `start` and after to `stream`, `[ids, width]`.

@@ -18,6 +18,8 @@ pub struct KvCache {
     config: Config,
     /// For as many rows as were read last.
     workspace: Workspace,
+    /// Where those are on their way.
+    next_block: Option<usize>,
 }
 
 /// One block's keys and values, each `[heads, context, row]`.
@@ -42,7 +44,7 @@ impl KvCache {
         let block = || Ok(BlockCache { keys: zeros()?, values: zeros()? });
         let blocks = (0..config.layers).map(|_| block()).collect::<Result<_>>()?;
         let workspace = Workspace::new(config, 1)?;
-        Ok(KvCache { blocks, len: 0, heads, config: config.clone(), workspace })
+        Ok(KvCache { blocks, len: 0, heads, config: config.clone(), workspace, next_block: None })
     }
 
     /// Tokens in the cache, which is also the position of the next one.
@@ -62,15 +64,21 @@ impl KvCache {
 
     /// Forgets every token; the memory is kept.
     pub fn clear(&mut self) {
-        self.len = 0;
+        (self.len, self.next_block) = (0, None);
     }
 
-    /// Makes the workspace one for `rows`.
-    pub(super) fn make_room(&mut self, rows: usize) -> Result<()> {
+    /// Rows begin their way through the blocks; those that had begun before are forgotten.
+    pub(super) fn begin(&mut self, rows: usize) -> Result<()> {
         if self.workspace.rows() != rows {
             self.workspace = Workspace::new(&self.config, rows)?;
         }
+        self.next_block = Some(0);
         Ok(())
+    }
+
+    /// The block that the rows come to next, if some are on their way.
+    pub fn next_block(&self) -> Option<usize> {
+        self.next_block
     }
 
     /// The tensors that new rows pass through.
@@ -83,9 +91,12 @@ impl KvCache {
         BlockSlot { cache: &self.blocks[index], heads: self.heads, len: self.len }
     }
 
-    /// Counts `rows` tokens as read, once every block has appended them.
-    pub(super) fn advance(&mut self, rows: usize) {
-        self.len += rows;
+    /// Counts a block as passed, and after the last one the rows as read.
+    pub(super) fn advance(&mut self) {
+        self.next_block = self.next_block.map(|index| index + 1).filter(|index| *index < self.blocks.len());
+        if self.next_block.is_none() {
+            self.len += self.workspace.rows();
+        }
     }
 }
 

@@ -90,13 +90,14 @@ fn what_a_model_may_err_by_is_told_by_its_file() {
 }
 
 #[test]
-fn each_step_is_one_prompt_or_one_token() {
+fn each_step_is_at_most_one_prompt_or_one_token() {
     let model = model();
     let mut verifier = Verifier::new(&model, figures(&model)).unwrap();
     let mut seen = Vec::new();
     while verifier.step(&model).unwrap().is_none() {
         seen.push(verifier.progress());
     }
+    seen.dedup(); // the text's own prompt passes one block in a step
     assert_eq!(seen, (1..=15).map(|done| (done, 15)).collect::<Vec<_>>());
 }
 

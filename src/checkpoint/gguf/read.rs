@@ -132,8 +132,8 @@ fn as_written(number: f32) -> f64 {
 }
 
 fn read_activation(metadata: &Metadata) -> Result<Activation, CheckpointError> {
-    let place = metadata.get(key::ACTIVATION).map_or(Ok(0), |value| value.name_of(&["gelu_new", "relu"]))?;
-    Ok(if place == 0 { Activation::GeluNew } else { Activation::Relu })
+    let place = metadata.get(key::ACTIVATION).map_or(Ok(0), |value| value.name_of(&["gelu_new", "gelu", "relu"]))?;
+    Ok([Activation::GeluNew, Activation::Gelu, Activation::Relu][place])
 }
 
 fn read_head(metadata: &Metadata, directory: &Directory) -> Result<Head, CheckpointError> {

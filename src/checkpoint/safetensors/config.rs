@@ -82,8 +82,9 @@ fn check_variant(text: &str, json: &Json) -> Result<Activation, CheckpointError>
     match json.activation_function.as_str() {
         // The same formula under two names; plain `gelu` is another one.
         "gelu_new" | "gelu_pytorch_tanh" => Ok(Activation::GeluNew),
+        "gelu" => Ok(Activation::Gelu),
         "relu" => Ok(Activation::Relu),
-        other => Err(wrong(text, "activation_function", "`gelu_new` or `relu`", format!("`{other}`"))),
+        other => Err(wrong(text, "activation_function", "`gelu_new`, `gelu` or `relu`", format!("`{other}`"))),
     }
 }
 

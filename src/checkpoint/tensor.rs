@@ -3,7 +3,7 @@
 use std::io::{Read, Seek};
 
 use candle_core::quantized::k_quants::{BlockQ8_0, GgmlType};
-use candle_core::quantized::{QStorage, QTensor};
+use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use half::{bf16, f16};
 
 use super::source::{Source, room};
@@ -106,9 +106,7 @@ impl Place<'_> {
             Kind::F32 if !self.transposed => self.as_kept::<f32, R>(source)?,
             Kind::F16 if !self.transposed => self.as_kept::<f16, R>(source)?,
             Kind::Q8_0 => self.as_kept::<BlockQ8_0, R>(source)?,
-            Kind::F32 => self.as_f32(source, f32::from_le_bytes)?,
-            Kind::F16 => self.as_f32(source, |bytes| f16::from_le_bytes(bytes).to_f32())?,
-            Kind::Bf16 => self.as_f32(source, |bytes| bf16::from_le_bytes(bytes).to_f32())?,
+            _ => QStorage::Cpu(Box::new(self.read_f32(source)?)),
         };
         let tensor = QTensor::new(storage, self.shape);
         tensor.map(Weight::Other).map_err(|source| CheckpointError::tensor(self.name, source))
@@ -146,24 +144,23 @@ impl Place<'_> {
     }
 
     /// The elements in f32, a transposed matrix turned to `[out, in]`, through a buffer of a few KiB.
-    fn as_f32<const N: usize, R: Read + Seek>(
-        &self,
-        source: &mut Source<R>,
-        convert: impl Fn([u8; N]) -> f32,
-    ) -> Result<QStorage, CheckpointError> {
+    pub fn read_f32<R: Read + Seek>(&self, source: &mut Source<R>) -> Result<Vec<f32>, CheckpointError> {
+        source.seek(self.start)?;
         let mut elements = self.zeros::<f32>(self.elements())?;
-        let mut buffer = [0; 4096];
-        let mut done = 0;
+        let (mut buffer, mut values) = ([0; 4096], [0.0; 4096]);
+        let (block, size) = self.kind.block();
+        let (mut done, mut offset) = (0, self.start);
         while done < elements.len() {
-            let bytes = &mut buffer[..N * (elements.len() - done).min(4096 / N)];
+            let blocks = ((elements.len() - done) / block as usize).min(buffer.len() / size as usize);
+            let (bytes, values) = (&mut buffer[..blocks * size as usize], &mut values[..blocks * block as usize]);
             source.fill(&self.name, bytes)?;
-            self.check_finite(bytes, done * N + bytes.len())?;
-            for element in bytes.as_chunks().0 {
-                elements[self.index(done)] = convert(*element);
-                done += 1;
-            }
+            check_finite(self.name, self.kind, bytes, offset)?;
+            decode(self.kind, bytes, values);
+            values.iter().zip(done..).for_each(|(value, stored)| elements[self.index(stored)] = *value);
+            done += values.len();
+            offset += bytes.len() as u64;
         }
-        Ok(QStorage::Cpu(Box::new(elements)))
+        Ok(elements)
     }
 
     /// Where the file's element number `stored` belongs.
@@ -198,6 +195,43 @@ pub(super) fn check_finite(name: &str, kind: Kind, bytes: &[u8], offset: u64) ->
     let Some(block) = first_not_finite(kind, bytes) else { return Ok(()) };
     let offset = offset + block as u64 * kind.block().1;
     Err(CheckpointError::field(&name, offset, "a finite number", "NaN or infinity"))
+}
+
+/// Whole blocks → their elements in f32.
+pub(super) fn decode(kind: Kind, bytes: &[u8], values: &mut [f32]) {
+    match kind {
+        Kind::F32 => each(bytes, values, f32::from_le_bytes),
+        Kind::F16 => each(bytes, values, |bytes| f16::from_le_bytes(bytes).to_f32()),
+        Kind::Bf16 => each(bytes, values, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+        Kind::Q8_0 => decode_blocks::<BlockQ8_0>(bytes, values),
+    }
+}
+
+fn each<const N: usize>(bytes: &[u8], values: &mut [f32], convert: impl Fn([u8; N]) -> f32) {
+    values.iter_mut().zip(bytes.as_chunks().0).for_each(|(value, bytes)| *value = convert(*bytes));
+}
+
+fn decode_blocks<T: Plain>(bytes: &[u8], values: &mut [f32]) {
+    let mut block = [T::zeros()];
+    for (bytes, values) in bytes.chunks_exact(size_of::<T>()).zip(values.chunks_exact_mut(T::BLCK_SIZE)) {
+        bytes_of(&mut block).copy_from_slice(bytes);
+        T::to_float(&block, values);
+    }
+}
+
+/// f32 → whole blocks as a file has them.
+pub(super) fn encode(dtype: GgmlDType, values: &[f32]) -> Vec<u8> {
+    match dtype {
+        GgmlDType::Q8_0 => encode_as::<BlockQ8_0>(values),
+        GgmlDType::F16 => encode_as::<f16>(values),
+        _ => encode_as::<f32>(values),
+    }
+}
+
+fn encode_as<T: Plain>(values: &[f32]) -> Vec<u8> {
+    let mut blocks = vec![T::zeros(); values.len() / T::BLCK_SIZE];
+    T::from_float(values, &mut blocks);
+    bytes_of(&mut blocks).to_vec()
 }
 
 /// A `Q8_0` matrix of zeros.

@@ -10,6 +10,7 @@ mod read;
 mod write;
 
 pub use read::read;
+pub(super) use read::{Outlook, outlook};
 pub use write::write;
 pub(super) use write::{Outline, Plan, plan};
 

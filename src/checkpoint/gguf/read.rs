@@ -20,15 +20,31 @@ use crate::tokenizer::TokenizerSpec;
 /// found to be those that the configuration asks for.
 pub fn read<R: Read + Seek>(reader: &mut R) -> Result<Checkpoint, CheckpointError> {
     let mut source = Source::new(reader)?;
-    let Header { bytes, entries, tensors } = header::read(&mut source)?;
-    let metadata = Metadata::new(&bytes, entries)?;
-    metadata.need(key::ARCHITECTURE)?.name_of(&["gpt2"])?;
-    let directory = read_directory(&source, &metadata, &bytes, tensors)?;
-    let config = read_config(&metadata, &directory)?;
-    let tokenizer = read_tokenizer(&metadata, config.vocabulary_size)?;
-    drop(bytes);
+    let Outlook { config, tokenizer, directory } = outlook(&mut source)?;
     let weights = directory.load(&config, &mut source)?;
     Ok(Checkpoint { config, tokenizer, weights })
+}
+
+/// All that a file says before its tensors are read.
+#[derive(Debug)]
+pub(in super::super) struct Outlook {
+    /// The model's shape.
+    pub config: Config,
+    /// The tokenizer's pieces.
+    pub tokenizer: TokenizerSpec,
+    /// The tensors, not held against the shape yet.
+    pub directory: Directory,
+}
+
+/// Reads the header of a GGUF file.
+pub(in super::super) fn outlook<R: Read + Seek>(source: &mut Source<R>) -> Result<Outlook, CheckpointError> {
+    let Header { bytes, entries, tensors } = header::read(source)?;
+    let metadata = Metadata::new(&bytes, entries)?;
+    metadata.need(key::ARCHITECTURE)?.name_of(&["gpt2"])?;
+    let directory = read_directory(source, &metadata, &bytes, tensors)?;
+    let config = read_config(&metadata, &directory)?;
+    let tokenizer = read_tokenizer(&metadata, config.vocabulary_size)?;
+    Ok(Outlook { config, tokenizer, directory })
 }
 
 fn read_directory<R: Read + Seek>(

@@ -16,8 +16,8 @@ pub(in super::super) use values::{Storage, Tensor, Value, Values};
 
 /// The longest pickle that is believed; that of GPT-2 XL with its optimiser's state has 300 KB.
 pub(in super::super) const MOST_BYTES: u64 = 16 << 20;
-/// Values and memo entries there may be: 61,000 in GPT-2 XL's, 250,000 in a `meta.pkl` of 50,000 tokens.
-const MOST_VALUES: usize = 1 << 19;
+/// Values and memo entries there may be, which take some 32 MiB at most: 61,000 in GPT-2 XL's with its optimiser's state.
+const MOST_VALUES: usize = 1 << 18;
 
 /// Reads the pickle that `bytes` begin with; `base` is where they begin in the file. The values, and the pickle's length.
 pub(in super::super) fn read(bytes: &[u8], base: u64) -> Result<(Values<'_>, usize), CheckpointError> {

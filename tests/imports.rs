@@ -6,6 +6,7 @@ mod common;
 #[path = "common/imported.rs"]
 mod imported;
 
+use candle_core::quantized::GgmlDType;
 use common::text;
 use imported::{Files, draft, files, named, needs, read, shakespeare};
 use peargpt::checkpoint::Checkpoint;
@@ -55,6 +56,7 @@ fn fixtures() -> Vec<(&'static str, Files)> {
         ("lecture", files("lecture", &["legacy.pth"])),
         ("bin", files("bin", &["pytorch_model.bin", "config.json", "tokenizer.json"])),
         ("sharded", files("sharded", &sharded)),
+        ("quantised", files("quantised", &["model.gguf"])),
     ]
 }
 
@@ -79,7 +81,7 @@ fn logits_in_8_bits_are_near() {
 fn weights_that_are_converted_as_they_come_are_those_converted_afterwards() {
     for (fixture, mut files) in fixtures() {
         for precision in [Precision::F32, Precision::F16, Precision::Q8_0] {
-            let mut whole = read(&mut files, None);
+            let mut whole = read(&mut files, Some(Precision::F32));
             whole.weights = quantize(whole.weights, precision, || ()).unwrap();
             let (whole, come) = (common::to_bytes(&whole), common::to_bytes(&read(&mut files, Some(precision))));
             assert!(whole == come, "{fixture} in {precision:?}");
@@ -98,7 +100,7 @@ fn a_nanogpt_says_what_it_is() {
     assert_eq!(tokenizer.alphabet().unwrap(), "\n !'abcdefghijklmnopqrstuvwxyzé→");
     let summary = draft.summary(Some(Precision::Q8_0));
     assert_eq!((summary.source, summary.parameters), ("nanoGPT", config.parameters()));
-    assert_eq!((summary.stored, summary.kept), (vec!["F32"], vec!["F32".to_string(), "Q8_0".to_string()]));
+    assert_eq!((summary.stored, summary.kept), (vec!["F32".to_string()], vec!["F32".to_string(), "Q8_0".to_string()]));
 }
 
 #[test]
@@ -181,6 +183,27 @@ fn a_head_that_repeats_the_embedding_elsewhere_is_tied() {
     assert_eq!(draft(&mut files, &answers).unwrap().config.head, Head::Tied);
     let mut untied = imported::files("bin", &["pytorch_model.bin", "tokenizer.json"]);
     assert_eq!(draft(&mut untied, &answers).unwrap().config.head, Head::Untied { bias: false });
+}
+
+#[test]
+fn a_gguf_of_other_types_is_kept_in_8_bits() {
+    let mut files = files("quantised", &["model.gguf"]);
+    let draft = draft(&mut files, &Answers::default()).unwrap();
+    let summary = draft.summary(None);
+    let types = ["BF16", "F32", "Q2K", "Q3K", "Q4K", "Q4_0", "Q4_1", "Q5K", "Q5_0", "Q5_1", "Q6K"];
+    assert_eq!((summary.source, summary.stored.as_slice()), ("GGUF", &types.map(String::from)[..]));
+    assert_eq!(summary.kept, ["F32", "Q8_0"]);
+    let checkpoint = draft.load(&mut files, None, || ()).unwrap();
+    assert_eq!(checkpoint.weights.get("blk.0.ffn_up.weight").unwrap().dtype(), GgmlDType::Q8_0);
+}
+
+#[test]
+fn a_gguf_of_types_that_are_kept_comes_back_byte_for_byte() {
+    for precision in [Precision::F32, Precision::F16, Precision::Q8_0] {
+        let bytes = common::as_gguf("small", precision);
+        let mut files = vec![named("model.gguf", bytes.clone())];
+        assert!(common::to_bytes(&read(&mut files, None)) == bytes, "{precision:?}");
+    }
 }
 
 #[test]

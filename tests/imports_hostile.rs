@@ -63,6 +63,7 @@ fn subjects() -> Vec<(&'static str, Subject)> {
         ("nanogpt", Subject::new("nanogpt", &["ckpt.pt", "meta.pkl"])),
         ("meta.pkl", Subject::new("nanogpt", &["meta.pkl", "ckpt.pt"])),
         ("bin", Subject::new("bin", &["pytorch_model.bin", "config.json", "tokenizer.json"])),
+        ("GGUF", Subject::new("quantised", &["model.gguf"])),
         ("tokenizer.json", Subject::new("bin", &["tokenizer.json", "pytorch_model.bin", "config.json"])),
         (
             "shard",
@@ -98,8 +99,10 @@ fn ten_thousand_mutations_end_well() {
     for (name, mut subject) in subjects() {
         let (whole, mut numbers, mut refused) = (subject.whole(), Numbers(11), 0);
         let all: usize = subject.files.iter().map(|file| file.reader.get_ref().len()).sum();
+        // GGUF's header has had ten thousand in checkpoint_gguf.rs, and this file's weights take their time.
+        let runs = if name == "GGUF" { 1_000 } else { 10_000 };
         let header = subject.header.end;
-        for run in 0..10_000 {
+        for run in 0..runs {
             let mut file = whole.clone();
             // The end of a zip file is its directory.
             let end = file.len().saturating_sub(header);
@@ -120,7 +123,7 @@ fn ten_thousand_mutations_end_well() {
             }
         }
         println!("{name}: {refused} refused");
-        assert!((2_000..10_000).contains(&refused), "{name}: {refused} refused");
+        assert!((runs / 5..runs).contains(&refused), "{name}: {refused} refused");
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::io::{Read, Seek};
 
-use candle_core::quantized::k_quants::{BlockQ8_0, GgmlType};
+use candle_core::quantized::k_quants::{
+    BlockQ2K, BlockQ3K, BlockQ4_0, BlockQ4_1, BlockQ4K, BlockQ5_0, BlockQ5_1, BlockQ5K, BlockQ6K, BlockQ8_0, BlockQ8_1,
+    BlockQ8K, GgmlType,
+};
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use half::{bf16, f16};
 
@@ -16,6 +19,9 @@ const _: () = assert!(cfg!(target_endian = "little"));
 /// Bytes of a matrix that are read at once, or four rows where those are more.
 const ROWS: usize = 256 << 10;
 
+/// Elements of the largest block there is.
+const MOST_BLOCK: usize = 256;
+
 /// How a file keeps a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -27,6 +33,8 @@ pub(super) enum Kind {
     Bf16,
     /// 34 bytes for 32 of a row: a scale in f16, then 32 signed bytes.
     Q8_0,
+    /// Another of llama.cpp's types, which is kept as `Q8_0`; importing only.
+    Coarse(GgmlDType),
 }
 
 impl Kind {
@@ -36,6 +44,7 @@ impl Kind {
             Kind::F32 => (1, 4),
             Kind::F16 | Kind::Bf16 => (1, 2),
             Kind::Q8_0 => (32, 34),
+            Kind::Coarse(dtype) => (dtype.block_size() as u64, dtype.type_size() as u64),
         }
     }
 }
@@ -204,6 +213,27 @@ pub(super) fn decode(kind: Kind, bytes: &[u8], values: &mut [f32]) {
         Kind::F16 => each(bytes, values, |bytes| f16::from_le_bytes(bytes).to_f32()),
         Kind::Bf16 => each(bytes, values, |bytes| bf16::from_le_bytes(bytes).to_f32()),
         Kind::Q8_0 => decode_blocks::<BlockQ8_0>(bytes, values),
+        Kind::Coarse(dtype) => decode_coarse(dtype, bytes, values),
+    }
+}
+
+fn decode_coarse(dtype: GgmlDType, bytes: &[u8], values: &mut [f32]) {
+    match dtype {
+        GgmlDType::F32 => decode(Kind::F32, bytes, values),
+        GgmlDType::F16 => decode(Kind::F16, bytes, values),
+        GgmlDType::BF16 => decode(Kind::Bf16, bytes, values),
+        GgmlDType::Q4_0 => decode_blocks::<BlockQ4_0>(bytes, values),
+        GgmlDType::Q4_1 => decode_blocks::<BlockQ4_1>(bytes, values),
+        GgmlDType::Q5_0 => decode_blocks::<BlockQ5_0>(bytes, values),
+        GgmlDType::Q5_1 => decode_blocks::<BlockQ5_1>(bytes, values),
+        GgmlDType::Q8_0 => decode_blocks::<BlockQ8_0>(bytes, values),
+        GgmlDType::Q8_1 => decode_blocks::<BlockQ8_1>(bytes, values),
+        GgmlDType::Q2K => decode_blocks::<BlockQ2K>(bytes, values),
+        GgmlDType::Q3K => decode_blocks::<BlockQ3K>(bytes, values),
+        GgmlDType::Q4K => decode_blocks::<BlockQ4K>(bytes, values),
+        GgmlDType::Q5K => decode_blocks::<BlockQ5K>(bytes, values),
+        GgmlDType::Q6K => decode_blocks::<BlockQ6K>(bytes, values),
+        GgmlDType::Q8K => decode_blocks::<BlockQ8K>(bytes, values),
     }
 }
 
@@ -248,6 +278,12 @@ fn first_not_finite(kind: Kind, bytes: &[u8]) -> Option<usize> {
         Kind::F16 => bytes.as_chunks().0.iter().position(|&bits| half(bits, 0x7c00)),
         Kind::Bf16 => bytes.as_chunks().0.iter().position(|&bits| half(bits, 0x7f80)),
         Kind::Q8_0 => bytes.as_chunks::<34>().0.iter().position(|block| half([block[0], block[1]], 0x7c00)),
+        Kind::Coarse(dtype) => bytes.chunks_exact(dtype.type_size()).position(|block| {
+            let mut values = [0.0; MOST_BLOCK];
+            let values = &mut values[..dtype.block_size()];
+            decode_coarse(dtype, block, values);
+            !values.iter().all(|value| value.is_finite())
+        }),
     }
 }
 
@@ -261,8 +297,19 @@ pub(super) unsafe trait Plain: GgmlType + 'static {}
 unsafe impl Plain for f32 {}
 // SAFETY: a transparent u16.
 unsafe impl Plain for f16 {}
-// SAFETY: `repr(C)` of an f16 and 32 i8, 34 bytes, which candle asserts.
-unsafe impl Plain for BlockQ8_0 {}
+
+/// Types of `repr(C)` whose fields are numbers and arrays of them, and add up to their size, which candle asserts.
+macro_rules! plain {
+    ($($block:ty),*) => {
+        $(
+            // SAFETY: the numbers' bit patterns are all values, and nothing is left for padding.
+            unsafe impl Plain for $block {}
+        )*
+    };
+}
+
+plain!(BlockQ4_0, BlockQ4_1, BlockQ5_0, BlockQ5_1, BlockQ8_0, BlockQ8_1);
+plain!(BlockQ2K, BlockQ3K, BlockQ4K, BlockQ5K, BlockQ6K, BlockQ8K);
 
 /// The blocks' memory.
 pub(super) fn bytes_of<T: Plain>(blocks: &mut [T]) -> &mut [u8] {

@@ -10,7 +10,7 @@ mod read;
 mod write;
 
 pub use read::read;
-pub(super) use read::{Outlook, outlook};
+pub(super) use read::{Kinds, Outlook, outlook};
 pub use write::write;
 pub(super) use write::{Outline, Plan, plan};
 

@@ -13,7 +13,7 @@ use super::{ImportError, Named, Part, Slot, in_file};
 use crate::kernels::QUAD;
 
 /// Elements that are converted at once, or four rows where those are more.
-const ELEMENTS: usize = 64 << 10;
+const ELEMENTS: usize = 16 << 10;
 
 /// Reads every slot, the largest first, when there is least else in memory.
 pub(super) fn weights<R: Read + Seek>(
@@ -41,6 +41,7 @@ pub(super) fn kept(slot: &Slot, precision: Option<Precision>) -> GgmlDType {
         (None, Kind::F16) => GgmlDType::F16,
         (None, Kind::F32 | Kind::Bf16) => GgmlDType::F32,
         (None, Kind::Q8_0) => GgmlDType::Q8_0,
+        (None, Kind::Coarse(_)) => Precision::Q8_0.dtype(&slot.name, &slot.shape),
     }
 }
 

@@ -177,7 +177,7 @@ fn finish(
 }
 
 fn inspect_gguf<R: Read + Seek>(file: usize, source: &mut Source<R>) -> Result<Draft, CheckpointError> {
-    let gguf::Outlook { config, tokenizer, directory } = gguf::outlook(source)?;
+    let gguf::Outlook { config, tokenizer, directory } = gguf::outlook(source, gguf::Kinds::All)?;
     let slots = directory.into_shaped(&config)?.into_iter().map(|(stored, shape)| {
         let name = stored.slot.clone();
         Slot { name, shape, parts: vec![Part { file, stored }] }

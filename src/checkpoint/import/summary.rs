@@ -39,7 +39,7 @@ pub struct Summary {
     /// Where the head's weights come from.
     pub head: &'static str,
     /// How the files keep the weights.
-    pub stored: Vec<&'static str>,
+    pub stored: Vec<String>,
     /// How the model keeps them.
     pub kept: Vec<String>,
     /// Files that nothing is read from.
@@ -80,12 +80,13 @@ impl Draft {
     }
 }
 
-fn name(kind: Kind) -> &'static str {
+fn name(kind: Kind) -> String {
     match kind {
-        Kind::F32 => "F32",
-        Kind::F16 => "F16",
-        Kind::Bf16 => "BF16",
-        Kind::Q8_0 => "Q8_0",
+        Kind::F32 => "F32".to_string(),
+        Kind::F16 => "F16".to_string(),
+        Kind::Bf16 => "BF16".to_string(),
+        Kind::Q8_0 => "Q8_0".to_string(),
+        Kind::Coarse(dtype) => format!("{dtype:?}"),
     }
 }
 

@@ -38,8 +38,8 @@ fn floats(kind: Kind, bytes: &[u8], mut take: impl FnMut(usize, f32)) {
         Kind::F32 => each(bytes, |index, bytes| take(index, f32::from_le_bytes(bytes))),
         Kind::F16 => each(bytes, |index, bytes| take(index, f16::from_le_bytes(bytes).to_f32())),
         Kind::Bf16 => each(bytes, |index, bytes| take(index, bf16::from_le_bytes(bytes).to_f32())),
-        // No type of a safetensors file.
-        Kind::Q8_0 => {}
+        // No types of a safetensors file.
+        Kind::Q8_0 | Kind::Coarse(_) => {}
     }
 }
 

@@ -56,6 +56,7 @@ fn a_character_vocabulary_and_our_own_keys_survive() {
     checkpoint.tokenizer.merges.clear();
     checkpoint.tokenizer.end_of_text = None;
     checkpoint.tokenizer.start = 0;
+    checkpoint.config.activation = Activation::Gelu;
     checkpoint.config.head = Head::Untied { bias: true };
     let bias = candle_core::Tensor::arange(0f32, 46f32, &candle_core::Device::Cpu).unwrap();
     let bias = candle_core::quantized::QTensor::quantize(&bias, GgmlDType::F32).unwrap();

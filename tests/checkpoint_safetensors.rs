@@ -82,7 +82,7 @@ fn a_config_that_does_not_fit_is_refused_by_field_and_offset() {
         (r#""n_layer": 2"#, r#""n_layer": -2"#, ["config.json", "invalid value: integer `-2`"]),
         (r#""n_layer": 2"#, r#""n_layer": 3"#, ["the file has no tensor", "`blk.2.attn_norm.weight`"]),
         (r#""vocab_size": 46"#, r#""vocab_size": 16777216"#, ["`vocab.json` at byte 0", "expected 16777216 tokens"]),
-        (r#""gelu_new""#, r#""gelu""#, ["`config.json activation_function` at byte", "found `gelu`"]),
+        (r#""gelu_new""#, r#""swish""#, ["`config.json activation_function` at byte", "found `swish`"]),
         (r#""gpt2""#, r#""llama""#, ["`config.json model_type` at byte", "found `llama`"]),
         ("1e-05", "0", ["`config.json layer_norm_epsilon` at byte", "a positive number"]),
         (r#""n_embd""#, r#""width""#, ["config.json", "missing field `n_embd`"]),

@@ -63,12 +63,20 @@ fn what_is_wrong_is_one_line_and_exit_code_2() {
     let short = folder("what_is_wrong_is_one_line_and_exit_code_2").join("short");
     fs::write(&short, "Once more unto the breach").unwrap();
     let short = short.to_str().unwrap();
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 11] = [
         (&[], "required arguments were not provided"),
         (&["a.gguf"], "--out"),
         (&["a.gguf", "--describe"], "a.gguf: No such file"),
-        (&["README.md", "weights/catalog.json", "--describe"], "found no .safetensors"),
-        (&["weights/catalog.json", "--describe"], "expected a GGUF file"),
+        (&["README.md", "weights/catalog.json", "--describe"], "found README.md: a text, catalog.json: a text"),
+        (
+            &["weights/catalog.json", "--describe"],
+            "expected a model's weights (safetensors, a torch checkpoint or GGUF)",
+        ),
+        (
+            &["tests/fixtures/imported/lecture/bare.pth", "--describe", "--text", "Cargo.toml"],
+            "the alphabet` at byte 0",
+        ),
+        (&["tests/fixtures/imported/bin/pytorch_model.bin", "a", "--describe"], "a: No such file"),
         (&["weights/peargpt.gguf", "--evaluate", "Cargo.toml", "--share", "2"], "at most 1"),
         (&["weights/peargpt.gguf", "--evaluate", short], "expected more than 256 tokens, found 25"),
         (&["weights/peargpt.gguf", "--evaluate", "Cargo.toml"], "does not know these characters"),
@@ -80,6 +88,25 @@ fn what_is_wrong_is_one_line_and_exit_code_2() {
         assert_eq!((output.status.code(), error.lines().count()), (Some(2), 1), "{arguments:?}: {error}");
         assert!(error.contains(says), "{arguments:?}: {error}");
     }
+}
+
+#[test]
+fn what_people_trained_becomes_a_file() {
+    let folder = folder("what_people_trained_becomes_a_file");
+    let out = folder.join("lecture.gguf");
+    let lecture = "tests/fixtures/imported/lecture/bare.pth";
+    let said = convert(&[lecture, "--out", out.to_str().unwrap(), "--quantize", "f16"]);
+    assert!(said.status.success());
+    assert!(String::from_utf8(said.stderr).unwrap().contains("tiny Shakespeare's is taken"));
+    let described = printed(&[out.to_str().unwrap(), "--describe"]);
+    assert!(described.contains("relu and a head that is untied, with a bias"), "{described}");
+    let alphabet = folder.join("alphabet");
+    fs::write(&alphabet, peargpt::checkpoint::import::TINY_SHAKESPEARE).unwrap();
+    let json = printed(&[lecture, "--describe", "--json", "--alphabet", alphabet.to_str().unwrap()]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["source"], &json["heads"]), (&"the lecture's GPT".into(), &4.into()));
+    let nanogpt = printed(&["tests/fixtures/imported/nanogpt", "--describe"]);
+    assert!(nanogpt.contains("source: nanoGPT\n") && nanogpt.contains("ignored: logits.json"), "{nanogpt}");
 }
 
 #[test]

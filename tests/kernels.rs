@@ -167,7 +167,7 @@ fn what_follows_a_product_equals_its_twin() {
     for columns in [1, 2, 3, 4, 7, 320, 770] {
         let rows = rows_of_all_kinds(columns);
         let bias = random(&mut Numbers(6), columns, 1.0);
-        for finish in [Finish::Keep, Finish::Gelu, Finish::Relu] {
+        for finish in [Finish::Keep, Finish::Gelu, Finish::ExactGelu, Finish::Relu] {
             for bias in [None, Some(bias.as_slice())] {
                 let (mut found, mut twin) = (rows.clone(), rows.clone());
                 elementwise::finish(&mut found, bias, columns, finish);
@@ -193,6 +193,18 @@ fn gelu_is_its_tanh_approximation() {
         elementwise::finish(&mut found, None, 1, Finish::Gelu);
         let x = f64::from(x);
         let exact = 0.5 * x * (1.0 + libm::tanh((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x)));
+        assert!((f64::from(found[0]) - exact).abs() < 1e-6, "{x}: {} for {exact}", found[0]);
+    }
+}
+
+#[test]
+fn exact_gelu_is_exact() {
+    for step in -1200..1200 {
+        let x = step as f32 * 0.01;
+        let mut found = [x];
+        elementwise::finish(&mut found, None, 1, Finish::ExactGelu);
+        let x = f64::from(x);
+        let exact = 0.5 * x * (1.0 + libm::erf(x / 2f64.sqrt()));
         assert!((f64::from(found[0]) - exact).abs() < 1e-6, "{x}: {} for {exact}", found[0]);
     }
 }

@@ -57,6 +57,14 @@ impl Directory {
         self.find(slot).map(|index| &self.0[index])
     }
 
+    /// The tensors that `config` asks for with their shapes, once it is sure that there are exactly those.
+    pub fn into_shaped(self, config: &Config) -> Result<Vec<(Stored, Vec<usize>)>, CheckpointError> {
+        self.check(config)?;
+        let mut shapes: Vec<(String, Vec<usize>)> = layout::tensors(config).collect();
+        shapes.sort_unstable();
+        Ok(self.0.into_iter().zip(shapes).map(|(stored, (_, shape))| (stored, shape)).collect())
+    }
+
     /// Reads the tensors that `config` asks for, once it is sure that there are exactly those.
     pub fn load<R: Read + Seek>(self, config: &Config, source: &mut Source<R>) -> Result<Weights, CheckpointError> {
         self.check(config)?;
@@ -92,6 +100,11 @@ impl Directory {
 }
 
 impl Stored {
+    /// Its shape as the model has it, rows first.
+    pub fn shape(&self) -> Dims {
+        if self.transposed { self.dims.reversed() } else { self.dims }
+    }
+
     fn check_shape(&self, shape: &[usize]) -> Result<(), CheckpointError> {
         let mut expected = Dims::default();
         let fits = shape.iter().all(|&size| expected.push(size as u64));
@@ -104,7 +117,8 @@ impl Stored {
         Err(CheckpointError::field(&field, self.at, expected, found))
     }
 
-    fn place<'a>(&'a self, shape: &'a [usize]) -> Place<'a> {
+    /// What reads it, in this shape.
+    pub fn place<'a>(&'a self, shape: &'a [usize]) -> Place<'a> {
         let Stored { name, kind, transposed, span, .. } = self;
         Place { name, kind: *kind, start: span.start, shape, transposed: *transposed }
     }

@@ -3,12 +3,14 @@
 mod directory;
 mod error;
 pub mod gguf;
+pub mod import;
 mod layout;
 pub mod quantize;
 pub mod random;
 pub mod safetensors;
 mod source;
 mod tensor;
+mod torch;
 mod weights;
 
 use std::io::{Read, Seek, SeekFrom};

@@ -66,18 +66,26 @@ impl<'a, R: Read + Seek> Source<'a, R> {
         self.read_exact(bytes).map_err(|source| CheckpointError::Read { offset, source })
     }
 
+    /// The next `N` bytes.
+    pub fn bytes<const N: usize>(&mut self, field: &dyn Display) -> Result<[u8; N], CheckpointError> {
+        let mut bytes = [0; N];
+        self.fill(field, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// A little-endian number of 2 bytes.
+    pub fn u16(&mut self, field: &dyn Display) -> Result<u16, CheckpointError> {
+        self.bytes(field).map(u16::from_le_bytes)
+    }
+
     /// A little-endian number of 4 bytes.
     pub fn u32(&mut self, field: &dyn Display) -> Result<u32, CheckpointError> {
-        let mut bytes = [0; 4];
-        self.fill(field, &mut bytes)?;
-        Ok(u32::from_le_bytes(bytes))
+        self.bytes(field).map(u32::from_le_bytes)
     }
 
     /// A little-endian number of 8 bytes.
     pub fn u64(&mut self, field: &dyn Display) -> Result<u64, CheckpointError> {
-        let mut bytes = [0; 8];
-        self.fill(field, &mut bytes)?;
-        Ok(u64::from_le_bytes(bytes))
+        self.bytes(field).map(u64::from_le_bytes)
     }
 }
 

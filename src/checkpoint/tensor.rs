@@ -2,8 +2,11 @@
 
 use std::io::{Read, Seek};
 
-use candle_core::quantized::k_quants::{BlockQ8_0, GgmlType};
-use candle_core::quantized::{QStorage, QTensor};
+use candle_core::quantized::k_quants::{
+    BlockQ2K, BlockQ3K, BlockQ4_0, BlockQ4_1, BlockQ4K, BlockQ5_0, BlockQ5_1, BlockQ5K, BlockQ6K, BlockQ8_0, BlockQ8_1,
+    BlockQ8K, GgmlType,
+};
+use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use half::{bf16, f16};
 
 use super::source::{Source, room};
@@ -16,6 +19,9 @@ const _: () = assert!(cfg!(target_endian = "little"));
 /// Bytes of a matrix that are read at once, or four rows where those are more.
 const ROWS: usize = 256 << 10;
 
+/// Elements of the largest block there is.
+const MOST_BLOCK: usize = 256;
+
 /// How a file keeps a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -27,6 +33,8 @@ pub(super) enum Kind {
     Bf16,
     /// 34 bytes for 32 of a row: a scale in f16, then 32 signed bytes.
     Q8_0,
+    /// Another of llama.cpp's types, which is kept as `Q8_0`; importing only.
+    Coarse(GgmlDType),
 }
 
 impl Kind {
@@ -36,6 +44,7 @@ impl Kind {
             Kind::F32 => (1, 4),
             Kind::F16 | Kind::Bf16 => (1, 2),
             Kind::Q8_0 => (32, 34),
+            Kind::Coarse(dtype) => (dtype.block_size() as u64, dtype.type_size() as u64),
         }
     }
 }
@@ -106,9 +115,7 @@ impl Place<'_> {
             Kind::F32 if !self.transposed => self.as_kept::<f32, R>(source)?,
             Kind::F16 if !self.transposed => self.as_kept::<f16, R>(source)?,
             Kind::Q8_0 => self.as_kept::<BlockQ8_0, R>(source)?,
-            Kind::F32 => self.as_f32(source, f32::from_le_bytes)?,
-            Kind::F16 => self.as_f32(source, |bytes| f16::from_le_bytes(bytes).to_f32())?,
-            Kind::Bf16 => self.as_f32(source, |bytes| bf16::from_le_bytes(bytes).to_f32())?,
+            _ => QStorage::Cpu(Box::new(self.read_f32(source)?)),
         };
         let tensor = QTensor::new(storage, self.shape);
         tensor.map(Weight::Other).map_err(|source| CheckpointError::tensor(self.name, source))
@@ -146,24 +153,23 @@ impl Place<'_> {
     }
 
     /// The elements in f32, a transposed matrix turned to `[out, in]`, through a buffer of a few KiB.
-    fn as_f32<const N: usize, R: Read + Seek>(
-        &self,
-        source: &mut Source<R>,
-        convert: impl Fn([u8; N]) -> f32,
-    ) -> Result<QStorage, CheckpointError> {
+    pub fn read_f32<R: Read + Seek>(&self, source: &mut Source<R>) -> Result<Vec<f32>, CheckpointError> {
+        source.seek(self.start)?;
         let mut elements = self.zeros::<f32>(self.elements())?;
-        let mut buffer = [0; 4096];
-        let mut done = 0;
+        let (mut buffer, mut values) = ([0; 4096], [0.0; 4096]);
+        let (block, size) = self.kind.block();
+        let (mut done, mut offset) = (0, self.start);
         while done < elements.len() {
-            let bytes = &mut buffer[..N * (elements.len() - done).min(4096 / N)];
+            let blocks = ((elements.len() - done) / block as usize).min(buffer.len() / size as usize);
+            let (bytes, values) = (&mut buffer[..blocks * size as usize], &mut values[..blocks * block as usize]);
             source.fill(&self.name, bytes)?;
-            self.check_finite(bytes, done * N + bytes.len())?;
-            for element in bytes.as_chunks().0 {
-                elements[self.index(done)] = convert(*element);
-                done += 1;
-            }
+            check_finite(self.name, self.kind, bytes, offset)?;
+            decode(self.kind, bytes, values);
+            values.iter().zip(done..).for_each(|(value, stored)| elements[self.index(stored)] = *value);
+            done += values.len();
+            offset += bytes.len() as u64;
         }
-        Ok(QStorage::Cpu(Box::new(elements)))
+        Ok(elements)
     }
 
     /// Where the file's element number `stored` belongs.
@@ -200,6 +206,64 @@ pub(super) fn check_finite(name: &str, kind: Kind, bytes: &[u8], offset: u64) ->
     Err(CheckpointError::field(&name, offset, "a finite number", "NaN or infinity"))
 }
 
+/// Whole blocks → their elements in f32.
+pub(super) fn decode(kind: Kind, bytes: &[u8], values: &mut [f32]) {
+    match kind {
+        Kind::F32 => each(bytes, values, f32::from_le_bytes),
+        Kind::F16 => each(bytes, values, |bytes| f16::from_le_bytes(bytes).to_f32()),
+        Kind::Bf16 => each(bytes, values, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+        Kind::Q8_0 => decode_blocks::<BlockQ8_0>(bytes, values),
+        Kind::Coarse(dtype) => decode_coarse(dtype, bytes, values),
+    }
+}
+
+fn decode_coarse(dtype: GgmlDType, bytes: &[u8], values: &mut [f32]) {
+    match dtype {
+        GgmlDType::F32 => decode(Kind::F32, bytes, values),
+        GgmlDType::F16 => decode(Kind::F16, bytes, values),
+        GgmlDType::BF16 => decode(Kind::Bf16, bytes, values),
+        GgmlDType::Q4_0 => decode_blocks::<BlockQ4_0>(bytes, values),
+        GgmlDType::Q4_1 => decode_blocks::<BlockQ4_1>(bytes, values),
+        GgmlDType::Q5_0 => decode_blocks::<BlockQ5_0>(bytes, values),
+        GgmlDType::Q5_1 => decode_blocks::<BlockQ5_1>(bytes, values),
+        GgmlDType::Q8_0 => decode_blocks::<BlockQ8_0>(bytes, values),
+        GgmlDType::Q8_1 => decode_blocks::<BlockQ8_1>(bytes, values),
+        GgmlDType::Q2K => decode_blocks::<BlockQ2K>(bytes, values),
+        GgmlDType::Q3K => decode_blocks::<BlockQ3K>(bytes, values),
+        GgmlDType::Q4K => decode_blocks::<BlockQ4K>(bytes, values),
+        GgmlDType::Q5K => decode_blocks::<BlockQ5K>(bytes, values),
+        GgmlDType::Q6K => decode_blocks::<BlockQ6K>(bytes, values),
+        GgmlDType::Q8K => decode_blocks::<BlockQ8K>(bytes, values),
+    }
+}
+
+fn each<const N: usize>(bytes: &[u8], values: &mut [f32], convert: impl Fn([u8; N]) -> f32) {
+    values.iter_mut().zip(bytes.as_chunks().0).for_each(|(value, bytes)| *value = convert(*bytes));
+}
+
+fn decode_blocks<T: Plain>(bytes: &[u8], values: &mut [f32]) {
+    let mut block = [T::zeros()];
+    for (bytes, values) in bytes.chunks_exact(size_of::<T>()).zip(values.chunks_exact_mut(T::BLCK_SIZE)) {
+        bytes_of(&mut block).copy_from_slice(bytes);
+        T::to_float(&block, values);
+    }
+}
+
+/// f32 → whole blocks as a file has them.
+pub(super) fn encode(dtype: GgmlDType, values: &[f32]) -> Vec<u8> {
+    match dtype {
+        GgmlDType::Q8_0 => encode_as::<BlockQ8_0>(values),
+        GgmlDType::F16 => encode_as::<f16>(values),
+        _ => encode_as::<f32>(values),
+    }
+}
+
+fn encode_as<T: Plain>(values: &[f32]) -> Vec<u8> {
+    let mut blocks = vec![T::zeros(); values.len() / T::BLCK_SIZE];
+    T::from_float(values, &mut blocks);
+    bytes_of(&mut blocks).to_vec()
+}
+
 /// A `Q8_0` matrix of zeros.
 pub(super) fn zeros(name: &str, outputs: usize, inputs: usize) -> Result<Q8Matrix, CheckpointError> {
     let bytes = (outputs as u64).saturating_mul(inputs as u64);
@@ -214,6 +278,12 @@ fn first_not_finite(kind: Kind, bytes: &[u8]) -> Option<usize> {
         Kind::F16 => bytes.as_chunks().0.iter().position(|&bits| half(bits, 0x7c00)),
         Kind::Bf16 => bytes.as_chunks().0.iter().position(|&bits| half(bits, 0x7f80)),
         Kind::Q8_0 => bytes.as_chunks::<34>().0.iter().position(|block| half([block[0], block[1]], 0x7c00)),
+        Kind::Coarse(dtype) => bytes.chunks_exact(dtype.type_size()).position(|block| {
+            let mut values = [0.0; MOST_BLOCK];
+            let values = &mut values[..dtype.block_size()];
+            decode_coarse(dtype, block, values);
+            !values.iter().all(|value| value.is_finite())
+        }),
     }
 }
 
@@ -227,8 +297,19 @@ pub(super) unsafe trait Plain: GgmlType + 'static {}
 unsafe impl Plain for f32 {}
 // SAFETY: a transparent u16.
 unsafe impl Plain for f16 {}
-// SAFETY: `repr(C)` of an f16 and 32 i8, 34 bytes, which candle asserts.
-unsafe impl Plain for BlockQ8_0 {}
+
+/// Types of `repr(C)` whose fields are numbers and arrays of them, and add up to their size, which candle asserts.
+macro_rules! plain {
+    ($($block:ty),*) => {
+        $(
+            // SAFETY: the numbers' bit patterns are all values, and nothing is left for padding.
+            unsafe impl Plain for $block {}
+        )*
+    };
+}
+
+plain!(BlockQ4_0, BlockQ4_1, BlockQ5_0, BlockQ5_1, BlockQ8_0, BlockQ8_1);
+plain!(BlockQ2K, BlockQ3K, BlockQ4K, BlockQ5K, BlockQ6K, BlockQ8K);
 
 /// The blocks' memory.
 pub(super) fn bytes_of<T: Plain>(blocks: &mut [T]) -> &mut [u8] {

@@ -11,6 +11,8 @@ pub enum Finish {
     Keep,
     /// GELU by its tanh approximation (Hendrycks and Gimpel 2016).
     Gelu,
+    /// GELU itself, by the error function of `libm`: one number after the other.
+    ExactGelu,
     /// max(0, x).
     Relu,
 }
@@ -32,6 +34,7 @@ pub fn finish(rows: &mut [f32], bias: Option<&[f32]>, columns: usize, finish: Fi
         match finish {
             Finish::Keep => each(row, bias, |x| x),
             Finish::Gelu => each(row, bias, gelu),
+            Finish::ExactGelu => each(row, bias, |x| Lanes::from(x.numbers().map(exact_gelu))),
             Finish::Relu => each(row, bias, |x| x.at_least(Lanes::splat(0.0))),
         }
     }
@@ -56,6 +59,11 @@ fn gelu(x: Lanes) -> Lanes {
     let cubic = x.mul(x).mul(x).mul(Lanes::splat(CUBE));
     let twice = x.add(cubic).mul(Lanes::splat(-TWICE_ROOT));
     x.div(exp(twice).add(Lanes::splat(1.0)))
+}
+
+/// ½ x (1 + erf(x / √2)).
+pub fn exact_gelu(x: f32) -> f32 {
+    0.5 * x * (1.0 + libm::erff(x * std::f32::consts::FRAC_1_SQRT_2))
 }
 
 /// Replaces each number of a row, after its bias has been added.

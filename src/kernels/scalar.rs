@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::attention::{Element, Heads, ROW};
-use super::elementwise::{CUBE, Finish, TWICE_ROOT};
+use super::elementwise::{CUBE, Finish, TWICE_ROOT, exact_gelu};
 use super::exp::{LEAST, LN_2, MOST, POLYNOMIAL};
 use super::lanes::{LANES, ROUNDING};
 use super::{Activations, BLOCK, PlainMatrix, Q8Matrix, QUAD, QUAD_BLOCK, STEP};
@@ -82,6 +82,7 @@ pub fn finish(rows: &mut [f32], bias: Option<&[f32]>, columns: usize, finish: Fi
             *x = match finish {
                 Finish::Keep => y,
                 Finish::Gelu => y / (exp((y + y * y * y * CUBE) * -TWICE_ROOT) + 1.0),
+                Finish::ExactGelu => exact_gelu(y),
                 Finish::Relu if y < 0.0 => 0.0,
                 Finish::Relu => y,
             };

@@ -5,6 +5,8 @@
 pub enum Activation {
     /// GELU by its tanh approximation, `gelu_new` in Hugging Face's configurations.
     GeluNew,
+    /// GELU itself, with the error function: `nn.GELU()` in PyTorch, `gelu` in Hugging Face's configurations.
+    Gelu,
     /// max(0, x).
     Relu,
 }

@@ -26,6 +26,7 @@ impl Mlp {
         let down = Linear::load(weights, &format!("{name}.ffn_down"), (hidden, width), true)?;
         let finish = match config.activation {
             Activation::GeluNew => Finish::Gelu,
+            Activation::Gelu => Finish::ExactGelu,
             Activation::Relu => Finish::Relu,
         };
         Ok(Mlp { up, down, finish })

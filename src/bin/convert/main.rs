@@ -13,8 +13,9 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use peargpt::catalog;
-use peargpt::checkpoint::quantize::{Precision, quantize};
-use peargpt::checkpoint::{self, Checkpoint, CheckpointError, gguf};
+use peargpt::checkpoint::import::{Draft, Summary};
+use peargpt::checkpoint::quantize::Precision;
+use peargpt::checkpoint::{Checkpoint, gguf};
 use peargpt::evaluate::{evaluate, last_share};
 use peargpt::generation::Model;
 use peargpt::publish::{self, About, files};
@@ -25,11 +26,14 @@ use read::at;
 #[command(after_help = "\
 Examples:
   convert my-model/ --out weights/my-model.gguf
+  convert ckpt.pt meta.pkl --out shakespeare.gguf
+  convert nanoGPT.pth --text input.txt --describe --json
   convert weights/peargpt.gguf --describe
   convert weights/peargpt.gguf --evaluate shakespeare.txt --share 0.1
   convert target/gpt2/model.safetensors --verify")]
 struct Arguments {
-    /// A GGUF file; or a Hugging Face folder, or its files model.safetensors, config.json, vocab.json, merges.txt.
+    /// A folder or files: of Hugging Face's GPT-2 (safetensors or torch, in shards or not), of nanoGPT (ckpt.pt, meta.pkl)
+    /// or of the lecture's GPT; or a GGUF file. What they are is found out from what is in them.
     #[arg(required = true)]
     input: Vec<PathBuf>,
     /// Write a GGUF file.
@@ -41,9 +45,21 @@ struct Arguments {
     /// The model's name in the file [default: the file's name].
     #[arg(long, requires = "out")]
     name: Option<String>,
-    /// Print configuration and tensors.
+    /// Print what the model is, and its tensors.
     #[arg(long)]
     describe: bool,
+    /// Describe the model as one JSON object, without its tensors.
+    #[arg(long, requires = "describe")]
+    json: bool,
+    /// Attention heads per block, where the files do not say.
+    #[arg(long)]
+    heads: Option<usize>,
+    /// A file of a character model's characters in the order of their ids, where the files do not say.
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    alphabet: Option<PathBuf>,
+    /// The text that a character model was trained on, from which its alphabet follows.
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
     /// Print the cross-entropy on a text in nats per token.
     #[arg(long, value_name = "TEXT")]
     evaluate: Option<PathBuf>,
@@ -111,13 +127,22 @@ fn one_line(message: &str) -> String {
 
 /// `false` where the model is not what --verify asks for.
 fn run(arguments: Arguments) -> Result<bool, String> {
-    let mut checkpoint = read::checkpoint(&arguments.input, arguments.verify)?;
+    let Arguments { heads, alphabet, text, .. } = &arguments;
+    let said = read::Said { heads: *heads, alphabet: alphabet.as_deref(), text: text.as_deref() };
+    let (mut files, draft) = read::draft(&arguments.input, &said, arguments.verify)?;
     let default = arguments.out.is_some().then_some(Quantize::Q8_0);
-    if let Some(to) = arguments.quantize.or(default) {
-        checkpoint.weights = convert(checkpoint.weights, to)?;
+    let precision = arguments.quantize.or(default).map(Precision::from);
+    let summary = draft.summary(precision);
+    if arguments.json {
+        print(&serde_json::to_string_pretty(&summary).map_err(|error| error.to_string())?)?;
     }
-    if arguments.describe {
-        print(&describe(&checkpoint))?;
+    let wants_weights = !arguments.json || arguments.out.is_some() || arguments.evaluate.is_some() || arguments.verify;
+    if !wants_weights {
+        return Ok(true);
+    }
+    let checkpoint = load(draft, &mut files, precision)?;
+    if arguments.describe && !arguments.json {
+        print(&describe(&summary, &checkpoint))?;
     }
     if let Some(out) = &arguments.out {
         write(&checkpoint, out, &arguments)?;
@@ -139,16 +164,21 @@ fn bar(task: &'static str, length: usize) -> ProgressBar {
     if let Ok(style) = style { bar.with_style(style) } else { bar }
 }
 
-fn convert(weights: checkpoint::Weights, to: Quantize) -> Result<checkpoint::Weights, String> {
-    let precision = match to {
-        Quantize::Q8_0 => Precision::Q8_0,
-        Quantize::F16 => Precision::F16,
-        Quantize::F32 => Precision::F32,
-    };
-    let bar = bar("converting tensors", weights.iter().count());
-    let converted = quantize(weights, precision, || bar.inc(1));
+impl From<Quantize> for Precision {
+    fn from(to: Quantize) -> Self {
+        match to {
+            Quantize::Q8_0 => Precision::Q8_0,
+            Quantize::F16 => Precision::F16,
+            Quantize::F32 => Precision::F32,
+        }
+    }
+}
+
+fn load(draft: Draft, files: &mut read::Files, precision: Option<Precision>) -> Result<Checkpoint, String> {
+    let bar = bar("reading tensors", draft.tensors());
+    let checkpoint = draft.load(files, precision, || bar.inc(1));
     bar.finish_and_clear();
-    converted.map_err(|error: CheckpointError| error.to_string())
+    checkpoint.map_err(|error| error.to_string())
 }
 
 fn print(text: &str) -> Result<(), String> {
@@ -159,12 +189,11 @@ fn print(text: &str) -> Result<(), String> {
     }
 }
 
-fn describe(checkpoint: &Checkpoint) -> String {
-    let Checkpoint { config, tokenizer, weights } = checkpoint;
+fn describe(summary: &Summary, checkpoint: &Checkpoint) -> String {
+    let Checkpoint { tokenizer, weights, .. } = checkpoint;
     let mut lines = vec![
-        format!("{config:#?}"),
-        format!("parameters: {}", config.parameters()),
-        format!("tokens: {}, merges: {}", tokenizer.tokens.len(), tokenizer.merges.len()),
+        summary.to_string(),
+        format!("merges: {}", tokenizer.merges.len()),
         format!("start: {}, end of text: {:?}", tokenizer.start, tokenizer.end_of_text),
     ];
     lines.extend(weights.iter().map(|(name, tensor)| {

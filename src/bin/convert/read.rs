@@ -4,46 +4,103 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use peargpt::checkpoint::safetensors::{self, HuggingFace};
-use peargpt::checkpoint::{self, Checkpoint};
+use peargpt::checkpoint::import::{self, Answers, Draft, Named, Need, Outlook};
 
 /// What to do where the files are not there that --verify is about.
 const FETCH: &str = "`cargo xtask gpt2` fetches GPT-2, and leaves its files in target/gpt2";
+/// What lies beside weights, and is read with them where they are named alone.
+const BESIDE: [&str; 5] = ["config.json", "vocab.json", "merges.txt", "tokenizer.json", "meta.pkl"];
 
-/// Reads a file, a folder, or the four files of one; `wants_gpt2`: says where GPT-2 is to be had if there is none.
-pub fn checkpoint(input: &[PathBuf], wants_gpt2: bool) -> Result<Checkpoint, String> {
+/// Open files.
+pub type Files = Vec<Named<BufReader<File>>>;
+
+/// What the terminal says beside the files.
+pub struct Said<'a> {
+    /// `--heads`.
+    pub heads: Option<usize>,
+    /// `--alphabet`.
+    pub alphabet: Option<&'a Path>,
+    /// `--text`.
+    pub text: Option<&'a Path>,
+}
+
+/// Finds out what a folder, a file with those beside it, or some files are; `wants_gpt2`: says where GPT-2 is to be had
+/// if they are not there.
+pub fn draft(input: &[PathBuf], said: &Said, wants_gpt2: bool) -> Result<(Files, Draft), String> {
     let hint = if wants_gpt2 && input.iter().any(|path| !path.exists()) { format!("; {FETCH}") } else { String::new() };
-    let checkpoint = match input {
-        [folder] if folder.is_dir() => hugging_face(&with_texts(folder.join("model.safetensors"))),
-        [file] if file.extension().is_some_and(|is| is == "safetensors") => hugging_face(&with_texts(file.clone())),
-        [file] => open(file).and_then(|mut reader| checkpoint::read(&mut reader).map_err(|error| at(file, error))),
-        files => hugging_face(files),
-    };
-    checkpoint.map_err(|message| message + &hint)
+    let mut files = open_all(input).map_err(|message| message + &hint)?;
+    let mut answers = Answers { heads: said.heads, alphabet: alphabet(said)?, ..Answers::default() };
+    let mut outlook = inspect(&mut files, &answers)?;
+    if let Outlook::Needs(needs) = &outlook
+        && let [Need::Alphabet { proposed: Some(alphabet), .. }] = needs.as_slice()
+    {
+        eprintln!("convert: nothing says the alphabet, tiny Shakespeare's is taken; --alphabet or --text says another");
+        answers.alphabet = Some(alphabet.to_string());
+        outlook = inspect(&mut files, &answers)?;
+    }
+    match outlook {
+        Outlook::Ready(draft) => Ok((files, *draft)),
+        Outlook::Needs(needs) => Err(needs.iter().map(told).collect::<Vec<_>>().join("; ")),
+    }
 }
 
-/// The weights and the three files beside them.
-fn with_texts(weights: PathBuf) -> [PathBuf; 4] {
-    let [config, vocabulary, merges] =
-        ["config.json", "vocab.json", "merges.txt"].map(|name| weights.with_file_name(name));
-    [weights, config, vocabulary, merges]
+fn inspect(files: &mut Files, answers: &Answers) -> Result<Outlook, String> {
+    import::inspect(files, answers).map_err(|error| error.to_string())
 }
 
-/// Reads the four files, in whatever order.
-fn hugging_face(files: &[PathBuf]) -> Result<Checkpoint, String> {
-    let file = |end: &str| {
-        let found = files.iter().find(|path| path.to_string_lossy().ends_with(end));
-        found.ok_or_else(|| {
-            format!("expected model.safetensors, config.json, vocab.json and merges.txt, found no {end}")
-        })
+/// What is missing, and how to give it.
+fn told(need: &Need) -> String {
+    match need {
+        Need::File { name } => format!("expected {name} too"),
+        Need::Tokenizer { tokens } => {
+            format!("expected vocab.json and merges.txt too, or tokenizer.json, of {tokens} tokens or fewer")
+        }
+        Need::Heads { width, proposed } => {
+            let proposed = proposed.map(|heads| format!(" ({heads} are usual)")).unwrap_or_default();
+            format!("nothing says the number of heads, by which {width} is divided: give --heads{proposed}")
+        }
+        Need::Alphabet { tokens, .. } => {
+            format!("nothing says the alphabet of {tokens} characters: give meta.pkl, --text or --alphabet")
+        }
+    }
+}
+
+fn alphabet(said: &Said) -> Result<Option<String>, String> {
+    match (said.alphabet, said.text) {
+        (Some(path), _) => fs::read_to_string(path).map(Some).map_err(|error| at(path, error)),
+        (None, Some(path)) => {
+            let alphabet = import::alphabet_of(&mut open(path)?).map_err(|error| at(path, error))?;
+            Ok(Some(alphabet))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+fn open_all(input: &[PathBuf]) -> Result<Files, String> {
+    let paths = match input {
+        [folder] if folder.is_dir() => in_folder(folder)?,
+        [file] if file.extension().is_none_or(|is| is != "gguf") => {
+            let beside =
+                BESIDE.iter().map(|name| file.with_file_name(name)).filter(|path| path != file && path.is_file());
+            std::iter::once(file.clone()).chain(beside).collect()
+        }
+        files => files.to_vec(),
     };
-    let text = |path: &PathBuf| fs::read_to_string(path).map_err(|error| at(path, error));
-    let weights = file(".safetensors")?;
-    let mut reader = open(weights)?;
-    let config = text(file("config.json")?)?;
-    let (vocabulary, merges) = (text(file("vocab.json")?)?, text(file("merges.txt")?)?);
-    let parts = HuggingFace { config: &config, vocabulary: &vocabulary, merges: &merges, weights: &mut reader };
-    safetensors::read(parts).map_err(|error| at(weights, error))
+    let named = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Named { name, reader: open(path)? })
+    };
+    paths.iter().map(named).collect()
+}
+
+/// The files of a folder, by name.
+fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let entries = fs::read_dir(folder).map_err(|error| at(folder, error))?;
+    let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
+    let mut paths = paths.map_err(|error| at(folder, error))?;
+    paths.retain(|path| path.is_file());
+    paths.sort();
+    Ok(paths)
 }
 
 fn open(path: &Path) -> Result<BufReader<File>, String> {

@@ -1,7 +1,7 @@
 //! GGUF, versions 2 and 3, architecture `gpt2`: configuration, tokenizer and weights in one file.
 //!
 //! The format is <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, names are llama.cpp's. What that
-//! architecture cannot say travels in keys of our own: `peargpt.activation` (`relu`), `peargpt.qkv_bias`,
+//! architecture cannot say travels in keys of our own: `peargpt.activation` (`gelu`, `relu`), `peargpt.qkv_bias`,
 //! `peargpt.head_bias`, and `peargpt.vocabulary` (`characters`: there are no merges, on purpose).
 
 mod header;
@@ -10,6 +10,7 @@ mod read;
 mod write;
 
 pub use read::read;
+pub(super) use read::{Kinds, Outlook, outlook};
 pub use write::write;
 pub(super) use write::{Outline, Plan, plan};
 

@@ -2,6 +2,8 @@
 
 use std::io::{Read, Seek};
 
+use candle_core::quantized::GgmlDType;
+
 use super::super::directory::{Directory, Stored};
 use super::super::layout::{MOST, MOST_LAYERS};
 use super::super::source::Source;
@@ -20,15 +22,43 @@ use crate::tokenizer::TokenizerSpec;
 /// found to be those that the configuration asks for.
 pub fn read<R: Read + Seek>(reader: &mut R) -> Result<Checkpoint, CheckpointError> {
     let mut source = Source::new(reader)?;
-    let Header { bytes, entries, tensors } = header::read(&mut source)?;
-    let metadata = Metadata::new(&bytes, entries)?;
-    metadata.need(key::ARCHITECTURE)?.name_of(&["gpt2"])?;
-    let directory = read_directory(&source, &metadata, &bytes, tensors)?;
-    let config = read_config(&metadata, &directory)?;
-    let tokenizer = read_tokenizer(&metadata, config.vocabulary_size)?;
-    drop(bytes);
+    let Outlook { config, tokenizer, directory } = outlook(&mut source, Kinds::Kept)?;
     let weights = directory.load(&config, &mut source)?;
     Ok(Checkpoint { config, tokenizer, weights })
+}
+
+/// All that a file says before its tensors are read.
+#[derive(Debug)]
+pub(in super::super) struct Outlook {
+    /// The model's shape.
+    pub config: Config,
+    /// The tokenizer's pieces.
+    pub tokenizer: TokenizerSpec,
+    /// The tensors, not held against the shape yet.
+    pub directory: Directory,
+}
+
+/// Which types of elements are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Kinds {
+    /// Those that a model keeps: F32, F16 and Q8_0.
+    Kept,
+    /// All that candle can make numbers of.
+    All,
+}
+
+/// Reads the header of a GGUF file.
+pub(in super::super) fn outlook<R: Read + Seek>(
+    source: &mut Source<R>,
+    kinds: Kinds,
+) -> Result<Outlook, CheckpointError> {
+    let Header { bytes, entries, tensors } = header::read(source)?;
+    let metadata = Metadata::new(&bytes, entries)?;
+    metadata.need(key::ARCHITECTURE)?.name_of(&["gpt2"])?;
+    let directory = read_directory(source, &metadata, &bytes, tensors, kinds)?;
+    let config = read_config(&metadata, &directory)?;
+    let tokenizer = read_tokenizer(&metadata, config.vocabulary_size)?;
+    Ok(Outlook { config, tokenizer, directory })
 }
 
 fn read_directory<R: Read + Seek>(
@@ -36,12 +66,13 @@ fn read_directory<R: Read + Seek>(
     metadata: &Metadata,
     bytes: &[u8],
     tensors: Vec<Info>,
+    kinds: Kinds,
 ) -> Result<Directory, CheckpointError> {
     let alignment = read_alignment(metadata)?;
     let data = (bytes.len() as u64).next_multiple_of(alignment)..source.length();
     let mut stored = Vec::with_capacity(tensors.len());
     for info in tensors {
-        stored.push(place(info, bytes, data.start, alignment)?);
+        stored.push(place(info, bytes, data.start, alignment, kinds)?);
     }
     Directory::new(stored, data)
 }
@@ -54,7 +85,7 @@ fn read_alignment(metadata: &Metadata) -> Result<u64, CheckpointError> {
 }
 
 /// Where the tensor is in the file.
-fn place(info: Info, bytes: &[u8], data: u64, alignment: u64) -> Result<Stored, CheckpointError> {
+fn place(info: Info, bytes: &[u8], data: u64, alignment: u64, kinds: Kinds) -> Result<Stored, CheckpointError> {
     let Info { name: span, dims, kind, offset } = info;
     let at = span.start;
     let name = match std::str::from_utf8(&bytes[span.start as usize..span.end as usize]) {
@@ -68,7 +99,11 @@ fn place(info: Info, bytes: &[u8], data: u64, alignment: u64) -> Result<Stored, 
         0 => Kind::F32,
         1 => Kind::F16,
         8 => Kind::Q8_0,
-        other => return wrong("type", "F32, F16 or Q8_0", type_name(other)),
+        other => match coarse(other).filter(|_| kinds == Kinds::All) {
+            Some(dtype) => Kind::Coarse(dtype),
+            None if kinds == Kinds::Kept => return wrong("type", "F32, F16 or Q8_0", type_name(other)),
+            None => return wrong("type", "a float of 16 or 32 bits, or Q4_0 to Q8_K", type_name(other)),
+        },
     };
     let Some(length) = dims.bytes(kind) else {
         return wrong("shape", "rows of whole blocks, no more than 2^64 bytes", format!("{:?}", dims.as_slice()));
@@ -81,6 +116,25 @@ fn place(info: Info, bytes: &[u8], data: u64, alignment: u64) -> Result<Stored, 
         return wrong("offset", "a place in the file", offset.to_string());
     };
     Ok(Stored { slot: name.clone(), name, at, kind, dims, transposed: false, span: start..end })
+}
+
+/// A type that a model does not keep.
+fn coarse(number: u32) -> Option<GgmlDType> {
+    Some(match number {
+        2 => GgmlDType::Q4_0,
+        3 => GgmlDType::Q4_1,
+        6 => GgmlDType::Q5_0,
+        7 => GgmlDType::Q5_1,
+        9 => GgmlDType::Q8_1,
+        10 => GgmlDType::Q2K,
+        11 => GgmlDType::Q3K,
+        12 => GgmlDType::Q4K,
+        13 => GgmlDType::Q5K,
+        14 => GgmlDType::Q6K,
+        15 => GgmlDType::Q8K,
+        30 => GgmlDType::BF16,
+        _ => return None,
+    })
 }
 
 /// The name of a type that llama.cpp has and this reader does not.
@@ -132,8 +186,8 @@ fn as_written(number: f32) -> f64 {
 }
 
 fn read_activation(metadata: &Metadata) -> Result<Activation, CheckpointError> {
-    let place = metadata.get(key::ACTIVATION).map_or(Ok(0), |value| value.name_of(&["gelu_new", "relu"]))?;
-    Ok(if place == 0 { Activation::GeluNew } else { Activation::Relu })
+    let place = metadata.get(key::ACTIVATION).map_or(Ok(0), |value| value.name_of(&["gelu_new", "gelu", "relu"]))?;
+    Ok([Activation::GeluNew, Activation::Gelu, Activation::Relu][place])
 }
 
 fn read_head(metadata: &Metadata, directory: &Directory) -> Result<Head, CheckpointError> {

@@ -115,8 +115,10 @@ fn write_config(keys: &mut Keys, config: &Config) {
     keys.u32(key::LAYERS, config.layers as u32);
     keys.u32(key::HEADS, config.heads as u32);
     keys.f32(key::EPSILON, config.layer_norm_epsilon as f32);
-    if config.activation == Activation::Relu {
-        keys.string(key::ACTIVATION, "relu");
+    match config.activation {
+        Activation::GeluNew => {}
+        Activation::Gelu => keys.string(key::ACTIVATION, "gelu"),
+        Activation::Relu => keys.string(key::ACTIVATION, "relu"),
     }
     if !config.qkv_bias {
         keys.flag(key::QKV_BIAS, false);

@@ -52,13 +52,13 @@ fn yes() -> bool {
 
 /// A `config.json` that has been checked.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(in super::super) struct Said {
     json: Json,
     activation: Activation,
 }
 
 /// Reads and checks `config.json`.
-pub(super) fn parse(text: &str) -> Result<Said, CheckpointError> {
+pub(in super::super) fn parse(text: &str) -> Result<Said, CheckpointError> {
     let failed = |source| CheckpointError::Json { part: "config.json", source };
     let json: Json = serde_json::from_str(text).map_err(failed)?;
     let activation = check_variant(text, &json)?;
@@ -82,8 +82,9 @@ fn check_variant(text: &str, json: &Json) -> Result<Activation, CheckpointError>
     match json.activation_function.as_str() {
         // The same formula under two names; plain `gelu` is another one.
         "gelu_new" | "gelu_pytorch_tanh" => Ok(Activation::GeluNew),
+        "gelu" => Ok(Activation::Gelu),
         "relu" => Ok(Activation::Relu),
-        other => Err(wrong(text, "activation_function", "`gelu_new` or `relu`", format!("`{other}`"))),
+        other => Err(wrong(text, "activation_function", "`gelu_new`, `gelu` or `relu`", format!("`{other}`"))),
     }
 }
 
@@ -133,8 +134,13 @@ impl Said {
 
     /// The configuration, biases being there where the file has them.
     pub fn config(&self, directory: &Directory) -> Config {
+        self.config_with(directory.has("output.bias"), has_qkv_bias(directory))
+    }
+
+    /// The configuration, with a bias of an untied head and of queries, keys and values or without.
+    pub fn config_with(&self, head_bias: bool, qkv_bias: bool) -> Config {
         let json = &self.json;
-        let untied = Head::Untied { bias: directory.has("output.bias") };
+        let untied = Head::Untied { bias: head_bias };
         Config {
             layers: json.n_layer as usize,
             heads: json.n_head as usize,
@@ -145,7 +151,7 @@ impl Said {
             layer_norm_epsilon: json.layer_norm_epsilon,
             activation: self.activation,
             head: if json.tie_word_embeddings { Head::Tied } else { untied },
-            qkv_bias: has_qkv_bias(directory),
+            qkv_bias,
         }
     }
 }

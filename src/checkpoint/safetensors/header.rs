@@ -16,7 +16,7 @@ use super::super::tensor::Dims;
 
 /// A tensor as the header describes it.
 #[derive(Debug)]
-pub(super) struct Described {
+pub(in super::super) struct Described {
     /// Its name in the file.
     pub name: String,
     /// Type, shape, place.
@@ -26,7 +26,7 @@ pub(super) struct Described {
 /// Type, shape and place of a tensor.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Info {
+pub(in super::super) struct Info {
     pub dtype: Dtype,
     pub shape: Dims,
     /// Begin and end, from the beginning of the data.
@@ -34,7 +34,9 @@ pub(super) struct Info {
 }
 
 /// Reads the header: the tensors it describes, and where the data lies in the file.
-pub(super) fn read<R: Read + Seek>(source: &mut Source<R>) -> Result<(Vec<Described>, Range<u64>), CheckpointError> {
+pub(in super::super) fn read<R: Read + Seek>(
+    source: &mut Source<R>,
+) -> Result<(Vec<Described>, Range<u64>), CheckpointError> {
     let length = source.u64(&"header length")?;
     source.claim(&"header", length, 1)?;
     let start = source.offset() + length;

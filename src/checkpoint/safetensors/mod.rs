@@ -1,10 +1,10 @@
 //! A Hugging Face GPT-2: `model.safetensors` with `config.json`, `vocab.json` and `merges.txt` beside it.
 
-mod config;
-mod header;
-mod names;
+pub(super) mod config;
+pub(super) mod header;
+pub(super) mod names;
 pub mod streaming;
-mod vocabulary;
+pub(super) mod vocabulary;
 
 use std::io::{Read, Seek};
 

@@ -42,7 +42,7 @@ pub(super) fn stored(
 }
 
 /// Whether this is a causal mask, `h.N.attn.bias` or `h.N.attn.masked_bias`: a buffer, not a weight.
-fn is_mask(name: &str) -> bool {
+pub(in super::super) fn is_mask(name: &str) -> bool {
     matches!(in_block(name), Some((_, "attn.bias" | "attn.masked_bias")))
 }
 
@@ -53,7 +53,7 @@ fn in_block(name: &str) -> Option<(usize, &str)> {
 }
 
 /// GGUF's name, and whether the matrix is stored `[in, out]`.
-fn slot(name: &str) -> Option<(String, bool)> {
+pub(in super::super) fn slot(name: &str) -> Option<(String, bool)> {
     let name = name.strip_prefix("transformer.").unwrap_or(name);
     let (path, part) = name.rsplit_once('.')?;
     if let Some((number, layer)) = in_block(path) {
@@ -64,7 +64,8 @@ fn slot(name: &str) -> Option<(String, bool)> {
     Some((format!("{ours}.{part}"), false))
 }
 
-fn place(tensor: Described, data: u64) -> Result<Stored, CheckpointError> {
+/// Where a tensor is in the file, `data` being where the first may begin.
+pub(in super::super) fn place(tensor: Described, data: u64) -> Result<Stored, CheckpointError> {
     let Described { name, info } = tensor;
     let wrong = |field: &str, at: u64, expected: &str, found: String| {
         CheckpointError::field(&format!("{field} of {name}"), at, expected, found)

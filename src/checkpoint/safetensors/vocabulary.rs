@@ -13,7 +13,7 @@ const END_OF_TEXT: &str = "<|endoftext|>";
 const NEWLINE: &str = "Ċ";
 
 /// Reads both files; `size` is the model's number of tokens, `start` the first one that `config.json` says.
-pub(super) fn parse(
+pub(in super::super) fn parse(
     vocabulary: &str,
     merges: &str,
     start: Option<u32>,
@@ -25,6 +25,12 @@ pub(super) fn parse(
     let end_of_text = id(END_OF_TEXT);
     let start = start.or(end_of_text).or_else(|| id(NEWLINE)).unwrap_or(0);
     Ok(TokenizerSpec { tokens, merges, start, end_of_text })
+}
+
+/// Tokens in `vocab.json`.
+pub(in super::super) fn count(text: &str) -> Result<usize, CheckpointError> {
+    let failed = |source| CheckpointError::Json { part: "vocab.json", source };
+    Tokens(None).deserialize(&mut serde_json::Deserializer::from_str(text)).map(|counted| counted.len).map_err(failed)
 }
 
 /// Pieces by id: each id from 0 to `size` exactly once.

@@ -1,10 +1,9 @@
 //! Elements of a safetensors file → a GGUF's blocks, by the functions that `convert` has them quantised with.
 
 use candle_core::quantized::GgmlDType;
-use candle_core::quantized::k_quants::BlockQ8_0;
 use half::{bf16, f16};
 
-use super::super::super::tensor::{Kind, Plain, bytes_of};
+use super::super::super::tensor::{Kind, encode};
 
 /// Rows of a panel that are turned at once: 8 KiB of f32, which stays in the nearest cache.
 const GROUP: usize = 64;
@@ -39,25 +38,11 @@ fn floats(kind: Kind, bytes: &[u8], mut take: impl FnMut(usize, f32)) {
         Kind::F32 => each(bytes, |index, bytes| take(index, f32::from_le_bytes(bytes))),
         Kind::F16 => each(bytes, |index, bytes| take(index, f16::from_le_bytes(bytes).to_f32())),
         Kind::Bf16 => each(bytes, |index, bytes| take(index, bf16::from_le_bytes(bytes).to_f32())),
-        // No type of a safetensors file.
-        Kind::Q8_0 => {}
+        // No types of a safetensors file.
+        Kind::Q8_0 | Kind::Coarse(_) => {}
     }
 }
 
 fn each<const N: usize>(bytes: &[u8], mut take: impl FnMut(usize, [u8; N])) {
     bytes.as_chunks().0.iter().enumerate().for_each(|(index, bytes)| take(index, *bytes));
-}
-
-fn encode(dtype: GgmlDType, values: &[f32]) -> Vec<u8> {
-    match dtype {
-        GgmlDType::Q8_0 => encode_as::<BlockQ8_0>(values),
-        GgmlDType::F16 => encode_as::<f16>(values),
-        _ => encode_as::<f32>(values),
-    }
-}
-
-fn encode_as<T: Plain>(values: &[f32]) -> Vec<u8> {
-    let mut blocks = vec![T::zeros(); values.len() / T::BLCK_SIZE];
-    T::from_float(values, &mut blocks);
-    bytes_of(&mut blocks).to_vec()
 }

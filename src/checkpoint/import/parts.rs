@@ -1,0 +1,135 @@
+//! The tensors of the files under the model's names, several of one matrix put together.
+
+use std::collections::BTreeMap;
+
+use super::super::CheckpointError;
+use super::super::tensor::Dims;
+use super::names::{self, Place};
+use super::{ImportError, Part};
+
+/// Who names and turns tensors so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// `transformers`: matrices `[in, out]`.
+    HuggingFace,
+    /// nanoGPT: the same names, matrices `[out, in]`.
+    NanoGpt,
+    /// The GPT of Karpathy's lecture: a matrix for each head.
+    Lecture,
+}
+
+/// The matrices that `transformers` keeps `[in, out]`.
+const CONV1D: [&str; 4] = [".attn_qkv.weight", ".attn_output.weight", ".ffn_up.weight", ".ffn_down.weight"];
+
+/// The parts of one tensor, by matrix and head where it has several.
+type ByHead = BTreeMap<Option<(usize, usize)>, Part>;
+
+/// What there is for each tensor of the model, parts of one in order.
+#[derive(Debug)]
+pub(super) struct Parts {
+    slots: BTreeMap<String, Vec<Part>>,
+    /// Who made them.
+    pub layout: Layout,
+    /// Heads, where each has matrices of its own.
+    pub heads: Option<usize>,
+}
+
+impl Parts {
+    /// Finds each tensor's place.
+    pub fn new(tensors: Vec<Part>) -> Result<Self, ImportError> {
+        let mut slots: BTreeMap<String, ByHead> = BTreeMap::new();
+        let mut layout = Layout::HuggingFace;
+        for part in tensors {
+            let name = part.stored.name.clone();
+            let Some(Place { slot, head }) = names::place(&name) else {
+                let expected = "a tensor of a GPT-2, of nanoGPT or of the lecture's GPT";
+                return Err(CheckpointError::field(&"name of a tensor", part.stored.at, expected, name).into());
+            };
+            if head.is_some() {
+                layout = Layout::Lecture;
+            }
+            if slots.entry(slot).or_default().insert(head, part).is_some() {
+                return Err(CheckpointError::Duplicate { name }.into());
+            }
+        }
+        let heads = check_heads(&slots)?;
+        let slots = slots.into_iter().map(|(slot, parts)| (slot, parts.into_values().collect())).collect();
+        let mut parts = Parts { slots, layout, heads };
+        parts.turn()?;
+        Ok(parts)
+    }
+
+    /// Tells `transformers` from nanoGPT by the first block's shape, and turns what is `[in, out]`.
+    fn turn(&mut self) -> Result<(), CheckpointError> {
+        if self.layout == Layout::Lecture {
+            return Ok(());
+        }
+        let [rows, columns] = self.matrix("blk.0.attn_qkv.weight")?;
+        if rows == columns.saturating_mul(3) {
+            self.layout = Layout::NanoGpt;
+            return Ok(());
+        }
+        for (_, parts) in self.slots.iter_mut().filter(|(slot, _)| CONV1D.iter().any(|end| slot.ends_with(end))) {
+            parts.iter_mut().for_each(|part| part.stored.transposed ^= true);
+        }
+        Ok(())
+    }
+
+    /// Rows and columns of a matrix in one part.
+    pub fn matrix(&self, slot: &str) -> Result<[u64; 2], CheckpointError> {
+        let missing = || CheckpointError::Missing { name: slot.to_string() };
+        let part = self.slots.get(slot).and_then(|parts| parts.first()).ok_or_else(missing)?;
+        let shape: Dims = part.stored.shape();
+        shape.as_slice().try_into().map_err(|_| {
+            let field = format!("shape of {}", part.stored.name);
+            CheckpointError::field(&field, part.stored.at, "rows and columns", format!("{:?}", shape.as_slice()))
+        })
+    }
+
+    /// Whether there is a tensor for this slot.
+    pub fn has(&self, slot: &str) -> bool {
+        self.slots.contains_key(slot)
+    }
+
+    /// Whether any slot ends so.
+    pub fn any_ends_with(&self, end: &str) -> bool {
+        self.slots.keys().any(|slot| slot.ends_with(end))
+    }
+
+    /// One more than the highest number of a block.
+    pub fn layers(&self) -> usize {
+        let number = |slot: &str| slot.strip_prefix("blk.")?.split_once('.')?.0.parse::<usize>().ok();
+        self.slots.keys().filter_map(|slot| number(slot)).max().map_or(0, |last| last.saturating_add(1))
+    }
+
+    /// The parts of a slot, which stay.
+    pub fn get(&self, slot: &str) -> &[Part] {
+        self.slots.get(slot).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Hands over the parts of a slot.
+    pub fn take(&mut self, slot: &str) -> Option<Vec<Part>> {
+        self.slots.remove(slot)
+    }
+
+    /// Any part that has not been taken.
+    pub fn left(&self) -> Option<&Part> {
+        self.slots.values().flatten().next()
+    }
+}
+
+/// The number of heads, where matrices are by head: each has all three, and all blocks have as many.
+fn check_heads(slots: &BTreeMap<String, ByHead>) -> Result<Option<usize>, CheckpointError> {
+    let mut heads = None;
+    for (slot, parts) in slots.iter().filter(|(_, parts)| parts.keys().any(Option::is_some)) {
+        let count = parts.len() / 3;
+        let all = (0..3).flat_map(|which| (0..count).map(move |head| Some((which, head))));
+        let is_right =
+            parts.len() == 3 * count && parts.keys().copied().eq(all) && *heads.get_or_insert(count) == count;
+        if !is_right {
+            let found = format!("{} matrices", parts.len());
+            return Err(CheckpointError::field(slot, 0, "query, key and value for each head", found));
+        }
+    }
+    Ok(heads)
+}

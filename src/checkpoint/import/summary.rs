@@ -1,0 +1,112 @@
+//! What a model is, for people and for programs.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::super::quantize::Precision;
+use super::super::tensor::Kind;
+use super::{Draft, load};
+use crate::model::Config;
+use crate::model::config::{Activation, Head};
+
+/// What is to be known of a model before it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// GGUF's name of it.
+    pub architecture: &'static str,
+    /// Who made the files.
+    pub source: &'static str,
+    /// Weights, a tied head counted once.
+    pub parameters: usize,
+    /// Blocks.
+    pub layers: usize,
+    /// Length of the embedding.
+    pub width: usize,
+    /// Attention heads per block.
+    pub heads: usize,
+    /// The longest window, in tokens.
+    pub context: usize,
+    /// Tokens.
+    pub vocabulary: usize,
+    /// What they are.
+    pub tokens: &'static str,
+    /// Rows of the embedding that were no tokens, and are left out.
+    pub padding_rows: usize,
+    /// The MLP's nonlinearity.
+    pub activation: &'static str,
+    /// Where the head's weights come from.
+    pub head: &'static str,
+    /// How the files keep the weights.
+    pub stored: Vec<String>,
+    /// How the model keeps them.
+    pub kept: Vec<String>,
+    /// Files that nothing is read from.
+    pub ignored: Vec<String>,
+}
+
+impl Draft {
+    /// What the model is, loaded in this precision.
+    pub fn summary(&self, precision: Option<Precision>) -> Summary {
+        let Config { layers, width, heads, context, vocabulary_size, activation, head, .. } = self.config;
+        let kinds = self.slots.iter().flat_map(|slot| &slot.parts).map(|part| name(part.stored.kind));
+        let kept = self.slots.iter().map(|slot| format!("{:?}", load::kept(slot, precision)));
+        Summary {
+            architecture: "gpt2",
+            source: self.source,
+            parameters: self.config.parameters(),
+            layers,
+            width,
+            heads,
+            context,
+            vocabulary: vocabulary_size,
+            tokens: if self.tokenizer.merges.is_empty() { "characters" } else { "byte pairs" },
+            padding_rows: self.padding,
+            activation: match activation {
+                Activation::GeluNew => "gelu_new",
+                Activation::Gelu => "gelu",
+                Activation::Relu => "relu",
+            },
+            head: match head {
+                Head::Tied => "tied",
+                Head::Untied { bias: false } => "untied",
+                Head::Untied { bias: true } => "untied, with a bias",
+            },
+            stored: kinds.collect::<BTreeSet<_>>().into_iter().collect(),
+            kept: kept.collect::<BTreeSet<_>>().into_iter().collect(),
+            ignored: self.ignored.clone(),
+        }
+    }
+}
+
+fn name(kind: Kind) -> String {
+    match kind {
+        Kind::F32 => "F32".to_string(),
+        Kind::F16 => "F16".to_string(),
+        Kind::Bf16 => "BF16".to_string(),
+        Kind::Q8_0 => "Q8_0".to_string(),
+        Kind::Coarse(dtype) => format!("{dtype:?}"),
+    }
+}
+
+/// A line for each field.
+impl fmt::Display for Summary {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        let Summary { architecture, source, parameters, layers, width, heads, context, vocabulary, tokens, .. } = self;
+        let padding = match self.padding_rows {
+            0 => String::new(),
+            rows => format!(" ({rows} rows of padding left out)"),
+        };
+        writeln!(formatter, "architecture: {architecture}, {} and a head that is {}", self.activation, self.head)?;
+        writeln!(formatter, "source: {source}")?;
+        writeln!(formatter, "parameters: {parameters}")?;
+        writeln!(formatter, "layers: {layers}, width: {width}, heads: {heads}, context: {context}")?;
+        writeln!(formatter, "vocabulary: {vocabulary} {tokens}{padding}")?;
+        write!(formatter, "precision: {} in the files, {} as loaded", self.stored.join(", "), self.kept.join(", "))?;
+        match self.ignored.as_slice() {
+            [] => Ok(()),
+            ignored => write!(formatter, "\nignored: {}", ignored.join(", ")),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What `torch.save` writes: a pickle that describes tensors, and their elements beside it.
+//!
+//! Since torch 1.6 a zip file with an entry for each storage; before, pickles and storages one behind the other
+//! ([`legacy`]). Both are read from their descriptions; of the elements, only what a model asks for.
+
+mod legacy;
+pub(super) mod pickle;
+mod zip;
+
+use std::io::{Read, Seek};
+use std::ops::Range;
+
+use super::CheckpointError;
+use super::directory::Stored;
+use super::source::{Source, room};
+use super::tensor::Dims;
+use legacy::Legacy;
+use pickle::{Element, MOST_BYTES, Storage, Tensor, Value, Values};
+use zip::Archive;
+
+/// Where a checkpoint keeps the state dict, where it is not one itself: nanoGPT's key, then those of other trainings.
+const STATE_DICTS: [&str; 3] = ["model", "model_state_dict", "state_dict"];
+/// Where nanoGPT keeps the model's shape.
+const ARGUMENTS: &str = "model_args";
+
+/// What a file says of a model.
+#[derive(Debug)]
+pub(super) struct Saved {
+    /// Its tensors, under the file's names; slots are the same, and nothing is transposed but what torch turned.
+    pub tensors: Vec<Stored>,
+    /// Whole numbers among nanoGPT's `model_args`.
+    pub arguments: Vec<(String, u64)>,
+}
+
+/// Where a file keeps its storages.
+enum Storages {
+    Zip { archive: Archive, prefix: String },
+    Legacy(Legacy),
+}
+
+/// Whether a file that begins so is in the format before torch 1.6.
+pub(super) fn is_legacy(beginning: &[u8]) -> bool {
+    beginning.starts_with(&legacy::MAGIC)
+}
+
+/// Reads a zip file of torch's; tensors for which `is_buffer` holds are left out.
+pub(super) fn read_zip<R: Read + Seek>(
+    source: &mut Source<R>,
+    is_buffer: impl Fn(&str) -> bool,
+) -> Result<Saved, CheckpointError> {
+    let archive = Archive::read(source)?;
+    let Some(prefix) = archive.prefix_of("data.pkl").map(str::to_string) else {
+        return Err(CheckpointError::field(&"zip directory", 0, "one entry data.pkl, as torch writes", "none or more"));
+    };
+    check_order(&archive, &prefix, source)?;
+    let span = archive.find(&format!("{prefix}data.pkl"), source)?.unwrap_or_default();
+    let bytes = read_pickle(span.clone(), source)?;
+    let (values, _) = pickle::read(&bytes, span.start)?;
+    saved(&values, &Storages::Zip { archive, prefix }, source, is_buffer)
+}
+
+/// Reads a file in the format before torch 1.6.
+pub(super) fn read_legacy<R: Read + Seek>(
+    source: &mut Source<R>,
+    is_buffer: impl Fn(&str) -> bool,
+) -> Result<Saved, CheckpointError> {
+    let bytes = read_pickle(0..source.length().min(MOST_BYTES), source)?;
+    let (values, storages) = legacy::read(&bytes, source)?;
+    saved(&values, &Storages::Legacy(storages), source, is_buffer)
+}
+
+/// The bytes of a pickle, or of several.
+pub(super) fn read_pickle<R: Read + Seek>(
+    span: Range<u64>,
+    source: &mut Source<R>,
+) -> Result<Vec<u8>, CheckpointError> {
+    let length = span.end - span.start;
+    if length > MOST_BYTES {
+        return Err(CheckpointError::field(&"pickle", span.start, format!("at most {MOST_BYTES} bytes"), length));
+    }
+    let mut bytes = room(&"pickle", length)?;
+    bytes.resize(length as usize, 0);
+    source.seek(span.start)?;
+    source.fill(&"pickle", &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Elements are read as they stand.
+fn check_order<R: Read + Seek>(archive: &Archive, prefix: &str, source: &mut Source<R>) -> Result<(), CheckpointError> {
+    let Some(span) = archive.find(&format!("{prefix}byteorder"), source)? else { return Ok(()) };
+    let mut order = [0; 6];
+    let order = &mut order[..(span.end - span.start).min(6) as usize];
+    source.seek(span.start)?;
+    source.fill(&"byteorder", order)?;
+    match order == b"little" {
+        true => Ok(()),
+        false => Err(CheckpointError::field(&"byteorder", span.start, "`little`", order.escape_ascii())),
+    }
+}
+
+fn saved<R: Read + Seek>(
+    values: &Values,
+    storages: &Storages,
+    source: &mut Source<R>,
+    is_buffer: impl Fn(&str) -> bool,
+) -> Result<Saved, CheckpointError> {
+    let inner = STATE_DICTS.iter().filter_map(|key| values.get(values.root, key));
+    let dict = inner.into_iter().find(|value| matches!(value, Value::Dict(_))).unwrap_or(values.root);
+    let mut tensors = Vec::new();
+    for (key, value) in values.pairs(dict) {
+        let (Some(name), Some(tensor)) = (values.text(key), values.tensor(value)) else { continue };
+        if !is_buffer(name) {
+            tensors.push(place(name, tensor, values, storages, source)?);
+        }
+    }
+    Ok(Saved { tensors, arguments: arguments(values) })
+}
+
+fn arguments(values: &Values) -> Vec<(String, u64)> {
+    let Some(arguments) = values.get(values.root, ARGUMENTS) else { return Vec::new() };
+    let whole = |(key, value)| match (values.text(key), value) {
+        (Some(key), Value::Int(number)) => Some((key.to_string(), u64::try_from(number).ok()?)),
+        _ => None,
+    };
+    values.pairs(arguments).filter_map(whole).collect()
+}
+
+/// Where a tensor's elements are in the file.
+fn place<R: Read + Seek>(
+    name: &str,
+    tensor: &Tensor,
+    values: &Values,
+    storages: &Storages,
+    source: &mut Source<R>,
+) -> Result<Stored, CheckpointError> {
+    let &Tensor { at, storage, offset, .. } = tensor;
+    let wrong = |field: &str, expected: String, found: String| {
+        Err(CheckpointError::field(&format!("{field} of {name}"), at, expected, found))
+    };
+    let kind = match storage.element {
+        Element::Known(kind) => kind,
+        Element::Other(found, _) => {
+            return wrong("dtype", "float32, float16 or bfloat16".to_string(), found.to_string());
+        }
+    };
+    let Some((dims, transposed)) = order(tensor) else {
+        let Tensor { dims, strides, .. } = tensor;
+        let found = format!("{:?} for {:?}", strides.as_slice(), dims.as_slice());
+        return wrong("strides", "rows or columns one behind the other".to_string(), found);
+    };
+    let size = storage.element.size();
+    let within = |bytes: u64| Some(offset.checked_mul(size)?..offset.checked_mul(size)?.checked_add(bytes)?);
+    let bounds = storage.count.checked_mul(size);
+    let inner = dims.bytes(kind).and_then(within).filter(|inner| bounds.is_some_and(|end| inner.end <= end));
+    let (Some(inner), Some(bounds)) = (inner, bounds) else {
+        let expected = format!("a shape that fits the storage's {} elements", storage.count);
+        return wrong("shape", expected, format!("{:?} from element {offset} on", dims.as_slice()));
+    };
+    let span = storages.find(&storage, values, source)?;
+    if span.end - span.start < bounds {
+        return wrong("storage", format!("{bounds} bytes"), (span.end - span.start).to_string());
+    }
+    let span = span.start + inner.start..span.start + inner.end;
+    Ok(Stored { name: name.to_string(), slot: name.to_string(), at, kind, dims, transposed, span })
+}
+
+/// The shape as the file has it, and whether torch has it turned; `None` where the elements are scattered.
+fn order(tensor: &Tensor) -> Option<(Dims, bool)> {
+    let Tensor { dims, strides, .. } = tensor;
+    let follows = |sizes: &[u64], strides: &[u64]| {
+        let mut next = Some(1u64);
+        sizes.iter().zip(strides).rev().all(|(&size, &stride)| {
+            let is_right = size == 1 || Some(stride) == next;
+            next = next.and_then(|next| next.checked_mul(size));
+            is_right
+        })
+    };
+    let (turned, back) = (dims.reversed(), strides.reversed());
+    if follows(dims.as_slice(), strides.as_slice()) {
+        Some((*dims, false))
+    } else if dims.as_slice().len() == 2 && follows(turned.as_slice(), back.as_slice()) {
+        Some((turned, true))
+    } else {
+        None
+    }
+}
+
+impl Storages {
+    /// Where a storage's bytes are.
+    fn find<R: Read + Seek>(
+        &self,
+        storage: &Storage,
+        values: &Values,
+        source: &mut Source<R>,
+    ) -> Result<Range<u64>, CheckpointError> {
+        let key = String::from_utf8_lossy(values.span(storage.key)).into_owned();
+        let found = match self {
+            Storages::Zip { archive, prefix } => archive.find(&format!("{prefix}data/{key}"), source)?,
+            Storages::Legacy(legacy) => legacy.find(values.span(storage.key)),
+        };
+        found.ok_or_else(|| CheckpointError::Missing { name: format!("storage {}", key.escape_debug()) })
+    }
+}

@@ -1,0 +1,79 @@
+//! The names that a pickle may call or mention.
+
+use super::super::super::tensor::Kind;
+
+/// How a storage keeps its elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super::super) enum Element {
+    /// A type that weights may have.
+    Known(Kind),
+    /// One that they may not, by torch's name and its bytes; masks and counters do.
+    Other(&'static str, u64),
+}
+
+impl Element {
+    /// Bytes of one.
+    pub fn size(self) -> u64 {
+        match self {
+            Element::Known(kind) => kind.block().1,
+            Element::Other(_, size) => size,
+        }
+    }
+}
+
+/// A name that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super::super) enum Name {
+    /// A dict, in any of its forms.
+    Dict,
+    /// A list or set.
+    List,
+    /// `torch._utils._rebuild_tensor` and `_rebuild_tensor_v2`.
+    Tensor,
+    /// `torch._utils._rebuild_parameter`.
+    Parameter,
+    /// `torch.FloatStorage` and its like.
+    Storage(Element),
+    /// A function or type of which the result is not asked for: `torch.device`, `torch.Size`, bytes of protocol 2.
+    Plain,
+}
+
+impl Name {
+    /// What is known under this name.
+    pub fn find(module: &str, name: &str) -> Option<Name> {
+        Some(match (module, name) {
+            ("collections", "OrderedDict" | "defaultdict") | ("builtins" | "__builtin__", "dict") => Name::Dict,
+            ("builtins" | "__builtin__", "list" | "set" | "frozenset") => Name::List,
+            ("builtins" | "__builtin__", "int" | "float" | "bool" | "str" | "bytearray") => Name::Plain,
+            ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Name::Tensor,
+            ("torch._utils", "_rebuild_parameter") => Name::Parameter,
+            ("_codecs", "encode") | ("torch", "device" | "Size") => Name::Plain,
+            ("torch", _) => return storage(name).map(Name::Storage).or_else(|| dtype(name).then_some(Name::Plain)),
+            _ => return None,
+        })
+    }
+}
+
+fn storage(name: &str) -> Option<Element> {
+    Some(match name {
+        "FloatStorage" => Element::Known(Kind::F32),
+        "HalfStorage" => Element::Known(Kind::F16),
+        "BFloat16Storage" => Element::Known(Kind::Bf16),
+        "DoubleStorage" => Element::Other("float64", 8),
+        "LongStorage" => Element::Other("int64", 8),
+        "IntStorage" => Element::Other("int32", 4),
+        "ShortStorage" => Element::Other("int16", 2),
+        "CharStorage" => Element::Other("int8", 1),
+        "ByteStorage" => Element::Other("uint8", 1),
+        "BoolStorage" => Element::Other("bool", 1),
+        _ => return None,
+    })
+}
+
+/// Whether this is a type of elements, as configurations mention them.
+fn dtype(name: &str) -> bool {
+    matches!(
+        name,
+        "float32" | "float16" | "bfloat16" | "float64" | "int64" | "int32" | "int16" | "int8" | "uint8" | "bool"
+    )
+}

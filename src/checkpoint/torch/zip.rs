@@ -1,0 +1,238 @@
+//! The zip files that torch writes: entries stored as they are, sizes of 64 bits where 32 are too few.
+//!
+//! Follows PKWARE's APPNOTE.TXT. Where an entry is and how long is compared with what stands before the entry itself, and
+//! with the file's length.
+
+use std::io::{Read, Seek};
+use std::ops::Range;
+
+use super::super::CheckpointError;
+use super::super::source::{Source, room};
+
+/// The file ends with this record, and a comment of up to 64 KiB.
+const END: [u8; 4] = *b"PK\x05\x06";
+const END_LENGTH: u64 = 22;
+const MOST_COMMENT: u64 = 1 << 16;
+/// Before that, where something has more than 32 bits: a record, and where it is.
+const LOCATOR: [u8; 4] = *b"PK\x06\x07";
+const LOCATOR_LENGTH: u64 = 20;
+const END_64: [u8; 4] = *b"PK\x06\x06";
+/// What describes an entry in the directory, and before its bytes; the shortest that they can be.
+const IN_DIRECTORY: [u8; 4] = *b"PK\x01\x02";
+const IN_DIRECTORY_LENGTH: u64 = 46;
+const LOCAL: [u8; 4] = *b"PK\x03\x04";
+const LOCAL_LENGTH: u64 = 30;
+/// Sizes that stand elsewhere, in the extra field of this number.
+const SEE_EXTRA: u32 = u32::MAX;
+const EXTRA_64: u16 = 1;
+/// The longest directory that is believed; that of GPT-2 XL with its optimiser's state has 150 KB.
+const MOST_DIRECTORY: u64 = 16 << 20;
+
+/// An entry as the directory describes it.
+#[derive(Debug)]
+struct Entry {
+    name: Range<usize>,
+    method: u16,
+    stored: u64,
+    length: u64,
+    local: u64,
+}
+
+/// The entries of a zip file, sorted by name.
+#[derive(Debug)]
+pub(super) struct Archive {
+    directory: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+impl Archive {
+    /// Reads the directory.
+    pub fn read<R: Read + Seek>(source: &mut Source<R>) -> Result<Self, CheckpointError> {
+        let (count, span) = find_directory(source)?;
+        let (at, length) = (span.start, span.end - span.start);
+        let believed = length <= MOST_DIRECTORY && count.saturating_mul(IN_DIRECTORY_LENGTH) <= length;
+        if !believed {
+            let expected = format!("at most {MOST_DIRECTORY} bytes, with 46 for each of {count} entries");
+            return Err(CheckpointError::field(&"zip directory", at, expected, length));
+        }
+        source.seek(at)?;
+        let mut directory = room(&"zip directory", length)?;
+        directory.resize(length as usize, 0);
+        source.fill(&"zip directory", &mut directory)?;
+        let entries = read_entries(&directory, at, count)?;
+        Archive { directory, entries }.sorted(at)
+    }
+
+    fn sorted(mut self, at: u64) -> Result<Self, CheckpointError> {
+        let Archive { directory, entries } = &mut self;
+        entries.sort_unstable_by(|a, b| directory[a.name.clone()].cmp(&directory[b.name.clone()]));
+        let same = |pair: &&[Entry]| directory[pair[0].name.clone()] == directory[pair[1].name.clone()];
+        match entries.windows(2).find(same) {
+            None => Ok(self),
+            Some(pair) => {
+                let name = String::from_utf8_lossy(&directory[pair[0].name.clone()]).into_owned();
+                Err(CheckpointError::field(&"zip directory", at, "each entry once", format!("`{name}` twice")))
+            }
+        }
+    }
+
+    /// The name of the only entry that ends so, up to there.
+    pub fn prefix_of(&self, end: &str) -> Option<&str> {
+        let mut names = self
+            .entries
+            .iter()
+            .filter_map(|entry| std::str::from_utf8(&self.directory[entry.name.clone()]).ok()?.strip_suffix(end));
+        names.next().filter(|_| names.next().is_none())
+    }
+
+    /// Where the bytes of an entry are, once what stands before them has said the same; `None` where there is no such.
+    pub fn find<R: Read + Seek>(
+        &self,
+        name: &str,
+        source: &mut Source<R>,
+    ) -> Result<Option<Range<u64>>, CheckpointError> {
+        let by_name = |entry: &Entry| self.directory[entry.name.clone()].cmp(name.as_bytes());
+        let Ok(index) = self.entries.binary_search_by(by_name) else { return Ok(None) };
+        locate(&self.entries[index], name, source).map(Some)
+    }
+}
+
+/// How many entries the directory has, and where it is.
+fn find_directory<R: Read + Seek>(source: &mut Source<R>) -> Result<(u64, Range<u64>), CheckpointError> {
+    let at = find_end(source)?;
+    source.seek(at + 10)?;
+    let count = u64::from(source.u16(&"zip entry count")?);
+    let (length, start) = (source.u32(&"zip directory length")?, source.u32(&"zip directory offset")?);
+    let (count, length, start) = match find_end_64(source, at)? {
+        Some(found) => found,
+        None => (count, u64::from(length), u64::from(start)),
+    };
+    match start.checked_add(length).filter(|&end| end <= at) {
+        Some(end) => Ok((count, start..end)),
+        None => {
+            let found = format!("{length} bytes from byte {start}");
+            Err(CheckpointError::field(&"zip directory", at, "a place before its end record", found))
+        }
+    }
+}
+
+/// Where the last end record begins.
+fn find_end<R: Read + Seek>(source: &mut Source<R>) -> Result<u64, CheckpointError> {
+    let length = source.length();
+    let start = length.saturating_sub(END_LENGTH + MOST_COMMENT);
+    source.seek(start)?;
+    let mut tail = room(&"zip end record", length - start)?;
+    tail.resize((length - start) as usize, 0);
+    source.fill(&"zip end record", &mut tail)?;
+    let last = tail.windows(END_LENGTH as usize).rposition(|window| window.starts_with(&END));
+    let missing = || CheckpointError::field(&"zip end record", start, "`PK\\x05\\x06`: the file's end", "none");
+    last.map(|index| start + index as u64).ok_or_else(missing)
+}
+
+/// Count, length and start of the directory where the record of 64 bits says them.
+fn find_end_64<R: Read + Seek>(source: &mut Source<R>, end: u64) -> Result<Option<(u64, u64, u64)>, CheckpointError> {
+    let Some(at) = end.checked_sub(LOCATOR_LENGTH) else { return Ok(None) };
+    source.seek(at)?;
+    if source.bytes::<4>(&"zip64 locator")? != LOCATOR {
+        return Ok(None);
+    }
+    source.skip(&"zip64 locator", 4)?;
+    let record = source.u64(&"zip64 end record offset")?;
+    if record >= at {
+        return Err(CheckpointError::field(&"zip64 end record offset", at + 8, format!("less than {at}"), record));
+    }
+    source.seek(record)?;
+    let found = source.bytes::<4>(&"zip64 end record")?;
+    if found != END_64 {
+        return Err(CheckpointError::field(&"zip64 end record", record, "`PK\\x06\\x06`", found.escape_ascii()));
+    }
+    source.skip(&"zip64 end record", 28)?;
+    let count = source.u64(&"zip entry count")?;
+    let length = source.u64(&"zip directory length")?;
+    Ok(Some((count, length, source.u64(&"zip directory offset")?)))
+}
+
+fn read_entries(directory: &[u8], at: u64, count: u64) -> Result<Vec<Entry>, CheckpointError> {
+    // The directory has room for so many.
+    let mut entries = room(&"zip directory", count)?;
+    let mut position = 0;
+    for index in 0..count {
+        match read_entry(directory, position) {
+            Some((entry, end)) => {
+                entries.push(entry);
+                position = end;
+            }
+            None => {
+                let offset = at + position as u64;
+                let expected = format!("entry {index} of {count}");
+                return Err(CheckpointError::field(&"zip directory", offset, expected, "other bytes"));
+            }
+        }
+    }
+    Ok(entries)
+}
+
+/// The entry that begins there, and where it ends.
+fn read_entry(directory: &[u8], position: usize) -> Option<(Entry, usize)> {
+    let bytes = directory.get(position..)?;
+    let fixed: &[u8; IN_DIRECTORY_LENGTH as usize] = bytes.first_chunk()?;
+    let [name, extra, comment] = [28, 30, 32].map(|at| usize::from(u16::from_le_bytes([fixed[at], fixed[at + 1]])));
+    let [stored, length, local] = [20, 24, 42].map(|at| read_u32(fixed, at));
+    let start = fixed.len() + name;
+    if !fixed.starts_with(&IN_DIRECTORY) {
+        return None;
+    }
+    let mut wide = extra_64(bytes.get(start..start + extra)?)?;
+    // Those of the three that do not fit stand there, in this order.
+    let mut size = |number: u32| match number {
+        SEE_EXTRA => wide.split_off(..8).and_then(|bytes| Some(u64::from_le_bytes(bytes.try_into().ok()?))),
+        _ => Some(u64::from(number)),
+    };
+    let (length, stored, local) = (size(length)?, size(stored)?, size(local)?);
+    let method = u16::from_le_bytes([fixed[10], fixed[11]]);
+    let end = position + start + extra + comment;
+    let name = position + fixed.len()..position + start;
+    (end <= directory.len()).then_some((Entry { name, method, stored, length, local }, end))
+}
+
+fn read_u32(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+/// The extra field of sizes; empty where there is none.
+fn extra_64(mut extra: &[u8]) -> Option<&[u8]> {
+    while let Some((&[a, b, c, d], rest)) = extra.split_first_chunk() {
+        let (number, length) = (u16::from_le_bytes([a, b]), usize::from(u16::from_le_bytes([c, d])));
+        let field = rest.get(..length)?;
+        if number == EXTRA_64 {
+            return Some(field);
+        }
+        extra = &rest[length..];
+    }
+    Some(&[])
+}
+
+/// Holds an entry against the file's own words before it; where its bytes are.
+fn locate<R: Read + Seek>(entry: &Entry, name: &str, source: &mut Source<R>) -> Result<Range<u64>, CheckpointError> {
+    let &Entry { method, stored, length, local, .. } = entry;
+    let wrong = |expected: &str, found: String| {
+        Err(CheckpointError::field(&format!("zip entry {name}"), local, expected, found))
+    };
+    if method != 0 || stored != length {
+        return wrong("an entry that is stored as it is", format!("method {method}, {stored} bytes for {length}"));
+    }
+    source.seek(local)?;
+    let fixed = source.bytes::<{ LOCAL_LENGTH as usize }>(&format_args!("zip entry {name}"))?;
+    if !fixed.starts_with(&LOCAL) {
+        return wrong("`PK\\x03\\x04`", fixed[..4].escape_ascii().to_string());
+    }
+    let [named, extra] = [26, 28].map(|at| usize::from(u16::from_le_bytes([fixed[at], fixed[at + 1]])));
+    let mut found = vec![0; named];
+    source.fill(&format_args!("zip entry {name}"), &mut found)?;
+    if found != name.as_bytes() {
+        return wrong("the name that the directory has", format!("`{}`", found[..named.min(64)].escape_ascii()));
+    }
+    source.skip(&format_args!("zip entry {name}"), extra as u64)?;
+    source.claim(&format_args!("zip entry {name}"), length, 1)?;
+    Ok(source.offset()..source.offset() + length)
+}

@@ -69,12 +69,14 @@ impl Decoding {
         if self.cache.next_block().is_none() {
             self.begin_tile(gpt)?;
         }
-        let left = self.ids.len() - self.start - self.cache.len();
+        let cached = self.cache.len();
+        let left = self.ids.len() - self.start - cached;
         while !gpt.next_block(&mut self.cache)? {
             if left > 1 {
                 return Ok(Step::Prefilled);
             }
         }
+        self.forwarded_rows += (self.cache.len() - cached) as u64;
         if self.start + self.cache.len() < self.ids.len() {
             return Ok(Step::Prefilled);
         }
@@ -90,9 +92,7 @@ impl Decoding {
             self.move_window(gpt.config().context);
         }
         let begin = self.start + self.cache.len();
-        let tile = &self.ids[begin..self.ids.len().min(begin + PREFILL_TILE)];
-        self.forwarded_rows += tile.len() as u64;
-        gpt.begin(tile, &mut self.cache)
+        gpt.begin(&self.ids[begin..self.ids.len().min(begin + PREFILL_TILE)], &mut self.cache)
     }
 
     /// Forgets the older half of a full cache, or its oldest token, and lets the rest be read again: the learned
@@ -214,9 +214,9 @@ mod tests {
             let is_token = matches!(decoding.step(&gpt).unwrap(), Step::Token(_));
             steps.push((decoding.forwarded_rows() - before, is_token));
         }
-        // Two blocks: a tile is begun, and passes the second block in the next step.
-        let prompt = [(128, false), (0, false), (128, false), (0, false), (44, false), (0, true)];
-        let window = [(128, false), (0, false), (23, false), (0, true), (1, true)];
+        // Two blocks: a tile passes one in a step, and the other in the next.
+        let prompt = [(0, false), (128, false), (0, false), (128, false), (0, false), (44, true)];
+        let window = [(0, false), (128, false), (0, false), (23, true), (1, true)];
         assert_eq!(steps, [prompt.as_slice(), &window].concat());
     }
 

@@ -49,6 +49,9 @@ async fn home_leads_to_a_model_and_its_text_grows(subject: Subject) {
 
 async fn stop_ends_the_run_and_keeps_the_text(subject: Subject) {
     let reader = subject.ready().await.unwrap();
+    // A small model would write all of the words before it can be stopped, were its window not computed for each token.
+    reader.press("settings").await.unwrap();
+    reader.fill("window", "exact").await.unwrap();
     reader.fill("words", "5000").await.unwrap();
     reader.press("generate").await.unwrap();
     reader.first_text().await.unwrap();
@@ -206,19 +209,20 @@ async fn the_window_rolls_on_at_a_flat_price(subject: Subject) {
     reader.watch().await.unwrap();
     reader.write(150).await.unwrap();
     let changes = reader.changes().await.unwrap();
-    // The last of each: at first the window is still being computed, tile by tile. Of a small model a frame may show
+    // A crossing computes the newer half of the context again.
+    let half = subject.context() / 2;
+    let overhead = |change: &Change| change.forwarded_rows - change.tokens - half * change.window_crossings;
+    // Of each the one with most rows: in others the window is still being computed. Of a small model a frame may show
     // several crossings at once.
     let after = |least: i64| {
         let crossings = changes.iter().map(|change| change.window_crossings).find(|found| *found >= least).unwrap();
-        changes.iter().rfind(|change| change.window_crossings == crossings).unwrap()
+        let same = changes.iter().filter(|change| change.window_crossings == crossings);
+        same.max_by_key(|change| overhead(change)).unwrap()
     };
     let (first, third, last) = (after(1), after(3), changes.last().unwrap());
     assert!(last.window_crossings > 3, "crossed {} times", last.window_crossings);
     assert_eq!(third.memory, first.memory, "memory after the third crossing is that after the first");
     assert_eq!(last.memory, first.memory, "and so it stays");
-    // A crossing computes the newer half of the context again.
-    let half = subject.context() / 2;
-    let overhead = |change: &Change| change.forwarded_rows - change.tokens - half * change.window_crossings;
     assert_eq!(overhead(third), overhead(first), "half a window extra per crossing");
     assert_eq!(overhead(last), overhead(first), "half a window extra per crossing");
 }

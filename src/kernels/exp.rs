@@ -1,7 +1,7 @@
 //! The exponential function, the same bits everywhere: additions, multiplications and a shift, in one order.
 //!
 //! After Cephes' `expf` (Moshier 1992): x = n · ln 2 + r, a polynomial for e^r, and n added to the exponent.
-//! `libm`'s differs from build to build in nothing either, but takes one number at a time and a table for each.
+//! `libm`'s is the same in every build, too, but takes one number at a time; a token of GPT-2's needs 37,000.
 
 use super::lanes::{Lanes, ROUNDING};
 

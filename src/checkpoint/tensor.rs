@@ -11,7 +11,7 @@ use half::{bf16, f16};
 
 use super::source::{Source, room};
 use super::{CheckpointError, Weight};
-use crate::kernels::{Q8Matrix, QUAD};
+use crate::kernels::{OCTET, Q8Matrix};
 
 // Elements are copied as they stand in the file, which is little-endian.
 const _: () = assert!(cfg!(target_endian = "little"));
@@ -130,7 +130,7 @@ impl Place<'_> {
     ) -> Result<Q8Matrix, CheckpointError> {
         let mut matrix = zeros(self.name, outputs, inputs)?;
         let length = matrix.stored_length();
-        let step = (ROWS / (QUAD * length)).max(1) * QUAD;
+        let step = (ROWS / (OCTET * length)).max(1) * OCTET;
         let mut buffer: Vec<u8> = room(&self.name, (step.min(outputs) * length) as u64)?;
         for first_row in (0..outputs).step_by(step) {
             let rows = step.min(outputs - first_row);

@@ -1,34 +1,50 @@
 //! Rows of float32 → rows of 8-bit numbers with a scale for each block.
 
-use super::BLOCK;
 use super::lanes::ROUNDING;
+use super::{BLOCK, STEP, TILE};
 
 /// The form in which a kernel reads the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operands {
-    /// As they are.
+    /// Row after row.
+    Rows,
+    /// In tiles.
     Bytes,
-    /// In 16 bits.
+    /// In tiles, in 16 bits.
     Words,
-    /// Plus 128, without a sign.
-    Offset,
 }
 
 /// What goes into a matrix: `[tokens, inputs]`, in 8 bits.
 #[derive(Debug, Default)]
 pub struct Activations {
     /// −127 to 127.
-    pub(super) numbers: Vec<i8>,
-    /// The same in 16 bits, for kernels that read these.
-    pub(super) words: Vec<i16>,
-    /// The same plus 128, for kernels that read these.
-    pub(super) offset: Vec<u8>,
+    numbers: Vec<i8>,
     /// What 1 stands for in each block.
-    pub(super) scales: Vec<f32>,
+    scales: Vec<f32>,
+    bytes: Tiles<i8>,
+    words: Tiles<i16>,
     inputs: usize,
-    /// Memory that a kernel may use while it multiplies.
-    #[cfg(target_arch = "wasm32")]
-    pub(super) spare: std::cell::RefCell<Vec<[i32; super::QUAD]>>,
+}
+
+/// Rows as kernels read them: four together as long as there are four, then one by one.
+#[derive(Debug, Default)]
+pub(super) struct Tiles<N> {
+    /// [`STEP`] numbers of the first row, of the second, and so on, then the next of each.
+    numbers: Vec<[N; STEP]>,
+    /// Of each block the rows' scales.
+    scales: Vec<f32>,
+    /// Of each block what the rows' sums begin with, so that the 128 that was added to each weight does not show.
+    begins: Vec<i32>,
+}
+
+/// `T` rows.
+pub(super) struct Tile<'a, N, const T: usize> {
+    /// `[steps, T, STEP]`.
+    pub numbers: &'a [[N; STEP]],
+    /// `[blocks, T]`.
+    pub scales: &'a [[f32; T]],
+    /// `[blocks, T]`.
+    pub begins: &'a [[i32; T]],
 }
 
 impl Activations {
@@ -42,12 +58,10 @@ impl Activations {
         for (block, numbers) in rows.as_chunks::<BLOCK>().0.iter().zip(self.numbers.as_chunks_mut::<BLOCK>().0) {
             self.scales.push(quantise_block(block, numbers));
         }
-        self.words.clear();
-        self.offset.clear();
         match operands {
-            Operands::Bytes => {}
-            Operands::Words => self.words.extend(self.numbers.iter().map(|number| i16::from(*number))),
-            Operands::Offset => self.offset.extend(self.numbers.iter().map(|number| *number as u8 ^ 128)),
+            Operands::Rows => {}
+            Operands::Bytes => self.bytes.fill(&self.numbers, &self.scales, inputs),
+            Operands::Words => self.words.fill(&self.numbers, &self.scales, inputs),
         }
     }
 
@@ -56,15 +70,62 @@ impl Activations {
         self.numbers.len().checked_div(self.inputs).unwrap_or(0)
     }
 
-    /// The part of `all` that belongs to one row.
-    pub(super) fn row<'a, T>(&self, all: &'a [T], token: usize) -> &'a [T] {
-        &all[token * self.inputs..][..self.inputs]
+    /// The numbers of one row, and their scales.
+    pub(super) fn row(&self, token: usize) -> (&[i8], &[f32]) {
+        let blocks = self.inputs / BLOCK;
+        (&self.numbers[token * self.inputs..][..self.inputs], &self.scales[token * blocks..][..blocks])
     }
 
-    /// The scales of one row.
-    pub(super) fn row_scales(&self, token: usize) -> &[f32] {
-        let blocks = self.inputs / BLOCK;
-        &self.scales[token * blocks..][..blocks]
+    /// `T` rows from `token` on, where a tile of as many begins: [`Operands::Bytes`].
+    #[cfg(any(test, target_arch = "wasm32"))]
+    pub(super) fn bytes<const T: usize>(&self, token: usize) -> Tile<'_, i8, T> {
+        self.bytes.tile(token, self.inputs)
+    }
+
+    /// The same of [`Operands::Words`].
+    pub(super) fn words<const T: usize>(&self, token: usize) -> Tile<'_, i16, T> {
+        self.words.tile(token, self.inputs)
+    }
+}
+
+impl<N: Copy + From<i8>> Tiles<N> {
+    fn fill(&mut self, numbers: &[i8], scales: &[f32], inputs: usize) {
+        self.numbers.clear();
+        self.scales.clear();
+        self.begins.clear();
+        let (whole, rest) = numbers.split_at(numbers.len() / (TILE * inputs) * TILE * inputs);
+        let (whole_scales, rest_scales) = scales.split_at(whole.len() / BLOCK);
+        self.push::<TILE>(whole, whole_scales, inputs);
+        self.push::<1>(rest, rest_scales, inputs);
+    }
+
+    /// Adds rows, `T` together.
+    fn push<const T: usize>(&mut self, numbers: &[i8], scales: &[f32], inputs: usize) {
+        let tiles = numbers.chunks_exact(T * inputs).zip(scales.chunks_exact(T * inputs / BLOCK));
+        for (numbers, scales) in tiles {
+            let (numbers, blocks) = (numbers.as_chunks::<STEP>().0, inputs / BLOCK);
+            let rows: [_; T] = std::array::from_fn(|row| &numbers[row * inputs / STEP..][..inputs / STEP]);
+            for step in 0..inputs / STEP {
+                self.numbers.extend(rows.map(|row| row[step].map(N::from)));
+            }
+            for block in 0..blocks {
+                let sum = |row: &[[i8; STEP]]| {
+                    let numbers = row[block * BLOCK / STEP..][..BLOCK / STEP].as_flattened();
+                    numbers.iter().map(|number| i32::from(*number)).sum::<i32>()
+                };
+                self.begins.extend(rows.map(|row| -128 * sum(row)));
+                self.scales.extend((0..T).map(|row| scales[row * blocks + block]));
+            }
+        }
+    }
+
+    fn tile<const T: usize>(&self, token: usize, inputs: usize) -> Tile<'_, N, T> {
+        let (steps, blocks) = (inputs / STEP, inputs / BLOCK);
+        Tile {
+            numbers: &self.numbers[token * steps..][..T * steps],
+            scales: self.scales[token * blocks..][..T * blocks].as_chunks().0,
+            begins: self.begins[token * blocks..][..T * blocks].as_chunks().0,
+        }
     }
 }
 
@@ -105,14 +166,33 @@ mod tests {
     }
 
     #[test]
-    fn every_form_has_the_same_numbers() {
+    fn four_rows_lie_together_and_the_rest_alone() {
+        let rows: Vec<f32> = (0..5 * 64).map(|index| (index * 37 % 255) as f32 - 127.0).collect();
+        let activations = quantise(&rows, 64, Operands::Bytes);
+        let (tile, last) = (activations.bytes::<TILE>(0), activations.bytes::<1>(4));
+        for token in 0..5 {
+            let (numbers, scales) = activations.row(token);
+            for (step, numbers) in numbers.as_chunks::<STEP>().0.iter().enumerate() {
+                let found = if token < TILE { tile.numbers[step * TILE + token] } else { last.numbers[step] };
+                assert_eq!(found, *numbers, "token {token}, step {step}");
+            }
+            for (block, numbers) in numbers.chunks(BLOCK).enumerate() {
+                let sum: i32 = numbers.iter().map(|number| i32::from(*number)).sum();
+                let found = match token {
+                    0..TILE => (tile.scales[block][token], tile.begins[block][token]),
+                    _ => (last.scales[block][0], last.begins[block][0]),
+                };
+                assert_eq!(found, (scales[block], -128 * sum), "token {token}, block {block}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_are_the_bytes() {
         let row: Vec<f32> = (0..64).map(|index| (index as f32 - 31.0) * 0.37).collect();
-        let bytes = quantise(&row, 32, Operands::Bytes);
-        assert!(bytes.words.is_empty() && bytes.offset.is_empty());
-        let words = quantise(&row, 32, Operands::Words).words;
-        let offset = quantise(&row, 32, Operands::Offset).offset;
-        assert!(bytes.numbers.iter().zip(words).all(|(number, word)| i16::from(*number) == word));
-        assert!(bytes.numbers.iter().zip(offset).all(|(number, offset)| i16::from(*number) + 128 == i16::from(offset)));
+        let (bytes, words) = (quantise(&row, 32, Operands::Bytes), quantise(&row, 32, Operands::Words));
+        let (bytes, words) = (bytes.bytes::<1>(1).numbers, words.words::<1>(1).numbers);
+        assert_eq!(bytes.as_flattened().iter().map(|byte| i16::from(*byte)).collect::<Vec<_>>(), words.as_flattened());
     }
 
     #[test]

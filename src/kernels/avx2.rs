@@ -3,16 +3,17 @@
 use core::arch::x86_64::*;
 use std::ops::Range;
 
+use super::activations::Tile;
+use super::matrix::{Scales, Weights};
 use super::tiles::{self, Dot};
-use super::{Activations, BLOCK, Q8Matrix, QUAD, QUAD_BLOCK, STEP};
+use super::{Activations, BLOCK, OCTET, Q8Matrix, STEP};
 
 /// As [`super::scalar::multiply`], which it is where the processor lacks AVX2.
-pub fn multiply(matrix: &Q8Matrix, quads: Range<usize>, activations: &Activations, out: &mut [f32]) {
+pub fn multiply(matrix: &Q8Matrix, octets: Range<usize>, activations: &Activations, out: &mut [f32]) {
     if !is_x86_feature_detected!("avx2") {
-        return super::scalar::multiply(matrix, quads, activations, out);
+        return super::scalar::multiply(matrix, octets, activations, out);
     }
-    let tokens = activations.tokens();
-    tiles::multiply::<4, 1>(&mut Words { matrix, activations }, matrix, quads, tokens, out);
+    tiles::multiply(&Words { matrix, activations }, matrix, octets, activations, out);
 }
 
 /// Made only where there is AVX2.
@@ -22,54 +23,46 @@ struct Words<'a> {
 }
 
 impl Dot for Words<'_> {
-    fn dot<const T: usize, const Q: usize>(&self, quad: usize, token: usize) -> [[[f32; QUAD]; Q]; T] {
-        let words: [&[i16]; T] =
-            std::array::from_fn(|index| self.activations.row(&self.activations.words, token + index));
-        let scales: [&[f32]; T] = std::array::from_fn(|index| self.activations.row_scales(token + index));
-        let mut sums = [[[0.0; QUAD]; Q]; T];
-        for index in 0..Q {
-            let (weights, weight_scales) = self.matrix.quad(quad + index);
-            // SAFETY: the processor has AVX2.
-            let dots = unsafe { dot(weights, weight_scales, words, scales) };
-            for (sums, dot) in sums.iter_mut().zip(dots) {
-                // SAFETY: there is room for four numbers.
-                unsafe { _mm_storeu_ps(sums[index].as_mut_ptr(), dot) };
-            }
-        }
-        sums
+    fn dot<const T: usize>(&self, octet: usize, token: usize) -> [[f32; OCTET]; T] {
+        // SAFETY: the processor has AVX2.
+        unsafe { dot(self.matrix.octet(octet), &self.activations.words(token)) }
     }
 }
 
-/// The products of four rows with `T` rows of activations.
+/// The products of an octet with `T` rows of activations.
 #[target_feature(enable = "avx2")]
-fn dot<const T: usize>(weights: &[i8], scales: &[f32], rows: [&[i16]; T], row_scales: [&[f32]; T]) -> [__m128; T] {
-    let blocks = scales.len() / QUAD;
-    assert!(weights.len() == blocks * QUAD_BLOCK && rows.iter().all(|row| row.len() == blocks * BLOCK));
-    assert!(row_scales.iter().all(|scales| scales.len() == blocks));
-    let mut sums = [_mm_setzero_ps(); T];
-    for (block, block_scales) in scales.as_chunks::<QUAD>().0.iter().enumerate() {
-        // Sums of two products each, of four rows in turn.
-        let mut pairs = [_mm256_setzero_si256(); T];
-        for step in 0..BLOCK / STEP {
-            // SAFETY: the lengths are those asserted above; loads need no alignment.
-            unsafe {
-                let bytes = _mm_loadu_si128(weights.as_ptr().add(block * QUAD_BLOCK + step * QUAD * STEP).cast());
-                let wide = _mm256_cvtepi8_epi16(bytes);
-                for index in 0..T {
-                    let numbers = rows[index].as_ptr().add(block * BLOCK + step * STEP).cast::<i64>();
-                    let numbers = _mm256_set1_epi64x(numbers.read_unaligned());
-                    pairs[index] = _mm256_add_epi32(pairs[index], _mm256_madd_epi16(wide, numbers));
+fn dot<const T: usize>((weights, scales): (&[Weights], &[Scales]), tile: &Tile<'_, i16, T>) -> [[f32; OCTET]; T] {
+    let mut sums = [_mm256_setzero_ps(); T];
+    let numbers = tile.numbers.chunks_exact(T * BLOCK / STEP);
+    let blocks = weights.iter().zip(scales).zip(numbers).zip(tile.scales).zip(tile.begins);
+    for ((((weights, scales), numbers), number_scales), begins) in blocks {
+        // Sums of two products each: of the first four rows, and of the last four.
+        let mut pairs = [[_mm256_setzero_si256(); 2]; T];
+        for (weights, numbers) in weights.0.iter().zip(numbers.as_chunks::<T>().0) {
+            let halves = weights.as_chunks::<{ OCTET / 2 }>().0;
+            // SAFETY: four rows' steps are sixteen bytes.
+            let wide: [_; 2] = std::array::from_fn(|half| unsafe {
+                _mm256_cvtepu8_epi16(_mm_loadu_si128(halves[half].as_ptr().cast()))
+            });
+            for (pairs, numbers) in pairs.iter_mut().zip(numbers) {
+                // SAFETY: four words are eight bytes.
+                let numbers = _mm256_set1_epi64x(unsafe { std::mem::transmute::<[i16; STEP], i64>(*numbers) });
+                for (pairs, wide) in pairs.iter_mut().zip(wide) {
+                    *pairs = _mm256_add_epi32(*pairs, _mm256_madd_epi16(wide, numbers));
                 }
             }
         }
-        // SAFETY: as above.
-        let block_scales = unsafe { _mm_loadu_ps(block_scales.as_ptr()) };
+        // SAFETY: there are eight scales.
+        let scales = unsafe { _mm256_loadu_ps(scales.0.as_ptr()) };
         for index in 0..T {
-            let (first, last) = (_mm256_castsi256_si128(pairs[index]), _mm256_extracti128_si256::<1>(pairs[index]));
-            let whole = _mm_cvtepi32_ps(_mm_hadd_epi32(first, last));
-            let scale = _mm_mul_ps(block_scales, _mm_set1_ps(row_scales[index][block]));
-            sums[index] = _mm_add_ps(sums[index], _mm_mul_ps(whole, scale));
+            // The sums of rows 0, 1, 4, 5, 2, 3, 6, 7, then in order.
+            let [first, last] = pairs[index];
+            let whole = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_hadd_epi32(first, last));
+            let whole = _mm256_cvtepi32_ps(_mm256_add_epi32(whole, _mm256_set1_epi32(begins[index])));
+            let scale = _mm256_mul_ps(scales, _mm256_set1_ps(number_scales[index]));
+            sums[index] = _mm256_add_ps(sums[index], _mm256_mul_ps(whole, scale));
         }
     }
-    sums
+    // SAFETY: a vector is eight numbers.
+    sums.map(|sums| unsafe { std::mem::transmute(sums) })
 }

@@ -6,18 +6,30 @@ use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Error, Result};
 use half::f16;
 
-use super::{BLOCK, QUAD, QUAD_BLOCK, STEP};
+use super::{BLOCK, OCTET, STEP};
 
 /// Bytes of a `Q8_0` block in a file: a scale in f16, then 32 signed bytes.
 const STORED: usize = 2 + BLOCK;
 
-/// `[outputs, inputs]` in 8 bits. Four rows lie together, block by block: four columns of the first row, four of the
-/// second, and so on, then the next four columns. Rows of zeros fill the last quad.
+/// A block of each row of an octet: four columns of the first row, four of the second, and so on, then the next four
+/// columns. Weights lie here without a sign, 128 added to each. A processor fetches 64 bytes at a time.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(super) struct Weights(pub [[[u8; STEP]; OCTET]; BLOCK / STEP]);
+
+/// What 1 stands for in a block of each row of an octet.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(32))]
+pub(super) struct Scales(pub [f32; OCTET]);
+
+/// What is added to a weight.
+const OFFSET: u8 = 128;
+
+/// `[outputs, inputs]` in 8 bits, eight rows together, block after block. Rows of zeros fill the last octet.
 #[derive(Debug)]
 pub struct Q8Matrix {
-    weights: Vec<i8>,
-    /// Of each quad's block the scales of its four rows.
-    scales: Vec<f32>,
+    weights: Vec<Weights>,
+    scales: Vec<Scales>,
     outputs: usize,
     inputs: usize,
 }
@@ -26,9 +38,9 @@ impl Q8Matrix {
     /// Zeros, to be filled by [`put_rows`](Self::put_rows); `None` where memory has no room for them. `inputs` is a
     /// multiple of [`BLOCK`].
     pub fn zeros(outputs: usize, inputs: usize) -> Option<Self> {
-        let places = outputs.div_ceil(QUAD).checked_mul(inputs / BLOCK)?;
-        let (weights, scales) = (room(places.checked_mul(QUAD_BLOCK)?)?, room(places.checked_mul(QUAD)?)?);
-        Some(Q8Matrix { weights, scales, outputs, inputs })
+        let places = outputs.div_ceil(OCTET).checked_mul(inputs / BLOCK)?;
+        let weights = room(places, Weights([[[OFFSET; STEP]; OCTET]; BLOCK / STEP]))?;
+        Some(Q8Matrix { weights, scales: room(places, Scales([0.0; OCTET]))?, outputs, inputs })
     }
 
     /// Takes over a matrix of candle's, if it is in `Q8_0`.
@@ -44,17 +56,18 @@ impl Q8Matrix {
     }
 
     /// Puts whole rows, as a file has them, where the kernels expect them; `false` where a scale is not finite. The rows
-    /// begin with the first of a quad and end with the last of one, or of the matrix.
+    /// begin with the first of an octet and end with the last of one, or of the matrix.
     ///
     /// A weight of −128, which no quantiser writes, becomes −127: beyond that, relaxed SIMD is not known to be exact.
     pub fn put_rows(&mut self, first_row: usize, stored: &[u8]) -> bool {
-        let length = QUAD * self.stored_length();
+        let length = OCTET * self.stored_length();
         let mut is_finite = true;
         for (index, rows) in stored.chunks(length.max(1)).enumerate() {
-            let (weights, scales) = self.quad_mut(first_row / QUAD + index);
+            let octet = self.range(first_row / OCTET + index);
+            let (weights, scales) = (&mut self.weights[octet.clone()], &mut self.scales[octet]);
             is_finite &= match rows.len() == length {
-                true => put_quad(rows, weights, scales),
-                false => put_quad(&[rows, &vec![0; length - rows.len()]].concat(), weights, scales),
+                true => put_octet(rows, weights, scales),
+                false => put_octet(&[rows, &vec![0; length - rows.len()]].concat(), weights, scales),
             };
         }
         is_finite
@@ -63,15 +76,13 @@ impl Q8Matrix {
     /// Writes a row as a file has it, [`stored_length`](Self::stored_length) bytes: what [`put_rows`](Self::put_rows)
     /// took.
     pub fn stored_row(&self, row: usize, stored: &mut [u8]) {
-        let lane = row % QUAD;
-        let (weights, scales) = self.quad(row / QUAD);
-        let blocks = weights.as_chunks::<QUAD_BLOCK>().0.iter().zip(scales.as_chunks::<QUAD>().0);
+        let lane = row % OCTET;
+        let (weights, scales) = self.octet(row / OCTET);
+        let blocks = weights.iter().zip(scales);
         for ([low, high, stored @ ..], (weights, scales)) in stored.as_chunks_mut::<STORED>().0.iter_mut().zip(blocks) {
-            [*low, *high] = f16::from_f32(scales[lane]).to_le_bytes();
-            for (columns, step) in stored.chunks_exact_mut(STEP).zip(weights.chunks_exact(QUAD * STEP)) {
-                for (byte, weight) in columns.iter_mut().zip(&step[lane * STEP..]) {
-                    *byte = *weight as u8;
-                }
+            [*low, *high] = f16::from_f32(scales.0[lane]).to_le_bytes();
+            for (columns, step) in stored.as_chunks_mut::<STEP>().0.iter_mut().zip(&weights.0) {
+                *columns = step[lane].map(|weight| weight ^ OFFSET);
             }
         }
     }
@@ -92,71 +103,69 @@ impl Q8Matrix {
     }
 
     /// The weights' bytes, as each token passes them.
-    pub fn bytes(&self) -> &[i8] {
-        &self.weights
+    pub fn bytes(&self) -> &[u8] {
+        let weights = self.weights.as_slice();
+        // SAFETY: weights are bytes, one behind the other, with nothing between.
+        unsafe { std::slice::from_raw_parts(weights.as_ptr().cast(), size_of_val(weights)) }
     }
 
     /// One row in float32.
     pub fn row(&self, row: usize) -> impl Iterator<Item = f32> {
-        let (blocks, lane) = (self.inputs / BLOCK, row % QUAD);
-        (0..self.inputs).map(move |column| {
-            let place = row / QUAD * blocks + column / BLOCK;
-            let (step, rest) = (column % BLOCK / STEP, column % STEP);
-            let weight = self.weights[place * QUAD_BLOCK + step * QUAD * STEP + lane * STEP + rest];
-            f32::from(weight) * self.scales[place * QUAD + lane]
+        let (lane, (weights, scales)) = (row % OCTET, self.octet(row / OCTET));
+        weights.iter().zip(scales).flat_map(move |(weights, scales)| {
+            let columns = weights.0.iter().flat_map(move |step| step[lane]);
+            columns.map(move |weight| f32::from((weight ^ OFFSET) as i8) * scales.0[lane])
         })
     }
 
-    /// The weights of a quad's rows, and their scales, block after block.
-    pub(super) fn quad(&self, quad: usize) -> (&[i8], &[f32]) {
+    /// The weights of an octet's rows, and their scales, block after block.
+    pub(super) fn octet(&self, octet: usize) -> (&[Weights], &[Scales]) {
+        (&self.weights[self.range(octet)], &self.scales[self.range(octet)])
+    }
+
+    /// The places of an octet.
+    fn range(&self, octet: usize) -> Range<usize> {
         let blocks = self.inputs / BLOCK;
-        let weights = &self.weights[quad * blocks * QUAD_BLOCK..][..blocks * QUAD_BLOCK];
-        (weights, &self.scales[quad * blocks * QUAD..][..blocks * QUAD])
+        octet * blocks..(octet + 1) * blocks
     }
 
-    fn quad_mut(&mut self, quad: usize) -> (&mut [i8], &mut [f32]) {
-        let blocks = self.inputs / BLOCK;
-        let weights = &mut self.weights[quad * blocks * QUAD_BLOCK..][..blocks * QUAD_BLOCK];
-        (weights, &mut self.scales[quad * blocks * QUAD..][..blocks * QUAD])
+    /// Octets there are.
+    pub fn octets(&self) -> usize {
+        self.outputs.div_ceil(OCTET)
     }
 
-    /// Quads there are.
-    pub fn quads(&self) -> usize {
-        self.outputs.div_ceil(QUAD)
-    }
-
-    /// Rows of some quads.
-    pub(super) fn columns(&self, quads: &Range<usize>) -> usize {
-        self.outputs.min(quads.end * QUAD) - quads.start * QUAD
+    /// Rows of some octets.
+    pub(super) fn columns(&self, octets: &Range<usize>) -> usize {
+        self.outputs.min(octets.end * OCTET) - octets.start * OCTET
     }
 }
 
-/// That many zeros, or `None` where memory has no room.
-fn room<T: Clone + Default>(count: usize) -> Option<Vec<T>> {
+/// That many of one item, or `None` where memory has no room.
+fn room<T: Clone>(count: usize, item: T) -> Option<Vec<T>> {
     let mut items = Vec::new();
     items.try_reserve_exact(count).ok()?;
-    items.resize(count, T::default());
+    items.resize(count, item);
     Some(items)
 }
 
-/// Puts four rows; `false` where a scale is not finite.
-fn put_quad(rows: &[u8], weights: &mut [i8], scales: &mut [f32]) -> bool {
-    let blocks = scales.len() / QUAD;
+/// Puts eight rows; `false` where a scale is not finite.
+fn put_octet(rows: &[u8], weights: &mut [Weights], scales: &mut [Scales]) -> bool {
     let stored = rows.as_chunks::<STORED>().0;
-    let rows: [_; QUAD] = std::array::from_fn(|lane| &stored[lane * blocks..][..blocks]);
+    let rows: [_; OCTET] = std::array::from_fn(|lane| &stored[lane * scales.len()..][..scales.len()]);
     let mut is_finite = true;
-    let places = weights.as_chunks_mut::<QUAD_BLOCK>().0.iter_mut().zip(scales.as_chunks_mut::<QUAD>().0);
-    for (block, (weights, scales)) in places.enumerate() {
+    for (block, (weights, scales)) in weights.iter_mut().zip(scales).enumerate() {
         for (lane, row) in rows.iter().enumerate() {
             let [low, high, stored @ ..] = &row[block];
             let scale = u16::from_le_bytes([*low, *high]);
             is_finite &= scale & INFINITE != INFINITE;
-            scales[lane] = to_f32(scale);
-            for (step, columns) in stored.as_chunks::<STEP>().0.iter().enumerate() {
-                weights[step * QUAD * STEP + lane * STEP..][..STEP].copy_from_slice(&columns.map(|byte| byte as i8));
+            scales.0[lane] = to_f32(scale);
+            for (step, columns) in weights.0.iter_mut().zip(stored.as_chunks::<STEP>().0) {
+                step[lane] = *columns;
             }
         }
-        weights.iter_mut().for_each(|weight| *weight = (*weight).max(-i8::MAX));
+        for weight in weights.0.as_flattened_mut().as_flattened_mut() {
+            *weight = (*weight ^ OFFSET).max(1);
+        }
     }
     is_finite
 }
@@ -202,24 +211,26 @@ mod tests {
     fn rows_come_back_as_they_were_stored_in_whatever_pieces() {
         for (outputs, inputs) in [(1, 32), (3, 64), (4, 96), (5, 32), (66, 320), (9, 3072)] {
             let stored = stored(outputs, inputs);
-            for quads in [1, 2, 100] {
+            for octets in [1, 2, 100] {
                 let mut matrix = Q8Matrix::zeros(outputs, inputs).unwrap();
-                for (piece, rows) in stored.chunks(quads * QUAD * matrix.stored_length()).enumerate() {
-                    assert!(matrix.put_rows(piece * quads * QUAD, rows));
+                for (piece, rows) in stored.chunks(octets * OCTET * matrix.stored_length()).enumerate() {
+                    assert!(matrix.put_rows(piece * octets * OCTET, rows));
                 }
-                assert!(stored_rows(&matrix) == stored, "{outputs} × {inputs}, {quads} quads at a time");
+                assert!(stored_rows(&matrix) == stored, "{outputs} × {inputs}, {octets} octets at a time");
             }
         }
     }
 
     #[test]
-    fn columns_lie_four_rows_together() {
-        let mut matrix = Q8Matrix::zeros(6, 32).unwrap();
-        let row = |row: u8| [0, 0x3c].into_iter().chain((0..32).map(move |column| row * 32 + column));
-        matrix.put_rows(0, &(0..4).flat_map(row).collect::<Vec<_>>());
-        let (weights, scales) = matrix.quad(0);
-        assert_eq!(weights[..20], [0, 1, 2, 3, 32, 33, 34, 35, 64, 65, 66, 67, 96, 97, 98, 99, 4, 5, 6, 7]);
-        assert_eq!((weights.len(), scales), (128, &[1.0; 4][..]));
+    fn columns_lie_eight_rows_together() {
+        let mut matrix = Q8Matrix::zeros(10, 32).unwrap();
+        let row = |row: u8| [0, 0x3c].into_iter().chain((0..32).map(move |column| row * 16 + column));
+        matrix.put_rows(0, &(0..8).flat_map(row).collect::<Vec<_>>());
+        let (weights, scales) = matrix.octet(0);
+        assert_eq!(weights[0].0[0][..3], [[128, 129, 130, 131], [144, 145, 146, 147], [160, 161, 162, 163]]);
+        assert_eq!(weights[0].0[1][7], [112 + 4 + 128, 245, 246, 247]);
+        assert_eq!((weights.len(), scales[0].0), (1, [1.0; 8]));
+        assert_eq!(matrix.octet(1).0[0].0[0][0], [128; 4]);
     }
 
     #[test]

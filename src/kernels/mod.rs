@@ -35,12 +35,12 @@ pub use plain::PlainMatrix;
 
 /// Weights that share a scale, along a row.
 pub const BLOCK: usize = 32;
-/// Rows of a matrix that are computed together.
-pub const QUAD: usize = 4;
-/// Bytes of a block of each row of a quad.
-const QUAD_BLOCK: usize = QUAD * BLOCK;
-/// Columns that lie together, of each row of a quad in turn.
+/// Rows of a matrix that lie together and are computed together.
+pub const OCTET: usize = 8;
+/// Columns that lie together, of each row of an octet in turn.
 const STEP: usize = 4;
+/// Rows of activations that share each look at a weight.
+const TILE: usize = 4;
 
 /// One way to compute, of which all give the same bytes.
 pub struct Kernel {
@@ -50,13 +50,13 @@ pub struct Kernel {
     pub operands: Operands,
     /// Whether everything is computed by [`scalar`].
     pub is_scalar: bool,
-    /// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, of which those of the quads given.
+    /// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, of which those of the octets given.
     pub multiply: fn(&Q8Matrix, Range<usize>, &Activations, &mut [f32]),
 }
 
 /// The twin of all others.
 pub static SCALAR: Kernel =
-    Kernel { name: "scalar", operands: Operands::Bytes, is_scalar: true, multiply: scalar::multiply };
+    Kernel { name: "scalar", operands: Operands::Rows, is_scalar: true, multiply: scalar::multiply };
 
 /// The vectors that every WebAssembly since 2023 has.
 #[cfg(target_arch = "wasm32")]

@@ -9,7 +9,7 @@ use candle_core::{CpuStorage, DType, Error, InplaceOp1, InplaceOp2, Layout, Resu
 use half::bf16;
 
 use super::elementwise::{add, finish};
-use super::{Activations, Element, Finish, Heads, PlainMatrix, Q8Matrix, QUAD, Scores, attend, keep};
+use super::{Activations, Element, Finish, Heads, OCTET, PlainMatrix, Q8Matrix, Scores, attend, keep};
 use super::{layer_norm, selected};
 
 /// A matrix, `[outputs, inputs]`.
@@ -49,22 +49,22 @@ impl Matrix {
     /// `[tokens, inputs]` → `[tokens, outputs]`.
     fn multiply(&self, x: &[f32], memory: &mut Activations, out: &mut [f32]) {
         self.quantise(x, memory);
-        self.multiply_quads(0..self.outputs().div_ceil(QUAD), x, memory, out);
+        self.multiply_octets(0..self.outputs().div_ceil(OCTET), x, memory, out);
     }
 
-    /// Prepares activations for [`multiply_quads`](Self::multiply_quads).
+    /// Prepares activations for [`multiply_octets`](Self::multiply_octets).
     fn quantise(&self, x: &[f32], memory: &mut Activations) {
         if let Matrix::Q8(matrix) = self {
             memory.quantise(x, matrix.inputs(), selected().operands);
         }
     }
 
-    /// The outputs of some quads of rows.
-    fn multiply_quads(&self, quads: Range<usize>, x: &[f32], memory: &Activations, out: &mut [f32]) {
+    /// The outputs of some octets of rows.
+    fn multiply_octets(&self, octets: Range<usize>, x: &[f32], memory: &Activations, out: &mut [f32]) {
         match self {
-            Matrix::Q8(matrix) => (selected().multiply)(matrix, quads, memory, out),
+            Matrix::Q8(matrix) => (selected().multiply)(matrix, octets, memory, out),
             Matrix::Plain(matrix) => {
-                matrix.multiply(quads.start * QUAD..matrix.outputs().min(quads.end * QUAD), x, out);
+                matrix.multiply(octets.start * OCTET..matrix.outputs().min(octets.end * OCTET), x, out);
             }
         }
     }
@@ -84,11 +84,11 @@ impl Matrix {
         let x = numbers::<f32>(storage, layout)?;
         expect(x.len(), self.inputs())?;
         self.quantise(x, activations);
-        let quads = self.outputs().div_ceil(QUAD);
-        for start in (0..quads).step_by(most / QUAD) {
-            let end = quads.min(start + most / QUAD);
-            sums.resize(self.outputs().min(end * QUAD) - start * QUAD, 0.0);
-            self.multiply_quads(start..end, x, activations, sums);
+        let octets = self.outputs().div_ceil(OCTET);
+        for start in (0..octets).step_by(most / OCTET) {
+            let end = octets.min(start + most / OCTET);
+            sums.resize(self.outputs().min(end * OCTET) - start * OCTET, 0.0);
+            self.multiply_octets(start..end, x, activations, sums);
             take(sums);
         }
         Ok(())

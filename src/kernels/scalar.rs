@@ -9,36 +9,30 @@ use super::attention::{Element, Heads, ROW};
 use super::elementwise::{CUBE, Finish, TWICE_ROOT, exact_gelu};
 use super::exp::{LEAST, LN_2, MOST, POLYNOMIAL};
 use super::lanes::{LANES, ROUNDING};
-use super::{Activations, BLOCK, PlainMatrix, Q8Matrix, QUAD, QUAD_BLOCK, STEP};
+use super::matrix::{Scales, Weights};
+use super::{Activations, BLOCK, OCTET, PlainMatrix, Q8Matrix};
 
-/// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, of which those of the quads given.
-pub fn multiply(matrix: &Q8Matrix, quads: Range<usize>, activations: &Activations, out: &mut [f32]) {
-    for (token, out) in out.chunks_exact_mut(matrix.columns(&quads)).enumerate() {
-        let numbers = activations.row(&activations.numbers, token);
-        for (quad, out) in quads.clone().zip(out.chunks_mut(QUAD)) {
-            let (weights, scales) = matrix.quad(quad);
-            let sums = dot(weights, scales, numbers, activations.row_scales(token));
-            out.copy_from_slice(&sums[..out.len()]);
+/// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, of which those of the octets given.
+pub fn multiply(matrix: &Q8Matrix, octets: Range<usize>, activations: &Activations, out: &mut [f32]) {
+    for (token, out) in out.chunks_exact_mut(matrix.columns(&octets)).enumerate() {
+        let (numbers, scales) = activations.row(token);
+        for (octet, out) in octets.clone().zip(out.chunks_mut(OCTET)) {
+            for (lane, out) in out.iter_mut().enumerate() {
+                *out = dot(matrix.octet(octet), lane, numbers, scales);
+            }
         }
     }
 }
 
-/// The products of four rows with one row of activations.
-fn dot(weights: &[i8], scales: &[f32], numbers: &[i8], number_scales: &[f32]) -> [f32; QUAD] {
-    let mut sums = [0.0; QUAD];
-    for (block, number_scale) in number_scales.iter().enumerate() {
-        let weights = &weights[block * QUAD_BLOCK..][..QUAD_BLOCK];
-        let numbers = &numbers[block * BLOCK..][..BLOCK];
-        for (lane, sum) in sums.iter_mut().enumerate() {
-            let mut whole = 0i32;
-            for (weights, numbers) in weights.chunks_exact(QUAD * STEP).zip(numbers.chunks_exact(STEP)) {
-                let pairs = weights[lane * STEP..].iter().zip(numbers);
-                whole += pairs.map(|(weight, number)| i32::from(*weight) * i32::from(*number)).sum::<i32>();
-            }
-            *sum += whole as f32 * (scales[block * QUAD + lane] * number_scale);
-        }
+/// The product of one row of an octet with one row of activations.
+fn dot((weights, scales): (&[Weights], &[Scales]), lane: usize, numbers: &[i8], number_scales: &[f32]) -> f32 {
+    let mut sum = 0.0;
+    for (block, numbers) in numbers.chunks_exact(BLOCK).enumerate() {
+        let weights = weights[block].0.iter().flat_map(|step| step[lane]).map(|weight| i32::from(weight) - 128);
+        let whole: i32 = weights.zip(numbers).map(|(weight, number)| weight * i32::from(*number)).sum();
+        sum += whole as f32 * (scales[block].0[lane] * number_scales[block]);
     }
-    sums
+    sum
 }
 
 /// `[tokens, inputs]` → `[tokens, outputs of these rows]`.

@@ -124,7 +124,7 @@ impl Gpt {
     }
 
     /// The quantised matrices, in the order in which a token passes them; the head's is the embedding where tied.
-    pub fn quantised(&self) -> impl Iterator<Item = &[i8]> {
+    pub fn quantised(&self) -> impl Iterator<Item = &[u8]> {
         self.blocks.iter().flat_map(Block::linears).chain([&self.head]).filter_map(Linear::quantised)
     }
 

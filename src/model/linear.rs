@@ -82,7 +82,7 @@ impl Linear {
     }
 
     /// The weight's bytes, where it is held in 8 bits.
-    pub fn quantised(&self) -> Option<&[i8]> {
+    pub fn quantised(&self) -> Option<&[u8]> {
         match &self.weight {
             Matrix::Q8(matrix) => Some(matrix.bytes()),
             Matrix::Plain(_) => None,

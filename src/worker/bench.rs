@@ -89,7 +89,7 @@ fn read_speed(gpt: &Gpt) -> f64 {
 }
 
 /// Adds up the bytes, 16 at a time, in four accumulators.
-fn sum(bytes: &[i8]) -> i64 {
+fn sum(bytes: &[u8]) -> i64 {
     use core::arch::wasm32::{i64x2_add, i64x2_extract_lane, i64x2_splat, v128, v128_load};
     let mut sums = [i64x2_splat(0); 4];
     for chunk in bytes.chunks_exact(64) {

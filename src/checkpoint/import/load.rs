@@ -10,7 +10,7 @@ use super::super::source::{Source, room};
 use super::super::tensor::{Kind, check_finite, decode, encode, zeros};
 use super::super::{CheckpointError, Weight, Weights};
 use super::{ImportError, Named, Part, Slot, in_file};
-use crate::kernels::QUAD;
+use crate::kernels::OCTET;
 
 /// Elements that are converted at once, or four rows where those are more.
 const ELEMENTS: usize = 16 << 10;
@@ -84,7 +84,7 @@ fn convert<R: Read + Seek>(
         return target.add(&values[..count * columns]);
     }
     let (elements, size) = stored.kind.block();
-    let step = (ELEMENTS / (QUAD * columns)).max(1) * QUAD;
+    let step = (ELEMENTS / (OCTET * columns)).max(1) * OCTET;
     let mut offset = stored.span.start;
     source.seek(offset)?;
     let mut values: Vec<f32> = room(&stored.name, (step.min(count) * columns) as u64)?;
@@ -148,7 +148,7 @@ impl<'a> Target<'a> {
             }
             Elements::Q8(_) => {
                 self.waiting.extend(values);
-                self.put(QUAD)?;
+                self.put(OCTET)?;
             }
         }
         Ok(())

@@ -4,7 +4,7 @@
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use half::bf16;
-use peargpt::kernels::{Activations, Element, Finish, Heads, Kernel, PlainMatrix, Q8Matrix, Scores, scalar};
+use peargpt::kernels::{Activations, Element, Finish, Heads, Kernel, Keys, PlainMatrix, Q8Matrix, Scores, scalar};
 use peargpt::kernels::{SCALAR, VECTORS, attend, elementwise, keep, layer_norm};
 
 #[path = "common/numbers.rs"]
@@ -229,67 +229,76 @@ fn layer_norms_equal_their_twin_and_are_candles() {
     assert!(normed.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-5));
 }
 
-/// Attention over random keys and values by the kernel and by its twin, and exactly, with keys and values as given.
-fn attention<E: Element>(heads: Heads, seen: usize, most: f32) -> [Vec<f32>; 3] {
+/// Attention of some rows over random keys and values by the kernel and by its twin, and exactly, with keys and values
+/// as given.
+fn attention<E: Element>(heads: Heads, mut keys: Keys, (position, rows): (usize, usize), most: f32) -> [Vec<f32>; 3] {
     let mut numbers = Numbers(11);
     let width = heads.count * heads.width;
-    let mut caches = [(); 2].map(|()| vec![E::default(); heads.count * heads.context * heads.row()]);
-    let rows = [(); 2].map(|()| random(&mut numbers, heads.context * width, most));
-    for (cache, rows) in caches.iter_mut().zip(&rows) {
+    let mut values = vec![E::default(); heads.count * heads.context * heads.row()];
+    let kept = [(); 2].map(|()| random(&mut numbers, heads.context * width, most));
+    for position in 0..heads.context {
         // The whole context, of which only what is seen may count.
-        rows.chunks(width).enumerate().for_each(|(position, row)| keep(&heads, row, position, cache));
+        let [key, value] = kept.each_ref().map(|rows| &rows[position * width..][..width]);
+        keys.keep(&heads, key, position);
+        keep(&heads, value, position, &mut values);
     }
-    let query = random(&mut numbers, width, most);
-    let mut outs = [vec![7.0; width], vec![8.0; width], vec![0.0; width]];
-    let cache = (caches[0].as_slice(), caches[1].as_slice());
-    for head in 0..heads.count {
-        let range = head * heads.width..(head + 1) * heads.width;
-        let query = &query[range.clone()];
-        attend(&heads, head, query, cache, seen, &mut Scores::default(), &mut outs[0][range.clone()]);
-        scalar::attend(&heads, head, query, cache, seen, &mut outs[1][range.clone()]);
-        let row = |rows: &[f32], position: usize| rows[position * width..][range.clone()].to_vec();
-        let score = |position| -> f64 {
-            let key = row(&rows[0], position);
-            query.iter().zip(key).map(|(q, k)| f64::from(*q) * f64::from(k)).sum::<f64>() / (heads.width as f64).sqrt()
-        };
-        let scores: Vec<f64> = (0..seen).map(score).collect();
-        let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let total: f64 = scores.iter().map(|score| libm::exp(score - largest)).sum();
-        for (position, score) in scores.iter().enumerate() {
-            let weight = libm::exp(score - largest) / total;
-            for (out, value) in outs[2][range.clone()].iter_mut().zip(row(&rows[1], position)) {
-                *out += (weight * f64::from(value)) as f32;
-            }
-        }
+    let qkv = random(&mut numbers, rows * 3 * width, most);
+    let mut outs = [7.0, 8.0, 0.0].map(|out| vec![out; rows * width]);
+    let cache = (&keys, values.as_slice());
+    attend(&heads, cache, position, &qkv, &mut Scores::default(), &mut outs[0]);
+    scalar::attend(&heads, cache, position, &qkv, &mut outs[1]);
+    for (row, head) in (0..rows).flat_map(|row| (0..heads.count).map(move |head| (row, head))) {
+        let of_head = |row: &[f32]| row[head * heads.width..][..heads.width].to_vec();
+        let [keys, values] = kept.each_ref().map(|rows| rows.chunks(width).map(of_head).collect::<Vec<_>>());
+        let out = exact_attention(&of_head(&qkv[row * 3 * width..]), &keys, &values, position + row + 1);
+        outs[2][row * width + head * heads.width..][..heads.width].copy_from_slice(&out);
     }
     outs
+}
+
+/// One head's attention in float64.
+fn exact_attention(query: &[f32], keys: &[Vec<f32>], values: &[Vec<f32>], seen: usize) -> Vec<f32> {
+    let product = |key: &[f32]| query.iter().zip(key).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum::<f64>();
+    let scores: Vec<f64> = keys[..seen].iter().map(|key| product(key) / (query.len() as f64).sqrt()).collect();
+    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let weights: Vec<f64> = scores.iter().map(|score| libm::exp(score - largest)).collect();
+    let total: f64 = weights.iter().sum();
+    let mixed = |column: usize| weights.iter().zip(values).map(|(w, v)| w * f64::from(v[column])).sum::<f64>();
+    (0..query.len()).map(|column| (mixed(column) / total) as f32).collect()
 }
 
 #[test]
 fn attention_equals_its_twin_and_is_that_of_the_numbers() {
     let far = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     for (count, width) in [(1, 1), (3, 4), (2, 12), (5, 64), (2, 80)] {
-        for (seen, most) in [(1, 1.0), (2, 1.0), (4, 3.0), (7, 1.0), (33, 3.0), (40, 30.0)] {
+        for (place, most) in
+            [((0, 1), 1.0), ((1, 1), 1.0), ((0, 4), 3.0), ((5, 2), 1.0), ((26, 7), 3.0), ((39, 1), 30.0)]
+        {
             let heads = Heads { count, width, context: 40 };
-            let [found, twin, exact] = attention::<f32>(heads, seen, most);
-            assert_eq!(bits(&found), bits(&twin), "float32, {heads:?}, {seen} seen");
-            assert!(far(&found, &exact) < 1e-4 * most, "{heads:?}, {seen} seen: {}", far(&found, &exact));
-            let [found, twin, exact] = attention::<bf16>(heads, seen, most);
-            assert_eq!(bits(&found), bits(&twin), "bfloat16, {heads:?}, {seen} seen");
+            let [found, twin, exact] = attention::<f32>(heads, Keys::plain(&heads), place, most);
+            assert_eq!(bits(&found), bits(&twin), "float32, {heads:?}, {place:?}");
+            assert!(far(&found, &exact) < 1e-4 * most, "{heads:?}, {place:?}: {}", far(&found, &exact));
+            let [found, twin, exact] = attention::<bf16>(heads, Keys::q8(&heads).unwrap(), place, most);
+            assert_eq!(bits(&found), bits(&twin), "8 and 16 bits, {heads:?}, {place:?}");
             // Of keys and values eight bits are kept; large scores turn that into another choice of positions.
-            assert!(most > 3.0 || far(&found, &exact) < 0.03 * most, "{heads:?}, {seen}: {}", far(&found, &exact));
+            assert!(most > 3.0 || far(&found, &exact) < 0.03 * most, "{heads:?}, {place:?}: {}", far(&found, &exact));
         }
     }
 }
 
 #[test]
-fn what_lies_behind_the_last_position_is_not_seen() {
+fn what_lies_behind_a_rows_own_position_is_not_seen() {
     let heads = Heads { count: 1, width: 8, context: 6 };
-    let mut keys = vec![f32::NAN; 6 * 8];
-    let mut values = keys.clone();
-    keep(&heads, &[1.0; 8], 0, &mut keys);
-    keep(&heads, &[2.0; 8], 0, &mut values);
-    let mut out = [0.0; 8];
-    attend(&heads, 0, &[1.0; 8], (&keys, &values), 1, &mut Scores::default(), &mut out);
-    assert_eq!(out, [2.0; 8]);
+    for mut keys in [Keys::plain(&heads), Keys::q8(&heads).unwrap()] {
+        let mut values = vec![f32::NAN; 6 * 8];
+        for position in 0..6 {
+            keys.keep(&heads, &[if position < 2 { 1.0 } else { f32::NAN }; 8], position);
+        }
+        keep(&heads, &[2.0; 8], 0, &mut values);
+        keep(&heads, &[4.0; 8], 1, &mut values);
+        let mut out = [0.0; 3 * 8];
+        attend(&heads, (&keys, &values), 0, &[1.0; 3 * 24], &mut Scores::default(), &mut out);
+        assert_eq!((&out[..8], &out[8..16]), (&[2.0; 8][..], &[3.0; 8][..]), "{keys:?}");
+        assert!(out[16..].iter().all(|out| out.is_nan()), "what is seen is not hidden");
+    }
 }

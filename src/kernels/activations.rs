@@ -130,7 +130,7 @@ impl<N: Copy + From<i8>> Tiles<N> {
 }
 
 /// Writes the numbers and returns their scale.
-fn quantise_block(block: &[f32; BLOCK], numbers: &mut [i8; BLOCK]) -> f32 {
+pub(super) fn quantise_block(block: &[f32; BLOCK], numbers: &mut [i8; BLOCK]) -> f32 {
     // Without their sign, floats are ordered as their bits are, and behind infinity stands NaN.
     let largest = block.iter().map(|x| (x.to_bits() & 0x7fff_ffff) as i32).fold(0, i32::max);
     let largest = f32::from_bits(largest as u32);

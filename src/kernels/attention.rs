@@ -1,16 +1,14 @@
-//! Causal attention of one row over the KV cache, a head at a time, with no copy of the keys and values.
+//! Causal attention over the KV cache, a head and a tile of rows at a time, with no copy of the keys and values.
 
 use half::bf16;
 
 use super::exp::exp;
+use super::keys::{Keys, Scores};
 use super::lanes::{LANES, Lanes};
-use super::{scalar, selected};
+use super::{BLOCK, TILE, scalar, selected};
 
 /// Numbers of a key or value that lie together; rows are filled up to a multiple with zeros.
 pub const ROW: usize = 2 * LANES;
-/// Keys, or parts of a value, that share each look at a query or a weight.
-const TILE: usize = 4;
-
 /// A number as the cache keeps it.
 pub trait Element: Copy + Default {
     /// Eight numbers as they are kept.
@@ -65,107 +63,82 @@ pub struct Heads {
 }
 
 impl Heads {
-    /// Numbers that the cache keeps for a key or a value.
+    /// Numbers that the cache keeps for a value, and for a key in float32.
     pub fn row(&self) -> usize {
         self.width.next_multiple_of(ROW)
     }
 
+    /// Numbers of a key in 8 bits.
+    pub(super) fn blocks(&self) -> usize {
+        self.width.next_multiple_of(BLOCK)
+    }
+
     /// The cache's rows of one head, of which there are `context`.
-    fn rows<'a, E>(&self, all: &'a [E], head: usize) -> &'a [[E; ROW]] {
-        let length = self.context * self.row();
-        all[head * length..][..length].as_chunks().0
+    pub(super) fn rows<'a, E>(&self, all: &'a [[E; ROW]], head: usize) -> &'a [[E; ROW]] {
+        let length = self.context * self.row() / ROW;
+        &all[head * length..][..length]
     }
 }
 
-/// Memory that [`attend`] uses.
-#[derive(Debug, Default)]
-pub struct Scores {
-    /// The query, filled up as the keys are.
-    pub(super) query: Vec<[f32; ROW]>,
-    /// For each position the score, then its exponential.
-    pub(super) scores: Vec<[f32; LANES]>,
-}
-
-/// Writes one token's keys, or values, `[heads · width]`, at `position` of `cache`, `[heads, context, row]`.
+/// Writes one token's values, `[heads · width]`, at `position` of `cache`, `[heads, context, row]`.
 pub fn keep<E: Element>(heads: &Heads, numbers: &[f32], position: usize, cache: &mut [E]) {
     for (head, numbers) in numbers.chunks_exact(heads.width).enumerate() {
-        let row = &mut cache[(head * heads.context + position) * heads.row()..][..heads.row()];
-        for (kept, numbers) in row.as_chunks_mut::<ROW>().0.iter_mut().zip(numbers.chunks(ROW)) {
-            let mut filled = [0.0; ROW];
-            filled[..numbers.len()].copy_from_slice(numbers);
-            *kept = E::put(filled);
-        }
+        put(heads, head, numbers, position, cache);
     }
 }
 
-/// What head number `head` makes of a query, `[width]`: the values of the first `seen` positions, weighted by
-/// softmax(query · key / √width).
+/// The same of one head.
+pub(super) fn put<E: Element>(heads: &Heads, head: usize, numbers: &[f32], position: usize, cache: &mut [E]) {
+    let row = &mut cache[(head * heads.context + position) * heads.row()..][..heads.row()];
+    for (kept, numbers) in row.as_chunks_mut::<ROW>().0.iter_mut().zip(numbers.chunks(ROW)) {
+        let mut filled = [0.0; ROW];
+        filled[..numbers.len()].copy_from_slice(numbers);
+        *kept = E::put(filled);
+    }
+}
+
+/// Writes to `out`, `[rows, width]`, what each row of `qkv`, `[rows, 3 · width]`, sees: of every head the values of the
+/// positions up to its own, weighted by softmax(query · key / √width). The first row stands at `position`.
 pub fn attend<E: Element>(
     heads: &Heads,
-    head: usize,
-    query: &[f32],
-    (keys, values): (&[E], &[E]),
-    seen: usize,
+    (keys, values): (&Keys, &[E]),
+    position: usize,
+    qkv: &[f32],
     memory: &mut Scores,
     out: &mut [f32],
 ) {
     if selected().is_scalar {
-        return scalar::attend(heads, head, query, (keys, values), seen, out);
+        return scalar::attend(heads, (keys, values), position, qkv, out);
     }
-    let (keys, values) = (heads.rows(keys, head), heads.rows(values, head));
-    fill_query(heads, query, &mut memory.query);
-    memory.scores.clear();
-    memory.scores.resize(seen.div_ceil(LANES), [f32::NEG_INFINITY; LANES]);
-    score(&memory.query, keys, seen, &mut memory.scores);
-    let sum = softmax(&mut memory.scores, seen);
-    let weights = &memory.scores.as_flattened()[..seen];
-    let chunks = memory.query.len();
-    let mut chunk = 0;
-    while chunk + TILE <= chunks {
-        mix::<E, TILE>(weights, sum, values, chunks, chunk, out);
-        chunk += TILE;
-    }
-    for chunk in chunk..chunks {
-        mix::<E, 1>(weights, sum, values, chunks, chunk, out);
-    }
-}
-
-/// The query over √width, in rows of eight.
-fn fill_query(heads: &Heads, query: &[f32], filled: &mut Vec<[f32; ROW]>) {
-    filled.clear();
-    let root = (heads.width as f32).sqrt();
-    filled.extend(query.chunks(ROW).map(|numbers| {
-        let mut row = [0.0; ROW];
-        row.iter_mut().zip(numbers).for_each(|(row, number)| *row = number / root);
-        row
-    }));
-}
-
-/// query · key for each of the first `seen` keys.
-fn score<E: Element>(query: &[[f32; ROW]], keys: &[[E; ROW]], seen: usize, scores: &mut [[f32; LANES]]) {
-    let chunks = query.len();
-    for (index, scores) in scores.iter_mut().enumerate() {
-        let first = index * LANES;
-        // Behind the last key that is seen, keys of another text may lie: their scores are not taken.
-        let rows: [&[[E; ROW]]; LANES] =
-            std::array::from_fn(|lane| &keys[(first + lane).min(seen - 1) * chunks..][..chunks]);
-        let mut sums = [[Lanes::splat(0.0); 2]; LANES];
-        for (chunk, query) in query.iter().enumerate() {
-            let (low, high) = f32::get(query);
-            for (sums, row) in sums.iter_mut().zip(rows) {
-                let (key_low, key_high) = E::get(&row[chunk]);
-                sums[0] = sums[0].add(low.mul(key_low));
-                sums[1] = sums[1].add(high.mul(key_high));
+    let width = heads.count * heads.width;
+    // A head after the other, so that its keys and values stay in the processor's cache for all rows.
+    for head in 0..heads.count {
+        let values = heads.rows(values.as_chunks().0, head);
+        let tiles = qkv.chunks(TILE * 3 * width).zip(out.chunks_mut(TILE * width));
+        for (position, (qkv, out)) in (position..).step_by(TILE).zip(tiles) {
+            let place = head * heads.width..(head + 1) * heads.width;
+            let queries = qkv.chunks_exact(3 * width).map(|row| &row[place.clone()]);
+            let seen = position + queries.len();
+            keys.score(heads, head, queries, seen, memory);
+            let scores = memory.scores.chunks_exact_mut(Scores::columns(seen));
+            let mut rows = scores.zip(out.chunks_exact_mut(width)).zip(position..).map(|((scores, out), position)| {
+                let sum = softmax(scores.as_chunks_mut().0, position + 1);
+                Row { weights: &scores[..=position], sum, out: &mut out[place.clone()] }
+            });
+            while let Some(first) = rows.next() {
+                match rows.next() {
+                    Some(second) => mix_rows::<E, 2, 2>([first, second], values),
+                    None => mix_rows::<E, 1, 4>([first], values),
+                }
             }
         }
-        for (lane, [low, high]) in sums.into_iter().enumerate().take(seen - first) {
-            scores[lane] = low.add(high).sum();
-        }
     }
 }
 
-/// Scores → their exponentials, of which the largest is 1 and those behind the last score 0; returns their sum.
+/// Scores → their exponentials, of which the largest is 1 and those behind the first `seen` 0; returns their sum.
 fn softmax(scores: &mut [[f32; LANES]], seen: usize) -> f32 {
+    let scores = &mut scores[..seen.div_ceil(LANES)];
+    scores.as_flattened_mut()[seen..].fill(f32::NEG_INFINITY);
     let most = scores.iter().fold(Lanes::splat(f32::NEG_INFINITY), |most, scores| most.at_least(Lanes::from(*scores)));
     let most = Lanes::splat(most.numbers().into_iter().fold(f32::NEG_INFINITY, f32::max));
     for scores in scores.iter_mut() {
@@ -175,29 +148,65 @@ fn softmax(scores: &mut [[f32; LANES]], seen: usize) -> f32 {
     scores.iter().fold(Lanes::splat(0.0), |sum, weights| sum.add(Lanes::from(*weights))).sum()
 }
 
-/// `C` rows of eight of the weighted sum of the values, from `chunk` on of `chunks` that a value has.
-fn mix<E: Element, const C: usize>(
-    weights: &[f32],
+/// A row and what it gives to the positions up to its own.
+struct Row<'a> {
+    weights: &'a [f32],
+    /// Of the weights.
     sum: f32,
+    /// One head's.
+    out: &'a mut [f32],
+}
+
+/// Writes the weighted means of the values, for `R` rows, each of which sees one position more than the one before;
+/// `C` eights of a value at a time.
+fn mix_rows<E: Element, const R: usize, const C: usize>(mut rows: [Row<'_>; R], values: &[[E; ROW]]) {
+    let chunks = rows[0].out.len().div_ceil(ROW);
+    let mut chunk = 0;
+    while chunk + C <= chunks {
+        mix::<E, R, C>(&mut rows, values, chunks, chunk);
+        chunk += C;
+    }
+    for chunk in chunk..chunks {
+        mix::<E, R, 1>(&mut rows, values, chunks, chunk);
+    }
+}
+
+/// The same for the eights from `chunk` on of `chunks` that a value has.
+fn mix<E: Element, const R: usize, const C: usize>(
+    rows: &mut [Row<'_>; R],
     values: &[[E; ROW]],
     chunks: usize,
     chunk: usize,
-    out: &mut [f32],
 ) {
-    let mut mixed = [[Lanes::splat(0.0); 2]; C];
-    for (weight, value) in weights.iter().zip(values.chunks_exact(chunks)) {
-        let weight = Lanes::splat(*weight);
-        for (mixed, value) in mixed.iter_mut().zip(&value[chunk..chunk + C]) {
-            let (low, high) = E::get(value);
-            mixed[0] = mixed[0].add(weight.mul(low));
-            mixed[1] = mixed[1].add(weight.mul(high));
+    let shared = rows[0].weights.len();
+    let weights: [&[f32]; R] = std::array::from_fn(|row| &rows[row].weights[..shared]);
+    let mut mixed = [[[Lanes::splat(0.0); 2]; C]; R];
+    for (position, value) in values.chunks_exact(chunks).take(shared).enumerate() {
+        let value: [_; C] = std::array::from_fn(|index| E::get(&value[chunk + index]));
+        for (mixed, weights) in mixed.iter_mut().zip(weights) {
+            add(mixed, weights[position], value);
         }
     }
-    let sum = Lanes::splat(sum);
-    for (out, [low, high]) in out.chunks_mut(ROW).skip(chunk).zip(mixed) {
-        let (first, last) = out.split_at_mut(LANES.min(out.len()));
-        first.copy_from_slice(&low.div(sum).numbers()[..first.len()]);
-        last.copy_from_slice(&high.div(sum).numbers()[..last.len()]);
+    for (row, mixed) in rows.iter_mut().zip(&mut mixed) {
+        for (weight, value) in row.weights.iter().zip(values.chunks_exact(chunks)).skip(shared) {
+            add(mixed, *weight, std::array::from_fn(|index| E::get(&value[chunk + index])));
+        }
+        let sum = Lanes::splat(row.sum);
+        for (out, [low, high]) in row.out.chunks_mut(ROW).skip(chunk).zip(mixed) {
+            let (first, last) = out.split_at_mut(LANES.min(out.len()));
+            first.copy_from_slice(&low.div(sum).numbers()[..first.len()]);
+            last.copy_from_slice(&high.div(sum).numbers()[..last.len()]);
+        }
+    }
+}
+
+/// Adds a position's value, times its weight.
+#[inline(always)]
+fn add<const C: usize>(mixed: &mut [[Lanes; 2]; C], weight: f32, value: [(Lanes, Lanes); C]) {
+    let weight = Lanes::splat(weight);
+    for (mixed, (low, high)) in mixed.iter_mut().zip(value) {
+        mixed[0] = mixed[0].add(weight.mul(low));
+        mixed[1] = mixed[1].add(weight.mul(high));
     }
 }
 

@@ -6,6 +6,7 @@ use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Error, Result};
 use half::f16;
 
+use super::activations::quantise_block;
 use super::{BLOCK, OCTET, STEP};
 
 /// Bytes of a `Q8_0` block in a file: a scale in f16, then 32 signed bytes.
@@ -71,6 +72,23 @@ impl Q8Matrix {
             };
         }
         is_finite
+    }
+
+    /// Replaces a row by numbers in 8 bits, rounded as [activations](super::Activations::quantise) are, with zeros behind
+    /// them.
+    pub(super) fn quantise_row(&mut self, row: usize, numbers: &[f32]) {
+        let (octet, lane) = (self.range(row / OCTET), row % OCTET);
+        let blocks = self.weights[octet.clone()].iter_mut().zip(&mut self.scales[octet]);
+        let mut numbers = numbers.chunks(BLOCK);
+        for (weights, scales) in blocks {
+            let (mut block, mut rounded) = ([0.0; BLOCK], [0; BLOCK]);
+            let numbers = numbers.next().unwrap_or_default();
+            block[..numbers.len()].copy_from_slice(numbers);
+            scales.0[lane] = quantise_block(&block, &mut rounded);
+            for (step, columns) in weights.0.iter_mut().zip(rounded.as_chunks::<STEP>().0) {
+                step[lane] = columns.map(|number| number as u8 ^ OFFSET);
+            }
+        }
     }
 
     /// Writes a row as a file has it, [`stored_length`](Self::stored_length) bytes: what [`put_rows`](Self::put_rows)

@@ -10,6 +10,7 @@ mod attention;
 mod avx2;
 pub mod elementwise;
 mod exp;
+mod keys;
 mod lanes;
 mod layer_norm;
 mod matrix;
@@ -26,8 +27,9 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 pub use activations::{Activations, Operands};
-pub use attention::{Element, Heads, ROW, Scores, attend, keep};
+pub use attention::{Element, Heads, attend, keep};
 pub use elementwise::Finish;
+pub use keys::{Keys, Scores};
 pub use layer_norm::layer_norm;
 pub use matrix::Q8Matrix;
 pub use ops::{AddProduct, Attend, FillRows, Keep, LayerNorm, Matrix, Product, Scratch};

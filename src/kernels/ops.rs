@@ -9,7 +9,7 @@ use candle_core::{CpuStorage, DType, Error, InplaceOp1, InplaceOp2, Layout, Resu
 use half::bf16;
 
 use super::elementwise::{add, finish};
-use super::{Activations, Element, Finish, Heads, OCTET, PlainMatrix, Q8Matrix, Scores, attend, keep};
+use super::{Activations, Element, Finish, Heads, Keys, OCTET, PlainMatrix, Q8Matrix, Scores, attend, keep};
 use super::{layer_norm, selected};
 
 /// A matrix, `[outputs, inputs]`.
@@ -195,38 +195,40 @@ impl InplaceOp2 for AddProduct<'_> {
     }
 }
 
-/// cache ← keys or values of new rows; `[heads, context, row]` and qkv, `[rows, 3 · width]`.
-pub struct Keep {
+/// values ← values of new rows, and their keys beside them; `[heads, context, row]` and qkv, `[rows, 3 · width]`.
+pub struct Keep<'a> {
     /// The shape.
     pub heads: Heads,
-    /// Which third of qkv: 1 for keys, 2 for values.
-    pub third: usize,
+    /// The cache's keys.
+    pub keys: &'a RefCell<Keys>,
     /// The position of the first row.
     pub position: usize,
 }
 
-impl InplaceOp2 for Keep {
+impl InplaceOp2 for Keep<'_> {
     fn name(&self) -> &'static str {
         "keep"
     }
 
-    fn cpu_fwd(&self, cache: &mut CpuStorage, _: &Layout, qkv: &CpuStorage, layout: &Layout) -> Result<()> {
+    fn cpu_fwd(&self, values: &mut CpuStorage, _: &Layout, qkv: &CpuStorage, layout: &Layout) -> Result<()> {
         let qkv = numbers::<f32>(qkv, layout)?;
-        match cache {
-            CpuStorage::F32(cache) => self.keep(qkv, cache),
-            CpuStorage::BF16(cache) => self.keep(qkv, cache),
+        match values {
+            CpuStorage::F32(values) => self.keep(qkv, values),
+            CpuStorage::BF16(values) => self.keep(qkv, values),
             other => Err(Error::Msg(format!("expected a cache of F32 or BF16, found {:?}", other.dtype()))),
         }
     }
 }
 
-impl Keep {
-    fn keep<E: Element>(&self, qkv: &[f32], cache: &mut [E]) -> Result<()> {
+impl Keep<'_> {
+    fn keep<E: Element>(&self, qkv: &[f32], values: &mut [E]) -> Result<()> {
         let Heads { count, width, context } = self.heads;
         let width = count * width;
-        expect(cache.len(), count * context * self.heads.row())?;
+        expect(values.len(), count * context * self.heads.row())?;
+        let mut keys = self.keys.borrow_mut();
         for (position, qkv) in (self.position..context).zip(qkv.chunks_exact(3 * width)) {
-            keep(&self.heads, &qkv[self.third * width..][..width], position, cache);
+            keys.keep(&self.heads, &qkv[width..2 * width], position);
+            keep(&self.heads, &qkv[2 * width..], position, values);
         }
         Ok(())
     }
@@ -236,9 +238,9 @@ impl Keep {
 pub struct Attend<'a> {
     /// The shape.
     pub heads: Heads,
+    /// The cache's keys.
+    pub keys: &'a RefCell<Keys>,
     /// `[heads, context, row]`.
-    pub keys: &'a Tensor,
-    /// As the keys.
     pub values: &'a Tensor,
     /// The position of the first row.
     pub position: usize,
@@ -254,7 +256,7 @@ impl InplaceOp2 for Attend<'_> {
     fn cpu_fwd(&self, out: &mut CpuStorage, out_layout: &Layout, qkv: &CpuStorage, layout: &Layout) -> Result<()> {
         let (qkv, out) = (numbers::<f32>(qkv, layout)?, numbers_mut(out, out_layout)?);
         expect(3 * out.len(), qkv.len())?;
-        match self.keys.dtype() {
+        match self.values.dtype() {
             DType::BF16 => self.attend::<bf16>(qkv, out),
             _ => self.attend::<f32>(qkv, out),
         }
@@ -262,23 +264,11 @@ impl InplaceOp2 for Attend<'_> {
 }
 
 impl Attend<'_> {
-    /// A head after the other, so that its keys and values stay in the processor's cache for all rows.
     fn attend<E: Element + WithDType>(&self, qkv: &[f32], out: &mut [f32]) -> Result<()> {
-        let (keys, keys_layout) = self.keys.storage_and_layout();
-        let (values, values_layout) = self.values.storage_and_layout();
-        let (Storage::Cpu(keys), Storage::Cpu(values)) = (&*keys, &*values) else {
-            return Err(Error::Msg("expected tensors in memory".into()));
-        };
-        let cache = (numbers::<E>(keys, keys_layout)?, numbers::<E>(values, values_layout)?);
-        let Heads { count, width, .. } = self.heads;
-        let scores = &mut self.scratch.borrow_mut().scores;
-        for head in 0..count {
-            let rows = qkv.chunks_exact(3 * count * width).zip(out.chunks_exact_mut(count * width));
-            for (row, (qkv, out)) in rows.enumerate() {
-                let (query, out) = (&qkv[head * width..][..width], &mut out[head * width..][..width]);
-                attend(&self.heads, head, query, cache, self.position + row + 1, scores, out);
-            }
-        }
+        let (values, layout) = self.values.storage_and_layout();
+        let Storage::Cpu(values) = &*values else { return Err(Error::Msg("expected a tensor in memory".into())) };
+        let cache = (&*self.keys.borrow(), numbers::<E>(values, layout)?);
+        attend(&self.heads, cache, self.position, qkv, &mut self.scratch.borrow_mut().scores, out);
         Ok(())
     }
 }

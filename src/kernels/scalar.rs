@@ -10,7 +10,7 @@ use super::elementwise::{CUBE, Finish, TWICE_ROOT, exact_gelu};
 use super::exp::{LEAST, LN_2, MOST, POLYNOMIAL};
 use super::lanes::{LANES, ROUNDING};
 use super::matrix::{Scales, Weights};
-use super::{Activations, BLOCK, OCTET, PlainMatrix, Q8Matrix};
+use super::{Activations, BLOCK, Keys, OCTET, Operands, PlainMatrix, Q8Matrix};
 
 /// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, of which those of the octets given.
 pub fn multiply(matrix: &Q8Matrix, octets: Range<usize>, activations: &Activations, out: &mut [f32]) {
@@ -104,36 +104,60 @@ pub fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out:
     }
 }
 
-/// What head number `head` makes of a query: the values of the first `seen` positions, weighted by
-/// softmax(query · key / √width).
-pub fn attend<E: Element>(
-    heads: &Heads,
-    head: usize,
-    query: &[f32],
-    (keys, values): (&[E], &[E]),
-    seen: usize,
-    out: &mut [f32],
-) {
-    let row = |all: &[E], position: usize| -> Vec<f32> {
-        let row = &all[(head * heads.context + position) * heads.row()..][..heads.row()];
-        let eights = row.as_chunks::<ROW>().0.iter().map(E::get);
-        eights.flat_map(|(low, high)| [low.numbers(), high.numbers()]).flatten().collect()
-    };
-    let root = (heads.width as f32).sqrt();
-    let score = |position| {
-        let mut parts = [0.0; ROW];
-        for (index, (query, key)) in query.iter().zip(row(keys, position)).enumerate() {
-            parts[index % ROW] += query / root * key;
+/// Writes to `out`, `[rows, width]`, what each row of `qkv`, `[rows, 3 · width]`, sees: of every head the values of the
+/// positions up to its own, weighted by softmax(query · key / √width). The first row stands at `position`.
+pub fn attend<E: Element>(heads: &Heads, (keys, values): (&Keys, &[E]), position: usize, qkv: &[f32], out: &mut [f32]) {
+    let width = heads.count * heads.width;
+    for (position, (qkv, out)) in (position..).zip(qkv.chunks(3 * width).zip(out.chunks_mut(width))) {
+        for (head, out) in out.chunks_mut(heads.width).enumerate() {
+            let query = &qkv[head * heads.width..][..heads.width];
+            let root = (heads.width as f32).sqrt();
+            let query: Vec<f32> = query.iter().map(|number| number / root).collect();
+            mix(heads, values, head, &scores(heads, keys, head, &query, position + 1), out);
         }
-        sum((0..LANES).map(|lane| parts[lane] + parts[lane + LANES]))
-    };
-    let scores: Vec<f32> = (0..seen).map(score).collect();
+    }
+}
+
+/// query · key for the first `seen` keys of a head.
+fn scores(heads: &Heads, keys: &Keys, head: usize, query: &[f32], seen: usize) -> Vec<f32> {
+    match keys {
+        Keys::Q8(matrices) => {
+            let mut row = query.to_vec();
+            row.resize(matrices[head].inputs(), 0.0);
+            let mut activations = Activations::default();
+            activations.quantise(&row, row.len(), Operands::Rows);
+            let (numbers, scales) = activations.row(0);
+            let key = |position| dot(matrices[head].octet(position / OCTET), position % OCTET, numbers, scales);
+            (0..seen).map(key).collect()
+        }
+        Keys::Plain(keys) => (0..seen).map(|position| dot_plain(query, &row(heads, keys, head, position))).collect(),
+    }
+}
+
+/// query · key in eight parts, every eighth product in one.
+fn dot_plain(query: &[f32], key: &[f32]) -> f32 {
+    let mut parts = [0.0; ROW];
+    for (index, (query, key)) in query.iter().zip(key).enumerate() {
+        parts[index % ROW] += query * key;
+    }
+    sum((0..LANES).map(|lane| parts[lane] + parts[lane + LANES]))
+}
+
+/// One position's numbers, of one head.
+fn row<E: Element>(heads: &Heads, all: &[[E; ROW]], head: usize, position: usize) -> Vec<f32> {
+    let eights = heads.row() / ROW;
+    let row = heads.rows(all, head)[position * eights..][..eights].iter().map(E::get);
+    row.flat_map(|(low, high)| [low.numbers(), high.numbers()]).flatten().collect()
+}
+
+/// The mean of a head's values, weighted by softmax(scores).
+fn mix<E: Element>(heads: &Heads, values: &[E], head: usize, scores: &[f32], out: &mut [f32]) {
     let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weights: Vec<f32> = scores.iter().map(|score| exp(score - most)).collect();
     let total = sum(weights.iter().copied());
     out.fill(0.0);
     for (position, weight) in weights.iter().enumerate() {
-        for (out, value) in out.iter_mut().zip(row(values, position)) {
+        for (out, value) in out.iter_mut().zip(row(heads, values.as_chunks().0, head, position)) {
             *out += weight * value;
         }
     }

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::workspace::Workspace;
 use super::{Config, Result};
-use crate::kernels::{Attend, Heads, Keep, Scratch};
+use crate::kernels::{Attend, Heads, Keep, Keys, Scratch};
 
 /// The keys and values of every block, allocated for a whole context. It owns the position: the next token read
 /// stands at [`len`](Self::len).
@@ -22,10 +22,10 @@ pub struct KvCache {
     next_block: Option<usize>,
 }
 
-/// One block's keys and values, each `[heads, context, row]`.
+/// One block's keys, and its values, `[heads, context, row]`.
 #[derive(Debug)]
 struct BlockCache {
-    keys: Tensor,
+    keys: RefCell<Keys>,
     values: Tensor,
 }
 
@@ -37,12 +37,11 @@ pub struct BlockSlot<'a> {
 }
 
 impl KvCache {
-    /// An empty cache for `context` tokens of a model of this shape, in F32 or BF16.
-    pub(super) fn new(config: &Config, context: usize, dtype: DType) -> Result<Self> {
+    /// An empty cache for `context` tokens of a model of this shape: in float32, or with keys in 8 bits and values in
+    /// bfloat16.
+    pub(super) fn new(config: &Config, context: usize, is_quantised: bool) -> Result<Self> {
         let heads = Heads { count: config.heads, width: config.head_width(), context };
-        let zeros = || Tensor::zeros((heads.count, context, heads.row()), dtype, &Device::Cpu);
-        let block = || Ok(BlockCache { keys: zeros()?, values: zeros()? });
-        let blocks = (0..config.layers).map(|_| block()).collect::<Result<_>>()?;
+        let blocks = (0..config.layers).map(|_| BlockCache::new(&heads, is_quantised)).collect::<Result<_>>()?;
         let workspace = Workspace::new(config, 1)?;
         Ok(KvCache { blocks, len: 0, heads, config: config.clone(), workspace, next_block: None })
     }
@@ -100,13 +99,24 @@ impl KvCache {
     }
 }
 
+impl BlockCache {
+    fn new(heads: &Heads, is_quantised: bool) -> Result<Self> {
+        let full =
+            || candle_core::Error::Msg(format!("the keys of {} tokens take more than there is memory", heads.context));
+        let (keys, dtype) = match is_quantised {
+            true => (Keys::q8(heads).ok_or_else(full)?, DType::BF16),
+            false => (Keys::plain(heads), DType::F32),
+        };
+        let values = Tensor::zeros((heads.count, heads.context, heads.row()), dtype, &Device::Cpu)?;
+        Ok(BlockCache { keys: RefCell::new(keys), values })
+    }
+}
+
 impl BlockSlot<'_> {
     /// Writes the keys and values of new rows of `qkv`, `[rows, 3 · width]`.
     pub fn append(&self, qkv: &Tensor) -> Result<()> {
-        let keep = |third| Keep { heads: self.heads, third, position: self.len };
-        self.cache.keys.inplace_op2(qkv, &keep(1))?;
-        self.cache.values.inplace_op2(qkv, &keep(2))?;
-        Ok(())
+        let BlockCache { keys, values } = self.cache;
+        Ok(values.inplace_op2(qkv, &Keep { heads: self.heads, keys, position: self.len })?)
     }
 
     /// Writes to `mixed`, `[rows, width]`, what each row's queries see once it has been appended.

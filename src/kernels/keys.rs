@@ -1,0 +1,118 @@
+//! The keys of a block's attention, and the scores that they give.
+
+use super::attention::{self, Element, Heads, ROW};
+use super::lanes::{LANES, Lanes};
+use super::{Activations, OCTET, Q8Matrix, TILE, selected};
+
+/// Every head's keys, as many as there are positions in the context.
+#[derive(Debug)]
+pub enum Keys {
+    /// In 8 bits: of each head a matrix, `[context, width]`, with columns of zeros up to a whole block.
+    Q8(Vec<Q8Matrix>),
+    /// In float32, `[heads, context, row]`.
+    Plain(Vec<[f32; ROW]>),
+}
+
+/// Memory for the scores of some rows.
+#[derive(Debug, Default)]
+pub struct Scores {
+    /// The queries over √width, filled up as the keys are.
+    pub(super) queries: Vec<f32>,
+    /// The same in 8 bits.
+    pub(super) activations: Activations,
+    /// Of each row the score of each position, then its exponential: as many as [`columns`](Self::columns).
+    pub(super) scores: Vec<f32>,
+}
+
+impl Scores {
+    /// Numbers that a row takes where this many positions are seen.
+    pub(super) fn columns(seen: usize) -> usize {
+        seen.next_multiple_of(OCTET)
+    }
+}
+
+impl Keys {
+    /// Room for 8-bit keys; `None` where memory has none.
+    pub fn q8(heads: &Heads) -> Option<Keys> {
+        let matrix = || Q8Matrix::zeros(heads.context.next_multiple_of(OCTET), heads.blocks());
+        (0..heads.count).map(|_| matrix()).collect::<Option<_>>().map(Keys::Q8)
+    }
+
+    /// Room for keys in float32.
+    pub fn plain(heads: &Heads) -> Keys {
+        Keys::Plain(vec![[0.0; ROW]; heads.count * heads.context * heads.row() / ROW])
+    }
+
+    /// Writes one token's keys, `[heads · width]`, at `position`.
+    pub fn keep(&mut self, heads: &Heads, numbers: &[f32], position: usize) {
+        for (head, numbers) in numbers.chunks_exact(heads.width).enumerate() {
+            match self {
+                Keys::Q8(matrices) => matrices[head].quantise_row(position, numbers),
+                Keys::Plain(keys) => attention::put(heads, head, numbers, position, keys.as_flattened_mut()),
+            }
+        }
+    }
+
+    /// Writes to `memory` the scores of queries, `[rows, width]`, with the first `seen` keys of a head:
+    /// query · key / √width.
+    pub(super) fn score<'a>(
+        &self,
+        heads: &Heads,
+        head: usize,
+        queries: impl Iterator<Item = &'a [f32]>,
+        seen: usize,
+        memory: &mut Scores,
+    ) {
+        let row = if let Keys::Q8(_) = self { heads.blocks() } else { heads.row() };
+        let rows = fill(heads, queries, row, &mut memory.queries);
+        let Scores { queries, activations, scores } = memory;
+        let columns = Scores::columns(seen);
+        scores.reserve(TILE * Scores::columns(heads.context));
+        scores.resize(rows * columns, 0.0);
+        match self {
+            Keys::Q8(matrices) => {
+                activations.quantise(queries, row, selected().operands);
+                (selected().multiply)(&matrices[head], 0..columns / OCTET, activations, scores);
+            }
+            Keys::Plain(keys) => {
+                let rows = queries.chunks_exact(row).zip(scores.chunks_exact_mut(columns));
+                let keys = heads.rows(keys, head);
+                rows.for_each(|(query, scores)| score(query.as_chunks().0, keys, seen, scores.as_chunks_mut().0));
+            }
+        }
+    }
+}
+
+/// The queries over √width, with zeros behind each up to `row`; returns how many they are.
+fn fill<'a>(heads: &Heads, queries: impl Iterator<Item = &'a [f32]>, row: usize, filled: &mut Vec<f32>) -> usize {
+    let root = (heads.width as f32).sqrt();
+    filled.clear();
+    queries.enumerate().fold(0, |_, (index, query)| {
+        filled.extend(query.iter().map(|number| number / root));
+        filled.resize((index + 1) * row, 0.0);
+        index + 1
+    })
+}
+
+/// query · key for each of the first `seen` keys.
+fn score(query: &[[f32; ROW]], keys: &[[f32; ROW]], seen: usize, scores: &mut [[f32; LANES]]) {
+    let chunks = query.len();
+    for (index, scores) in scores.iter_mut().take(seen.div_ceil(LANES)).enumerate() {
+        let first = index * LANES;
+        // Behind the last key that is seen, keys of another text may lie: their scores are not taken.
+        let rows: [&[[f32; ROW]]; LANES] =
+            std::array::from_fn(|lane| &keys[(first + lane).min(seen - 1) * chunks..][..chunks]);
+        let mut sums = [[Lanes::splat(0.0); 2]; LANES];
+        for (chunk, query) in query.iter().enumerate() {
+            let (low, high) = f32::get(query);
+            for (sums, row) in sums.iter_mut().zip(rows) {
+                let (key_low, key_high) = f32::get(&row[chunk]);
+                sums[0] = sums[0].add(low.mul(key_low));
+                sums[1] = sums[1].add(high.mul(key_high));
+            }
+        }
+        for (score, [low, high]) in scores.iter_mut().zip(sums) {
+            *score = low.add(high).sum();
+        }
+    }
+}

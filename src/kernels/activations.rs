@@ -90,31 +90,34 @@ impl Activations {
 
 impl<N: Copy + From<i8>> Tiles<N> {
     fn fill(&mut self, numbers: &[i8], scales: &[f32], inputs: usize) {
-        self.numbers.clear();
-        self.scales.clear();
-        self.begins.clear();
-        let (whole, rest) = numbers.split_at(numbers.len() / (TILE * inputs) * TILE * inputs);
-        let (whole_scales, rest_scales) = scales.split_at(whole.len() / BLOCK);
-        self.push::<TILE>(whole, whole_scales, inputs);
-        self.push::<1>(rest, rest_scales, inputs);
+        self.numbers.resize(numbers.len() / STEP, [N::from(0); STEP]);
+        self.scales.resize(scales.len(), 0.0);
+        self.begins.resize(scales.len(), 0);
+        let blocks = inputs / BLOCK;
+        let tokens = scales.len().checked_div(blocks).unwrap_or(0);
+        let rest = tokens - tokens % TILE;
+        for token in (0..rest).step_by(TILE) {
+            self.put::<TILE>(token * blocks, blocks, numbers, scales);
+        }
+        for token in rest..tokens {
+            self.put::<1>(token * blocks, blocks, numbers, scales);
+        }
     }
 
-    /// Adds rows, `T` together.
-    fn push<const T: usize>(&mut self, numbers: &[i8], scales: &[f32], inputs: usize) {
-        let tiles = numbers.chunks_exact(T * inputs).zip(scales.chunks_exact(T * inputs / BLOCK));
-        for (numbers, scales) in tiles {
-            let (numbers, blocks) = (numbers.as_chunks::<STEP>().0, inputs / BLOCK);
-            let rows: [_; T] = std::array::from_fn(|row| &numbers[row * inputs / STEP..][..inputs / STEP]);
-            for step in 0..inputs / STEP {
-                self.numbers.extend(rows.map(|row| row[step].map(N::from)));
-            }
-            for block in 0..blocks {
-                let sum = |row: &[[i8; STEP]]| {
-                    let numbers = row[block * BLOCK / STEP..][..BLOCK / STEP].as_flattened();
-                    numbers.iter().map(|number| i32::from(*number)).sum::<i32>()
-                };
-                self.begins.extend(rows.map(|row| -128 * sum(row)));
-                self.scales.extend((0..T).map(|row| scales[row * blocks + block]));
+    /// Puts `T` rows, which begin with block `first` of all.
+    fn put<const T: usize>(&mut self, first: usize, blocks: usize, numbers: &[i8], scales: &[f32]) {
+        let numbers = numbers.as_chunks::<BLOCK>().0;
+        for block in 0..blocks {
+            let rows: [usize; T] = std::array::from_fn(|row| first + row * blocks + block);
+            let place = first + block * T;
+            let steps = &mut self.numbers[place * BLOCK / STEP..][..T * BLOCK / STEP];
+            for (row, source) in rows.into_iter().enumerate() {
+                let numbers = &numbers[source];
+                for (step, columns) in steps.as_chunks_mut::<T>().0.iter_mut().zip(numbers.as_chunks::<STEP>().0) {
+                    step[row] = columns.map(N::from);
+                }
+                self.scales[place + row] = scales[source];
+                self.begins[place + row] = -128 * numbers.iter().map(|number| i32::from(*number)).sum::<i32>();
             }
         }
     }

@@ -23,8 +23,10 @@ pub(super) fn multiply(
     for (index, octet) in octets.enumerate() {
         let mut put = |token: usize, sums: &[[f32; OCTET]]| {
             for (row, sums) in out.chunks_exact_mut(columns).skip(token).zip(sums) {
-                let out = &mut row[index * OCTET..columns.min((index + 1) * OCTET)];
-                out.copy_from_slice(&sums[..out.len()]);
+                match row[index * OCTET..].first_chunk_mut() {
+                    Some(out) => *out = *sums,
+                    None => row[index * OCTET..].copy_from_slice(&sums[..columns % OCTET]),
+                }
             }
         };
         let rest = tokens - tokens % TILE;

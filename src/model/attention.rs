@@ -23,10 +23,14 @@ impl Attention {
         Ok(Attention { qkv, output })
     }
 
-    /// Adds what the normed rows see to the residual stream; the rows follow those in the cache, and are added to it.
-    pub fn forward(&self, space: &Workspace, slot: &BlockSlot<'_>) -> Result<()> {
+    /// Makes queries, keys and values of the normed rows, which follow those in the cache, and keeps keys and values.
+    pub fn keep(&self, space: &Workspace, slot: &BlockSlot<'_>) -> Result<()> {
         self.qkv.forward(&space.normed, &space.qkv, Finish::Keep, &space.scratch)?;
-        slot.append(&space.qkv)?;
+        slot.append(&space.qkv)
+    }
+
+    /// Adds what the rows' queries see to the residual stream.
+    pub fn look(&self, space: &Workspace, slot: &BlockSlot<'_>) -> Result<()> {
         slot.attend(&space.qkv, &space.mixed, &space.scratch)?;
         self.output.add_to(&space.stream, &space.mixed, &space.scratch)
     }

@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::attention::Attention;
 use super::config::{Activation, Config, Head};
-use super::kv_cache::{BlockSlot, KvCache};
+use super::kv_cache::{BlockSlot, KvCache, Wanted};
 use super::linear::{Embedding, LayerNorm, Linear, float32};
 use super::workspace::Workspace;
 use super::{ModelError, Result};
@@ -64,10 +64,19 @@ impl Block {
         [&self.attention.qkv, &self.attention.output, &self.mlp.up, &self.mlp.down]
     }
 
-    /// Takes the residual stream one block further.
-    fn forward(&self, space: &Workspace, slot: &BlockSlot<'_>) -> Result<()> {
+    /// Takes the residual stream one block further, or of it only the row that is wanted.
+    fn forward(&self, space: &Workspace, slot: &BlockSlot<'_>, wanted: Wanted) -> Result<()> {
         self.attention_norm.forward(&space.stream, &space.normed)?;
-        self.attention.forward(space, slot)?;
+        self.attention.keep(space, slot)?;
+        match wanted {
+            Wanted::All => self.go_on(space, slot),
+            Wanted::Last => self.go_on(&space.last()?, &slot.after(space.rows() - 1)),
+        }
+    }
+
+    /// What follows once keys and values are in the cache.
+    fn go_on(&self, space: &Workspace, slot: &BlockSlot<'_>) -> Result<()> {
+        self.attention.look(space, slot)?;
         self.mlp_norm.forward(&space.stream, &space.normed)?;
         self.mlp.forward(space)
     }
@@ -130,6 +139,10 @@ impl Gpt {
 
     /// Begins to read ids into the cache; [`next_block`](Self::next_block) goes on.
     pub fn begin(&self, ids: &[u32], cache: &mut KvCache) -> Result<()> {
+        self.begin_for(Wanted::Last, ids, cache)
+    }
+
+    fn begin_for(&self, wanted: Wanted, ids: &[u32], cache: &mut KvCache) -> Result<()> {
         let (context, start) = (self.config.context, cache.len());
         if ids.is_empty() || ids.len() > cache.room() {
             return Err(ModelError::Context { context, start, found: ids.len() });
@@ -137,14 +150,14 @@ impl Gpt {
         if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.config.vocabulary_size) {
             return Err(ModelError::Id { id, vocabulary: self.config.vocabulary_size });
         }
-        cache.begin(ids.len())?;
+        cache.begin(ids.len(), wanted)?;
         self.embed(ids, start, &cache.workspace().stream)
     }
 
     /// Takes what was begun through one more block; whether it was the last, and the ids are in the cache.
     pub fn next_block(&self, cache: &mut KvCache) -> Result<bool> {
         if let Some((index, block)) = cache.next_block().and_then(|index| Some((index, self.blocks.get(index)?))) {
-            block.forward(cache.workspace(), &cache.slot(index))?;
+            block.forward(cache.workspace(), &cache.slot(index), cache.wanted(index))?;
             cache.advance();
         }
         Ok(cache.next_block().is_none())
@@ -153,6 +166,10 @@ impl Gpt {
     /// Reads ids into the cache.
     pub fn prefill(&self, ids: &[u32], cache: &mut KvCache) -> Result<()> {
         self.begin(ids, cache)?;
+        self.all_blocks(cache)
+    }
+
+    fn all_blocks(&self, cache: &mut KvCache) -> Result<()> {
         while !self.next_block(cache)? {}
         Ok(())
     }
@@ -181,7 +198,8 @@ impl Gpt {
             Some(cache) => cache,
             None => own.insert(self.cache_for(ids.len().clamp(1, self.config.context))?),
         };
-        self.prefill(ids, cache)?;
+        self.begin_for(Wanted::All, ids, cache)?;
+        self.all_blocks(cache)?;
         let Workspace { stream, normed, scratch, .. } = cache.workspace();
         self.norm.forward(stream, normed)?;
         let logits = Tensor::zeros((ids.len(), self.head.outputs()), DType::F32, &Device::Cpu)?;
@@ -226,6 +244,17 @@ mod tests {
             let in_pieces = Tensor::cat(&pieces, 0).unwrap();
             assert!(distance(&at_once, &in_pieces) < 1e-4, "pieces of {piece}");
             assert_eq!(cache.len(), 32);
+        }
+    }
+
+    #[test]
+    fn reading_for_the_last_row_gives_its_logits_and_leaves_the_same_cache() {
+        let gpt = random_gpt(&small(), 6);
+        let (ids, mut cache) = (ids(20), gpt.new_cache().unwrap());
+        for read in [0..7, 7..8, 8..20] {
+            let all = gpt.forward_all(&ids[..read.end], None).unwrap();
+            let last: Vec<f32> = all.get(read.end - 1).unwrap().to_vec1().unwrap();
+            assert_eq!(gpt.forward(&ids[read.clone()], &mut cache).unwrap(), last, "{read:?}");
         }
     }
 

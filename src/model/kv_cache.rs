@@ -20,6 +20,16 @@ pub struct KvCache {
     workspace: Workspace,
     /// Where those are on their way.
     next_block: Option<usize>,
+    wanted: Wanted,
+}
+
+/// The rows that are looked at behind the last block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The last of those that were read together: the others only leave their keys and values there.
+    Last,
+    /// Each.
+    All,
 }
 
 /// One block's keys, and its values, `[heads, context, row]`.
@@ -43,7 +53,7 @@ impl KvCache {
         let heads = Heads { count: config.heads, width: config.head_width(), context };
         let blocks = (0..config.layers).map(|_| BlockCache::new(&heads, is_quantised)).collect::<Result<_>>()?;
         let workspace = Workspace::new(config, 1)?;
-        Ok(KvCache { blocks, len: 0, heads, config: config.clone(), workspace, next_block: None })
+        Ok(KvCache { blocks, len: 0, heads, config: config.clone(), workspace, next_block: None, wanted: Wanted::All })
     }
 
     /// Tokens in the cache, which is also the position of the next one.
@@ -66,13 +76,20 @@ impl KvCache {
         (self.len, self.next_block) = (0, None);
     }
 
-    /// Rows begin their way through the blocks; those that had begun before are forgotten.
-    pub(super) fn begin(&mut self, rows: usize) -> Result<()> {
+    /// Rows begin their way through the blocks, at whose end these will be asked for; those that had begun before are
+    /// forgotten.
+    pub(super) fn begin(&mut self, rows: usize, wanted: Wanted) -> Result<()> {
         if self.workspace.rows() != rows {
             self.workspace = Workspace::new(&self.config, rows)?;
         }
-        self.next_block = Some(0);
+        (self.next_block, self.wanted) = (Some(0), wanted);
         Ok(())
+    }
+
+    /// The rows that go on from the attention of block `index`.
+    pub(super) fn wanted(&self, index: usize) -> Wanted {
+        let is_last_block = index + 1 == self.blocks.len();
+        if is_last_block && self.workspace.rows() > 1 { self.wanted } else { Wanted::All }
     }
 
     /// The block that the rows come to next, if some are on their way.
@@ -117,6 +134,11 @@ impl BlockSlot<'_> {
     pub fn append(&self, qkv: &Tensor) -> Result<()> {
         let BlockCache { keys, values } = self.cache;
         Ok(values.inplace_op2(qkv, &Keep { heads: self.heads, keys, position: self.len })?)
+    }
+
+    /// The same place for the rows after the first `skipped` of the new ones.
+    pub fn after(&self, skipped: usize) -> BlockSlot<'_> {
+        BlockSlot { cache: self.cache, heads: self.heads, len: self.len + skipped }
     }
 
     /// Writes to `mixed`, `[rows, width]`, what each row's queries see once it has been appended.

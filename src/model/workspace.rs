@@ -1,6 +1,7 @@
 //! The tensors that rows pass through, kept from one token to the next.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use candle_core::{DType, Device, Tensor};
 
@@ -21,7 +22,7 @@ pub struct Workspace {
     /// The MLP's hidden layer, `[rows, hidden]`.
     pub hidden: Tensor,
     /// Memory of the kernels.
-    pub scratch: RefCell<Scratch>,
+    pub scratch: Rc<RefCell<Scratch>>,
 }
 
 impl Workspace {
@@ -34,7 +35,20 @@ impl Workspace {
             qkv: zeros(3 * config.width)?,
             mixed: zeros(config.width)?,
             hidden: zeros(config.hidden)?,
-            scratch: RefCell::default(),
+            scratch: Rc::default(),
+        })
+    }
+
+    /// The last of the rows alone, in the same memory.
+    pub fn last(&self) -> Result<Workspace> {
+        let last = |rows: &Tensor| rows.narrow(0, self.rows() - 1, 1);
+        Ok(Workspace {
+            stream: last(&self.stream)?,
+            normed: last(&self.normed)?,
+            qkv: last(&self.qkv)?,
+            mixed: last(&self.mixed)?,
+            hidden: last(&self.hidden)?,
+            scratch: self.scratch.clone(),
         })
     }
 

@@ -107,6 +107,11 @@ impl CheckpointError {
         CheckpointError::Tensor { name: name.to_string(), source: Box::new(source) }
     }
 
+    /// A number of this tensor that so many bits cannot hold.
+    pub(super) fn too_large(name: &str, bits: &str) -> Self {
+        CheckpointError::field(&name, 0, format!("numbers that {bits} can hold"), "larger ones")
+    }
+
     /// A [`CheckpointError::Field`].
     pub(super) fn field(field: &dyn Display, offset: u64, expected: impl Display, found: impl Display) -> Self {
         let (expected, found) = (expected.to_string(), found.to_string());

@@ -1,0 +1,191 @@
+//! A model → files for other programs, a piece at a time, so that nobody waits and nothing is held twice.
+//!
+//! ```text
+//! Source ─▶ gguf ─▶ File ─▶ step, step, … ─▶ writer
+//! ```
+//!
+//! A [`Source`] is a model that is loaded, or a checkpoint that has been read: both give their tensors by GGUF's names.
+//! A [`File`] is planned as a whole, so that its length is known, and written tensor by tensor, some rows at a time.
+
+mod tensor;
+
+use std::io::Write;
+use std::ops::Range;
+
+use candle_core::quantized::GgmlDType;
+
+pub use tensor::Tensor;
+
+use super::gguf::{self, Outline};
+use super::quantize::Precision;
+use super::{Checkpoint, CheckpointError, Weight, layout};
+use crate::model::Config;
+use crate::tokenizer::TokenizerSpec;
+use tensor::Form;
+
+/// Bytes that are written at once, or a row where that is more.
+const PIECE: usize = 256 << 10;
+
+/// What can be exported.
+pub trait Source {
+    /// The model's shape.
+    fn config(&self) -> &Config;
+    /// The tokenizer's pieces.
+    fn tokenizer(&self) -> TokenizerSpec;
+    /// How a file keeps the tensor of this name where nothing else is asked for.
+    fn kept(&self, name: &str) -> GgmlDType;
+    /// The tensor of this name.
+    fn tensor(&self, name: &str) -> Option<Tensor<'_>>;
+}
+
+impl Source for Checkpoint {
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn tokenizer(&self) -> TokenizerSpec {
+        self.tokenizer.clone()
+    }
+
+    fn kept(&self, name: &str) -> GgmlDType {
+        self.weights.get(name).map_or(GgmlDType::F32, Weight::dtype)
+    }
+
+    fn tensor(&self, name: &str) -> Option<Tensor<'_>> {
+        Some(match self.weights.get(name)? {
+            Weight::Q8(matrix) => Tensor::Q8(matrix),
+            Weight::Other(tensor) => Tensor::Stored(tensor),
+        })
+    }
+}
+
+/// A file on its way out. It is written once; after an error it is of no use.
+#[derive(Debug)]
+pub struct File {
+    name: String,
+    length: u64,
+    pieces: Vec<Piece>,
+    /// The piece that is next.
+    piece: usize,
+    /// Its rows that have been written.
+    row: usize,
+}
+
+/// A part of a file.
+#[derive(Debug)]
+enum Piece {
+    Bytes(Vec<u8>),
+    Tensor(Form),
+    Zeros(u64),
+}
+
+impl Piece {
+    fn length(&self) -> u64 {
+        match self {
+            Piece::Bytes(bytes) => bytes.len() as u64,
+            Piece::Tensor(form) => form.length(),
+            Piece::Zeros(count) => *count,
+        }
+    }
+}
+
+/// The GGUF file of a model: in this precision, or as it was loaded. `name` is its `general.name`.
+///
+/// The same model, name and precision always give the same bytes, whether it is loaded or has only been read.
+pub fn gguf(source: &impl Source, name: &str, precision: Option<Precision>) -> Result<File, CheckpointError> {
+    let outlines = outlines(source, precision)?;
+    let gguf::Plan { header, .. } = gguf::plan(source.config(), &source.tokenizer(), name, &outlines)?;
+    let mut pieces = vec![Piece::Bytes(header)];
+    for outline in outlines {
+        let (bytes, form) = (outline.bytes(), form(outline));
+        pieces.extend([Piece::Tensor(form), Piece::Zeros(bytes.next_multiple_of(gguf::ALIGNMENT) - bytes)]);
+    }
+    Ok(File::new(format!("{name}.gguf"), pieces))
+}
+
+/// The tensors in the order of the file; each must be there.
+fn outlines(source: &impl Source, precision: Option<Precision>) -> Result<Vec<Outline>, CheckpointError> {
+    let outline = |(name, shape): (String, Vec<usize>)| {
+        if source.tensor(&name).is_none() {
+            return Err(CheckpointError::Missing { name });
+        }
+        let dtype = precision.map_or_else(|| source.kept(&name), |precision| precision.dtype(&name, &shape));
+        Ok(Outline { name, shape, dtype })
+    };
+    layout::tensors(source.config()).map(outline).collect()
+}
+
+fn form(Outline { name, shape, dtype }: Outline) -> Form {
+    match *shape.as_slice() {
+        [rows, columns] => Form { name, rows, columns, dtype },
+        _ => Form { name, rows: 1, columns: shape.iter().product(), dtype },
+    }
+}
+
+impl File {
+    fn new(name: String, pieces: Vec<Piece>) -> Self {
+        let length = pieces.iter().map(Piece::length).sum();
+        File { name, length, pieces, piece: 0, row: 0 }
+    }
+
+    /// Its name, without folders.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Bytes of all of it.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Writes the next piece, of the same source that it was planned for; `false` when that was the last.
+    pub fn step(&mut self, source: &impl Source, writer: &mut impl Write) -> Result<bool, CheckpointError> {
+        match self.pieces.get(self.piece) {
+            None => return Ok(false),
+            Some(Piece::Bytes(bytes)) => writer.write_all(bytes)?,
+            Some(Piece::Zeros(count)) => writer.write_all(&vec![0; *count as usize])?,
+            Some(Piece::Tensor(form)) => {
+                let missing = || CheckpointError::Missing { name: form.name.clone() };
+                let rows = next_rows(form, self.row);
+                writer.write_all(&source.tensor(&form.name).ok_or_else(missing)?.rows(form, rows.clone())?)?;
+                self.row = rows.end;
+                if self.row < form.rows {
+                    return Ok(true);
+                }
+            }
+        }
+        (self.piece, self.row) = (self.piece + 1, 0);
+        Ok(self.piece < self.pieces.len())
+    }
+
+    /// Writes all that is left.
+    pub fn write(mut self, source: &impl Source, writer: &mut impl Write) -> Result<(), CheckpointError> {
+        while self.step(source, writer)? {}
+        Ok(writer.flush()?)
+    }
+}
+
+fn next_rows(form: &Form, row: usize) -> Range<usize> {
+    row..form.rows.min(row + (PIECE / form.row().max(1)).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::config::Head;
+    use crate::testing::{random_gpt, small};
+
+    #[test]
+    fn a_model_has_every_tensor_that_a_file_asks_for_and_no_other() {
+        let gpt = random_gpt(&small(), 1);
+        let missing = |config: &Config| -> Vec<String> {
+            layout::tensors(config).map(|(name, _)| name).filter(|name| gpt.tensor(name).is_none()).collect()
+        };
+        assert!(missing(&small()).is_empty());
+        let more = Config { layers: 3, head: Head::Untied { bias: true }, ..small() };
+        assert_eq!(missing(&more).len(), 13);
+        assert!(missing(&more).contains(&"output.bias".to_string()));
+        let others = ["blk.0.attn_k.weight", "blk.x.ffn_up.weight", "blk.0.ffn_up.scale", "rope.weight", "weight"];
+        assert!(others.iter().all(|name| gpt.tensor(name).is_none()));
+    }
+}

@@ -9,10 +9,15 @@ mod imported;
 use std::fs;
 use std::io::Cursor;
 
-use imported::{Files, fixtures, logits, read};
-use peargpt::checkpoint::export::{self, Source};
+use imported::{Files, fixtures, logits, named, read};
+use peargpt::checkpoint::export::{self, File, Source};
 use peargpt::checkpoint::quantize::Precision;
+use peargpt::checkpoint::{Checkpoint, random};
 use peargpt::generation::Model;
+use peargpt::model::Config;
+use peargpt::model::config::{Activation, Head};
+use peargpt::tokenizer::TokenizerSpec;
+use safetensors::SafeTensors;
 
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::F16, Precision::Q8_0];
 
@@ -24,6 +29,22 @@ fn gguf(source: &impl Source, precision: Option<Precision>) -> Vec<u8> {
     file.write(source, &mut bytes).unwrap();
     assert_eq!((name.as_str(), length), ("fixture.gguf", bytes.len() as u64));
     bytes
+}
+
+/// The files of a folder, each with the length that was said before.
+fn folder(source: &impl Source, precision: Precision) -> Files {
+    let written = |file: File| {
+        let (mut bytes, name, length) = (Vec::new(), file.name().to_string(), file.length());
+        file.write(source, &mut bytes).unwrap();
+        assert_eq!(length, bytes.len() as u64, "{name}");
+        named(&name, bytes)
+    };
+    export::huggingface(source, precision).unwrap().into_iter().map(written).collect()
+}
+
+fn text(files: &Files, name: &str) -> String {
+    let bytes = files.iter().find(|file| file.name == name).unwrap().reader.get_ref();
+    String::from_utf8(bytes.clone()).unwrap()
 }
 
 fn opened(bytes: &[u8]) -> Model {
@@ -84,4 +105,82 @@ fn the_model_that_the_site_serves_comes_back_byte_for_byte() {
     assert!(written == bytes);
     // A header, 100 tensors with zeros behind each, and more than one piece for each large matrix.
     assert!(steps > 201 + 16, "{steps}");
+}
+
+#[test]
+fn a_folder_is_the_same_model() {
+    for (fixture, mut files) in fixtures() {
+        for (held, written) in
+            [(Precision::F32, Precision::F32), (Precision::F16, Precision::F16), (Precision::Q8_0, Precision::F32)]
+        {
+            let model = loaded(&mut files, held);
+            let again = Model::build(read(&mut folder(&model, written), None)).unwrap();
+            // In the precision that the folder has: 8-bit matrices are multiplied otherwise than those in float32.
+            let model = opened(&gguf(&model, Some(written)));
+            assert_eq!(again.tokenizer.spec(), model.tokenizer.spec(), "{fixture}");
+            let config = Config { qkv_bias: true, ..model.gpt.config().clone() };
+            assert_eq!(again.gpt.config(), &config, "{fixture}");
+            assert_eq!(logits(&again.gpt, fixture), logits(&model.gpt, fixture), "{fixture} from {held:?}");
+        }
+    }
+}
+
+#[test]
+fn a_folder_says_what_the_model_is() {
+    let mut files = fixtures().into_iter().find(|(fixture, _)| *fixture == "lecture").unwrap().1;
+    let folder = folder(&loaded(&mut files, Precision::F32), Precision::F16);
+    assert_eq!(text(&folder, "merges.txt"), "#version: 0.2\n");
+    let vocabulary = text(&folder, "vocab.json");
+    assert!(
+        vocabulary.starts_with(r#"{"Ċ":0,"Ġ":1,"!":2,"$":3"#) && vocabulary.ends_with(r#""z":64}"#),
+        "{vocabulary}"
+    );
+    let config: serde_json::Value = serde_json::from_str(&text(&folder, "config.json")).unwrap();
+    let says = |field: &str, value: serde_json::Value| assert_eq!(config[field], value, "{field}");
+    says("activation_function", "relu".into());
+    says("dtype", "float16".into());
+    says("tie_word_embeddings", false.into());
+    says("bos_token_id", 0.into());
+    says("eos_token_id", serde_json::Value::Null);
+    says("vocab_size", 65.into());
+}
+
+/// A shape in which nothing is even.
+fn odd() -> Checkpoint {
+    let config = Config {
+        layers: 1,
+        heads: 3,
+        width: 33,
+        hidden: 5,
+        context: 9,
+        vocabulary_size: 7,
+        layer_norm_epsilon: 1e-5,
+        activation: Activation::GeluNew,
+        head: Head::Tied,
+        qkv_bias: true,
+    };
+    let tokens = "abcdefg".chars().map(String::from).collect();
+    let tokenizer = TokenizerSpec { tokens, merges: Vec::new(), start: 0, end_of_text: None };
+    let weights = random::weights(&config, 1).unwrap();
+    Checkpoint { config, tokenizer, weights }
+}
+
+#[test]
+fn a_tensor_begins_where_its_type_may() {
+    let weights = folder(&odd(), Precision::F16).pop().unwrap().reader.into_inner();
+    let read = SafeTensors::deserialize(&weights).unwrap();
+    let data = 8 + u64::from_le_bytes(*weights.first_chunk().unwrap()) as usize;
+    assert!(data.is_multiple_of(8) && read.len() == 16, "{data}, {}", read.len());
+    for (name, tensor) in read.tensors() {
+        let begin = tensor.data().as_ptr() as usize - weights.as_ptr() as usize;
+        assert!(begin.is_multiple_of(tensor.dtype().bitsize() / 8), "{name} at {begin}");
+    }
+}
+
+#[test]
+fn what_a_format_cannot_keep_is_said() {
+    let mut files = fixtures().remove(0).1;
+    let model = loaded(&mut files, Precision::F32);
+    let error = export::huggingface(&model, Precision::Q8_0).unwrap_err().to_string();
+    assert!(error.starts_with("expected F16 or F32 for model.safetensors, found Q8_0"), "{error}");
 }

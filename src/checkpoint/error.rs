@@ -53,6 +53,9 @@ pub enum CheckpointError {
         /// The key.
         key: String,
     },
+    /// A folder of Hugging Face's in 8 bits.
+    #[error("expected F16 or F32 for model.safetensors, found Q8_0, for which that format has no type")]
+    NoBlocks,
     /// A part that is not the JSON it should be.
     #[error("{part}: {source}")]
     Json {

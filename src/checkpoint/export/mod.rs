@@ -1,19 +1,23 @@
 //! A model → files for other programs, a piece at a time, so that nobody waits and nothing is held twice.
 //!
 //! ```text
-//! Source ─▶ gguf ─▶ File ─▶ step, step, … ─▶ writer
+//! Source ─▶ gguf         File ──┐
+//!       └▶ huggingface  Files ─┴▶ step, step, … ─▶ writer
 //! ```
 //!
 //! A [`Source`] is a model that is loaded, or a checkpoint that has been read: both give their tensors by GGUF's names.
 //! A [`File`] is planned as a whole, so that its length is known, and written tensor by tensor, some rows at a time.
 
+mod huggingface;
 mod tensor;
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::ops::Range;
 
 use candle_core::quantized::GgmlDType;
 
+pub use huggingface::huggingface;
 pub use tensor::Tensor;
 
 use super::gguf::{self, Outline};
@@ -23,7 +27,7 @@ use crate::model::Config;
 use crate::tokenizer::TokenizerSpec;
 use tensor::Form;
 
-/// Bytes that are written at once, or a row where that is more.
+/// Bytes that are written at once, or a row where that is more; a matrix that is turned comes as a whole.
 const PIECE: usize = 256 << 10;
 
 /// What can be exported.
@@ -75,18 +79,46 @@ pub struct File {
 #[derive(Debug)]
 enum Piece {
     Bytes(Vec<u8>),
-    Tensor(Form),
     Zeros(u64),
+    /// A tensor as GGUF has it.
+    Rows(Form),
+    /// A matrix `[in, out]`.
+    Turned(Form),
 }
 
 impl Piece {
     fn length(&self) -> u64 {
         match self {
             Piece::Bytes(bytes) => bytes.len() as u64,
-            Piece::Tensor(form) => form.length(),
             Piece::Zeros(count) => *count,
+            Piece::Rows(form) | Piece::Turned(form) => form.length(),
         }
     }
+
+    /// Rows that can be written one without the other.
+    fn rows(&self) -> usize {
+        if let Piece::Rows(form) = self { form.rows } else { 1 }
+    }
+
+    /// The rows from this one on that are written at once.
+    fn next(&self, row: usize) -> Range<usize> {
+        let bytes = (self.length() / self.rows() as u64).max(1) as usize;
+        row..self.rows().min(row + (PIECE / bytes).max(1))
+    }
+
+    /// The bytes of some rows.
+    fn bytes(&self, source: &impl Source, rows: Range<usize>) -> Result<Cow<'_, [u8]>, CheckpointError> {
+        Ok(match self {
+            Piece::Bytes(bytes) => bytes.into(),
+            Piece::Zeros(count) => vec![0; *count as usize].into(),
+            Piece::Rows(form) => find(source, &form.name)?.rows(form, rows)?.into(),
+            Piece::Turned(form) => find(source, &form.name)?.turned(form)?.into(),
+        })
+    }
+}
+
+fn find<'a>(source: &'a impl Source, name: &str) -> Result<Tensor<'a>, CheckpointError> {
+    source.tensor(name).ok_or_else(|| CheckpointError::Missing { name: name.to_string() })
 }
 
 /// The GGUF file of a model: in this precision, or as it was loaded. `name` is its `general.name`.
@@ -98,7 +130,7 @@ pub fn gguf(source: &impl Source, name: &str, precision: Option<Precision>) -> R
     let mut pieces = vec![Piece::Bytes(header)];
     for outline in outlines {
         let (bytes, form) = (outline.bytes(), form(outline));
-        pieces.extend([Piece::Tensor(form), Piece::Zeros(bytes.next_multiple_of(gguf::ALIGNMENT) - bytes)]);
+        pieces.extend([Piece::Rows(form), Piece::Zeros(bytes.next_multiple_of(gguf::ALIGNMENT) - bytes)]);
     }
     Ok(File::new(format!("{name}.gguf"), pieces))
 }
@@ -106,9 +138,7 @@ pub fn gguf(source: &impl Source, name: &str, precision: Option<Precision>) -> R
 /// The tensors in the order of the file; each must be there.
 fn outlines(source: &impl Source, precision: Option<Precision>) -> Result<Vec<Outline>, CheckpointError> {
     let outline = |(name, shape): (String, Vec<usize>)| {
-        if source.tensor(&name).is_none() {
-            return Err(CheckpointError::Missing { name });
-        }
+        find(source, &name)?;
         let dtype = precision.map_or_else(|| source.kept(&name), |precision| precision.dtype(&name, &shape));
         Ok(Outline { name, shape, dtype })
     };
@@ -140,21 +170,13 @@ impl File {
 
     /// Writes the next piece, of the same source that it was planned for; `false` when that was the last.
     pub fn step(&mut self, source: &impl Source, writer: &mut impl Write) -> Result<bool, CheckpointError> {
-        match self.pieces.get(self.piece) {
-            None => return Ok(false),
-            Some(Piece::Bytes(bytes)) => writer.write_all(bytes)?,
-            Some(Piece::Zeros(count)) => writer.write_all(&vec![0; *count as usize])?,
-            Some(Piece::Tensor(form)) => {
-                let missing = || CheckpointError::Missing { name: form.name.clone() };
-                let rows = next_rows(form, self.row);
-                writer.write_all(&source.tensor(&form.name).ok_or_else(missing)?.rows(form, rows.clone())?)?;
-                self.row = rows.end;
-                if self.row < form.rows {
-                    return Ok(true);
-                }
-            }
+        let Some(piece) = self.pieces.get(self.piece) else { return Ok(false) };
+        let rows = piece.next(self.row);
+        writer.write_all(&piece.bytes(source, rows.clone())?)?;
+        match rows.end < piece.rows() {
+            true => self.row = rows.end,
+            false => (self.piece, self.row) = (self.piece + 1, 0),
         }
-        (self.piece, self.row) = (self.piece + 1, 0);
         Ok(self.piece < self.pieces.len())
     }
 
@@ -163,10 +185,6 @@ impl File {
         while self.step(source, writer)? {}
         Ok(writer.flush()?)
     }
-}
-
-fn next_rows(form: &Form, row: usize) -> Range<usize> {
-    row..form.rows.min(row + (PIECE / form.row().max(1)).max(1))
 }
 
 #[cfg(test)]

@@ -68,6 +68,17 @@ impl Tensor<'_> {
         }
     }
 
+    /// A matrix `[in, out]`, as a `Conv1D` has it.
+    pub(super) fn turned(&self, form: &Form) -> Result<Vec<u8>, CheckpointError> {
+        let Form { rows, columns, .. } = *form;
+        let mut turned = vec![0.0; rows * columns];
+        for row in 0..rows {
+            let numbers = self.numbers(form, row..row + 1)?;
+            numbers.iter().enumerate().for_each(|(column, number)| turned[column * rows + row] = *number);
+        }
+        encoded(form, &turned)
+    }
+
     fn numbers(&self, form: &Form, rows: Range<usize>) -> Result<Vec<f32>, CheckpointError> {
         let Form { name, columns, .. } = form;
         Ok(match self {

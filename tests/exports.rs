@@ -9,6 +9,8 @@ mod imported;
 use std::fs;
 use std::io::Cursor;
 
+use candle_core::Device;
+use candle_core::quantized::gguf_file;
 use imported::{Files, fixtures, logits, named, read};
 use peargpt::checkpoint::export::{self, File, Source};
 use peargpt::checkpoint::quantize::Precision;
@@ -105,6 +107,23 @@ fn the_model_that_the_site_serves_comes_back_byte_for_byte() {
     assert!(written == bytes);
     // A header, 100 tensors with zeros behind each, and more than one piece for each large matrix.
     assert!(steps > 201 + 16, "{steps}");
+}
+
+/// llama.cpp asks for them.
+#[test]
+fn biases_that_a_model_lacks_are_zeros_in_the_file_and_none_in_the_model() {
+    for (fixture, mut files) in fixtures() {
+        let model = loaded(&mut files, Precision::Q8_0);
+        let file = Cursor::new(gguf(&model, None));
+        let content = gguf_file::Content::read(&mut file.clone()).unwrap();
+        for layer in 0..model.gpt.config().layers {
+            let bias = content.tensor(&mut file.clone(), &format!("blk.{layer}.attn_qkv.bias"), &Device::Cpu).unwrap();
+            let sum = bias.dequantize(&Device::Cpu).unwrap().abs().unwrap().sum_all().unwrap();
+            let is_biased = sum.to_scalar::<f32>().unwrap() > 0.0;
+            assert_eq!(is_biased, !matches!(fixture, "lecture" | "unbiased"), "{fixture}");
+            assert_eq!(is_biased, opened(file.get_ref()).gpt.config().qkv_bias, "{fixture}");
+        }
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use super::super::CheckpointError;
 use super::super::quantize::Precision;
 use super::super::safetensors::names;
-use super::{File, Piece, Source, form, outlines};
+use super::{File, Outline, Piece, Source, outlines, piece};
 use crate::model::Config;
 use crate::model::config::{Activation, Head};
 use crate::tokenizer::TokenizerSpec;
@@ -105,27 +105,18 @@ fn weights(source: &impl Source, precision: Precision) -> Result<File, Checkpoin
 }
 
 fn tensors(source: &impl Source, precision: Precision) -> Result<Vec<Tensor>, CheckpointError> {
-    let mut tensors = Vec::new();
-    for outline in outlines(source, Some(precision))? {
-        let (name, is_turned) = names::theirs(&outline.name);
-        let (mut shape, dtype, form) = (outline.shape.clone(), outline.dtype, form(outline));
-        if is_turned {
-            shape.reverse();
-        }
-        let piece = if is_turned { Piece::Turned(form) } else { Piece::Rows(form) };
-        tensors.push(Tensor { name, shape, dtype, piece });
-    }
-    let config = source.config();
-    if !config.qkv_bias {
-        tensors.extend((0..config.layers).map(|layer| no_bias(layer, 3 * config.width)));
-    }
-    Ok(tensors)
-}
-
-/// The bias of queries, keys and values of a model that has none.
-fn no_bias(layer: usize, length: usize) -> Tensor {
-    let (name, _) = names::theirs(&format!("blk.{layer}.attn_qkv.bias"));
-    Tensor { name, shape: vec![length], dtype: GgmlDType::F32, piece: Piece::Zeros(4 * length as u64) }
+    let tensor = |outline: Outline| {
+        let ((name, is_turned), piece) = (names::theirs(&outline.name), piece(source, &outline)?);
+        let Outline { mut shape, dtype, .. } = outline;
+        Ok(match piece {
+            Piece::Rows(form) if is_turned => {
+                shape.reverse();
+                Tensor { name, shape, dtype, piece: Piece::Turned(form) }
+            }
+            piece => Tensor { name, shape, dtype, piece },
+        })
+    };
+    outlines(source, Some(precision)).into_iter().map(tensor).collect()
 }
 
 /// The header's length in 8 bytes, and JSON that describes the tensors.

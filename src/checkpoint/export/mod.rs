@@ -125,30 +125,37 @@ fn find<'a>(source: &'a impl Source, name: &str) -> Result<Tensor<'a>, Checkpoin
 ///
 /// The same model, name and precision always give the same bytes, whether it is loaded or has only been read.
 pub fn gguf(source: &impl Source, name: &str, precision: Option<Precision>) -> Result<File, CheckpointError> {
-    let outlines = outlines(source, precision)?;
+    let outlines = outlines(source, precision);
     let gguf::Plan { header, .. } = gguf::plan(source.config(), &source.tokenizer(), name, &outlines)?;
     let mut pieces = vec![Piece::Bytes(header)];
-    for outline in outlines {
-        let (bytes, form) = (outline.bytes(), form(outline));
-        pieces.extend([Piece::Rows(form), Piece::Zeros(bytes.next_multiple_of(gguf::ALIGNMENT) - bytes)]);
+    for outline in &outlines {
+        let bytes = outline.bytes();
+        pieces.push(piece(source, outline)?);
+        pieces.push(Piece::Zeros(bytes.next_multiple_of(gguf::ALIGNMENT) - bytes));
     }
     Ok(File::new(format!("{name}.gguf"), pieces))
 }
 
-/// The tensors in the order of the file; each must be there.
-fn outlines(source: &impl Source, precision: Option<Precision>) -> Result<Vec<Outline>, CheckpointError> {
+/// The tensors that other programs' GPT-2 has, in the order of the file.
+fn outlines(source: &impl Source, precision: Option<Precision>) -> Vec<Outline> {
     let outline = |(name, shape): (String, Vec<usize>)| {
-        find(source, &name)?;
         let dtype = precision.map_or_else(|| source.kept(&name), |precision| precision.dtype(&name, &shape));
-        Ok(Outline { name, shape, dtype })
+        Outline { name, shape, dtype }
     };
-    layout::tensors(source.config()).map(outline).collect()
+    layout::tensors(&Config { qkv_bias: true, ..source.config().clone() }).map(outline).collect()
 }
 
-fn form(Outline { name, shape, dtype }: Outline) -> Form {
-    match *shape.as_slice() {
-        [rows, columns] => Form { name, rows, columns, dtype },
-        _ => Form { name, rows: 1, columns: shape.iter().product(), dtype },
+/// A tensor that must be there; but a bias that the model does not have is zeros.
+fn piece(source: &impl Source, outline: &Outline) -> Result<Piece, CheckpointError> {
+    let Outline { name, shape, dtype } = outline;
+    let (rows, columns) = match *shape.as_slice() {
+        [rows, columns] => (rows, columns),
+        _ => (1, shape.iter().product()),
+    };
+    match find(source, name) {
+        Ok(_) => Ok(Piece::Rows(Form { name: name.clone(), rows, columns, dtype: *dtype })),
+        Err(_) if name.ends_with(gguf::QKV_BIAS) && !source.config().qkv_bias => Ok(Piece::Zeros(outline.bytes())),
+        Err(missing) => Err(missing),
     }
 }
 

@@ -9,6 +9,7 @@
 //! A [`File`] is planned as a whole, so that its length is known, and written tensor by tensor, some rows at a time.
 
 mod huggingface;
+mod notes;
 mod tensor;
 
 use std::borrow::Cow;
@@ -18,6 +19,7 @@ use std::ops::Range;
 use candle_core::quantized::GgmlDType;
 
 pub use huggingface::huggingface;
+pub use notes::{Format, notes};
 pub use tensor::Tensor;
 
 use super::gguf::{self, Outline};

@@ -10,7 +10,7 @@ mod imported;
 #[path = "common/pickled.rs"]
 mod pickled;
 
-use hostile::{Numbers, build, mutate, with_peak};
+use hostile::{HUGE, Numbers, build, mutate, with_peak};
 use imported::{Files, files, named, shakespeare};
 use peargpt::checkpoint::Checkpoint;
 use peargpt::checkpoint::import::{Answers, Outlook, inspect};
@@ -279,6 +279,43 @@ fn zip_files_that_lie_are_refused() {
     assert!(error(second).contains("expected one entry data.pkl, as torch writes"));
     let order = [("a/byteorder".to_string(), b"big".to_vec()), ("a/data.pkl".to_string(), vec![])];
     assert!(error(pickled::zip(&order)).contains("`byteorder` at byte 41: expected `little`, found big"));
+}
+
+#[test]
+fn a_zip_file_of_64_bits_opens_and_is_refused_where_it_lies() {
+    let entries = pickled::entries(&pickled::nanogpt());
+    let whole = pickled::zip_64(&entries);
+    let bytes = |file: Vec<u8>| {
+        let answers = Answers { heads: Some(2), alphabet: Some("abcde".to_string()), ..Answers::default() };
+        let mut files = vec![named("ckpt.pt", file)];
+        let draft = imported::draft(&mut files, &answers).unwrap();
+        common::to_bytes(&draft.load(&mut files, None, || ()).unwrap())
+    };
+    assert!(bytes(whole.clone()) == bytes(pickled::zip(&entries)));
+    let patched = |at: usize, bytes: &[u8]| {
+        let mut file = whole.clone();
+        file[at..at + bytes.len()].copy_from_slice(bytes);
+        error(file)
+    };
+    let find = |signature: &[u8]| whole.windows(4).position(|window| window == signature).unwrap();
+    let (directory, record, locator) = (find(b"PK\x01\x02"), find(b"PK\x06\x06"), find(b"PK\x06\x07"));
+    // Of the first entry's extra field: behind its name and another field; the sizes, then the place.
+    let sizes = directory + 46 + "a/data.pkl".len() + 5 + 4;
+    let cases: [(usize, &[u8], &str); 7] = [
+        (sizes, &HUGE, "expected an entry that is stored as it is, found method 0, "),
+        (sizes, &[HUGE, HUGE].concat(), "takes 18446744073709551615 bytes"),
+        (sizes + 16, &HUGE, "`zip entry a/data.pkl` at byte 18446744073709551615"),
+        (record + 32, &HUGE, "for each of 18446744073709551615 entries"),
+        (record + 40, &HUGE, "a place before its end record, found 18446744073709551615 bytes"),
+        (record, b"XX", "`zip64 end record` at byte"),
+        (locator + 8, &HUGE, "`zip64 end record offset` at byte"),
+    ];
+    for (at, bytes, says) in cases {
+        let error = patched(at, bytes);
+        assert!(error.contains(says), "{at}: expected `{says}`, found `{error}`");
+    }
+    // The field ends before the place that the entry says it has.
+    assert!(patched(sizes - 2, &[16]).contains("`zip directory` at byte"));
 }
 
 #[test]

@@ -77,9 +77,14 @@ pub fn state_dict(tensors: &[Tensor]) -> Vec<u8> {
 
 /// The zip file of a state dict.
 pub fn checkpoint(tensors: &[Tensor]) -> Vec<u8> {
+    zip(&entries(tensors))
+}
+
+/// What is in it.
+pub fn entries(tensors: &[Tensor]) -> Vec<(String, Vec<u8>)> {
     let mut entries = vec![("a/data.pkl".to_string(), state_dict(tensors))];
     entries.extend(tensors.iter().map(|tensor| (format!("a/data/{}", tensor.key), tensor.bytes.clone())));
-    zip(&entries)
+    entries
 }
 
 /// A zip file of these entries, stored as they are.
@@ -97,4 +102,31 @@ pub fn zip(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
     let count = (entries.len() as u16).to_le_bytes();
     let end = [b"PK\x05\x06\0\0\0\0".as_slice(), &count, &count, &length.to_le_bytes(), &start.to_le_bytes(), &[0; 2]];
     [file, directory, end.concat()].concat()
+}
+
+/// The same with every size and place in 64 bits, as if none fitted into 32: APPNOTE.TXT, 4.3.14 to 4.3.16 and 4.5.3.
+pub fn zip_64(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let wide = |numbers: &[usize]| -> Vec<u8> {
+        let bytes = numbers.iter().flat_map(|&number| (number as u64).to_le_bytes());
+        [&[1, 0, 8 * numbers.len() as u8, 0], bytes.collect::<Vec<_>>().as_slice()].concat()
+    };
+    let (mut file, mut directory, elsewhere) = (Vec::new(), Vec::new(), [0xff; 4]);
+    for (name, bytes) in entries {
+        let (at, length, named) = (file.len(), bytes.len(), (name.len() as u16).to_le_bytes());
+        let sizes = [elsewhere, elsewhere].concat();
+        let extra = wide(&[length, length]);
+        file.extend(
+            [b"PK\x03\x04".as_slice(), &[0; 14], &sizes, &named, &[20, 0], name.as_bytes(), &extra, bytes].concat(),
+        );
+        // Another extra field stands before it.
+        let extra = [b"UT\x01\0\0".as_slice(), &wide(&[length, length, at])].concat();
+        let entry = [b"PK\x01\x02".as_slice(), &[0; 16], &sizes, &named, &[extra.len() as u8, 0], &[0; 10]];
+        directory.extend([&entry.concat(), elsewhere.as_slice(), name.as_bytes(), &extra].concat());
+    }
+    let (start, count) = (file.len() as u64, (entries.len() as u64).to_le_bytes());
+    let (at, length) = (start + directory.len() as u64, (directory.len() as u64).to_le_bytes());
+    let record = [b"PK\x06\x06".as_slice(), &[44, 0, 0, 0, 0, 0, 0, 0], &[0; 12], &count, &count, &length];
+    let locator = [b"PK\x06\x07\0\0\0\0".as_slice(), &at.to_le_bytes(), &[1, 0, 0, 0]];
+    let end = [b"PK\x05\x06\0\0\0\0".as_slice(), &[0xff; 12], &[0; 2]];
+    [file, directory, record.concat(), start.to_le_bytes().to_vec(), locator.concat(), end.concat()].concat()
 }

@@ -146,6 +146,9 @@ fn a_gguf_of_other_types_is_kept_in_8_bits() {
     let types = ["BF16", "F32", "Q2K", "Q3K", "Q4K", "Q4_0", "Q4_1", "Q5K", "Q5_0", "Q5_1", "Q6K"];
     assert_eq!((summary.source, summary.stored.as_slice()), ("GGUF", &types.map(String::from)[..]));
     assert_eq!(summary.kept, ["F32", "Q8_0"]);
+    let mut kquants = imported::files("kquants", &["model.gguf"]);
+    let stored = imported::draft(&mut kquants, &Answers::default()).unwrap().summary(None).stored;
+    assert_eq!(stored, ["F32", "Q2K", "Q3K", "Q4K", "Q5K", "Q6K", "Q8K", "Q8_1"]);
     let checkpoint = draft.load(&mut files, None, || ()).unwrap();
     assert_eq!(checkpoint.weights.get("blk.0.ffn_up.weight").unwrap().dtype(), GgmlDType::Q8_0);
 }

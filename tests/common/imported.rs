@@ -102,5 +102,6 @@ pub fn fixtures() -> Vec<(&'static str, Files)> {
         ("bin", files("bin", &["pytorch_model.bin", "config.json", "tokenizer.json"])),
         ("sharded", files("sharded", &sharded)),
         ("quantised", files("quantised", &["model.gguf"])),
+        ("kquants", files("kquants", &["model.gguf"])),
     ]
 }

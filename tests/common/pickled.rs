@@ -62,17 +62,25 @@ fn tuple(items: &[Vec<u8>]) -> Vec<u8> {
 
 /// The pickle of a state dict.
 pub fn state_dict(tensors: &[Tensor]) -> Vec<u8> {
-    let each = |tensor: &Tensor| {
-        let Tensor { name, storage, key, count, offset, size, stride, .. } = tensor;
-        let global = format!("ctorch\n{storage}\n").into_bytes();
-        let described = tuple(&[text("storage"), global, text(key), text("cpu"), int(*count)]);
-        let sizes = |sizes: &[i64]| tuple(&sizes.iter().map(|&size| int(size)).collect::<Vec<_>>());
-        let storage = [described, b"Q".to_vec()].concat();
-        let arguments = tuple(&[storage, int(*offset), sizes(size), sizes(stride), b"\x89}".to_vec()]);
-        [text(name), b"ctorch._utils\n_rebuild_tensor_v2\n".to_vec(), arguments, b"R".to_vec()].concat()
-    };
-    let pairs: Vec<u8> = tensors.iter().flat_map(each).collect();
+    let pairs: Vec<u8> = tensors.iter().flat_map(|tensor| [text(&tensor.name), rebuilt(tensor)].concat()).collect();
     [b"\x80\x02}(".to_vec(), pairs, b"u.".to_vec()].concat()
+}
+
+/// That of one which has a tensor under the same name so many times.
+pub fn repeated(tensor: &Tensor, times: usize) -> Vec<u8> {
+    let first = [text(&tensor.name), b"q\0".to_vec(), rebuilt(tensor), b"q\x01".to_vec()].concat();
+    [b"\x80\x02}(".to_vec(), first, b"h\0h\x01".repeat(times - 1), b"u.".to_vec()].concat()
+}
+
+/// The call that makes a tensor.
+fn rebuilt(tensor: &Tensor) -> Vec<u8> {
+    let Tensor { storage, key, count, offset, size, stride, .. } = tensor;
+    let global = format!("ctorch\n{storage}\n").into_bytes();
+    let described = tuple(&[text("storage"), global, text(key), text("cpu"), int(*count)]);
+    let sizes = |sizes: &[i64]| tuple(&sizes.iter().map(|&size| int(size)).collect::<Vec<_>>());
+    let storage = [described, b"Q".to_vec()].concat();
+    let arguments = tuple(&[storage, int(*offset), sizes(size), sizes(stride), b"\x89}".to_vec()]);
+    [b"ctorch._utils\n_rebuild_tensor_v2\n".to_vec(), arguments, b"R".to_vec()].concat()
 }
 
 /// The zip file of a state dict.

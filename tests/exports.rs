@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;
+#[path = "common/hostile.rs"]
+mod hostile;
 #[path = "common/imported.rs"]
 mod imported;
 
 use std::fs;
-use std::io::Cursor;
+use std::io::{self, Cursor};
 
 use candle_core::Device;
 use candle_core::quantized::gguf_file;
@@ -202,4 +204,20 @@ fn what_a_format_cannot_keep_is_said() {
     let model = loaded(&mut files, Precision::F32);
     let error = export::huggingface(&model, Precision::Q8_0).unwrap_err().to_string();
     assert!(error.starts_with("expected F16 or F32 for model.safetensors, found Q8_0"), "{error}");
+}
+
+#[test]
+fn a_model_is_not_held_twice() {
+    let model = opened(&fs::read(common::path("weights/peargpt.gguf")).unwrap());
+    let peak = |write: &dyn Fn()| hostile::with_peak(write).1;
+    let gguf = peak(&|| export::gguf(&model, "pearGPT", None).unwrap().write(&model, &mut io::sink()).unwrap());
+    // A piece of 256 KiB three times: numbers, blocks, bytes; of 10 MB.
+    assert!(gguf < 900 << 10, "{gguf}");
+    let folder = peak(&|| {
+        for file in export::huggingface(&model, Precision::F32).unwrap() {
+            file.write(&model, &mut io::sink()).unwrap();
+        }
+    });
+    // The largest matrix, [1280, 320], in float32 and as bytes, of 40 MB.
+    assert!(folder < 2 * 1280 * 320 * 4 + (400 << 10), "{folder}");
 }

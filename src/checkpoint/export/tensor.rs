@@ -8,6 +8,9 @@ use super::super::CheckpointError;
 use super::super::tensor::{Kind, decode, encode, first_not_finite};
 use crate::kernels::{PlainMatrix, Q8Matrix};
 
+/// Numbers of a matrix that is turned which are encoded at once.
+const ELEMENTS: usize = 16 << 10;
+
 /// A tensor as a model or a checkpoint holds it.
 #[derive(Clone, Copy, Debug)]
 pub enum Tensor<'a> {
@@ -68,7 +71,7 @@ impl Tensor<'_> {
         }
     }
 
-    /// A matrix `[in, out]`, as a `Conv1D` has it.
+    /// A matrix `[in, out]`, as a `Conv1D` has it, in F16 or F32.
     pub(super) fn turned(&self, form: &Form) -> Result<Vec<u8>, CheckpointError> {
         let Form { rows, columns, .. } = *form;
         let mut turned = vec![0.0; rows * columns];
@@ -76,7 +79,11 @@ impl Tensor<'_> {
             let numbers = self.numbers(form, row..row + 1)?;
             numbers.iter().enumerate().for_each(|(column, number)| turned[column * rows + row] = *number);
         }
-        encoded(form, &turned)
+        let mut bytes = Vec::with_capacity(form.length() as usize);
+        for numbers in turned.chunks(ELEMENTS) {
+            bytes.extend(encoded(form, numbers)?);
+        }
+        Ok(bytes)
     }
 
     fn numbers(&self, form: &Form, rows: Range<usize>) -> Result<Vec<f32>, CheckpointError> {

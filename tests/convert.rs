@@ -63,7 +63,12 @@ fn what_is_wrong_is_one_line_and_exit_code_2() {
     let short = folder("what_is_wrong_is_one_line_and_exit_code_2").join("short");
     fs::write(&short, "Once more unto the breach").unwrap();
     let short = short.to_str().unwrap();
-    let cases: [(&[&str], &str); 11] = [
+    let cases: [(&[&str], &str); 13] = [
+        (
+            &["tests/fixtures/small", "--out", "target/", "--quantize", "q8_0"],
+            "target/: expected --quantize f16 or f32",
+        ),
+        (&["tests/fixtures/small", "--out", "folder/", "--name", "Small"], "expected a GGUF file beside --name"),
         (&[], "required arguments were not provided"),
         (&["a.gguf"], "--out"),
         (&["a.gguf", "--describe"], "a.gguf: No such file"),
@@ -107,6 +112,40 @@ fn what_people_trained_becomes_a_file() {
     assert_eq!((&json["source"], &json["heads"]), (&"the lecture's GPT".into(), &4.into()));
     let nanogpt = printed(&["tests/fixtures/imported/nanogpt", "--describe"]);
     assert!(nanogpt.contains("source: nanoGPT\n") && nanogpt.contains("ignored: logits.json"), "{nanogpt}");
+}
+
+#[test]
+fn a_model_becomes_a_folder_and_a_file_again() {
+    let folder = folder("a_model_becomes_a_folder_and_a_file_again");
+    let at = |name: &str| folder.join(name).to_str().unwrap().to_string();
+    let (whole, half) = (at("whole/"), at("half"));
+    fs::create_dir(&half).unwrap();
+    let said = convert(&["tests/fixtures/small", "--out", &whole]);
+    assert!(said.status.success());
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.lines().count() == 4 && said.contains("whole/model.safetensors: "), "{said}");
+    printed(&[&whole, "--out", &half, "--quantize", "f16"]);
+    let gguf = |from: &str, precision: &str| {
+        let out = at("small.gguf");
+        printed(&[from, "--out", &out, "--quantize", precision]);
+        fs::read(out).unwrap()
+    };
+    assert!(gguf(&whole, "f32") == gguf("tests/fixtures/small", "f32"));
+    assert!(gguf(&half, "f16") == gguf("tests/fixtures/small", "f16"));
+}
+
+#[test]
+fn who_cannot_read_a_file_is_said() {
+    let folder = folder("who_cannot_read_a_file_is_said");
+    let said = |out: &str| {
+        let out = folder.join(out);
+        let said = convert(&["tests/fixtures/imported/lecture/bare.pth", "--out", out.to_str().unwrap()]);
+        String::from_utf8(said.stderr).unwrap()
+    };
+    let gguf = said("lecture.gguf");
+    assert!(gguf.contains("\nconvert: llama.cpp cannot open this file") && gguf.contains("has ReLU"), "{gguf}");
+    let huggingface = said("lecture/");
+    assert!(huggingface.contains("\nconvert: transformers leaves out the bias of the head"), "{huggingface}");
 }
 
 #[test]

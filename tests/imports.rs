@@ -7,58 +7,11 @@ mod common;
 mod imported;
 
 use candle_core::quantized::GgmlDType;
-use common::text;
-use imported::{Files, draft, files, named, needs, read, shakespeare};
-use peargpt::checkpoint::Checkpoint;
+use imported::{Files, SHARDS, distance, draft, files, fixtures, named, needs, read, shakespeare};
 use peargpt::checkpoint::import::{Answers, Need, TINY_SHAKESPEARE, inspect};
 use peargpt::checkpoint::quantize::{Precision, quantize};
-use peargpt::model::Gpt;
 use peargpt::model::config::{Activation, Head};
 use peargpt::tokenizer::Tokenizer;
-use serde::Deserialize;
-
-/// Ids and PyTorch's logits after each of them.
-#[derive(Deserialize)]
-struct Case {
-    ids: Vec<u32>,
-    logits: Vec<Vec<f32>>,
-}
-
-/// The largest difference from a fixture's logits, and the largest of these.
-fn distance(checkpoint: Checkpoint, fixture: &str) -> (f32, f32) {
-    let cases: Vec<Case> =
-        serde_json::from_str(&text(&format!("tests/fixtures/imported/{fixture}/logits.json"))).unwrap();
-    let Checkpoint { config, mut weights, .. } = checkpoint;
-    let gpt = Gpt::load(&config, &mut weights).unwrap();
-    let (mut distance, mut most) = (0f32, 0f32);
-    for Case { ids, logits } in cases {
-        let found: Vec<Vec<f32>> = gpt.forward_all(&ids, None).unwrap().to_vec2().unwrap();
-        assert_eq!((found.len(), found[0].len()), (logits.len(), logits[0].len()), "{fixture}");
-        for (a, b) in found.iter().flatten().zip(logits.iter().flatten()) {
-            distance = distance.max((a - b).abs());
-            most = most.max(b.abs());
-        }
-    }
-    (distance, most)
-}
-
-const SHARDS: [&str; 3] =
-    ["model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors"];
-
-/// Each fixture with the files that it takes.
-fn fixtures() -> Vec<(&'static str, Files)> {
-    let sharded = [&SHARDS[..], &["model.safetensors.index.json", "config.json", "tokenizer.json"]].concat();
-    vec![
-        ("nanogpt", files("nanogpt", &["ckpt.pt", "meta.pkl"])),
-        ("unbiased", files("unbiased", &["merges.txt", "ckpt.pt", "vocab.json"])),
-        ("lecture", files("lecture", &["bare.pth"])),
-        ("lecture", files("lecture", &["wrapped.pth"])),
-        ("lecture", files("lecture", &["legacy.pth"])),
-        ("bin", files("bin", &["pytorch_model.bin", "config.json", "tokenizer.json"])),
-        ("sharded", files("sharded", &sharded)),
-        ("quantised", files("quantised", &["model.gguf"])),
-    ]
-}
 
 #[test]
 fn float32_logits_are_pytorchs_to_a_thousandth() {
@@ -193,6 +146,9 @@ fn a_gguf_of_other_types_is_kept_in_8_bits() {
     let types = ["BF16", "F32", "Q2K", "Q3K", "Q4K", "Q4_0", "Q4_1", "Q5K", "Q5_0", "Q5_1", "Q6K"];
     assert_eq!((summary.source, summary.stored.as_slice()), ("GGUF", &types.map(String::from)[..]));
     assert_eq!(summary.kept, ["F32", "Q8_0"]);
+    let mut kquants = imported::files("kquants", &["model.gguf"]);
+    let stored = imported::draft(&mut kquants, &Answers::default()).unwrap().summary(None).stored;
+    assert_eq!(stored, ["F32", "Q2K", "Q3K", "Q4K", "Q5K", "Q6K", "Q8K", "Q8_1"]);
     let checkpoint = draft.load(&mut files, None, || ()).unwrap();
     assert_eq!(checkpoint.weights.get("blk.0.ffn_up.weight").unwrap().dtype(), GgmlDType::Q8_0);
 }

@@ -42,6 +42,11 @@ impl Directory {
         }
     }
 
+    /// Forgets the tensors for these slots.
+    pub fn leave_out(&mut self, is_left_out: impl Fn(&str) -> bool) {
+        self.0.retain(|stored| !is_left_out(&stored.slot));
+    }
+
     /// Whether there is a tensor for this slot.
     pub fn has(&self, slot: &str) -> bool {
         self.find(slot).is_some()

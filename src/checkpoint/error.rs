@@ -53,6 +53,9 @@ pub enum CheckpointError {
         /// The key.
         key: String,
     },
+    /// A folder of Hugging Face's in 8 bits.
+    #[error("expected F16 or F32 for model.safetensors, found Q8_0, for which that format has no type")]
+    NoBlocks,
     /// A part that is not the JSON it should be.
     #[error("{part}: {source}")]
     Json {
@@ -105,6 +108,11 @@ impl CheckpointError {
     /// A [`CheckpointError::Tensor`].
     pub(super) fn tensor(name: &str, source: candle_core::Error) -> Self {
         CheckpointError::Tensor { name: name.to_string(), source: Box::new(source) }
+    }
+
+    /// A number of this tensor that so many bits cannot hold.
+    pub(super) fn too_large(name: &str, bits: &str) -> Self {
+        CheckpointError::field(&name, 0, format!("numbers that {bits} can hold"), "larger ones")
     }
 
     /// A [`CheckpointError::Field`].

@@ -2,6 +2,7 @@
 
 mod directory;
 mod error;
+pub mod export;
 pub mod gguf;
 pub mod import;
 mod layout;

@@ -271,7 +271,7 @@ pub(super) fn zeros(name: &str, outputs: usize, inputs: usize) -> Result<Q8Matri
 }
 
 /// The first block whose number, or scale, is not finite: its exponent has every bit set.
-fn first_not_finite(kind: Kind, bytes: &[u8]) -> Option<usize> {
+pub(super) fn first_not_finite(kind: Kind, bytes: &[u8]) -> Option<usize> {
     let half = |bits: [u8; 2], exponent: u16| u16::from_le_bytes(bits) & exponent == exponent;
     match kind {
         Kind::F32 => bytes.as_chunks().0.iter().position(|&bits| !f32::from_le_bytes(bits).is_finite()),

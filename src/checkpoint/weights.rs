@@ -1,6 +1,5 @@
 //! The weights of a file, by name, until a model takes them.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use candle_core::quantized::{GgmlDType, QTensor};
@@ -41,19 +40,6 @@ impl Weight {
             Weight::Q8(matrix) => matrix.outputs() * matrix.stored_length(),
             Weight::Other(tensor) => tensor.storage_size_in_bytes(),
         }
-    }
-
-    /// The bytes that a file has of it.
-    pub fn stored(&self) -> Result<Cow<'_, [u8]>, Error> {
-        let matrix = match self {
-            Weight::Q8(matrix) => matrix,
-            Weight::Other(tensor) => return tensor.data(),
-        };
-        let mut stored = vec![0; self.stored_length()];
-        for (row, stored) in stored.chunks_exact_mut(matrix.stored_length()).enumerate() {
-            matrix.stored_row(row, stored);
-        }
-        Ok(Cow::Owned(stored))
     }
 
     /// Its numbers in float32.

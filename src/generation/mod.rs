@@ -12,13 +12,16 @@ pub use length::{Length, TAIL_TOKENS};
 use std::io::{Read, Seek};
 use std::sync::Arc;
 
+use candle_core::quantized::GgmlDType;
+
+use crate::checkpoint::export::{Source, Tensor};
 use crate::checkpoint::quantize::Precision;
 use crate::checkpoint::{self, Checkpoint, CheckpointError};
-use crate::model::{Gpt, ModelError};
+use crate::model::{Config, Gpt, ModelError};
 use crate::protocol::StopReason;
 use crate::sampler::Sampler;
 use crate::settings::Settings;
-use crate::tokenizer::{Tokenizer, TokenizerError, Utf8Stream};
+use crate::tokenizer::{Tokenizer, TokenizerError, TokenizerSpec, Utf8Stream};
 
 /// What it takes to write: weights and tokenizer.
 #[derive(Debug)]
@@ -57,6 +60,24 @@ impl Model {
         let precision = Precision::of(&weights);
         let gpt = Gpt::load(&config, &mut weights)?;
         Ok(Model { gpt, tokenizer: Arc::new(Tokenizer::new(tokenizer)?), precision })
+    }
+}
+
+impl Source for Model {
+    fn config(&self) -> &Config {
+        self.gpt.config()
+    }
+
+    fn tokenizer(&self) -> TokenizerSpec {
+        self.tokenizer.spec()
+    }
+
+    fn kept(&self, name: &str) -> GgmlDType {
+        self.gpt.kept(name)
+    }
+
+    fn tensor(&self, name: &str) -> Option<Tensor<'_>> {
+        self.gpt.tensor(name)
     }
 }
 

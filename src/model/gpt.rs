@@ -1,5 +1,8 @@
 //! GPT-2 (Radford et al. 2019): token and position embeddings, pre-norm blocks, a layer norm, the head.
 
+use std::collections::BTreeSet;
+
+use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device, Tensor};
 
 use super::attention::Attention;
@@ -41,10 +44,10 @@ impl Mlp {
 
 /// One block: attention and MLP, each behind a layer norm and added to the residual stream.
 #[derive(Debug)]
-struct Block {
-    attention_norm: LayerNorm,
+pub(super) struct Block {
+    pub(super) attention_norm: LayerNorm,
     attention: Attention,
-    mlp_norm: LayerNorm,
+    pub(super) mlp_norm: LayerNorm,
     mlp: Mlp,
 }
 
@@ -60,7 +63,7 @@ impl Block {
     }
 
     /// The block's matrices, in the order in which a row passes them.
-    fn linears(&self) -> [&Linear; 4] {
+    pub(super) fn linears(&self) -> [&Linear; 4] {
         [&self.attention.qkv, &self.attention.output, &self.mlp.up, &self.mlp.down]
     }
 
@@ -86,18 +89,22 @@ impl Block {
 #[derive(Debug)]
 pub struct Gpt {
     config: Config,
-    tokens: Embedding,
+    pub(super) tokens: Embedding,
     /// `[context, width]`.
-    positions: Vec<f32>,
-    blocks: Vec<Block>,
-    norm: LayerNorm,
-    head: Linear,
+    pub(super) positions: Vec<f32>,
+    pub(super) blocks: Vec<Block>,
+    pub(super) norm: LayerNorm,
+    pub(super) head: Linear,
+    /// Names of the tensors that the file had in 16 bits.
+    pub(super) halves: BTreeSet<String>,
 }
 
 impl Gpt {
     /// Takes the weights that `config` asks for; others are left where they are.
     pub fn load(config: &Config, weights: &mut Weights) -> Result<Self> {
         let (width, vocabulary) = (config.width, config.vocabulary_size);
+        let in_half = weights.iter().filter(|(_, weight)| weight.dtype() == GgmlDType::F16);
+        let halves = in_half.map(|(name, _)| name.to_string()).collect();
         let tokens = Embedding::load(weights, "token_embd", vocabulary, width)?;
         let head = match config.head {
             Head::Tied => Linear::tied(&tokens),
@@ -112,6 +119,7 @@ impl Gpt {
             positions: float32(&positions)?,
             norm: LayerNorm::load(weights, "output_norm", width, config.layer_norm_epsilon)?,
             head,
+            halves,
         })
     }
 

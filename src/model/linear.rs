@@ -31,8 +31,8 @@ fn vector(weights: &mut Weights, name: &str, length: usize) -> Result<Vec<f32>> 
 /// `x · weightᵀ + bias`.
 #[derive(Debug)]
 pub struct Linear {
-    weight: Matrix,
-    bias: Option<Vec<f32>>,
+    pub(super) weight: Matrix,
+    pub(super) bias: Option<Vec<f32>>,
 }
 
 impl Linear {
@@ -93,7 +93,7 @@ impl Linear {
 /// The token embedding, `[vocabulary, width]`; rows are dequantised as they are looked up.
 #[derive(Debug)]
 pub struct Embedding {
-    table: Matrix,
+    pub(super) table: Matrix,
 }
 
 impl Embedding {
@@ -111,8 +111,8 @@ impl Embedding {
 /// A layer norm over `[width]`.
 #[derive(Debug)]
 pub struct LayerNorm {
-    weight: Vec<f32>,
-    bias: Vec<f32>,
+    pub(super) weight: Vec<f32>,
+    pub(super) bias: Vec<f32>,
     epsilon: f32,
 }
 

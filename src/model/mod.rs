@@ -5,6 +5,7 @@ pub mod config;
 pub mod gpt;
 pub mod kv_cache;
 pub mod linear;
+mod tensors;
 mod workspace;
 
 pub use config::Config;

@@ -48,6 +48,14 @@ impl BytePairs {
         Ok(BytePairs { bytes, merges: pairs })
     }
 
+    /// The merges over tokens of these spellings, in order of rank.
+    pub(super) fn merges(&self, tokens: &[String]) -> Vec<String> {
+        let mut ranked: Vec<_> = self.merges.iter().map(|(pair, merge)| (merge.rank, pair)).collect();
+        ranked.sort_unstable();
+        let spelled = |&(left, right): &(u32, u32)| format!("{} {}", tokens[left as usize], tokens[right as usize]);
+        ranked.into_iter().map(|(_, pair)| spelled(pair)).collect()
+    }
+
     /// Whether each byte of this character has a token.
     pub(super) fn knows(&self, character: char) -> bool {
         character.encode_utf8(&mut [0; 4]).bytes().all(|byte| self.bytes[usize::from(byte)].is_some())

@@ -138,7 +138,8 @@ pub struct Tokenizer {
     pieces: Pieces,
     encoder: Encoder,
     start: u32,
-    end_of_text: Option<u32>,
+    /// The id, and how the file spells it.
+    end_of_text: Option<(u32, String)>,
 }
 
 impl Tokenizer {
@@ -157,7 +158,21 @@ impl Tokenizer {
         } else {
             Encoder::BytePairs(BytePairs::new(&spec.merges, &ids)?)
         };
-        Ok(Tokenizer { pieces, encoder, start: spec.start, end_of_text: spec.end_of_text })
+        let end_of_text = spec.end_of_text.map(|id| (id, spec.tokens[id as usize].clone()));
+        Ok(Tokenizer { pieces, encoder, start: spec.start, end_of_text })
+    }
+
+    /// What a file says of it: what it was made of.
+    pub fn spec(&self) -> TokenizerSpec {
+        let mut tokens: Vec<String> = self.pieces.iter().map(bytes::spell).collect();
+        if let Some((id, spelling)) = &self.end_of_text {
+            tokens[*id as usize].clone_from(spelling);
+        }
+        let merges = match &self.encoder {
+            Encoder::Characters(_) => Vec::new(),
+            Encoder::BytePairs(pairs) => pairs.merges(&tokens),
+        };
+        TokenizerSpec { tokens, merges, start: self.start, end_of_text: self.end_of_text() }
     }
 
     /// The ids of a text. `<|endoftext|>` in it is text like any other, as in tiktoken's `encode_ordinary`.
@@ -197,7 +212,7 @@ impl Tokenizer {
 
     /// The id of `<|endoftext|>`, where there is one.
     pub fn end_of_text(&self) -> Option<u32> {
-        self.end_of_text
+        self.end_of_text.as_ref().map(|(id, _)| *id)
     }
 
     /// What the tokens are.

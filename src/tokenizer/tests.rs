@@ -59,6 +59,16 @@ fn unknown_characters_are_named_once_each_in_order() {
 }
 
 #[test]
+fn what_a_tokenizer_was_made_of_comes_back() {
+    let spelled = TokenizerSpec { start: 3, ..byte_pairs(&["Ġ t", "h e", "Ġt he", "t h"]) };
+    let mut other = byte_pairs(&["a b"]);
+    *other.tokens.last_mut().unwrap() = "the end".to_string();
+    for spec in [characters("\n abé😀"), spelled, other] {
+        assert_eq!(tokenizer(spec.clone()).spec(), spec);
+    }
+}
+
+#[test]
 fn pieces_of_several_characters_decode_but_encode_nothing() {
     let tokenizer = tokenizer(TokenizerSpec {
         tokens: ["a", "b", "ab", "Ã", "<|end of text|>"].map(String::from).to_vec(),

@@ -1,9 +1,10 @@
-//! A model as people have it → the GGUF file that the site serves; and what such a file holds and scores.
+//! A model as people have it → the GGUF file that the site serves, or a Hugging Face folder; and what it holds and scores.
 #![cfg_attr(target_arch = "wasm32", no_main)]
 #![cfg(not(target_arch = "wasm32"))]
 
 mod read;
 mod verify;
+mod write;
 
 use std::fs;
 use std::io::Write;
@@ -12,22 +13,22 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use peargpt::catalog;
+use peargpt::checkpoint::Checkpoint;
 use peargpt::checkpoint::import::{Draft, Summary};
 use peargpt::checkpoint::quantize::Precision;
-use peargpt::checkpoint::{Checkpoint, gguf};
 use peargpt::evaluate::{evaluate, last_share};
 use peargpt::generation::Model;
-use peargpt::publish::{self, About, files};
 use read::at;
+use write::Target;
 
-/// Convert a GPT-2 to the GGUF file that the site serves, describe a model, or measure one.
+/// Convert a GPT-2 to the GGUF file that the site serves or to a Hugging Face folder, describe a model, or measure one.
 #[derive(Parser)]
 #[command(after_help = "\
 Examples:
   convert my-model/ --out weights/my-model.gguf
   convert ckpt.pt meta.pkl --out shakespeare.gguf
   convert nanoGPT.pth --text input.txt --describe --json
+  convert weights/my-model.gguf --out my-model/ --quantize f16
   convert weights/peargpt.gguf --describe
   convert weights/peargpt.gguf --evaluate shakespeare.txt --share 0.1
   convert target/gpt2/model.safetensors --verify")]
@@ -36,10 +37,10 @@ struct Arguments {
     /// or of the lecture's GPT; or a GGUF file. What they are is found out from what is in them.
     #[arg(required = true)]
     input: Vec<PathBuf>,
-    /// Write a GGUF file.
-    #[arg(long, value_name = "FILE.gguf", required_unless_present_any = ["describe", "evaluate", "verify"])]
+    /// Write a GGUF file; or, where it ends in `/` or is a folder, Hugging Face's files into it.
+    #[arg(long, value_name = "FILE.gguf or FOLDER/", required_unless_present_any = ["describe", "evaluate", "verify"])]
     out: Option<PathBuf>,
-    /// How matrices are kept [default: q8_0 where --out is given, else as they are].
+    /// How matrices are kept [default: q8_0 in a GGUF file, f32 in a folder, else as they are].
     #[arg(long, value_enum)]
     quantize: Option<Quantize>,
     /// The model's name in the file [default: the file's name].
@@ -128,15 +129,19 @@ fn one_line(message: &str) -> String {
 /// `false` where the model is not what --verify asks for.
 fn run(arguments: Arguments) -> Result<bool, String> {
     let Arguments { heads, alphabet, text, .. } = &arguments;
+    let target = write::target(&arguments)?;
     let said = read::Said { heads: *heads, alphabet: alphabet.as_deref(), text: text.as_deref() };
     let (mut files, draft) = read::draft(&arguments.input, &said, arguments.verify)?;
-    let default = arguments.out.is_some().then_some(Quantize::Q8_0);
-    let precision = arguments.quantize.or(default).map(Precision::from);
+    let precision = match &target {
+        Some(Target::File(_)) => Some(arguments.quantize.unwrap_or(Quantize::Q8_0).into()),
+        Some(Target::Folder(_, precision)) => Some(*precision),
+        None => arguments.quantize.map(Precision::from),
+    };
     let summary = draft.summary(precision);
     if arguments.json {
         print(&serde_json::to_string_pretty(&summary).map_err(|error| error.to_string())?)?;
     }
-    let wants_weights = !arguments.json || arguments.out.is_some() || arguments.evaluate.is_some() || arguments.verify;
+    let wants_weights = !arguments.json || target.is_some() || arguments.evaluate.is_some() || arguments.verify;
     if !wants_weights {
         return Ok(true);
     }
@@ -144,8 +149,8 @@ fn run(arguments: Arguments) -> Result<bool, String> {
     if arguments.describe && !arguments.json {
         print(&describe(&summary, &checkpoint))?;
     }
-    if let Some(out) = &arguments.out {
-        write(&checkpoint, out, &arguments)?;
+    if let Some(target) = &target {
+        write::write(&checkpoint, target, &arguments)?;
     }
     if arguments.evaluate.is_none() && !arguments.verify {
         return Ok(true);
@@ -201,38 +206,6 @@ fn describe(summary: &Summary, checkpoint: &Checkpoint) -> String {
         format!("{name:<28} {dtype:<5} {bytes:>12} bytes {:?}", tensor.shape().dims())
     }));
     lines.join("\n")
-}
-
-fn write(checkpoint: &Checkpoint, out: &Path, arguments: &Arguments) -> Result<(), String> {
-    let stem = out.file_stem().unwrap_or_default().to_string_lossy();
-    let mut bytes = Vec::new();
-    gguf::write(checkpoint, arguments.name.as_deref().unwrap_or(&stem), &mut bytes).map_err(|error| at(out, error))?;
-    fs::write(out, &bytes).map_err(|error| at(out, error))?;
-    eprintln!("{}: {} bytes, sha256 {}", out.display(), bytes.len(), catalog::sha256(&bytes));
-    match &arguments.catalog {
-        Some(catalog) => write_catalog(catalog, out, &bytes, checkpoint, arguments),
-        None => Ok(()),
-    }
-}
-
-/// Writes the file's slices beside it, where it needs any, and its entry.
-fn write_catalog(
-    path: &Path,
-    out: &Path,
-    bytes: &[u8],
-    checkpoint: &Checkpoint,
-    arguments: &Arguments,
-) -> Result<(), String> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let url = out.strip_prefix(folder).map_err(|_| at(out, "expected a file in the catalog's folder"))?;
-    let slices = publish::slices(bytes, &url.to_string_lossy());
-    let said = |text: &Option<String>| text.clone().unwrap_or_default();
-    let about = About { id: said(&arguments.id), title: said(&arguments.title), source: said(&arguments.source) };
-    let entry = about.entry(&checkpoint.config, &slices);
-    if slices.len() > 1 {
-        files::write_slices(folder, &slices).map_err(|error| error.to_string())?;
-    }
-    files::write_entry(path, entry).map_err(|error| error.to_string())
 }
 
 fn measure(model: &Model, path: &Path, share: f64) -> Result<(), String> {

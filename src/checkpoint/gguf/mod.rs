@@ -21,6 +21,10 @@ const VERSION: u32 = 3;
 /// Tensors begin at multiples of this where `general.alignment` says nothing else.
 pub(super) const ALIGNMENT: u64 = 32;
 
+/// How the name of the bias of queries, keys and values ends. llama.cpp asks for it: where `peargpt.qkv_bias` says that
+/// there is none, zeros stand in the file, and are passed over.
+pub(super) const QKV_BIAS: &str = ".attn_qkv.bias";
+
 /// Numbers of the types of values.
 mod value {
     pub const UINT8: u32 = 0;

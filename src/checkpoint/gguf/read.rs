@@ -11,7 +11,7 @@ use super::super::tensor::Kind;
 use super::super::{Checkpoint, CheckpointError};
 use super::header::{self, Header, Info};
 use super::metadata::Metadata;
-use super::{ALIGNMENT, key};
+use super::{ALIGNMENT, QKV_BIAS, key};
 use crate::model::Config;
 use crate::model::config::{Activation, Head};
 use crate::tokenizer::TokenizerSpec;
@@ -55,8 +55,11 @@ pub(in super::super) fn outlook<R: Read + Seek>(
     let Header { bytes, entries, tensors } = header::read(source)?;
     let metadata = Metadata::new(&bytes, entries)?;
     metadata.need(key::ARCHITECTURE)?.name_of(&["gpt2"])?;
-    let directory = read_directory(source, &metadata, &bytes, tensors, kinds)?;
+    let mut directory = read_directory(source, &metadata, &bytes, tensors, kinds)?;
     let config = read_config(&metadata, &directory)?;
+    if !config.qkv_bias {
+        directory.leave_out(|slot| slot.ends_with(QKV_BIAS));
+    }
     let tokenizer = read_tokenizer(&metadata, config.vocabulary_size)?;
     Ok(Outlook { config, tokenizer, directory })
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use candle_core::quantized::GgmlDType;
 
-use super::super::{Checkpoint, CheckpointError, Weight, layout};
+use super::super::{Checkpoint, CheckpointError, export};
 use super::{ALIGNMENT, MAGIC, VERSION, key, value};
 use crate::model::Config;
 use crate::model::config::{Activation, Head};
@@ -12,16 +12,7 @@ use crate::tokenizer::TokenizerSpec;
 
 /// Writes a GGUF file of that `general.name`; the same checkpoint and name always give the same bytes.
 pub fn write(checkpoint: &Checkpoint, name: &str, writer: &mut impl Write) -> Result<(), CheckpointError> {
-    let tensors = tensors(checkpoint)?;
-    let outlines: Vec<Outline> = tensors.iter().map(|(name, tensor)| outline(name, tensor)).collect();
-    let Plan { header, .. } = plan(&checkpoint.config, &checkpoint.tokenizer, name, &outlines)?;
-    writer.write_all(&header)?;
-    for (name, tensor) in &tensors {
-        let mut data = tensor.stored().map_err(|source| CheckpointError::tensor(name, source))?.into_owned();
-        pad(&mut data);
-        writer.write_all(&data)?;
-    }
-    Ok(writer.flush()?)
+    export::gguf(checkpoint, name, None)?.write(checkpoint, writer)
 }
 
 /// A tensor that is to be written: all that a header says of it.
@@ -81,20 +72,6 @@ pub(in super::super) fn plan(
     let data = header.len() as u64;
     starts.iter_mut().for_each(|start| *start += data);
     Ok(Plan { header, starts, length: data + length })
-}
-
-/// The weights in the order of the file.
-fn tensors(checkpoint: &Checkpoint) -> Result<Vec<(String, &Weight)>, CheckpointError> {
-    layout::tensors(&checkpoint.config)
-        .map(|(name, _)| match checkpoint.weights.get(&name) {
-            Some(tensor) => Ok((name, tensor)),
-            None => Err(CheckpointError::Missing { name }),
-        })
-        .collect()
-}
-
-fn outline(name: &str, tensor: &Weight) -> Outline {
-    Outline { name: name.to_string(), shape: tensor.shape().dims().to_vec(), dtype: tensor.dtype() }
 }
 
 fn write_general(keys: &mut Keys, name: &str, tensors: &[Outline]) {

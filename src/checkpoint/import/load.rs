@@ -143,7 +143,7 @@ impl<'a> Target<'a> {
                 let start = elements.len();
                 elements.extend(values.iter().map(|&value| f16::from_f32(value)));
                 if !elements[start..].iter().all(|element| element.is_finite()) {
-                    return Err(self.too_large("16 bits"));
+                    return Err(CheckpointError::too_large(self.name, "16 bits"));
                 }
             }
             Elements::Q8(_) => {
@@ -161,11 +161,7 @@ impl<'a> Target<'a> {
         let ready = self.waiting.drain(..rows * self.columns).as_slice().to_vec();
         let is_finite = matrix.put_rows(self.done, &encode(GgmlDType::Q8_0, &ready));
         self.done += rows;
-        if is_finite { Ok(()) } else { Err(self.too_large("8 bits and a scale of 16")) }
-    }
-
-    fn too_large(&self, bits: &str) -> CheckpointError {
-        CheckpointError::field(&self.name, 0, format!("numbers that {bits} can hold"), "larger ones")
+        if is_finite { Ok(()) } else { Err(CheckpointError::too_large(self.name, "8 bits and a scale of 16")) }
     }
 
     fn finish(mut self, slot: &Slot) -> Result<Weight, CheckpointError> {

@@ -132,7 +132,7 @@ pub struct Draft {
 /// Finds out what these files are, in whatever order they come.
 ///
 /// Costs in proportion to the files' descriptions (headers, pickles, vocabularies), of which each has its limit; a pickle
-/// 32 MiB at most, whatever it says.
+/// 8 times its length, whatever it says.
 pub fn inspect<R: Read + Seek>(files: &mut [Named<R>], answers: &Answers) -> Result<Outlook, ImportError> {
     let contents = contents::all(files)?;
     let chosen = shards::choose(files, &contents)?;

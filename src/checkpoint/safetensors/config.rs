@@ -116,7 +116,7 @@ fn wrong(text: &str, field: &str, expected: impl std::fmt::Display, found: Strin
 }
 
 /// Whether queries, keys and values have biases in the file.
-pub(super) fn has_qkv_bias(directory: &Directory) -> bool {
+fn has_qkv_bias(directory: &Directory) -> bool {
     directory.slots().any(|slot| slot.ends_with(".attn_qkv.bias"))
 }
 

@@ -64,6 +64,19 @@ pub(in super::super) fn slot(name: &str) -> Option<(String, bool)> {
     Some((format!("{ours}.{part}"), false))
 }
 
+/// Hugging Face's name of a tensor of GGUF's name, and whether the matrix is stored `[in, out]`.
+pub(in super::super) fn theirs(slot: &str) -> (String, bool) {
+    let (path, part) = slot.rsplit_once('.').unwrap_or((slot, ""));
+    if let Some((number, layer)) = path.strip_prefix("blk.").and_then(|rest| rest.split_once('.'))
+        && let Some((theirs, _, is_conv1d)) = IN_BLOCK.iter().find(|(_, ours, _)| *ours == layer)
+    {
+        return (format!("transformer.h.{number}.{theirs}.{part}"), *is_conv1d && part == "weight");
+    }
+    let theirs = OUTSIDE.iter().find(|(_, ours)| *ours == path).map_or(path, |(theirs, _)| theirs);
+    let prefix = if path == "output" { "" } else { "transformer." };
+    (format!("{prefix}{theirs}.{part}"), false)
+}
+
 /// Where a tensor is in the file, `data` being where the first may begin.
 pub(in super::super) fn place(tensor: Described, data: u64) -> Result<Stored, CheckpointError> {
     let Described { name, info } = tensor;
@@ -92,16 +105,33 @@ pub(in super::super) fn place(tensor: Described, data: u64) -> Result<Stored, Ch
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::layout;
+    use crate::model::Config;
+    use crate::model::config::Head;
+    use crate::model::config::tests::peargpt;
 
     #[test]
     fn names_become_ggufs_with_or_without_prefix() {
         let is = |name, ours: &str, transposed| assert_eq!(slot(name), Some((ours.to_string(), transposed)));
         is("transformer.wte.weight", "token_embd.weight", false);
+        is("lm_head.weight", "output.weight", false);
         is("h.11.attn.c_attn.weight", "blk.11.attn_qkv.weight", true);
         is("transformer.h.0.mlp.c_proj.bias", "blk.0.ffn_down.bias", false);
         is("lm_head.bias", "output.bias", false);
         assert_eq!(slot("h.0.crossattention.c_attn.weight"), None);
         assert_eq!(slot("score.weight"), None);
+    }
+
+    #[test]
+    fn names_come_back() {
+        let config = Config { head: Head::Untied { bias: true }, ..peargpt() };
+        for (name, shape) in layout::tensors(&config) {
+            let (theirs, transposed) = theirs(&name);
+            assert_eq!(slot(&theirs), Some((name.clone(), transposed)));
+            assert_eq!(transposed, name.starts_with("blk.") && shape.len() == 2, "{name}");
+        }
+        assert_eq!(theirs("blk.7.ffn_down.bias").0, "transformer.h.7.mlp.c_proj.bias");
+        assert_eq!(theirs("output.weight").0, "lm_head.weight");
     }
 
     #[test]

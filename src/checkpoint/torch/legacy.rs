@@ -40,7 +40,7 @@ pub(super) fn read<'a, R: Read + Seek>(
         Ok::<_, CheckpointError>((values, at))
     };
     let (version, at) = next()?;
-    if version.root != Value::Int(VERSION) {
+    if version.int(version.root) != Some(VERSION) {
         return Err(CheckpointError::field(&"torch version", at, VERSION, version.root));
     }
     let (system, at) = next()?;
@@ -61,7 +61,7 @@ fn find_storages<R: Read + Seek>(
     source: &mut Source<R>,
 ) -> Result<Legacy, CheckpointError> {
     let described: BTreeMap<&[u8], &Storage> =
-        object.storages().iter().map(|storage| (object.span(storage.key), storage)).collect();
+        object.storages().iter().map(|storage| (object.bytes_of(storage.key), storage)).collect();
     let mut found = BTreeMap::new();
     source.seek(start)?;
     for &name in names.items(names.root) {

@@ -7,6 +7,7 @@ mod legacy;
 pub(super) mod pickle;
 mod zip;
 
+use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 use std::ops::Range;
 
@@ -15,13 +16,16 @@ use super::directory::Stored;
 use super::source::{Source, room};
 use super::tensor::Dims;
 use legacy::Legacy;
-use pickle::{Element, MOST_BYTES, Storage, Tensor, Value, Values};
+use pickle::{MOST_BYTES, Storage, Tensor, Value, Values};
 use zip::Archive;
 
 /// Where a checkpoint keeps the state dict, where it is not one itself: nanoGPT's key, then those of other trainings.
 const STATE_DICTS: [&str; 3] = ["model", "model_state_dict", "state_dict"];
 /// Where nanoGPT keeps the model's shape.
 const ARGUMENTS: &str = "model_args";
+
+/// Bytes of a file in the old format that are read at first, to find its pickles in.
+const FIRST: u64 = 64 << 10;
 
 /// What a file says of a model.
 #[derive(Debug)]
@@ -64,9 +68,19 @@ pub(super) fn read_legacy<R: Read + Seek>(
     source: &mut Source<R>,
     is_buffer: impl Fn(&str) -> bool,
 ) -> Result<Saved, CheckpointError> {
-    let bytes = read_pickle(0..source.length().min(MOST_BYTES), source)?;
-    let (values, storages) = legacy::read(&bytes, source)?;
-    saved(&values, &Storages::Legacy(storages), source, is_buffer)
+    let most = source.length().min(MOST_BYTES);
+    let mut length = most.min(FIRST);
+    loop {
+        let bytes = read_pickle(0..length, source)?;
+        match legacy::read(&bytes, source) {
+            // Nothing says how long the pickles are.
+            Err(CheckpointError::Truncated { .. }) if length < most => length = most.min(2 * length),
+            read => {
+                let (values, storages) = read?;
+                return saved(&values, &Storages::Legacy(storages), source, is_buffer);
+            }
+        }
+    }
 }
 
 /// The bytes of a pickle, or of several.
@@ -106,11 +120,14 @@ fn saved<R: Read + Seek>(
 ) -> Result<Saved, CheckpointError> {
     let inner = STATE_DICTS.iter().filter_map(|key| values.get(values.root, key));
     let dict = inner.into_iter().find(|value| matches!(value, Value::Dict(_))).unwrap_or(values.root);
-    let mut tensors = Vec::new();
+    let (mut tensors, mut names) = (Vec::new(), BTreeSet::new());
     for (key, value) in values.pairs(dict) {
         let (Some(name), Some(tensor)) = (values.text(key), values.tensor(value)) else { continue };
+        if !names.insert(name) {
+            return Err(CheckpointError::Duplicate { name: name.to_string() });
+        }
         if !is_buffer(name) {
-            tensors.push(place(name, tensor, values, storages, source)?);
+            tensors.push(place(name, &tensor, values, storages, source)?);
         }
     }
     Ok(Saved { tensors, arguments: arguments(values) })
@@ -118,10 +135,7 @@ fn saved<R: Read + Seek>(
 
 fn arguments(values: &Values) -> Vec<(String, u64)> {
     let Some(arguments) = values.get(values.root, ARGUMENTS) else { return Vec::new() };
-    let whole = |(key, value)| match (values.text(key), value) {
-        (Some(key), Value::Int(number)) => Some((key.to_string(), u64::try_from(number).ok()?)),
-        _ => None,
-    };
+    let whole = |(key, value)| Some((values.text(key)?.to_string(), u64::try_from(values.int(value)?).ok()?));
     values.pairs(arguments).filter_map(whole).collect()
 }
 
@@ -137,11 +151,9 @@ fn place<R: Read + Seek>(
     let wrong = |field: &str, expected: String, found: String| {
         Err(CheckpointError::field(&format!("{field} of {name}"), at, expected, found))
     };
-    let kind = match storage.element {
-        Element::Known(kind) => kind,
-        Element::Other(found, _) => {
-            return wrong("dtype", "float32, float16 or bfloat16".to_string(), found.to_string());
-        }
+    let kind = match storage.element.kind() {
+        Ok(kind) => kind,
+        Err(found) => return wrong("dtype", "float32, float16 or bfloat16".to_string(), found.to_string()),
     };
     let Some((dims, transposed)) = order(tensor) else {
         let Tensor { dims, strides, .. } = tensor;
@@ -193,10 +205,10 @@ impl Storages {
         values: &Values,
         source: &mut Source<R>,
     ) -> Result<Range<u64>, CheckpointError> {
-        let key = String::from_utf8_lossy(values.span(storage.key)).into_owned();
+        let key = String::from_utf8_lossy(values.bytes_of(storage.key)).into_owned();
         let found = match self {
             Storages::Zip { archive, prefix } => archive.find(&format!("{prefix}data/{key}"), source)?,
-            Storages::Legacy(legacy) => legacy.find(values.span(storage.key)),
+            Storages::Legacy(legacy) => legacy.find(values.bytes_of(storage.key)),
         };
         found.ok_or_else(|| CheckpointError::Missing { name: format!("storage {}", key.escape_debug()) })
     }

@@ -62,10 +62,7 @@ pub(super) fn meta<R: Read + Seek>(source: &mut Source<R>) -> Result<Vec<char>, 
 fn by_id(pairs: &[(Value, Value)], values: &Values) -> Result<Vec<char>, CheckpointError> {
     let mut alphabet = vec![None; pairs.len()];
     for &(id, text) in pairs {
-        let place = match id {
-            Value::Int(id) => usize::try_from(id).ok().and_then(|id| alphabet.get_mut(id)),
-            _ => None,
-        };
+        let place = values.int(id).and_then(|id| alphabet.get_mut(usize::try_from(id).ok()?));
         match (place, single(values.text(text))) {
             (Some(place @ None), Some(character)) => *place = Some(character),
             (Some(Some(_)), _) => return Err(wrong("each id once", "one twice")),

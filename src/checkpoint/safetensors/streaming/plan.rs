@@ -13,7 +13,7 @@ use super::super::super::{CheckpointError, safetensors};
 use super::{LENGTH, Texts};
 use crate::model::Config;
 use crate::model::config::{Activation, Head};
-use safetensors::{config, header, names, vocabulary};
+use safetensors::{header, names, vocabulary};
 
 /// Length of a head in all of OpenAI's sizes; the tensors do not tell it.
 const HEAD_WIDTH: u64 = 64;
@@ -116,7 +116,7 @@ fn shape(directory: &Directory) -> Result<Config, CheckpointError> {
         layer_norm_epsilon: 1e-5,
         activation: Activation::GeluNew,
         head: Head::Tied,
-        qkv_bias: config::has_qkv_bias(directory),
+        qkv_bias: true,
     })
 }
 

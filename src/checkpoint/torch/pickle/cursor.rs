@@ -3,7 +3,6 @@
 use std::fmt::Display;
 
 use super::super::super::CheckpointError;
-use super::values::{Span, Value};
 
 /// A place in a pickle.
 pub(super) struct Cursor<'a> {
@@ -30,6 +29,11 @@ impl<'a> Cursor<'a> {
         self.base + self.opcode as u64
     }
 
+    /// Where the last opcode stands in these bytes.
+    pub fn place(&self) -> u32 {
+        self.opcode as u32
+    }
+
     /// The next opcode.
     pub fn opcode(&mut self) -> Result<u8, CheckpointError> {
         self.opcode = self.position;
@@ -44,24 +48,16 @@ impl<'a> Cursor<'a> {
     }
 
     /// A signed number of so many bytes; those that 64 bits do not hold are only passed over.
-    pub fn long(&mut self, length: u64) -> Result<Value, CheckpointError> {
+    pub fn long(&mut self, length: u64) -> Result<Option<i64>, CheckpointError> {
         let bytes = self.take(length)?;
         let sign = if bytes.last().is_some_and(|&byte| byte >= 0x80) { 0xff } else { 0 };
         let mut number = [sign; 8];
-        Ok(match number.get_mut(..bytes.len()) {
-            Some(low) => {
-                low.copy_from_slice(bytes);
-                Value::Int(i64::from_le_bytes(number))
-            }
-            None => Value::Plain,
-        })
+        Ok(number.get_mut(..bytes.len()).map(|low| low.copy_from_slice(bytes)).map(|()| i64::from_le_bytes(number)))
     }
 
-    /// Passes over so many bytes, and says where they are.
-    pub fn skip(&mut self, length: u64) -> Result<Span, CheckpointError> {
-        let start = self.position;
-        self.take(length)?;
-        Ok(Span { start: start as u32, end: self.position as u32 })
+    /// Passes over so many bytes.
+    pub fn skip(&mut self, length: u64) -> Result<(), CheckpointError> {
+        self.take(length).map(|_| ())
     }
 
     /// The bytes up to a newline, which is passed over.

@@ -1,24 +1,21 @@
 //! A pickle, protocols 2 to 5 → values. It is interpreted, never trusted: a name outside of [`names`] ends it.
 //!
 //! The opcodes are those of CPython's `pickletools`. Values refer to containers by number, so that what contains itself
-//! does no harm and nothing here recurses; each opcode makes at most one value, and there are at most [`MOST_VALUES`].
+//! does no harm and nothing here recurses; what values take is held to a few times what has been read ([`memory`]).
 
 mod cursor;
+mod memory;
 mod names;
 mod rebuild;
 mod values;
 
 use super::super::CheckpointError;
 use cursor::Cursor;
-pub(in super::super) use names::Element;
 use names::Name;
 pub(in super::super) use values::{Storage, Tensor, Value, Values};
 
 /// The longest pickle that is believed; that of GPT-2 XL with its optimiser's state has 300 KB.
 pub(in super::super) const MOST_BYTES: u64 = 16 << 20;
-/// Values and memo entries there may be, which take some 32 MiB at most: 61,000 in GPT-2 XL's with its optimiser's state.
-const MOST_VALUES: usize = 1 << 18;
-
 /// Reads the pickle that `bytes` begin with; `base` is where they begin in the file. The values, and the pickle's length.
 pub(in super::super) fn read(bytes: &[u8], base: u64) -> Result<(Values<'_>, usize), CheckpointError> {
     let mut machine = Machine {
@@ -27,7 +24,6 @@ pub(in super::super) fn read(bytes: &[u8], base: u64) -> Result<(Values<'_>, usi
         stack: Vec::new(),
         marks: Vec::new(),
         memo: Vec::new(),
-        count: 0,
     };
     while machine.step()? {}
     Ok((machine.values, machine.cursor.position()))
@@ -41,14 +37,13 @@ struct Machine<'a> {
     /// Heights of the stack where a container began.
     marks: Vec<usize>,
     memo: Vec<Value>,
-    /// Values and memo entries made so far.
-    count: usize,
 }
 
 impl Machine<'_> {
     /// Takes one opcode; `false` after the last.
     fn step(&mut self) -> Result<bool, CheckpointError> {
         let opcode = self.cursor.opcode()?;
+        self.values.memory.advance(self.cursor.position(), self.cursor.at());
         match opcode {
             b'.' => {
                 self.values.root = self.pop()?;
@@ -56,9 +51,9 @@ impl Machine<'_> {
             }
             0x80 => self.protocol()?,
             0x95 => drop(self.cursor.number::<8>()?),
-            b'(' => self.marks.push(self.stack.len()),
+            b'(' => self.mark()?,
             b'0' => drop(self.pop()?),
-            b'1' => drop(self.since_mark()?),
+            b'1' => self.since_mark().map(|start| self.stack.truncate(start))?,
             b'2' => self.top().and_then(|value| self.push(value))?,
             b'q' | b'r' | b'h' | b'j' | 0x94 => self.remember_or_recall(opcode)?,
             b'N' | b'I' | b'J' | b'K' | b'M' | b'G' | 0x88..=0x8b => self.scalar(opcode)?,
@@ -100,7 +95,7 @@ impl Machine<'_> {
             return Err(self.cursor.wrong(format!("memo entry {entries} at most"), place));
         }
         if place == entries {
-            self.count()?;
+            self.values.memory.reserve(&mut self.memo, 1)?;
             self.memo.push(value);
         }
         self.memo[place] = value;
@@ -108,17 +103,18 @@ impl Machine<'_> {
     }
 
     fn scalar(&mut self, opcode: u8) -> Result<(), CheckpointError> {
-        let value = match opcode {
-            b'N' => Value::None,
-            0x88 | 0x89 => Value::Bool(opcode == 0x88),
+        let number = match opcode {
+            b'N' => return self.push(Value::None),
+            0x88 | 0x89 => return self.push(Value::Bool(opcode == 0x88)),
+            b'G' => return self.cursor.number::<8>().and_then(|_| self.push(Value::Float)),
             b'I' => return Err(self.cursor.wrong("protocol 2 to 5", "a number of protocol 0")),
-            b'J' => Value::Int(i64::from(self.cursor.number::<4>()? as u32 as i32)),
-            b'K' => Value::Int(self.cursor.number::<1>()? as i64),
-            b'M' => Value::Int(self.cursor.number::<2>()? as i64),
-            b'G' => Value::Float(f64::from_bits(self.cursor.number::<8>()?.swap_bytes())),
+            b'J' => Some(i64::from(self.cursor.number::<4>()? as u32 as i32)),
+            b'K' => Some(self.cursor.number::<1>()? as i64),
+            b'M' => Some(self.cursor.number::<2>()? as i64),
             0x8a => self.cursor.number::<1>().and_then(|length| self.cursor.long(length))?,
             _ => self.cursor.number::<4>().and_then(|length| self.cursor.long(length))?,
         };
+        let value = number.map_or(Ok(Value::Plain), |number| self.values.add_int(number))?;
         self.push(value)
     }
 
@@ -128,58 +124,64 @@ impl Machine<'_> {
             0x8d | 0x8e | 0x96 => self.cursor.number::<8>()?,
             _ => self.cursor.number::<4>()?,
         };
-        let span = self.cursor.skip(length)?;
-        self.push(Value::Text(span))
+        self.cursor.skip(length)?;
+        self.push(Value::Text(self.cursor.place()))
     }
 
     fn tuple(&mut self, opcode: u8) -> Result<(), CheckpointError> {
-        let items = match opcode {
-            b')' => Vec::new(),
+        let start = match opcode {
+            b')' => self.stack.len(),
             b't' => self.since_mark()?,
             _ => self.last(usize::from(opcode) - 0x84)?,
         };
-        let tuple = Value::Tuple(self.values.contain(items));
+        let tuple = self.values.add_tuple(&self.stack[start..])?;
+        self.stack.truncate(start);
         self.push(tuple)
     }
 
     fn container(&mut self, opcode: u8) -> Result<(), CheckpointError> {
-        let items = match opcode {
+        let start = match opcode {
             b'l' | b'd' | 0x91 => self.since_mark()?,
-            _ => Vec::new(),
+            _ => self.stack.len(),
         };
-        self.check_pairs(matches!(opcode, b'd'), &items)?;
-        let number = self.values.contain(items);
+        self.check_pairs(opcode == b'd', start)?;
+        let number = self.values.contain(&self.stack[start..])?;
+        self.stack.truncate(start);
         self.push(if matches!(opcode, b'}' | b'd') { Value::Dict(number) } else { Value::List(number) })
     }
 
     /// Adds items to a list or a set, or pairs to a dict.
     fn add(&mut self, opcode: u8) -> Result<(), CheckpointError> {
-        let items = match opcode {
+        let start = match opcode {
             b'a' => self.last(1)?,
             b's' => self.last(2)?,
             _ => self.since_mark()?,
         };
         let pairs = matches!(opcode, b's' | b'u');
-        self.check_pairs(pairs, &items)?;
-        match self.top()? {
-            Value::Dict(number) if pairs => self.values.extend(number, items),
-            Value::List(number) if !pairs => self.values.extend(number, items),
+        self.check_pairs(pairs, start)?;
+        match self.below(start)? {
+            Value::Dict(number) if pairs => self.values.extend(number, &self.stack[start..])?,
+            Value::List(number) if !pairs => self.values.extend(number, &self.stack[start..])?,
             other => return Err(self.cursor.wrong(if pairs { "a dict to add to" } else { "a list to add to" }, other)),
         }
+        self.stack.truncate(start);
         Ok(())
     }
 
-    fn check_pairs(&self, pairs: bool, items: &[Value]) -> Result<(), CheckpointError> {
-        let is_right = !pairs || items.len().is_multiple_of(2);
-        if is_right { Ok(()) } else { Err(self.cursor.wrong("keys with values", format!("{} items", items.len()))) }
+    fn check_pairs(&self, pairs: bool, start: usize) -> Result<(), CheckpointError> {
+        let count = self.stack.len() - start;
+        let is_right = !pairs || count.is_multiple_of(2);
+        if is_right { Ok(()) } else { Err(self.cursor.wrong("keys with values", format!("{count} items"))) }
     }
 
     fn name(&mut self, opcode: u8) -> Result<(), CheckpointError> {
         let (module, name) = if opcode == b'c' {
             (self.cursor.line()?, self.cursor.line()?)
         } else {
-            let items = self.last(2)?;
-            (self.values.bytes_of(items[0]), self.values.bytes_of(items[1]))
+            let start = self.last(2)?;
+            let named = (self.values.bytes_of(self.stack[start]), self.values.bytes_of(self.stack[start + 1]));
+            self.stack.truncate(start);
+            named
         };
         let (module, name) = (shown(module), shown(name));
         match Name::find(&module, &name) {
@@ -191,22 +193,22 @@ impl Machine<'_> {
     }
 
     fn push(&mut self, value: Value) -> Result<(), CheckpointError> {
-        self.count()?;
+        self.values.memory.reserve(&mut self.stack, 1)?;
         self.stack.push(value);
         Ok(())
     }
 
-    fn count(&mut self) -> Result<(), CheckpointError> {
-        self.count += 1;
-        let fits = self.count <= MOST_VALUES;
-        if fits { Ok(()) } else { Err(self.cursor.wrong(format!("at most {MOST_VALUES} values"), "more")) }
+    fn mark(&mut self) -> Result<(), CheckpointError> {
+        self.values.memory.reserve(&mut self.marks, 1)?;
+        self.marks.push(self.stack.len());
+        Ok(())
     }
 
-    /// Whether the values above the last mark, or all, are at least `count`; what is below belongs to a container.
-    fn last(&mut self, count: usize) -> Result<Vec<Value>, CheckpointError> {
-        let floor = self.marks.last().copied().unwrap_or(0);
+    /// Where the last `count` values begin; what is below the last mark belongs to a container.
+    fn last(&self, count: usize) -> Result<usize, CheckpointError> {
+        let floor = self.floor();
         match self.stack.len().checked_sub(count).filter(|&start| start >= floor) {
-            Some(start) => Ok(self.stack.split_off(start)),
+            Some(start) => Ok(start),
             None => Err(self.cursor.wrong(format!("{count} values before it"), self.stack.len().saturating_sub(floor))),
         }
     }
@@ -218,16 +220,22 @@ impl Machine<'_> {
     }
 
     fn top(&self) -> Result<Value, CheckpointError> {
-        let floor = self.marks.last().copied().unwrap_or(0);
-        let top = self.stack.get(floor..).and_then(|above| above.last());
-        top.copied().ok_or_else(|| self.cursor.wrong("a value before it", "none"))
+        self.below(self.stack.len())
     }
 
-    fn since_mark(&mut self) -> Result<Vec<Value>, CheckpointError> {
-        match self.marks.pop() {
-            Some(start) => Ok(self.stack.split_off(start)),
-            None => Err(self.cursor.wrong("a mark before it", "none")),
-        }
+    /// The value before that place.
+    fn below(&self, end: usize) -> Result<Value, CheckpointError> {
+        let value = self.stack.get(self.floor()..end).and_then(|above| above.last());
+        value.copied().ok_or_else(|| self.cursor.wrong("a value before it", "none"))
+    }
+
+    fn floor(&self) -> usize {
+        self.marks.last().copied().unwrap_or(0)
+    }
+
+    /// Where the values above the last mark begin; the mark is taken away.
+    fn since_mark(&mut self) -> Result<usize, CheckpointError> {
+        self.marks.pop().ok_or_else(|| self.cursor.wrong("a mark before it", "none"))
     }
 }
 

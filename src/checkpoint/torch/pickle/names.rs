@@ -7,16 +7,35 @@ use super::super::super::tensor::Kind;
 pub(in super::super::super) enum Element {
     /// A type that weights may have.
     Known(Kind),
-    /// One that they may not, by torch's name and its bytes; masks and counters do.
-    Other(&'static str, u64),
+    /// One that they may not, by its place among [`OTHERS`]; masks and counters do.
+    Other(u8),
 }
+
+/// Types of elements that are no weights: torch's names of their storages, of themselves, and their bytes.
+const OTHERS: [(&str, &str, u64); 7] = [
+    ("DoubleStorage", "float64", 8),
+    ("LongStorage", "int64", 8),
+    ("IntStorage", "int32", 4),
+    ("ShortStorage", "int16", 2),
+    ("CharStorage", "int8", 1),
+    ("ByteStorage", "uint8", 1),
+    ("BoolStorage", "bool", 1),
+];
 
 impl Element {
     /// Bytes of one.
     pub fn size(self) -> u64 {
         match self {
             Element::Known(kind) => kind.block().1,
-            Element::Other(_, size) => size,
+            Element::Other(place) => OTHERS[usize::from(place)].2,
+        }
+    }
+
+    /// What weights may have; or torch's name of what they may not.
+    pub fn kind(self) -> Result<Kind, &'static str> {
+        match self {
+            Element::Known(kind) => Ok(kind),
+            Element::Other(place) => Err(OTHERS[usize::from(place)].1),
         }
     }
 }
@@ -59,14 +78,7 @@ fn storage(name: &str) -> Option<Element> {
         "FloatStorage" => Element::Known(Kind::F32),
         "HalfStorage" => Element::Known(Kind::F16),
         "BFloat16Storage" => Element::Known(Kind::Bf16),
-        "DoubleStorage" => Element::Other("float64", 8),
-        "LongStorage" => Element::Other("int64", 8),
-        "IntStorage" => Element::Other("int32", 4),
-        "ShortStorage" => Element::Other("int16", 2),
-        "CharStorage" => Element::Other("int8", 1),
-        "ByteStorage" => Element::Other("uint8", 1),
-        "BoolStorage" => Element::Other("bool", 1),
-        _ => return None,
+        _ => Element::Other(OTHERS.iter().position(|(storage, ..)| *storage == name)? as u8),
     })
 }
 

@@ -1,8 +1,7 @@
 //! Calls that rebuild tensors and containers.
 
 use super::super::super::CheckpointError;
-use super::super::super::tensor::Dims;
-use super::values::{Storage, Tensor, Value};
+use super::values::{Storage, Value};
 use super::{Machine, Name};
 
 impl Machine<'_> {
@@ -16,8 +15,10 @@ impl Machine<'_> {
             }
             b'b' => self.forget_state(),
             _ => {
-                let called = self.last(2)?;
-                let result = self.call(called[0], called[1])?;
+                let start = self.last(2)?;
+                let (function, arguments) = (self.stack[start], self.stack[start + 1]);
+                self.stack.truncate(start);
+                let result = self.call(function, arguments)?;
                 self.push(result)
             }
         }
@@ -38,7 +39,7 @@ impl Machine<'_> {
         };
         match name {
             Name::Dict => self.dict(arguments),
-            Name::List => Ok(Value::List(self.values.contain(Vec::new()))),
+            Name::List => self.values.contain(&[]).map(Value::List),
             Name::Tensor => self.tensor(arguments),
             Name::Parameter => match self.values.items(arguments).first() {
                 Some(&tensor @ Value::Tensor(_)) => Ok(tensor),
@@ -51,64 +52,41 @@ impl Machine<'_> {
 
     /// A dict, of the pairs in a list of them where there is one.
     fn dict(&mut self, arguments: Value) -> Result<Value, CheckpointError> {
-        let mut items = Vec::new();
+        let number = self.values.contain(&[])?;
         if let Some(&list @ Value::List(_)) = self.values.items(arguments).first() {
-            let pairs: Vec<Value> = self.values.items(list).to_vec();
-            for pair in pairs {
+            for index in 0..self.values.items(list).len() {
+                let pair = self.values.items(list)[index];
                 let &[key, value] = self.values.items(pair) else {
                     return Err(self.cursor.wrong("a dict's keys with values", pair));
                 };
-                self.count()?;
-                items.extend([key, value]);
+                self.values.extend(number, &[key, value])?;
             }
         }
-        Ok(Value::Dict(self.values.contain(items)))
+        Ok(Value::Dict(number))
     }
 
     /// `('storage', type, key, location, count)`, and `None` behind it in old files.
     fn find_storage(&mut self, described: Value) -> Result<Value, CheckpointError> {
-        let (key, element, count) = match self.values.items(described) {
-            &[tag, Value::Name(Name::Storage(element)), Value::Text(key), _, Value::Int(count)]
-            | &[tag, Value::Name(Name::Storage(element)), Value::Text(key), _, Value::Int(count), Value::None]
+        let (key, element, count) = match *self.values.items(described) {
+            [tag, Value::Name(Name::Storage(element)), key @ Value::Text(_), _, count]
+            | [tag, Value::Name(Name::Storage(element)), key @ Value::Text(_), _, count, Value::None]
                 if self.values.text(tag) == Some("storage") =>
             {
                 (key, element, count)
             }
             _ => return Err(self.cursor.wrong("a storage with type, key, location and length", described)),
         };
-        match u64::try_from(count) {
-            Ok(count) => Ok(self.values.add_storage(Storage { key, element, count })),
-            Err(_) => Err(self.cursor.wrong("a storage's length", count)),
+        match self.values.int(count).and_then(|count| u64::try_from(count).ok()) {
+            Some(count) => self.values.add_storage(Storage { key, element, count }),
+            None => Err(self.cursor.wrong("a storage's length", self.values.shown(count))),
         }
     }
 
-    /// `(storage, offset, size, stride, …)`.
     fn tensor(&mut self, arguments: Value) -> Result<Value, CheckpointError> {
-        let &[storage, Value::Int(offset), size, stride, ..] = self.values.items(arguments) else {
-            return Err(self.cursor.wrong("a tensor's storage, offset, size and stride", arguments));
-        };
-        let described = self.values.storage(storage).zip(u64::try_from(offset).ok());
-        let Some((&storage, offset)) = described else {
-            return Err(self.cursor.wrong("a tensor's storage and offset", format!("{storage} and {offset}")));
-        };
-        let (dims, strides) = (self.sizes(size)?, self.sizes(stride)?);
-        if dims.as_slice().len() != strides.as_slice().len() {
-            return Err(self.cursor.wrong("a stride for each size", format!("{:?}", strides.as_slice())));
+        let at = self.cursor.at();
+        match self.values.describe(at, arguments) {
+            Ok(_) => self.values.add_tensor(at, arguments),
+            Err((expected, found)) => Err(self.cursor.wrong(expected, found)),
         }
-        Ok(self.values.add_tensor(Tensor { at: self.cursor.at(), storage, offset, dims, strides }))
-    }
-
-    fn sizes(&self, tuple: Value) -> Result<Dims, CheckpointError> {
-        let mut dims = Dims::default();
-        for &size in self.values.items(tuple) {
-            let is_right = match size {
-                Value::Int(size) => u64::try_from(size).is_ok_and(|size| dims.push(size)),
-                _ => false,
-            };
-            if !is_right {
-                return Err(self.cursor.wrong("at most 4 sizes", size));
-            }
-        }
-        Ok(dims)
     }
 }

@@ -2,51 +2,50 @@
 
 use std::fmt;
 
+use super::super::super::CheckpointError;
 use super::super::super::tensor::Dims;
+use super::memory::Memory;
 use super::names::{Element, Name};
 
-/// A part of the pickle's bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super::super) struct Span {
-    pub start: u32,
-    pub end: u32,
-}
-
-/// A value; containers, storages and tensors by their number.
+/// A value: 8 bytes; what is larger lies in [`Values`] or in the pickle.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in super::super::super) enum Value {
     /// `None`.
     None,
     /// `True` or `False`.
     Bool(bool),
-    /// A number of 64 bits.
-    Int(i64),
-    /// A number of 64 bits.
-    Float(f64),
-    /// A text or bytes.
-    Text(Span),
+    /// A number of 32 bits.
+    Int(i32),
+    /// A number of 64 bits, by its place.
+    Long(u32),
+    /// A number that is not whole, of which nothing is asked.
+    Float,
+    /// A text or bytes, by the place of its opcode in the pickle.
+    Text(u32),
     /// A function or type.
     Name(Name),
-    /// A tuple.
+    /// A tuple, by its place.
     Tuple(u32),
-    /// A list or set.
+    /// A list or set, by its number.
     List(u32),
-    /// A dict: keys and values in turn.
+    /// A dict, keys and values in turn, by its number.
     Dict(u32),
-    /// Where elements are.
+    /// Where elements are, by its number.
     Storage(u32),
-    /// A view of a storage.
+    /// A view of a storage, by its number.
     Tensor(u32),
     /// Something of which nothing is asked.
     Plain,
 }
+
+const _: () = assert!(size_of::<Value>() == 8);
 
 impl fmt::Display for Value {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         formatter.write_str(match self {
             Value::None => "None",
             Value::Bool(_) => "a truth value",
-            Value::Int(_) | Value::Float(_) => "a number",
+            Value::Int(_) | Value::Long(_) | Value::Float => "a number",
             Value::Text(_) => "a text",
             Value::Name(_) => "a function",
             Value::Tuple(_) => "a tuple",
@@ -62,8 +61,8 @@ impl fmt::Display for Value {
 /// A storage as the pickle describes it.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super::super) struct Storage {
-    /// Its name in the file.
-    pub key: Span,
+    /// Its name in the file, a text.
+    pub key: Value,
     /// How its elements are kept.
     pub element: Element,
     /// Elements there are.
@@ -85,47 +84,126 @@ pub(in super::super::super) struct Tensor {
     pub strides: Dims,
 }
 
+/// The call that rebuilds a tensor: where it stands in the file, and its arguments.
+#[derive(Debug)]
+struct Rebuilt {
+    at: u64,
+    arguments: Value,
+}
+
+/// The tuple of nothing, which is everywhere.
+const EMPTY: Value = Value::Tuple(u32::MAX);
+
+/// Values of tuples that lie together.
+const PIECE: usize = 256;
+
 /// A pickle that has been read.
 #[derive(Debug)]
 pub(in super::super::super) struct Values<'a> {
     bytes: &'a [u8],
+    /// What all of this may take.
+    pub(super) memory: Memory,
+    longs: Vec<i64>,
+    /// Tuples, each behind its length, in pieces of [`PIECE`] values: torch's pickles are full of them, and one list
+    /// of all would be copied as it grows. A tuple that is longer has a piece of its own.
+    tuples: Vec<Vec<Value>>,
     containers: Vec<Vec<Value>>,
     storages: Vec<Storage>,
-    tensors: Vec<Tensor>,
+    tensors: Vec<Rebuilt>,
     /// The value that it is of.
     pub root: Value,
 }
 
 impl<'a> Values<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Values { bytes, containers: Vec::new(), storages: Vec::new(), tensors: Vec::new(), root: Value::None }
+        Values {
+            bytes,
+            memory: Memory::default(),
+            longs: Vec::new(),
+            tuples: Vec::new(),
+            containers: Vec::new(),
+            storages: Vec::new(),
+            tensors: Vec::new(),
+            root: Value::None,
+        }
+    }
+
+    pub(super) fn add_int(&mut self, number: i64) -> Result<Value, CheckpointError> {
+        if let Ok(number) = i32::try_from(number) {
+            return Ok(Value::Int(number));
+        }
+        self.memory.reserve(&mut self.longs, 1)?;
+        self.longs.push(number);
+        Ok(Value::Long((self.longs.len() - 1) as u32))
+    }
+
+    pub(super) fn add_tuple(&mut self, items: &[Value]) -> Result<Value, CheckpointError> {
+        if items.is_empty() {
+            return Ok(EMPTY);
+        }
+        if self.tuples.last().is_none_or(|piece| piece.capacity() - piece.len() <= items.len()) {
+            let mut piece = Vec::new();
+            self.memory.reserve(&mut piece, PIECE.max(1 + items.len()))?;
+            self.memory.reserve(&mut self.tuples, 1)?;
+            self.tuples.push(piece);
+        }
+        let number = self.tuples.len() - 1;
+        let piece = &mut self.tuples[number];
+        let place = number * PIECE + piece.len();
+        piece.push(Value::Int(items.len() as i32));
+        piece.extend(items);
+        Ok(Value::Tuple(place as u32))
     }
 
     /// A new container's number.
-    pub(super) fn contain(&mut self, items: Vec<Value>) -> u32 {
-        self.containers.push(items);
-        (self.containers.len() - 1) as u32
+    pub(super) fn contain(&mut self, items: &[Value]) -> Result<u32, CheckpointError> {
+        let mut container = Vec::new();
+        self.memory.reserve(&mut container, items.len())?;
+        container.extend(items);
+        self.memory.reserve(&mut self.containers, 1)?;
+        self.containers.push(container);
+        Ok((self.containers.len() - 1) as u32)
     }
 
     /// Adds to a container.
-    pub(super) fn extend(&mut self, number: u32, items: Vec<Value>) {
-        self.containers[number as usize].extend(items);
+    pub(super) fn extend(&mut self, number: u32, items: &[Value]) -> Result<(), CheckpointError> {
+        let container = &mut self.containers[number as usize];
+        self.memory.reserve(container, items.len())?;
+        container.extend(items);
+        Ok(())
     }
 
-    pub(super) fn add_storage(&mut self, storage: Storage) -> Value {
+    pub(super) fn add_storage(&mut self, storage: Storage) -> Result<Value, CheckpointError> {
+        self.memory.reserve(&mut self.storages, 1)?;
         self.storages.push(storage);
-        Value::Storage((self.storages.len() - 1) as u32)
+        Ok(Value::Storage((self.storages.len() - 1) as u32))
     }
 
-    pub(super) fn add_tensor(&mut self, tensor: Tensor) -> Value {
-        self.tensors.push(tensor);
-        Value::Tensor((self.tensors.len() - 1) as u32)
+    /// A tensor whose arguments have been found to describe one.
+    pub(super) fn add_tensor(&mut self, at: u64, arguments: Value) -> Result<Value, CheckpointError> {
+        self.memory.reserve(&mut self.tensors, 1)?;
+        self.tensors.push(Rebuilt { at, arguments });
+        Ok(Value::Tensor((self.tensors.len() - 1) as u32))
+    }
+
+    /// A whole number.
+    pub fn int(&self, value: Value) -> Option<i64> {
+        match value {
+            Value::Int(number) => Some(number.into()),
+            Value::Long(place) => self.longs.get(place as usize).copied(),
+            _ => None,
+        }
     }
 
     /// What a tuple or list holds; nothing in anything else.
     pub fn items(&self, value: Value) -> &[Value] {
         match value {
-            Value::Tuple(number) | Value::List(number) => &self.containers[number as usize],
+            EMPTY => &[],
+            Value::Tuple(place) => match &self.tuples[place as usize / PIECE][place as usize % PIECE..] {
+                [Value::Int(length), items @ ..] => &items[..*length as usize],
+                _ => &[],
+            },
+            Value::List(number) => &self.containers[number as usize],
             _ => &[],
         }
     }
@@ -146,15 +224,16 @@ impl<'a> Values<'a> {
 
     /// The bytes of a text; none of anything else.
     pub fn bytes_of(&self, value: Value) -> &'a [u8] {
-        match value {
-            Value::Text(span) => self.span(span),
-            _ => &[],
-        }
-    }
-
-    /// The bytes of a span.
-    pub fn span(&self, span: Span) -> &'a [u8] {
-        &self.bytes[span.start as usize..span.end as usize]
+        let Value::Text(place) = value else { return &[] };
+        // The pickle has been read up to there: its length is there, and so many bytes.
+        let (opcode, rest) = self.bytes.split_at(place as usize + 1);
+        let (length, rest) = match opcode[place as usize] {
+            b'U' | b'C' | 0x8c => rest.split_at(1),
+            0x8d | 0x8e | 0x96 => rest.split_at(8),
+            _ => rest.split_at(4),
+        };
+        let length = length.iter().rev().fold(0, |length, &byte| length << 8 | usize::from(byte));
+        &rest[..length]
     }
 
     /// A text that is UTF-8.
@@ -168,8 +247,42 @@ impl<'a> Values<'a> {
     }
 
     /// A tensor.
-    pub fn tensor(&self, value: Value) -> Option<&Tensor> {
-        if let Value::Tensor(number) = value { self.tensors.get(number as usize) } else { None }
+    pub fn tensor(&self, value: Value) -> Option<Tensor> {
+        let Value::Tensor(number) = value else { return None };
+        let &Rebuilt { at, arguments } = self.tensors.get(number as usize)?;
+        self.describe(at, arguments).ok()
+    }
+
+    /// `(storage, offset, size, stride, …)`; or what was expected, and what found.
+    pub(super) fn describe(&self, at: u64, arguments: Value) -> Result<Tensor, (&'static str, String)> {
+        let &[storage, offset, size, stride, ..] = self.items(arguments) else {
+            return Err(("a tensor's storage, offset, size and stride", arguments.to_string()));
+        };
+        let place = self.int(offset).and_then(|offset| u64::try_from(offset).ok());
+        let Some((&storage, offset)) = self.storage(storage).zip(place) else {
+            return Err(("a tensor's storage and offset", format!("{storage} and {}", self.shown(offset))));
+        };
+        let (dims, strides) = (self.sizes(size)?, self.sizes(stride)?);
+        if dims.as_slice().len() != strides.as_slice().len() {
+            return Err(("a stride for each size", format!("{:?}", strides.as_slice())));
+        }
+        Ok(Tensor { at, storage, offset, dims, strides })
+    }
+
+    fn sizes(&self, tuple: Value) -> Result<Dims, (&'static str, String)> {
+        let mut dims = Dims::default();
+        for &size in self.items(tuple) {
+            let number = self.int(size).and_then(|size| u64::try_from(size).ok());
+            if !number.is_some_and(|size| dims.push(size)) {
+                return Err(("at most 4 sizes", size.to_string()));
+            }
+        }
+        Ok(dims)
+    }
+
+    /// A value for messages: a whole number as it is.
+    pub(super) fn shown(&self, value: Value) -> String {
+        self.int(value).map_or_else(|| value.to_string(), |number| number.to_string())
     }
 
     /// Every storage, as it was named.

@@ -1,0 +1,133 @@
+//! A Hugging Face GPT-2, as `save_pretrained` writes it: `config.json`, `vocab.json`, `merges.txt`, `model.safetensors`.
+//!
+//! Every GPT-2 has biases there: those that a model lacks are zeros. A head's bias, for which `transformers` has no place,
+//! is written all the same: it passes over it, and an importer finds it.
+
+use candle_core::quantized::GgmlDType;
+use serde::{Serialize, Serializer};
+
+use super::super::CheckpointError;
+use super::super::quantize::Precision;
+use super::super::safetensors::names;
+use super::{File, Outline, Piece, Source, outlines, piece};
+use crate::model::Config;
+use crate::model::config::{Activation, Head};
+use crate::tokenizer::TokenizerSpec;
+
+/// Where a tensor's data may begin, and more than any type asks for.
+const ALIGNMENT: usize = 8;
+
+/// The files of a folder, matrices in F16 or F32 and all else in F32.
+pub fn huggingface(source: &impl Source, precision: Precision) -> Result<Vec<File>, CheckpointError> {
+    if precision == Precision::Q8_0 {
+        return Err(CheckpointError::NoBlocks);
+    }
+    let tokenizer = source.tokenizer();
+    let text = |name: &str, bytes| File::new(name.to_string(), vec![Piece::Bytes(bytes)]);
+    Ok(vec![
+        text("config.json", config(source.config(), &tokenizer, precision)?),
+        text("vocab.json", vocabulary(&tokenizer)?),
+        text("merges.txt", merges(&tokenizer)),
+        weights(source, precision)?,
+    ])
+}
+
+/// `config.json`: what tells the model; in training alone the rest matters, and has `transformers`' default.
+#[derive(Serialize)]
+struct Json {
+    activation_function: &'static str,
+    architectures: [&'static str; 1],
+    bos_token_id: u32,
+    dtype: &'static str,
+    eos_token_id: Option<u32>,
+    layer_norm_epsilon: f64,
+    model_type: &'static str,
+    n_embd: usize,
+    n_head: usize,
+    n_inner: usize,
+    n_layer: usize,
+    n_positions: usize,
+    tie_word_embeddings: bool,
+    vocab_size: usize,
+}
+
+fn config(config: &Config, tokenizer: &TokenizerSpec, precision: Precision) -> Result<Vec<u8>, CheckpointError> {
+    let json = Json {
+        activation_function: match config.activation {
+            Activation::GeluNew => "gelu_new",
+            Activation::Gelu => "gelu",
+            Activation::Relu => "relu",
+        },
+        architectures: ["GPT2LMHeadModel"],
+        bos_token_id: tokenizer.start,
+        dtype: if precision == Precision::F16 { "float16" } else { "float32" },
+        eos_token_id: tokenizer.end_of_text,
+        layer_norm_epsilon: config.layer_norm_epsilon,
+        model_type: "gpt2",
+        n_embd: config.width,
+        n_head: config.heads,
+        n_inner: config.hidden,
+        n_layer: config.layers,
+        n_positions: config.context,
+        tie_word_embeddings: config.head == Head::Tied,
+        vocab_size: config.vocabulary_size,
+    };
+    serde_json::to_vec_pretty(&json).map_err(|source| CheckpointError::Json { part: "config.json", source })
+}
+
+/// Pieces with their ids, in the order of these.
+fn vocabulary(tokenizer: &TokenizerSpec) -> Result<Vec<u8>, CheckpointError> {
+    let mut bytes = Vec::new();
+    let written = serde_json::Serializer::new(&mut bytes).collect_map(tokenizer.tokens.iter().zip(0u32..));
+    written.map(|()| bytes).map_err(|source| CheckpointError::Json { part: "vocab.json", source })
+}
+
+fn merges(tokenizer: &TokenizerSpec) -> Vec<u8> {
+    let lines = tokenizer.merges.iter().flat_map(|merge| [merge.as_str(), "\n"]);
+    ["#version: 0.2\n"].into_iter().chain(lines).collect::<String>().into_bytes()
+}
+
+/// A tensor of `model.safetensors`.
+struct Tensor {
+    name: String,
+    shape: Vec<usize>,
+    dtype: GgmlDType,
+    piece: Piece,
+}
+
+/// `model.safetensors`: wider types first, so that each tensor begins at a multiple of its type's length.
+fn weights(source: &impl Source, precision: Precision) -> Result<File, CheckpointError> {
+    let mut tensors = tensors(source, precision)?;
+    tensors.sort_by_key(|tensor| std::cmp::Reverse(tensor.dtype.type_size()));
+    let header = header(&tensors);
+    let pieces = [Piece::Bytes(header)].into_iter().chain(tensors.into_iter().map(|tensor| tensor.piece));
+    Ok(File::new("model.safetensors".to_string(), pieces.collect()))
+}
+
+fn tensors(source: &impl Source, precision: Precision) -> Result<Vec<Tensor>, CheckpointError> {
+    let tensor = |outline: Outline| {
+        let ((name, is_turned), piece) = (names::theirs(&outline.name), piece(source, &outline)?);
+        let Outline { mut shape, dtype, .. } = outline;
+        Ok(match piece {
+            Piece::Rows(form) if is_turned => {
+                shape.reverse();
+                Tensor { name, shape, dtype, piece: Piece::Turned(form) }
+            }
+            piece => Tensor { name, shape, dtype, piece },
+        })
+    };
+    outlines(source, Some(precision)).into_iter().map(tensor).collect()
+}
+
+/// The header's length in 8 bytes, and JSON that describes the tensors.
+fn header(tensors: &[Tensor]) -> Vec<u8> {
+    let (mut json, mut begin) = (r#"{"__metadata__":{"format":"pt"}"#.to_string(), 0);
+    for Tensor { name, shape, dtype, piece } in tensors {
+        let end = begin + piece.length();
+        json += &format!(r#","{name}":{{"dtype":"{dtype:?}","shape":{shape:?},"data_offsets":[{begin},{end}]}}"#);
+        begin = end;
+    }
+    json.push('}');
+    json.extend(std::iter::repeat_n(' ', json.len().next_multiple_of(ALIGNMENT) - json.len()));
+    [&(json.len() as u64).to_le_bytes(), json.as_bytes()].concat()
+}

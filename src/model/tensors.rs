@@ -1,0 +1,78 @@
+//! A loaded model's weights by GGUF's names, as they lie in memory: what it is exported from.
+
+use candle_core::quantized::GgmlDType;
+
+use super::Gpt;
+use super::gpt::Block;
+use super::linear::{LayerNorm, Linear};
+use crate::checkpoint::export::Tensor;
+use crate::kernels::Matrix;
+
+impl Gpt {
+    /// The tensor of this name (`blk.0.attn_qkv.weight`); none where the model has no such.
+    pub fn tensor(&self, name: &str) -> Option<Tensor<'_>> {
+        let (layer, part) = name.rsplit_once('.')?;
+        if let Some((number, layer)) = layer.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) {
+            return self.blocks.get(number.parse::<usize>().ok()?)?.tensor(layer, part);
+        }
+        match (layer, part) {
+            ("token_embd", "weight") => Some(lent(&self.tokens.table)),
+            ("position_embd", "weight") => Some(Tensor::Numbers(&self.positions)),
+            ("output_norm", _) => self.norm.tensor(part),
+            ("output", _) => self.head.tensor(part),
+            _ => None,
+        }
+    }
+
+    /// How the file kept the tensor of this name, as far as it can be told: one that is neither in 8 bits nor in 16
+    /// was in 32, or lost nothing by becoming so.
+    pub fn kept(&self, name: &str) -> GgmlDType {
+        match self.tensor(name) {
+            Some(Tensor::Q8(_)) => GgmlDType::Q8_0,
+            _ if self.halves.contains(name) => GgmlDType::F16,
+            _ => GgmlDType::F32,
+        }
+    }
+}
+
+impl Block {
+    fn tensor(&self, layer: &str, part: &str) -> Option<Tensor<'_>> {
+        let [qkv, output, up, down] = self.linears();
+        match layer {
+            "attn_norm" => self.attention_norm.tensor(part),
+            "attn_qkv" => qkv.tensor(part),
+            "attn_output" => output.tensor(part),
+            "ffn_norm" => self.mlp_norm.tensor(part),
+            "ffn_up" => up.tensor(part),
+            "ffn_down" => down.tensor(part),
+            _ => None,
+        }
+    }
+}
+
+impl Linear {
+    fn tensor(&self, part: &str) -> Option<Tensor<'_>> {
+        match part {
+            "weight" => Some(lent(&self.weight)),
+            "bias" => self.bias.as_deref().map(Tensor::Numbers),
+            _ => None,
+        }
+    }
+}
+
+impl LayerNorm {
+    fn tensor(&self, part: &str) -> Option<Tensor<'_>> {
+        match part {
+            "weight" => Some(Tensor::Numbers(&self.weight)),
+            "bias" => Some(Tensor::Numbers(&self.bias)),
+            _ => None,
+        }
+    }
+}
+
+fn lent(matrix: &Matrix) -> Tensor<'_> {
+    match matrix {
+        Matrix::Q8(matrix) => Tensor::Q8(matrix),
+        Matrix::Plain(matrix) => Tensor::Plain(matrix),
+    }
+}

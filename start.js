@@ -52,7 +52,7 @@ function chooseWorker() {
 
 // The pages that compute fetch the worker's files beside the page's own; the worker then finds them in the cache.
 function fetchWorkerEarly() {
-  if (!/^#\/(peargpt|gpt2|bench)/.test(location.hash)) return;
+  if (!/^#\/(peargpt|gpt2|model|bench)/.test(location.hash)) return;
   const [worker, version] = [meta("worker").content, meta("version").content];
   for (const file of [`${worker}.js`, `${worker}_bg.wasm`]) {
     // What fails here fails again where it is used, and is told there.

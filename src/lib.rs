@@ -17,6 +17,7 @@
 // What crosses the thread, and what a reader can ask for.
 pub mod catalog;
 pub mod estimate;
+pub mod own;
 pub mod pace;
 pub mod permalink;
 pub mod play;

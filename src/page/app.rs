@@ -6,10 +6,14 @@ use web_sys::HtmlElement;
 
 use super::address_bar::AddressBar;
 use super::bench::Bench;
-use super::elsewhere::{Lost, Own};
+use super::elsewhere::Lost;
 use super::engine::Engine;
 use super::home::Home;
-use super::models::{GPT2, PEARGPT};
+use super::import::Import;
+use super::import_panel::take_drops;
+use super::model::Model;
+use super::models::{GPT2, OWN, PEARGPT};
+use super::own::Own;
 use super::studio::Studio;
 use super::studio_view::StudioView;
 use super::theme::ThemeSwitch;
@@ -33,7 +37,9 @@ pub fn start() {
 fn App() -> impl IntoView {
     let bar = AddressBar::new();
     let engine = Engine::new();
-    let [studio, gpt2] = [&PEARGPT, &GPT2].map(|about| Studio::new(engine, bar, about));
+    let [studio, gpt2, own] = [&PEARGPT, &GPT2, &OWN].map(|about| Studio::new(engine, bar, about));
+    let import = Import::new(engine);
+    take_drops(import);
     super::engine::let_tests_break(engine);
     let route = Memo::new(move |_| bar.arrived.get().0.route);
     Effect::new(move |previous: Option<()>| {
@@ -47,10 +53,10 @@ fn App() -> impl IntoView {
         <Header studio gpt2 route />
         <main id="main" tabindex="-1">
             {move || match route.get() {
-                Route::Home => view! { <Home studio /> }.into_any(),
+                Route::Home => view! { <Home studio import /> }.into_any(),
                 Route::PearGpt => view! { <StudioView studio /> }.into_any(),
                 Route::Gpt2 => view! { <StudioView studio=gpt2 /> }.into_any(),
-                Route::Own { .. } => view! { <Own /> }.into_any(),
+                route @ Route::Own { .. } => own_view(own, import, route),
                 Route::Bench { model, prompt_tokens, tokens } => {
                     view! { <Bench engine model prompt_tokens tokens /> }.into_any()
                 }
@@ -61,6 +67,33 @@ fn App() -> impl IntoView {
             <p>"No server, no account, no tracking: what you type and what is written stay on this machine."</p>
         </footer>
     }
+}
+
+/// The writing with a model of the reader's own, or what leads to one.
+fn own_view(own: Studio, import: Import, route: Route) -> AnyView {
+    let engine = own.engine;
+    if route == OWN.route() {
+        return view! { <Own import engine is_missing=false /> }.into_any();
+    }
+    own.turn_to(route);
+    // While files are being opened nobody knows which model they are: what stands there stays.
+    let is_here = Memo::new(move |before: Option<&bool>| match own.model() {
+        Model::NotHere => false,
+        Model::Absent => before.copied().unwrap_or(true),
+        _ => true,
+    });
+    (move || match is_here.get() {
+        true => view! { <StudioView studio=own /> }.into_any(),
+        false => {
+            on_cleanup(move || {
+                if untrack(|| own.summary()).is_none() {
+                    own.wait_no_longer();
+                }
+            });
+            view! { <Own import engine is_missing=true /> }.into_any()
+        }
+    })
+    .into_any()
 }
 
 fn title(route: &Route) -> &'static str {
@@ -107,6 +140,7 @@ fn Header(studio: Studio, gpt2: Studio, route: Memo<Route>) -> impl IntoView {
             <nav aria-label="Pages">
                 <a href=move || studio.address().to_string() aria-current=current("/peargpt")>"pearGPT"</a>
                 <a href=move || gpt2.address().to_string() aria-current=current("/gpt2")>"GPT-2"</a>
+                <a href="#/model" aria-current=current("/model")>"Yours"</a>
                 <a href="#/bench" aria-current=current("/bench")>"Bench"</a>
             </nav>
             <ThemeSwitch />

@@ -1,10 +1,14 @@
 //! The bench: loads a model, measures it once, and leaves the numbers as JSON.
 
 use leptos::prelude::*;
+use leptos::wasm_bindgen::JsValue;
+use serde::Serialize;
+use serde_wasm_bindgen::Serializer;
 
 use super::download::{self, Download};
 use super::engine::Engine;
 use super::model::Model;
+use super::models::{GPT2, PEARGPT};
 use crate::protocol::{BenchReport, Event, Request};
 
 /// What has become of the measurement.
@@ -21,7 +25,7 @@ enum Measured {
 pub fn Bench(
     /// The model.
     engine: Engine,
-    /// The catalog's id of the one that is measured.
+    /// The id of the one that is measured.
     model: String,
     /// Length of the prompt, in tokens.
     prompt_tokens: u32,
@@ -42,6 +46,7 @@ pub fn Bench(
     };
     let failure = move || match (measured.get(), engine.model.get()) {
         (Measured::Failed(sentence), _) | (_, Model::Failed(sentence)) => Some(sentence),
+        (_, Model::NotHere) => Some("That model is not in this browser.".to_string()),
         _ => None,
     };
     let report = move || match measured.get() {
@@ -52,8 +57,12 @@ pub fn Bench(
         <article class="plain bench">
             <h1 tabindex="-1">"Bench"</h1>
             <p class="lede">
-                {format!("How fast this machine reads {prompt_tokens} tokens with {model}, and writes {tokens} more.")}
+                {move || {
+                    let name = engine.title(&id.get_value()).unwrap_or_else(|| model.clone());
+                    format!("How fast this machine reads {prompt_tokens} tokens with {name}, and writes {tokens} more.")
+                }}
             </p>
+            <p class="chips">{choices(engine)}</p>
             <p class="status" role="status" data-testid="status" data-state=move || state(engine, &measured.get())>
                 {move || sentence(engine, &measured.get())}
             </p>
@@ -67,6 +76,16 @@ pub fn Bench(
             {move || report().map(|report| view! { <Report report /> })}
         </article>
     }
+}
+
+/// What can be measured: the site's models, and the reader's own.
+fn choices(engine: Engine) -> impl IntoView {
+    let link = |(id, title): (String, String)| {
+        view! { <a class="button chip" href=format!("#/bench?model={id}")>{title}</a> }
+    };
+    let own = engine.own();
+    let site = [PEARGPT.id, GPT2.id].into_iter().zip([PEARGPT.name, GPT2.name]);
+    site.map(|(id, title)| (id.to_string(), title.to_string())).chain(own).map(link).collect_view()
 }
 
 fn measure(engine: Engine, measured: RwSignal<Measured>, prompt_tokens: u32, tokens: u32) {
@@ -89,7 +108,7 @@ fn user_agent() -> String {
 
 fn state(engine: Engine, measured: &Measured) -> &'static str {
     match (measured, engine.model.get()) {
-        (Measured::Failed(_), _) | (_, Model::Failed(_)) => "failed",
+        (Measured::Failed(_), _) | (_, Model::Failed(_) | Model::NotHere) => "failed",
         (Measured::Done(_), _) => "done",
         (Measured::Running, _) => "generating",
         (_, Model::Opening | Model::Loaded(_)) => "loading",
@@ -101,7 +120,7 @@ fn state(engine: Engine, measured: &Measured) -> &'static str {
 
 fn sentence(engine: Engine, measured: &Measured) -> String {
     match (measured, engine.model.get()) {
-        (Measured::Failed(_), _) | (_, Model::Failed(_)) => "That did not work.".to_string(),
+        (Measured::Failed(_), _) | (_, Model::Failed(_) | Model::NotHere) => "That did not work.".to_string(),
         (Measured::Done(_), _) => "Done.".to_string(),
         (Measured::Running, _) => "Measuring…".to_string(),
         (Measured::NotYet, model) => download::sentence(&model),
@@ -110,7 +129,7 @@ fn sentence(engine: Engine, measured: &Measured) -> String {
 
 #[component]
 fn Report(report: BenchReport) -> impl IntoView {
-    let json = serde_json::to_string_pretty(&report).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+    let json = json(&report).unwrap_or_default();
     let row = |(label, value): (&'static str, String)| view! { <tr><th scope="row">{label}</th><td>{value}</td></tr> };
     view! {
         <table>
@@ -120,6 +139,12 @@ fn Report(report: BenchReport) -> impl IntoView {
         <h2>"As JSON"</h2>
         <pre class="json" data-testid="bench-json" tabindex="0">{json}</pre>
     }
+}
+
+/// By the browser's own writer, two spaces deep.
+fn json(report: &BenchReport) -> Option<String> {
+    let value = report.serialize(&Serializer::json_compatible()).ok()?;
+    js_sys::JSON::stringify_with_replacer_and_space(&value, &JsValue::NULL, &2.into()).ok().map(String::from)
 }
 
 fn rows(report: &BenchReport) -> [(&'static str, String); 8] {

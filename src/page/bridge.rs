@@ -20,7 +20,7 @@ pub struct Bridge {
 struct Running {
     worker: Worker,
     /// Requests made before [`Event::Ready`]; `None` after it.
-    held_back: Option<Vec<Request>>,
+    held_back: Option<Vec<(Request, Array)>>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(ErrorEvent)>,
 }
@@ -42,16 +42,16 @@ impl Bridge {
         }
     }
 
-    /// Sends a request, at the latest when the worker listens.
-    pub fn send(self: &Rc<Self>, request: Request) {
+    /// Sends a request with the files that it brings, at the latest when the worker listens.
+    pub fn send(self: &Rc<Self>, request: Request, files: Array) {
         self.open();
         let error = match self.worker.borrow_mut().as_mut() {
             None => return,
             Some(Running { held_back: Some(requests), .. }) => {
-                requests.push(request);
+                requests.push((request, files));
                 return;
             }
-            Some(running) => running.post(&request).err(),
+            Some(running) => running.post(&request, &files).err(),
         };
         if let Some(error) = error {
             self.break_off(describe(&error));
@@ -74,8 +74,8 @@ impl Bridge {
     /// Posts what was held back.
     fn release(self: &Rc<Self>) {
         let requests = self.worker.borrow_mut().as_mut().and_then(|running| running.held_back.take());
-        for request in requests.unwrap_or_default() {
-            self.send(request);
+        for (request, files) in requests.unwrap_or_default() {
+            self.send(request, files);
         }
     }
 
@@ -103,8 +103,8 @@ impl Running {
         Ok(Running { worker, held_back: Some(Vec::new()), _on_message: on_message, _on_error: on_error })
     }
 
-    fn post(&self, request: &Request) -> Result<(), JsValue> {
-        self.worker.post_message(&serde_wasm_bindgen::to_value(request)?)
+    fn post(&self, request: &Request, files: &Array) -> Result<(), JsValue> {
+        self.worker.post_message(&Array::of2(&serde_wasm_bindgen::to_value(request)?, files))
     }
 }
 

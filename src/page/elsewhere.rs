@@ -1,20 +1,8 @@
-//! The pages on which nothing is written: what comes next, and where nothing is.
+//! Where nothing is.
 
 use leptos::prelude::*;
 
 use super::address_bar::AddressBar;
-
-/// What a model of the reader's own will be here.
-#[component]
-pub fn Own() -> impl IntoView {
-    view! {
-        <article class="plain">
-            <h1 tabindex="-1">"Your own model"</h1>
-            <p class="lede">"Opening a small GPT that you trained yourself comes later."</p>
-            <p><a href="#/">"Back to the beginning"</a></p>
-        </article>
-    }
-}
 
 /// Says that nothing is here.
 #[component]

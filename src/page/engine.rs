@@ -1,16 +1,21 @@
 //! The model, as the page sees it: wanted, arriving, ready, and asked.
 
+mod download;
+mod own;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use js_sys::Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::bridge::Bridge;
+use super::kept::Kept;
 use super::model::{Model, Wanted, catalog_url, find};
 use super::{fetch, meta};
 use crate::catalog::Entry;
-use crate::protocol::{Event, Request, Stored, Task, TokenSpan};
+use crate::protocol::{Answers, Event, Request, Stored, Task, TokenSpan};
 
 /// How often in a row a worker that breaks is replaced without being asked to.
 const RESTARTS: u32 = 3;
@@ -39,6 +44,8 @@ pub struct Engine {
     pub notices: RwSignal<Vec<String>>,
     /// What the browser's storage holds, once that was asked for.
     pub stored: RwSignal<Option<Stored>>,
+    /// The models of the reader's own that it holds, as far as the page remembers.
+    pub kept: Kept,
     /// The catalog's id of the model that is wanted.
     id: RwSignal<Option<String>>,
     wanted: StoredValue<Wanted>,
@@ -49,6 +56,8 @@ pub struct Engine {
     loads: StoredValue<u32>,
     newest_run: StoredValue<u32>,
     newest_text: StoredValue<u32>,
+    /// The model of the reader's own that was opened last: its id, its files, and what the reader says of them.
+    source: StoredValue<Option<(String, Array, Answers)>, LocalStorage>,
     listeners: StoredValue<BTreeMap<u32, Listener>, LocalStorage>,
 }
 
@@ -61,6 +70,7 @@ impl Engine {
             mishap: RwSignal::new(None),
             notices: RwSignal::new(Vec::new()),
             stored: RwSignal::new(None),
+            kept: Kept::remembered(),
             id: RwSignal::new(None),
             wanted: StoredValue::new(Wanted::default()),
             tokens: RwSignal::new(None),
@@ -69,6 +79,7 @@ impl Engine {
             loads: StoredValue::new(0),
             newest_run: StoredValue::new(0),
             newest_text: StoredValue::new(0),
+            source: StoredValue::new_local(None),
             listeners: StoredValue::new_local(BTreeMap::new()),
         };
         engine.bridge.set_value(Some(Bridge::new(move |event| engine.receive(event))));
@@ -96,33 +107,24 @@ impl Engine {
         if is_wanted { self.model.get() } else { Model::Absent }
     }
 
-    /// Fetches the model that is wanted, from wherever the reader was told, or goes on with that.
-    pub fn fetch(self) {
-        self.wanted.update_value(|wanted| wanted.consent = true);
-        meta::ask_to_keep();
-        self.load();
-    }
-
-    /// Interrupts the download; [`fetch`](Self::fetch) goes on with it.
-    pub fn pause(self) {
-        self.send(Request::Pause);
-    }
-
-    /// Ends the download and forgets what has come of it.
-    pub fn cancel(self) {
-        if let Some(id) = self.id.get_untracked() {
-            self.send(Request::Cancel { id });
-        }
-    }
-
     /// Sends the request of a new run, and hands that run's number and each of its events to `listener`. The worker
     /// ends the run before it.
     pub fn begin(self, request: impl FnOnce(u32) -> Request, listener: impl Fn(u32, Event) + 'static) -> u32 {
+        self.begin_with(Array::new(), request, listener)
+    }
+
+    /// The same, with the files that the request brings.
+    pub fn begin_with(
+        self,
+        files: Array,
+        request: impl FnOnce(u32) -> Request,
+        listener: impl Fn(u32, Event) + 'static,
+    ) -> u32 {
         self.mishap.set(None);
         self.newest_run.update_value(|run| *run += 1);
         let run = self.newest_run.get_value();
         self.listeners.update_value(|listeners| drop(listeners.insert(run, Rc::new(listener))));
-        self.send(request(run));
+        self.send_with(request(run), files);
         run
     }
 
@@ -134,15 +136,22 @@ impl Engine {
 
     /// Sends a request that begins no run.
     pub fn send(self, request: Request) {
+        self.send_with(request, Array::new());
+    }
+
+    fn send_with(self, request: Request, files: Array) {
         if let Some(bridge) = self.bridge.get_value() {
-            bridge.send(request);
+            bridge.send(request, files);
         }
     }
 
     fn load(self) {
         let Some(id) = self.id.get_untracked() else { return };
-        self.model.set(Model::AWAITED);
         self.notices.set(Vec::new());
+        if self.load_own(&id) {
+            return;
+        }
+        self.model.set(Model::AWAITED);
         if let Some(bridge) = self.bridge.get_value() {
             bridge.open();
         }
@@ -157,17 +166,18 @@ impl Engine {
                 return;
             }
             match found {
-                Ok(entry) => {
-                    self.wanted.update_value(|wanted| wanted.entry = Some(entry.clone()));
-                    self.send_load(entry);
-                }
+                Ok(entry) => self.send_load(entry),
                 Err(sentence) => self.model.set(Model::Failed(sentence)),
             }
         });
     }
 
     fn send_load(self, entry: Entry) {
-        self.model.set(Model::Downloading { received: 0, total: entry.bytes, bytes_per_second: None, again: None });
+        self.wanted.update_value(|wanted| wanted.entry = Some(entry.clone()));
+        self.model.set(match entry.bytes {
+            0 => Model::Opening,
+            total => Model::Downloading { received: 0, total, bytes_per_second: None, again: None },
+        });
         let consent = self.wanted.with_value(|wanted| wanted.consent);
         self.send(Request::Load { entry, catalog_url: catalog_url(), policy: meta::transfer_policy(), consent });
     }
@@ -193,7 +203,11 @@ impl Engine {
                     notices.push(sentence);
                 }
             }),
-            Event::Stored(stored) => self.stored.set(Some(stored)),
+            Event::Stored(stored) => {
+                self.kept.set(&stored);
+                self.stored.set(Some(stored));
+            }
+            Event::NotHere => self.model.set(Model::NotHere),
             Event::Opening => self.model.set(Model::Opening),
             // One that was wanted before the reader went to another is of no use any more.
             Event::Loaded(summary) if !self.id.with_untracked(|id| id.as_ref() == Some(&summary.id)) => {}
@@ -206,6 +220,9 @@ impl Engine {
             Event::Started { run, .. } | Event::Text { run, .. } | Event::Verifying { run, .. } => {
                 self.deliver(run, event, false);
             }
+            Event::Importing { run, .. } | Event::Exporting { run, .. } => self.deliver(run, event, false),
+            Event::Inspected { run, .. } | Event::Imported { run, .. } => self.deliver(run, event, true),
+            Event::Exported { run, .. } => self.deliver(run, event, true),
             Event::Done { run, .. } | Event::Benched { run, .. } => self.deliver(run, event, true),
             Event::Verified { run, .. } | Event::Interrupted { run } => self.deliver(run, event, true),
             Event::Failed { task: Task::Run(run), .. } => self.deliver(run, event, true),
@@ -216,28 +233,6 @@ impl Engine {
             }
             Event::Panicked { message } => self.recover(&message),
         }
-    }
-
-    fn retrying(self, reason: String, delay_ms: u32) {
-        self.model.update(|model| match model {
-            Model::Downloading { again, .. } => *again = Some((reason, delay_ms)),
-            other => {
-                let (received, total, bytes_per_second) = (0, 0, None);
-                *other = Model::Downloading { received, total, bytes_per_second, again: Some((reason, delay_ms)) };
-            }
-        });
-    }
-
-    /// Nothing is fetched any more before the reader says so.
-    fn cancelled(self) {
-        let entry = self.wanted.try_update_value(|wanted| {
-            wanted.consent = false;
-            wanted.entry.clone()
-        });
-        let Some(entry) = entry.flatten() else { return };
-        let url = meta::absolute(entry.hub_files().map_or("", |files| &files.weights.url));
-        let host = web_sys::Url::new(&url).map(|url| url.hostname()).unwrap_or_default();
-        self.model.set(Model::Asking { host, received: 0, total: entry.bytes });
     }
 
     /// Events of runs that are over find no listener.

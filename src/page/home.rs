@@ -2,7 +2,11 @@
 
 use leptos::prelude::*;
 
+use super::import::Import;
+use super::import_panel::ImportPanel;
+use super::kept::Kept;
 use super::studio::Studio;
+use crate::permalink::{Address, Route};
 use crate::play::names_speaker;
 
 /// Drawn for both colour schemes: its parts take their colours from the style sheet.
@@ -65,6 +69,8 @@ const LESSONS: [(&str, &str, &str); 5] = [
 pub fn Home(
     /// Whose text the first card leads to.
     studio: Studio,
+    /// What is handed over.
+    import: Import,
 ) -> impl IntoView {
     view! {
         <section class="hero">
@@ -84,6 +90,12 @@ pub fn Home(
         <section class="cards" aria-label="The models">
             <PearGptCard studio />
             <Gpt2Card />
+        </section>
+        <section class="yours">
+            <h2>"Bring your own"</h2>
+            <p>"You trained a small GPT? It runs here too."</p>
+            <KeptModels kept=studio.engine.kept />
+            <ImportPanel import />
         </section>
         <Inside />
         <Learn />
@@ -139,6 +151,15 @@ fn Gpt2Card() -> impl IntoView {
             <p class="card-state">"Fetched when you say so, in parts that survive any connection."</p>
         </article>
     }
+}
+
+/// The reader's own models, by name.
+#[component]
+fn KeptModels(kept: Kept) -> impl IntoView {
+    let link = |(sha256, title): (String, String)| {
+        view! { <a class="button" href=Address::of(Route::Own { sha256 }).to_string()>{title}</a> }
+    };
+    view! { <p class="kept-models">{move || kept.list().into_iter().map(link).collect_view()}</p> }
 }
 
 #[component]

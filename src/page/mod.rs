@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! app ─ address_bar, theme             which view stands there, and how it looks
-//!  ├ home, elsewhere                   what this is, and what comes next
+//!  ├ home, elsewhere                   what this is, and where nothing is
+//!  ├ own, import_panel ─ import        models of the reader's own: handed over, kept
 //!  ├ studio_view ─ prompt, controls,   prompt and settings in, text and numbers out
 //!  │     tokens, toolbar, messages,    how the weights come, which are kept,
 //!  │     status, download, stored,     and whether they are GPT-2's
-//!  │     verify
+//!  │     keep, take_along, verify
 //!  └ bench                             one measurement
 //!         │
 //!      studio ─ form, phase,           what is asked for, and what became of it
@@ -20,11 +21,13 @@
 mod bridge;
 mod engine;
 mod fetch;
+mod kept;
 mod meta;
 mod model;
 
 // What a reader asks for, and gets.
 mod form;
+mod import;
 mod manuscript;
 mod models;
 mod phase;
@@ -39,11 +42,15 @@ mod controls;
 mod download;
 mod elsewhere;
 mod home;
+mod import_panel;
+mod keep;
 mod messages;
+mod own;
 mod prompt;
 mod status;
 mod stored;
 mod studio_view;
+mod take_along;
 mod theme;
 mod tokens;
 mod toolbar;

@@ -44,6 +44,8 @@ pub enum Model {
     Loaded(ModelSummary),
     /// It could not be had; the sentence says why.
     Failed(String),
+    /// It is of the reader's own, and this browser does not have it.
+    NotHere,
 }
 
 impl Model {
@@ -54,7 +56,7 @@ impl Model {
 /// Which model is wanted.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// Its entry, once known.
+    /// Its entry, once known; not of a model of the reader's own.
     pub entry: Option<Entry>,
     /// Whether the reader has agreed to fetch it from another origin.
     pub consent: bool,
@@ -69,6 +71,8 @@ pub fn catalog_url() -> String {
 pub async fn find(id: &str) -> Result<Entry, String> {
     let text = fetch::text(&catalog_url(), meta::transfer_policy()).await;
     let text = text.map_err(|reason| format!("The list of models did not arrive: {reason} Try again."))?;
-    let entries = catalog::parse(&text).map_err(|error| format!("The list of models is damaged: {error}."))?;
+    let damaged = |reason: String| format!("The list of models is damaged: {reason}.");
+    let entries =
+        catalog::check(meta::from_json(&text).map_err(damaged)?).map_err(|error| damaged(error.to_string()))?;
     catalog::find(entries, id).map_err(|error| format!("This site does not have that model: {error}."))
 }

@@ -1,4 +1,4 @@
-//! The two models of the site, as their pages present them.
+//! The two models of the site, and the reader's own, as their pages present them.
 
 use crate::permalink::Route;
 
@@ -7,7 +7,7 @@ use crate::permalink::Route;
 pub struct About {
     /// The catalog's id.
     pub id: &'static str,
-    /// Its name.
+    /// Its name; empty where the reader gives it one.
     pub name: &'static str,
     /// What it does, in a sentence.
     pub lede: &'static str,
@@ -47,9 +47,23 @@ pub static GPT2: About = About {
     is_large: true,
 };
 
+/// Whatever the reader brings.
+pub static OWN: About = About {
+    id: "",
+    name: "",
+    lede: "Your own model, run by your own machine.",
+    examples: &[],
+    is_play: false,
+    is_large: false,
+};
+
 impl About {
-    /// The page.
+    /// The page; of the reader's own, before it is known which.
     pub fn route(&self) -> Route {
-        if self.id == GPT2.id { Route::Gpt2 } else { Route::PearGpt }
+        match self.id {
+            "" => Route::Own { sha256: String::new() },
+            "gpt2" => Route::Gpt2,
+            _ => Route::PearGpt,
+        }
     }
 }

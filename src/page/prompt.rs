@@ -23,7 +23,7 @@ pub fn Prompt(
     view! {
         <Control field />
         <p class="problem" data-testid="unknown" aria-live="polite" hidden=move || studio.unknown().is_empty()>
-            {move || unknown_sentence(&studio.unknown(), &studio.alphabet().unwrap_or_default())}
+            {move || unknown_sentence(studio)}
         </p>
         <PromptTokens studio />
         <div class="chips" role="group" aria-label="Examples to start from">
@@ -33,8 +33,9 @@ pub fn Prompt(
 }
 
 /// Names the characters, so that they can be found even where they cannot be seen.
-fn unknown_sentence(unknown: &[char], alphabet: &str) -> Option<String> {
+fn unknown_sentence(studio: Studio) -> Option<String> {
     const NAMED: usize = 8;
+    let (unknown, alphabet) = (studio.unknown(), studio.alphabet()?);
     if unknown.is_empty() {
         return None;
     }
@@ -42,9 +43,15 @@ fn unknown_sentence(unknown: &[char], alphabet: &str) -> Option<String> {
     if unknown.len() > NAMED {
         names.push(format!("{} more", unknown.len() - NAMED));
     }
-    let marks: String = alphabet.chars().filter(|known| !known.is_alphabetic() && !known.is_whitespace()).collect();
-    let names = names.join(", ");
-    Some(format!("pearGPT does not know {names}: it knows letters without accents, spaces, line breaks and {marks}"))
+    let knows = match studio.about.is_play {
+        true => {
+            let is_mark = |known: &char| !known.is_alphabetic() && !known.is_whitespace();
+            let marks: String = alphabet.chars().filter(is_mark).collect();
+            format!("letters without accents, spaces, line breaks and {marks}")
+        }
+        false => alphabet.trim().to_string(),
+    };
+    Some(format!("{} does not know {}: it knows {knows}", studio.name(), names.join(", ")))
 }
 
 fn name(character: char) -> String {

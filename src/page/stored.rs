@@ -6,6 +6,8 @@ use leptos::wasm_bindgen::JsValue;
 
 use super::engine::Engine;
 use super::model::Model;
+use crate::own::is_own;
+use crate::permalink::{Address, Route};
 use crate::protocol::{Request, Stored, StoredModel};
 
 /// The whole panel; it asks for what is stored when it is opened.
@@ -13,8 +15,12 @@ use crate::protocol::{Request, Stored, StoredModel};
 pub fn StoredModels(
     /// Knows the storage.
     engine: Engine,
+    /// Whether it is open from the beginning.
+    #[prop(optional)]
+    is_open: bool,
 ) -> impl IntoView {
-    let is_open = RwSignal::new(false);
+    let begins_open = is_open;
+    let is_open = RwSignal::new(is_open);
     let toggled = move |event: ev::Event| is_open.set(event_target::<web_sys::Element>(&event).has_attribute("open"));
     // Asked again when something new may be stored.
     let settled = Memo::new(move |_| matches!(engine.model.get(), Model::Loaded(_) | Model::Paused { .. }));
@@ -25,7 +31,7 @@ pub fn StoredModels(
         }
     });
     view! {
-        <details class="stored" data-testid="stored" on:toggle=toggled>
+        <details class="stored" data-testid="stored" open=begins_open on:toggle=toggled>
             <summary>"Stored models"</summary>
             {move || match engine.stored.get() {
                 None => view! { <p class="help">"Looking…"</p> }.into_any(),
@@ -44,7 +50,7 @@ fn List(engine: Engine, stored: Stored) -> impl IntoView {
         let delete = move |_| engine.send(Request::Discard { id: id.clone() });
         view! {
             <tr data-model=model.id.clone()>
-                <th scope="row">{name}</th>
+                <th scope="row">{model_name(engine, &model, name)}</th>
                 <td>{size(model.bytes)}</td>
                 <td>{date(model.modified_ms)}</td>
                 <td>
@@ -71,6 +77,25 @@ fn List(engine: Engine, stored: Stored) -> impl IntoView {
         </table>
         <p class="help" data-testid="room">{room}</p>
     }
+}
+
+/// A model of the reader's own has a link and another name if they like.
+fn model_name(engine: Engine, model: &StoredModel, name: String) -> AnyView {
+    let id = model.id.clone();
+    if !is_own(&id) {
+        return name.into_any();
+    }
+    let address = Address::of(Route::Own { sha256: id.clone() }).to_string();
+    view! {
+        <input
+            aria-label=format!("Name of {name}")
+            data-testid="rename"
+            prop:value=name
+            on:change:target=move |event| engine.rename(&id, event.target().value())
+        />
+        <a href=address>"Open"</a>
+    }
+    .into_any()
 }
 
 fn size(bytes: u64) -> String {

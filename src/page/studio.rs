@@ -1,5 +1,7 @@
 //! Writing: what is asked for, and what has become of it. Lives as long as the page, whichever view stands there.
 
+mod address;
+
 use leptos::logging::error;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsValue;
@@ -13,7 +15,7 @@ use super::model::Model;
 use super::models::About;
 use super::phase::{Phase, Run};
 use crate::estimate;
-use crate::permalink::{Address, AddressError, MODEL_DIGITS, Route};
+use crate::permalink::{Address, MODEL_DIGITS, Route};
 use crate::protocol::{Event, ModelSummary, Request, Stats, StopReason};
 use crate::settings::Settings;
 
@@ -40,7 +42,7 @@ pub struct Studio {
     named_model: RwSignal<Option<String>>,
     /// The model, as its page presents it.
     pub about: &'static About,
-    route: StoredValue<Route>,
+    route: RwSignal<Route>,
     bar: AddressBar,
     manuscript: StoredValue<Manuscript, LocalStorage>,
     /// The number of the run whose events count.
@@ -62,7 +64,7 @@ impl Studio {
             asked_model: RwSignal::new(None),
             named_model: RwSignal::new(None),
             about,
-            route: StoredValue::new(route),
+            route: RwSignal::new(route),
             bar,
             manuscript: StoredValue::new_local(Manuscript::default()),
             number: StoredValue::new(0),
@@ -75,25 +77,15 @@ impl Studio {
 
     /// Starts loading the model, unless it is there.
     pub fn open(self) {
-        self.engine.want(self.about.id);
-    }
-
-    /// The address that asks for what the form asks for.
-    pub fn address(self) -> Address {
-        let settings = self.form.settings();
-        Address { route: self.route.get_value(), settings, model: self.named_model.get(), run: false }
-    }
-
-    /// The address under which others get the same text.
-    pub fn permalink(self) -> Address {
-        self.have_seed();
-        let address = untrack(|| self.address());
-        Address { model: untrack(|| self.loaded_model()).or(address.model.clone()), run: true, ..address }
+        match untrack(|| self.id()) {
+            id if id.is_empty() => {}
+            id => self.engine.want(&id),
+        }
     }
 
     /// What has become of the model.
     pub fn model(self) -> Model {
-        self.engine.model_of(self.about.id)
+        self.engine.model_of(&self.id())
     }
 
     /// What the page knows of the model, once it is loaded.
@@ -113,7 +105,7 @@ impl Studio {
     pub fn phase(self) -> Phase {
         match (self.run.get(), self.model()) {
             (Run::Failed(_), _) | (_, Model::Failed(_)) => Phase::Failed,
-            (_, Model::Absent) => Phase::Idle,
+            (_, Model::Absent | Model::NotHere) => Phase::Idle,
             (_, Model::Asking { .. }) => Phase::Asking,
             (_, Model::Downloading { .. } | Model::Waiting) => Phase::Downloading,
             (_, Model::Paused { .. }) => Phase::Paused,
@@ -153,12 +145,6 @@ impl Studio {
             }
         }
         unknown
-    }
-
-    /// What is wrong with the address that the reader came with.
-    pub fn problems(self) -> Vec<AddressError> {
-        let (address, problems) = self.bar.arrived.get();
-        if address.route == self.route.get_value() { problems } else { Vec::new() }
     }
 
     /// What the exact window would cost, where it is asked for.
@@ -315,29 +301,6 @@ impl Studio {
     fn rewrite(self, text: &str) {
         self.with_manuscript(|manuscript| manuscript.begin(text));
         self.has_text.set(!text.is_empty());
-    }
-
-    fn follow_bar(self) {
-        let (address, _) = self.bar.arrived.get();
-        if address.route != self.route.get_value() {
-            return;
-        }
-        self.form.fill(&address.settings);
-        self.asked_model.set(address.model.clone());
-        self.named_model.set(address.model);
-        self.open();
-        if address.run {
-            self.generate();
-        }
-    }
-
-    /// The address that the reader came with stands until something changes.
-    fn write_bar(self, previous: Option<Address>) -> Address {
-        let address = self.address();
-        if previous.is_some_and(|previous| previous != address) {
-            self.bar.write(address.clone());
-        }
-        address
     }
 
     fn follow_model(self) {

@@ -6,12 +6,15 @@ use leptos::prelude::*;
 
 use super::controls::Control;
 use super::download::Download;
+use super::keep::Keep;
 use super::messages::Messages;
+use super::model::Model;
 use super::phase::Phase;
 use super::prompt::Prompt;
 use super::status::{Numbers, Status};
 use super::stored::StoredModels;
 use super::studio::Studio;
+use super::take_along::TakeAlong;
 use super::toolbar::Toolbar;
 use super::verify::Verify;
 
@@ -22,7 +25,12 @@ pub fn StudioView(
     studio: Studio,
 ) -> impl IntoView {
     studio.open();
-    on_cleanup(move || studio.wait_no_longer());
+    on_cleanup(move || {
+        // What gives way to the wish for the model's files waits on for them.
+        if untrack(|| studio.model()) != Model::NotHere {
+            studio.wait_no_longer();
+        }
+    });
     listen_to_keys(studio);
     let submit = move |event: ev::SubmitEvent| {
         event.prevent_default();
@@ -30,7 +38,7 @@ pub fn StudioView(
     };
     view! {
         <div class="page-head studio-head">
-            <h1 tabindex="-1">{studio.about.name}</h1>
+            <h1 tabindex="-1">{move || studio.name()}</h1>
             <p class="lede">{studio.about.lede}</p>
         </div>
         // What takes long is said first, also where the screen is small; what does not must move nothing.
@@ -44,7 +52,9 @@ pub fn StudioView(
                 </div>
                 <MainButtons studio />
                 <MoreSettings studio />
+                <Keep studio />
                 <StoredModels engine=studio.engine />
+                <TakeAlong studio />
                 <Verify studio />
             </form>
             <section class="stage">

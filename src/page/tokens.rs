@@ -27,7 +27,7 @@ pub fn PromptTokens(
     count_while_typed(studio, has_pairs);
     let tokens = Signal::derive(move || engine.tokens.get().filter(|_| has_pairs.get()));
     view! {
-        <div class="prompt-tokens" hidden=studio.about.route().vocabulary() != Vocabulary::BytePairs>
+        <div class="prompt-tokens" hidden=move || !(studio.about.is_large || has_pairs.get())>
             <p class="token-count" data-testid="token-count">
                 {move || tokens.get().map_or("– tokens".to_string(), |tokens| counted(tokens.count))}
             </p>

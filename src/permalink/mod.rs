@@ -247,6 +247,8 @@ mod tests {
         assert_eq!(read("#/peargpt/").route, Route::PearGpt);
         assert_eq!(read("#/gpt2").settings.sampling.top_k, 50);
         assert_eq!(read(&format!("#/model?sha256={}", "Ab".repeat(32))).route, Route::Own { sha256: "ab".repeat(32) });
+        assert_eq!(read("#/model").route, Route::Own { sha256: String::new() });
+        assert_eq!(read("#/model").to_string(), "#/model");
         let bench = Route::Bench { model: "gpt2".into(), prompt_tokens: 7, tokens: 9 };
         assert_eq!(read("#/bench?model=gpt2&prompt_tokens=7&tokens=9").route, bench);
         let bench = Route::Bench { model: "peargpt".into(), prompt_tokens: 64, tokens: 128 };

@@ -4,6 +4,7 @@
 //! order, and any request ends the run before it, but for those that [`Request::is_aside`]: they are answered beside
 //! what goes on. `run` and `number` are the page's: events of an older one than the page's newest are to be ignored.
 
+mod own;
 mod report;
 
 use serde::{Deserialize, Serialize};
@@ -12,9 +13,10 @@ use crate::catalog::Entry;
 use crate::settings::Settings;
 use crate::verify::Verification;
 
+pub use own::{Answers, Asked, Description, Export, Finding, Question};
 pub use report::{BenchReport, ModelSummary, SHOWN_TOKENS, Stats, StopReason, Stored, StoredModel, TokenSpan};
 
-/// Page → worker.
+/// Page → worker. A message is an array of two: this, and the files that it brings, as the browser has them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Request {
     /// Fetch, verify and open a model; one that is open is closed first.
@@ -43,6 +45,32 @@ pub enum Request {
     },
     /// Ask for [`Event::Stored`].
     ListStored,
+    /// Find out what the files are that come with this, beside what goes on.
+    Inspect {
+        /// The page's number of this question.
+        run: u32,
+        /// What the reader says of them.
+        answers: Answers,
+    },
+    /// Open the model in the files that come with this; one that is open is closed first.
+    Import {
+        /// The page's number of this run.
+        run: u32,
+        /// What the reader says of them.
+        answers: Answers,
+    },
+    /// Store the model of the reader's own that is open.
+    Keep {
+        /// What it is to be called.
+        title: String,
+    },
+    /// Call what is stored of the reader's own by another name.
+    Rename {
+        /// SHA-256 of its file, in hex.
+        id: String,
+        /// The new name.
+        title: String,
+    },
     /// Write a text from its beginning; `settings.seed` is drawn by then.
     Generate {
         /// The page's number of this run.
@@ -73,6 +101,13 @@ pub enum Request {
         /// The page's number of this run.
         run: u32,
     },
+    /// Write the model that is open into a file to take along.
+    Export {
+        /// The page's number of this run.
+        run: u32,
+        /// What the file is to be.
+        format: Export,
+    },
     /// Count the tokens of a text, beside what goes on. Answered while a model is open, and where several of these
     /// wait only the newest is.
     Tokenize {
@@ -88,7 +123,14 @@ pub enum Request {
 impl Request {
     /// Whether this is answered beside what goes on, and ends no run.
     pub fn is_aside(&self) -> bool {
-        matches!(self, Request::Tokenize { .. } | Request::ListStored | Request::Discard { .. })
+        matches!(
+            self,
+            Request::Tokenize { .. }
+                | Request::Inspect { .. }
+                | Request::ListStored
+                | Request::Discard { .. }
+                | Request::Rename { .. }
+        )
     }
 }
 
@@ -144,6 +186,31 @@ pub enum Event {
     Opening,
     /// The model can be asked.
     Loaded(ModelSummary),
+    /// The model of the reader's own that [`Request::Load`] asked for is not stored here.
+    NotHere,
+    /// What [`Request::Inspect`] found.
+    Inspected {
+        /// The number of the question.
+        run: u32,
+        /// What the files are.
+        finding: Finding,
+    },
+    /// How far [`Request::Import`] has come; at most once per frame.
+    Importing {
+        /// The run.
+        run: u32,
+        /// Tensors read.
+        done: u32,
+        /// Tensors there are.
+        all: u32,
+    },
+    /// The model of [`Request::Import`] can be asked.
+    Imported {
+        /// The run.
+        run: u32,
+        /// The model.
+        summary: ModelSummary,
+    },
     /// A run has begun.
     Started {
         /// The run.
@@ -194,7 +261,26 @@ pub enum Event {
         /// How the figures compare.
         verification: Verification,
     },
-    /// A request came in while [`Request::Bench`] or [`Request::Verify`] was carried out, and nothing comes of it.
+    /// How far [`Request::Export`] has come; at most once per frame.
+    Exporting {
+        /// The run.
+        run: u32,
+        /// Bytes written.
+        done: u64,
+        /// Bytes there will be.
+        all: u64,
+    },
+    /// The file of [`Request::Export`], there until the next one is written.
+    Exported {
+        /// The run.
+        run: u32,
+        /// Where it is: an address within this browser.
+        url: String,
+        /// What it is to be called.
+        name: String,
+    },
+    /// A request came in while [`Request::Bench`], [`Request::Verify`], [`Request::Import`] or [`Request::Export`] was
+    /// carried out, and nothing comes of it.
     Interrupted {
         /// The run.
         run: u32,
@@ -227,9 +313,10 @@ pub enum Event {
 pub enum Task {
     /// [`Request::Load`].
     Load,
-    /// [`Request::Discard`] or [`Request::ListStored`].
+    /// [`Request::Discard`], [`Request::Keep`], [`Request::Rename`] or [`Request::ListStored`].
     Storage,
-    /// [`Request::Generate`], [`Request::Continue`], [`Request::Bench`] or [`Request::Verify`] of this number.
+    /// The request of this number: [`Request::Generate`], [`Request::Continue`], [`Request::Bench`],
+    /// [`Request::Verify`], [`Request::Import`] or [`Request::Export`].
     Run(u32),
 }
 

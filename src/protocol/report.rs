@@ -32,9 +32,9 @@ pub struct Stored {
 /// One model in storage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StoredModel {
-    /// The catalog's id.
+    /// The catalog's id; of a model of the reader's own, SHA-256 of its file.
     pub id: String,
-    /// The catalog's title, where the model is complete.
+    /// What it is called, where the model is complete.
     pub title: Option<String>,
     /// Bytes on disk.
     pub bytes: u64,
@@ -45,8 +45,10 @@ pub struct StoredModel {
 /// What the page needs to know of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelSummary {
-    /// The catalog's id.
+    /// The catalog's id; of a model of the reader's own, SHA-256 of its file.
     pub id: String,
+    /// What it is called.
+    pub title: String,
     /// Number of weights.
     pub parameters: u64,
     /// Length of the file, in bytes.
@@ -69,6 +71,10 @@ pub struct ModelSummary {
     pub alphabet: Option<String>,
     /// Whether figures are published of a model of this shape, for [`Request::Verify`](super::Request::Verify).
     pub can_be_verified: bool,
+    /// What other programs make of it as a GGUF file, where that is not what it is here; sentences.
+    pub gguf_notes: Vec<String>,
+    /// The same, as a Hugging Face folder.
+    pub huggingface_notes: Vec<String>,
     /// Milliseconds from the request to here.
     pub load_ms: f64,
 }

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::channel::{Asides, send};
-use super::shelf::discard;
+use super::own;
+use super::shelf::{discard, rename};
 use super::storage::list;
 use crate::protocol::{Event, Request, Task};
 use crate::tokenizer::{Spans, Tokenizer};
@@ -32,12 +33,23 @@ impl Lent {
 /// Answers as long as the worker lives.
 pub async fn answer(asides: Asides, lent: Lent) {
     loop {
-        match asides.receive().await {
+        let (request, files) = asides.receive().await;
+        match request {
             Request::Tokenize { number, text } => {
                 if let Some(tokenizer) = lent.tokenizer() {
                     let Spans { count, first: tokens } = tokenize(&asides, &tokenizer, &text).await;
                     send(&Event::Tokenized { number, count, tokens });
                 }
+            }
+            Request::Inspect { run, answers } => {
+                let finding = own::inspect(files, &answers).await;
+                send(&Event::Inspected { run, finding });
+            }
+            Request::Rename { id, title } => {
+                if let Err(message) = rename(&id, title).await {
+                    send(&Event::Failed { task: Task::Storage, message });
+                }
+                send(&Event::Stored(list().await));
             }
             Request::ListStored => send(&Event::Stored(list().await)),
             Request::Discard { id } => {

@@ -1,4 +1,4 @@
-//! The worker's end of the bridge: requests come in, events go out.
+//! The worker's end of the bridge: requests come in, some of them with files, events go out.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -7,13 +7,17 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use js_sys::Array;
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
-use web_sys::MessageEvent;
+use web_sys::{File, MessageEvent};
 
 use super::time::{Breath, scope};
 use crate::protocol::{Event, Request};
+
+/// A request, and the files that it brings.
+pub type Message = (Request, Vec<File>);
 
 /// Requests that have arrived: those that wait for their turn, and those that are answered beside what goes on.
 #[derive(Default)]
@@ -25,7 +29,7 @@ struct Inbox {
 /// Requests in order of arrival, and who waits for them.
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Request>,
+    waiting: VecDeque<Message>,
     /// Of everyone who waits, in one task or several.
     wakers: Vec<Waker>,
 }
@@ -42,12 +46,10 @@ impl Channel {
         let inbox = Rc::<RefCell<Inbox>>::default();
         let arrived = inbox.clone();
         let listener =
-            Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| match serde_wasm_bindgen::from_value(
-                message.data(),
-            ) {
+            Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| match unpack(&message.data()) {
                 // At once, in the midst of a run; in the queue it would end the run first.
-                Ok(Request::Panic) => std::panic::panic_any("a panic on request"),
-                Ok(request) => arrived.borrow_mut().push(request),
+                Ok((Request::Panic, _)) => std::panic::panic_any("a panic on request"),
+                Ok(message) => arrived.borrow_mut().push(message),
                 Err(error) => send(&Event::Panicked { message: format!("a message that is no request: {error}") }),
             });
         scope().set_onmessage(Some(listener.as_ref().unchecked_ref()));
@@ -56,7 +58,7 @@ impl Channel {
     }
 
     /// The next request that ends what goes on, in order of arrival.
-    pub async fn receive(&self) -> Request {
+    pub async fn receive(&self) -> Message {
         poll_fn(|context| self.inbox.borrow_mut().requests.poll(context)).await
     }
 
@@ -98,7 +100,7 @@ pub struct Asides {
 
 impl Asides {
     /// The next of them, in order of arrival.
-    pub async fn receive(&self) -> Request {
+    pub async fn receive(&self) -> Message {
         poll_fn(|context| self.inbox.borrow_mut().asides.poll(context)).await
     }
 
@@ -110,18 +112,25 @@ impl Asides {
 }
 
 impl Inbox {
-    fn push(&mut self, request: Request) {
-        if matches!(request, Request::Tokenize { .. }) {
+    fn push(&mut self, message: Message) {
+        if matches!(message.0, Request::Tokenize { .. }) {
             // Of the texts that are typed only the newest is of interest.
-            self.asides.waiting.retain(|request| !matches!(request, Request::Tokenize { .. }));
+            self.asides.waiting.retain(|(request, _)| !matches!(request, Request::Tokenize { .. }));
         }
-        if request.is_aside() { self.asides.push(request) } else { self.requests.push(request) }
+        if message.0.is_aside() { self.asides.push(message) } else { self.requests.push(message) }
     }
 }
 
+/// What the page has packed.
+fn unpack(data: &JsValue) -> Result<Message, serde_wasm_bindgen::Error> {
+    let parts: &Array = data.unchecked_ref();
+    let files: Array = parts.get(1).unchecked_into();
+    Ok((serde_wasm_bindgen::from_value(parts.get(0))?, files.iter().map(JsCast::unchecked_into).collect()))
+}
+
 impl Queue {
-    fn push(&mut self, request: Request) {
-        self.waiting.push_back(request);
+    fn push(&mut self, message: Message) {
+        self.waiting.push_back(message);
         self.wakers.drain(..).for_each(Waker::wake);
     }
 
@@ -140,9 +149,9 @@ impl Queue {
         is_empty
     }
 
-    fn poll(&mut self, context: &Context<'_>) -> Poll<Request> {
+    fn poll(&mut self, context: &Context<'_>) -> Poll<Message> {
         match self.waiting.pop_front() {
-            Some(request) => Poll::Ready(request),
+            Some(message) => Poll::Ready(message),
             None => {
                 self.wait(context.waker());
                 Poll::Pending

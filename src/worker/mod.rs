@@ -2,8 +2,11 @@
 
 mod aside;
 mod bench;
+mod blob;
 mod channel;
 mod download;
+mod open;
+mod own;
 mod serve;
 mod shelf;
 mod storage;

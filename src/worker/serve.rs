@@ -1,19 +1,22 @@
 //! The worker's loop: one request after the other.
 
 use wasm_bindgen::JsValue;
+use web_sys::File;
 
 use super::aside::{self, Lent};
 use super::channel::{Channel, send};
 use super::download::{Order, Outcome, Weights};
+use super::open::{Identity, Open};
+use super::own::{self, ExportFailure, ImportFailure, Opened};
 use super::shelf::Shelf;
+use super::storage::list;
 use super::telegraph::Telegraph;
 use super::time::now;
 use super::verify::{self, VerifyError};
 use super::{backend, bench};
-use crate::catalog::Entry;
 use crate::checkpoint::CheckpointError;
 use crate::generation::{GenerationError, Model, OpenError, Progress, Run};
-use crate::protocol::{Event, ModelSummary, Request, StopReason, Task};
+use crate::protocol::{Answers, Event, Export, Request, StopReason, Task};
 use crate::settings::Settings;
 
 /// Why a request could not be carried out.
@@ -31,13 +34,6 @@ enum ServeError {
     NoSeed,
 }
 
-/// A model that is open, and the text that was written last with it.
-struct Open {
-    model: Model,
-    summary: ModelSummary,
-    text: Option<Run>,
-}
-
 /// Listens and answers as long as the worker lives.
 pub async fn serve() -> Result<(), JsValue> {
     std::panic::set_hook(Box::new(|panic| send(&Event::Panicked { message: panic.to_string() })));
@@ -46,8 +42,10 @@ pub async fn serve() -> Result<(), JsValue> {
     let lent = Lent::default();
     wasm_bindgen_futures::spawn_local(aside::answer(channel.asides()?, lent.clone()));
     let (mut open, mut shelf): (Option<Open>, _) = (None, Shelf::default());
+    let mut exported = None;
     loop {
-        match channel.receive().await {
+        let (request, files) = channel.receive().await;
+        match request {
             Request::Load { entry, catalog_url, policy, consent } => {
                 lent.set(None);
                 drop(open.take()); // one model at a time in memory
@@ -61,6 +59,19 @@ pub async fn serve() -> Result<(), JsValue> {
                 };
                 open = load(&mut shelf, order).await;
                 lent.set(open.as_ref().map(|open| open.model.tokenizer.clone()));
+            }
+            Request::Import { run, answers } => {
+                lent.set(None);
+                drop(open.take());
+                shelf.clear();
+                open = import(&channel, run, files, &answers).await;
+                lent.set(open.as_ref().map(|open| open.model.tokenizer.clone()));
+            }
+            Request::Keep { title } => {
+                if let Err(message) = keep(&channel, open.as_mut(), title).await {
+                    channel.send(&Event::Failed { task: Task::Storage, message });
+                }
+                channel.send(&Event::Stored(list().await));
             }
             Request::Cancel { id } => shelf.cancel(&channel, &id).await,
             Request::Generate { run, settings } => {
@@ -79,10 +90,12 @@ pub async fn serve() -> Result<(), JsValue> {
                 let outcome = compare(&channel, open.as_ref(), run).await;
                 report(&channel, run, outcome);
             }
+            Request::Export { run, format } => export(&channel, open.as_ref(), run, format, &mut exported).await,
             // What ran has ended by the time this is read.
             Request::Pause | Request::Stop | Request::Panic => {}
             // Answered by `aside`.
-            Request::Tokenize { .. } | Request::ListStored | Request::Discard { .. } => {}
+            Request::Tokenize { .. } | Request::Inspect { .. } => {}
+            Request::ListStored | Request::Discard { .. } | Request::Rename { .. } => {}
         }
     }
 }
@@ -116,9 +129,53 @@ async fn load(shelf: &mut Shelf, order: Order<'_>) -> Option<Open> {
         }
     };
     shelf.clear(); // what lay in memory is in the model now
-    let summary = summarise(&model, entry, weights, now() - begun);
-    channel.send(&Event::Loaded(summary.clone()));
-    Some(Open { model, summary, text: None })
+    let Weights { file, title, bytes, sha256 } = weights;
+    drop(file); // closed before the page knows, which may have it removed
+    let identity = Identity { id: entry.id.clone(), title, bytes, sha256 };
+    let open = Open::new(model, identity, now() - begun);
+    channel.send(&Event::Loaded(open.summary.clone()));
+    Some(open)
+}
+
+/// Opens a model of the reader's own; what came of it is sent to the page.
+async fn import(channel: &Channel, run: u32, files: Vec<File>, answers: &Answers) -> Option<Open> {
+    let begun = now();
+    let event = match own::open(channel, run, files, answers).await {
+        Ok(Opened { model, title, bytes, sha256 }) => {
+            let identity = Identity { id: sha256.clone(), title, bytes, sha256 };
+            let open = Open::new(model, identity, now() - begun);
+            channel.send(&Event::Imported { run, summary: open.summary.clone() });
+            return Some(open);
+        }
+        Err(ImportFailure::Interrupted) => Event::Interrupted { run },
+        Err(ImportFailure::Files(message)) => Event::Failed { task: Task::Run(run), message },
+    };
+    channel.send(&event);
+    None
+}
+
+/// Writes the model that is open into a file; what came of it is sent to the page.
+async fn export(channel: &Channel, open: Option<&Open>, run: u32, format: Export, last: &mut Option<String>) {
+    let outcome = match open {
+        Some(Open { model, summary, .. }) => own::export(channel, run, format, model, summary, last).await,
+        None => Err(ExportFailure::Because(ServeError::NoModel.to_string())),
+    };
+    channel.send(&match outcome {
+        Ok(()) => return,
+        Err(ExportFailure::Interrupted) => Event::Interrupted { run },
+        Err(ExportFailure::Because(reason)) => {
+            let message = format!("The file could not be written: {}.", reason.trim_end_matches('.'));
+            Event::Failed { task: Task::Run(run), message }
+        }
+    });
+}
+
+/// Stores the model that is open; the error is a sentence.
+async fn keep(channel: &Channel, open: Option<&mut Open>, title: String) -> Result<(), String> {
+    let Open { model, summary, .. } = open.ok_or_else(|| ServeError::NoModel.to_string())?;
+    own::keep(channel, model, summary, title.clone()).await?;
+    summary.title = title;
+    Ok(())
 }
 
 /// Fetches a model's weights, or tells the page why not.
@@ -126,6 +183,7 @@ async fn fetch(shelf: &mut Shelf, order: Order<'_>) -> Option<Weights> {
     let event = match shelf.obtain(order).await {
         Ok(Outcome::Here(weights)) => return Some(weights),
         Ok(Outcome::Asking) => return None,
+        Ok(Outcome::NotHere) => Event::NotHere,
         Ok(Outcome::Interrupted { received, total }) => Event::Paused { received, total },
         Err(error) => Event::Failed { task: Task::Load, message: error.to_string() },
     };
@@ -138,25 +196,6 @@ async fn open(channel: &Channel, weights: &mut Weights) -> Result<Model, OpenErr
     channel.send(&Event::Opening);
     channel.interrupted().await;
     Model::open(&mut weights.file)
-}
-
-fn summarise(model: &Model, entry: &Entry, weights: Weights, load_ms: f64) -> ModelSummary {
-    let config = model.gpt.config();
-    ModelSummary {
-        id: entry.id.clone(),
-        parameters: config.parameters() as u64,
-        weight_bytes: weights.bytes,
-        sha256: weights.sha256,
-        context: config.context as u32,
-        layers: config.layers as u32,
-        heads: config.heads as u32,
-        width: config.width as u32,
-        vocabulary_size: config.vocabulary_size as u32,
-        vocabulary: model.tokenizer.vocabulary(),
-        alphabet: model.tokenizer.alphabet(),
-        can_be_verified: verify::can_be_verified(model),
-        load_ms,
-    }
 }
 
 /// Writes a text from its beginning.

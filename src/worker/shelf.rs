@@ -5,7 +5,7 @@ use wasm_bindgen::JsValue;
 
 use super::channel::Channel;
 use super::download::{DownloadError, Order, Outcome, Stream, obtain};
-use super::storage::{Folder, Lock, Store, reason};
+use super::storage::{Folder, Lock, Record, Store, reason};
 use crate::protocol::{Event, Task};
 
 /// What there is of the model that was wanted last.
@@ -83,4 +83,12 @@ pub async fn discard(id: &str) -> Result<(), String> {
     }
     models.remove(id).await;
     Ok(())
+}
+
+/// Calls what is stored of a model by another name, or says why that cannot be.
+pub async fn rename(id: &str, title: String) -> Result<(), String> {
+    let store = Store::open(id).await;
+    let Some(record) = store.record().await else { return Err("This model is not stored any more.".to_string()) };
+    let written = store.set_record(&Record { title, ..record }).await;
+    written.map_err(|error| format!("The new name cannot be stored: {}.", reason(&error)))
 }

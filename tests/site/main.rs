@@ -21,6 +21,7 @@ mod hosted;
 mod hub;
 mod looks;
 mod memory;
+mod own;
 mod privacy;
 mod replay;
 mod tokens;

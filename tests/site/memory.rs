@@ -16,6 +16,30 @@ async fn expect_modest(reader: &Reader, model: &Gpt2) {
 }
 
 #[tokio::test]
+async fn memory_stays_modest_where_files_are_handed_over() {
+    let model = Gpt2::random(FULL, 1);
+    let folder = std::env::temp_dir().join(format!("peargpt-full-{}", std::process::id()));
+    let files = model.save(&folder);
+    let reader = Reader::at("#/model").await.unwrap();
+    reader.pick(&files).await.unwrap();
+    assert_eq!(reader.value("heads").await.unwrap(), "12", "64 wide, as in all of OpenAI's sizes");
+    reader.press("go-on").await.unwrap();
+    reader.press("run-it").await.unwrap();
+    reader.press("import-stop").await.unwrap();
+    reader.run_it().await.unwrap();
+    expect_modest(&reader, &model).await;
+    reader.press("take-along").await.unwrap();
+    reader.press("export-gguf-f16").await.unwrap();
+    reader.press("export-stop").await.unwrap();
+    reader.browser.wait_until("!document.querySelector('[data-testid=export-gguf-f16]').disabled").await.unwrap();
+    assert_eq!(reader.text("exported").await.unwrap(), "");
+    reader.keep().await.unwrap();
+    reader.browser.driver().refresh().await.unwrap();
+    expect_modest(&reader, &model).await;
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
 async fn memory_stays_modest_on_both_ways() {
     let model = Gpt2::random(FULL, 1);
     let (reader, hub) = (Reader::new().await.unwrap(), Server::start().unwrap());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::path::{Path, PathBuf};
 
 use peargpt::catalog::{Entry, GGUF, Part, SAFETENSORS, sha256};
 use peargpt::checkpoint::gguf;
@@ -72,6 +73,21 @@ impl Gpt2 {
         let mut file = Vec::new();
         gguf::write(&checkpoint, TITLE, &mut file).unwrap();
         Gpt2 { shape, vocabulary, merges, weights, gguf: file }
+    }
+
+    /// Writes its files into a folder, but for the configuration.
+    pub fn save(&self, folder: &Path) -> Vec<PathBuf> {
+        let files = [
+            ("vocab.json", self.vocabulary.as_bytes()),
+            ("merges.txt", self.merges.as_bytes()),
+            ("model.safetensors", &self.weights),
+        ];
+        std::fs::create_dir_all(folder).unwrap();
+        let save = |(name, bytes): (&str, &[u8])| {
+            std::fs::write(folder.join(name), bytes).unwrap();
+            folder.join(name)
+        };
+        files.map(save).to_vec()
     }
 
     /// Puts it on a site, in slices of so many bytes.

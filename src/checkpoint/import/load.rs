@@ -8,29 +8,49 @@ use half::f16;
 use super::super::quantize::Precision;
 use super::super::source::{Source, room};
 use super::super::tensor::{Kind, check_finite, decode, encode, zeros};
-use super::super::{CheckpointError, Weight, Weights};
-use super::{ImportError, Named, Part, Slot, in_file};
+use super::super::{Checkpoint, CheckpointError, Weight, Weights};
+use super::{Draft, ImportError, Named, Part, Slot, in_file};
 use crate::kernels::OCTET;
+use crate::model::Config;
+use crate::tokenizer::TokenizerSpec;
 
 /// Elements that are converted at once, or four rows where those are more.
 const ELEMENTS: usize = 16 << 10;
 
-/// Reads every slot, the largest first, when there is least else in memory.
-pub(super) fn weights<R: Read + Seek>(
-    slots: &[Slot],
-    files: &mut [Named<R>],
+/// A [`Draft`](super::Draft) whose weights are being read, one tensor at a time.
+#[derive(Debug)]
+pub struct Loading {
+    config: Config,
+    tokenizer: TokenizerSpec,
     precision: Option<Precision>,
-    mut done: impl FnMut(),
-) -> Result<Weights, ImportError> {
-    let mut weights = Weights::default();
-    let mut order: Vec<&Slot> = slots.iter().collect();
-    order.sort_by_key(|slot| std::cmp::Reverse(slot.shape.iter().product::<usize>()));
-    for slot in order {
-        let weight = read(slot, files, kept(slot, precision))?;
-        weights.put(&slot.name, weight)?;
-        done();
+    /// The smallest first, since the last is read next: the largest when there is least else in memory.
+    slots: Vec<Slot>,
+    weights: Weights,
+}
+
+impl Loading {
+    pub(super) fn new(draft: Draft, precision: Option<Precision>) -> Self {
+        let Draft { config, tokenizer, mut slots, .. } = draft;
+        slots.sort_by_key(|slot| slot.shape.iter().product::<usize>());
+        Loading { config, tokenizer, precision, slots, weights: Weights::default() }
     }
-    Ok(weights)
+
+    /// Tensors that are still to be read.
+    pub fn left(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Reads the next tensor; nothing where none is left.
+    pub fn step<R: Read + Seek>(&mut self, files: &mut [Named<R>]) -> Result<(), ImportError> {
+        let Some(slot) = self.slots.pop() else { return Ok(()) };
+        let weight = read(&slot, files, kept(&slot, self.precision))?;
+        Ok(self.weights.put(&slot.name, weight)?)
+    }
+
+    /// What has been read.
+    pub fn finish(self) -> Checkpoint {
+        Checkpoint { config: self.config, tokenizer: self.tokenizer, weights: self.weights }
+    }
 }
 
 /// How a tensor is to be kept.

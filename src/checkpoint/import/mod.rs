@@ -28,6 +28,7 @@ use std::io::{Read, Seek};
 
 pub use contents::Content;
 pub use error::ImportError;
+pub use load::Loading;
 pub use summary::Summary;
 
 use super::directory::Stored;
@@ -193,10 +194,19 @@ impl Draft {
         self,
         files: &mut [Named<R>],
         precision: Option<Precision>,
-        done: impl FnMut(),
+        mut done: impl FnMut(),
     ) -> Result<Checkpoint, ImportError> {
-        let weights = load::weights(&self.slots, files, precision, done)?;
-        Ok(Checkpoint { config: self.config, tokenizer: self.tokenizer, weights })
+        let mut loading = self.loading(precision);
+        while loading.left() > 0 {
+            loading.step(files)?;
+            done();
+        }
+        Ok(loading.finish())
+    }
+
+    /// The same, one tensor at a time.
+    pub fn loading(self, precision: Option<Precision>) -> Loading {
+        Loading::new(self, precision)
     }
 
     /// Tensors that [`load`](Self::load) reads.

@@ -25,6 +25,7 @@ use super::storage::{Piece, Pieces, Record, Store};
 use super::time::sleep;
 use crate::catalog::{Entry, HubFiles, Part};
 use crate::checksum::Checksums;
+use crate::own::is_own;
 use crate::protocol::{Event, TransferPolicy};
 use crate::sha256::hex;
 
@@ -55,6 +56,8 @@ pub enum Outcome {
     Here(Weights),
     /// They lie on another origin, and the reader has to be asked.
     Asking,
+    /// They are of the reader's own, and not stored here.
+    NotHere,
     /// A request came in; so many bytes are here by then.
     Interrupted { received: u64, total: u64 },
 }
@@ -67,6 +70,8 @@ pub struct Weights {
     pub bytes: u64,
     /// Its SHA-256, in hex.
     pub sha256: String,
+    /// What the model is called.
+    pub title: String,
 }
 
 /// Sees to it that the weights are in the store.
@@ -79,6 +84,7 @@ pub async fn obtain(order: Order<'_>, store: &Store, stream: &mut Option<Stream>
     let outcome = progress.tell_during(async {
         match order.entry.hub_files() {
             Some(files) => from_hub(order, files, store, stream, &progress).await,
+            None if is_own(&order.entry.id) => from_storage(order, store, &progress).await,
             None => from_site(order, store, &progress).await,
         }
     });
@@ -103,6 +109,18 @@ async fn from_site(order: Order<'_>, store: &Store, progress: &Progress<'_>) -> 
         tell_obstacle(order, store);
     }
     finish(order, store, &entry.parts, record, None).await
+}
+
+/// A model of the reader's own, which only storage has.
+async fn from_storage(order: Order<'_>, store: &Store, progress: &Progress<'_>) -> Result<Outcome, DownloadError> {
+    let Some(record) = store.record().await else { return Ok(Outcome::NotHere) };
+    trust(order, store, Some(&record));
+    if !missing(order.channel, store, &record.parts, progress).await?.is_empty() {
+        return Ok(Outcome::NotHere);
+    }
+    let entry = Entry { title: record.title.clone(), ..order.entry.clone() };
+    let parts = record.parts.clone();
+    finish(Order { entry: &entry, ..order }, store, &parts, Some(record), None).await
 }
 
 async fn from_hub(
@@ -241,7 +259,7 @@ async fn finish(
     let failed = |error: std::io::Error| DownloadError::Browser(error.to_string());
     let bytes = file.seek(SeekFrom::End(0)).map_err(failed)?;
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
-    Ok(Outcome::Here(Weights { file, bytes, sha256 }))
+    Ok(Outcome::Here(Weights { file, bytes, sha256, title: order.entry.title.clone() }))
 }
 
 /// Says once why something will not be kept.

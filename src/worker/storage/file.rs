@@ -12,7 +12,7 @@ use super::folder::reason;
 const CHUNK: u64 = 4 << 20;
 
 /// The place that a seek leads to, in a file of this length.
-fn target(seek: SeekFrom, position: u64, length: u64) -> io::Result<u64> {
+pub fn place(seek: SeekFrom, position: u64, length: u64) -> io::Result<u64> {
     let place = match seek {
         SeekFrom::Start(offset) => Some(offset),
         SeekFrom::Current(distance) => position.checked_add_signed(distance),
@@ -95,7 +95,7 @@ impl Write for StoredFile {
 
 impl Seek for StoredFile {
     fn seek(&mut self, seek: SeekFrom) -> io::Result<u64> {
-        self.position = target(seek, self.position, self.length()?)?;
+        self.position = place(seek, self.position, self.length()?)?;
         Ok(self.position)
     }
 }
@@ -168,7 +168,7 @@ impl Write for MemoryFile {
 
 impl Seek for MemoryFile {
     fn seek(&mut self, seek: SeekFrom) -> io::Result<u64> {
-        self.position = target(seek, self.position, self.length)?;
+        self.position = place(seek, self.position, self.length)?;
         Ok(self.position)
     }
 }

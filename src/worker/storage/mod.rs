@@ -1,6 +1,7 @@
 //! The browser's storage for weights: the origin private file system, or memory where there is none.
 //!
-//! Each model has a folder of its own under `models/`, named by its id in the catalog:
+//! Each model has a folder of its own under `models/`, named by its id in the catalog or, a model of the reader's own, by
+//! its SHA-256:
 //!
 //! ```text
 //! <sha256>     a file whose contents have that hash: it is renamed to this only after they were verified
@@ -18,8 +19,8 @@ mod pieces;
 mod store;
 
 pub use draft::Draft;
-pub use file::bytes;
+pub use file::{MemoryFile, bytes, place};
 pub use folder::{Folder, reason};
 pub use lock::Lock;
 pub use pieces::{Piece, Pieces};
-pub use store::{Record, Store, list};
+pub use store::{Record, Store, forget, list};

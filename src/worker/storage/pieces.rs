@@ -9,7 +9,7 @@ use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
 use web_sys::{Blob, FileReaderSync};
 
-use super::file::StoredFile;
+use super::file::{StoredFile, place};
 use super::folder::reason;
 use crate::checksum::{STRETCH, checksum};
 
@@ -140,12 +140,7 @@ impl Read for Pieces {
 
 impl Seek for Pieces {
     fn seek(&mut self, seek: SeekFrom) -> io::Result<u64> {
-        let place = match seek {
-            SeekFrom::Start(offset) => Some(offset),
-            SeekFrom::Current(distance) => self.position.checked_add_signed(distance),
-            SeekFrom::End(distance) => self.length.checked_add_signed(distance),
-        };
-        self.position = place.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        self.position = place(seek, self.position, self.length)?;
         Ok(self.position)
     }
 }

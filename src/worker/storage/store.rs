@@ -190,6 +190,13 @@ impl Store {
     }
 }
 
+/// Removes all that is stored of a model.
+pub async fn forget(id: &str) {
+    if let Ok(models) = Folder::models().await {
+        models.remove(id).await;
+    }
+}
+
 /// What is stored of all models, and how much room there is.
 pub async fn list() -> Stored {
     let mut stored = match Folder::models().await {

@@ -1,0 +1,207 @@
+//! What a reader has handed over so far, and what is to be done next.
+
+use crate::protocol::{Answers, Asked, Description, Finding, Question};
+
+/// How far it has come.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Stage {
+    /// There is nothing.
+    #[default]
+    Empty,
+    /// The files are looked at.
+    Looking,
+    /// Something is missing.
+    Asking(Vec<Question>),
+    /// The model can be opened.
+    Ready(Description),
+    /// It is being opened.
+    Opening {
+        /// Tensors read.
+        done: u32,
+        /// Tensors there are, 0 until that is known.
+        all: u32,
+    },
+    /// It could not be; the sentence says why.
+    Failed(String),
+}
+
+/// Files with their names, and what the reader says of them. `F` is a file as the browser has it.
+#[derive(Clone, Debug)]
+pub struct Intake<F> {
+    files: Vec<(String, F)>,
+    /// What the reader says.
+    pub answers: Answers,
+    /// How far it has come.
+    pub stage: Stage,
+    /// What was asked last; answers that do not do are asked for again.
+    asked: Vec<Question>,
+    described: Option<Description>,
+}
+
+impl<F> Default for Intake<F> {
+    fn default() -> Self {
+        let (answers, stage) = (Answers::default(), Stage::Empty);
+        Intake { files: Vec::new(), answers, stage, asked: Vec::new(), described: None }
+    }
+}
+
+impl<F> Intake<F> {
+    /// Adds files, which are to be looked at then. One takes the place of an earlier one of its name. Where nothing is
+    /// asked for they begin anew: another model, not more of the same.
+    pub fn add(&mut self, files: impl IntoIterator<Item = (String, F)>) {
+        if !matches!(self.stage, Stage::Asking(_) | Stage::Looking) {
+            *self = Intake::default();
+        }
+        for (name, file) in files {
+            self.files.retain(|(earlier, _)| *earlier != name);
+            self.files.push((name, file));
+        }
+        self.look();
+    }
+
+    /// The files are to be looked at anew, with other answers.
+    pub fn look(&mut self) {
+        self.stage = if self.files.is_empty() { Stage::Empty } else { Stage::Looking };
+    }
+
+    /// Takes what was found; where nothing is looked at any more, that comes too late.
+    pub fn find(&mut self, finding: Finding) {
+        if self.stage != Stage::Looking {
+            return;
+        }
+        self.stage = match finding {
+            Finding::Ready(description) => {
+                self.asked.clear();
+                self.described = Some(description.clone());
+                Stage::Ready(description)
+            }
+            Finding::Needs(questions) => {
+                self.propose(&questions);
+                self.asked.clone_from(&questions);
+                Stage::Asking(questions)
+            }
+            Finding::Failed(sentence) if self.asked.is_empty() => Stage::Failed(sentence),
+            Finding::Failed(sentence) => {
+                let said = Question { sentence, asks: Asked::File };
+                Stage::Asking(std::iter::once(said).chain(self.asked.iter().cloned()).collect())
+            }
+        };
+    }
+
+    /// The opening was stopped: back to what it was about to open.
+    pub fn stop(&mut self) {
+        self.stage = self.described.clone().map_or(Stage::Empty, Stage::Ready);
+    }
+
+    /// What a question proposes counts unless the reader says otherwise.
+    fn propose(&mut self, questions: &[Question]) {
+        for Question { asks, .. } in questions {
+            match asks {
+                Asked::Heads { proposed } => self.answers.heads = self.answers.heads.or(*proposed),
+                Asked::Alphabet { proposed } if self.answers.alphabet.is_none() => {
+                    self.answers.alphabet.clone_from(proposed);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The files' names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The files.
+    pub fn files(&self) -> impl Iterator<Item = &F> {
+        self.files.iter().map(|(_, file)| file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ready() -> Finding {
+        Finding::Ready(Description { name: "ckpt".into(), facts: Vec::new() })
+    }
+
+    fn need(asks: Asked) -> Finding {
+        Finding::Needs(vec![Question { sentence: "missing".into(), asks }])
+    }
+
+    fn with(files: &[(&str, u32)]) -> Intake<u32> {
+        let mut intake = Intake::default();
+        intake.add(files.iter().map(|(name, file)| (name.to_string(), *file)));
+        intake
+    }
+
+    #[test]
+    fn a_further_file_adds_to_what_is_missing() {
+        let mut intake = with(&[("model.safetensors", 1), ("vocab.json", 2)]);
+        assert_eq!(intake.stage, Stage::Looking);
+        intake.find(need(Asked::File));
+        intake.add([("merges.txt".to_string(), 3), ("vocab.json".to_string(), 4)]);
+        assert_eq!(intake.files().copied().collect::<Vec<_>>(), [1, 3, 4]);
+        assert_eq!(intake.names().collect::<Vec<_>>(), ["model.safetensors", "merges.txt", "vocab.json"]);
+        assert_eq!(intake.stage, Stage::Looking);
+    }
+
+    #[test]
+    fn what_is_handed_over_after_a_model_or_a_failure_is_another_model() {
+        for finding in [ready(), Finding::Failed("an image".into())] {
+            let mut intake = with(&[("a", 1)]);
+            intake.answers.heads = Some(3);
+            intake.find(finding);
+            intake.add([("b".to_string(), 2)]);
+            assert_eq!(intake.names().collect::<Vec<_>>(), ["b"]);
+            assert_eq!(intake.answers, Answers::default());
+        }
+    }
+
+    #[test]
+    fn a_proposal_counts_until_the_reader_says_otherwise() {
+        let mut intake = with(&[("a", 1)]);
+        intake.find(need(Asked::Heads { proposed: Some(6) }));
+        assert_eq!(intake.answers.heads, Some(6));
+        intake.answers.heads = Some(4);
+        intake.look();
+        intake.find(need(Asked::Heads { proposed: Some(6) }));
+        assert_eq!(intake.answers.heads, Some(4));
+        intake.look();
+        intake.find(need(Asked::Alphabet { proposed: Some("ab".into()) }));
+        assert_eq!(intake.answers.alphabet.as_deref(), Some("ab"));
+    }
+
+    #[test]
+    fn an_answer_that_does_not_do_is_asked_for_again() {
+        let mut intake = with(&[("a", 1)]);
+        intake.find(need(Asked::Heads { proposed: None }));
+        intake.look();
+        intake.find(Finding::Failed("5 does not divide 32".into()));
+        let Stage::Asking(questions) = &intake.stage else { panic!("{:?}", intake.stage) };
+        let sentences: Vec<&str> = questions.iter().map(|question| question.sentence.as_str()).collect();
+        assert_eq!(sentences, ["5 does not divide 32", "missing"]);
+        intake.look();
+        intake.find(Finding::Failed("6 does not divide 32".into()));
+        let Stage::Asking(questions) = &intake.stage else { panic!("{:?}", intake.stage) };
+        assert_eq!(questions.len(), 2, "the reason before is gone");
+    }
+
+    #[test]
+    fn what_was_found_too_late_does_not_count() {
+        let mut intake = with(&[]);
+        assert_eq!(intake.stage, Stage::Empty);
+        intake.find(ready());
+        assert_eq!(intake.stage, Stage::Empty);
+    }
+
+    #[test]
+    fn an_opening_that_was_stopped_can_begin_again() {
+        let mut intake = with(&[("a", 1)]);
+        intake.find(ready());
+        let before = intake.stage.clone();
+        intake.stage = Stage::Opening { done: 3, all: 30 };
+        intake.stop();
+        assert_eq!(intake.stage, before);
+    }
+}

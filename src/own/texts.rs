@@ -1,0 +1,190 @@
+//! What files turned out to be, for the page to show.
+
+use crate::checkpoint::import::{Need, Summary};
+use crate::protocol::{Asked, Description, Export, Question};
+
+/// The model of these files.
+pub fn description<'a>(summary: &Summary, names: impl IntoIterator<Item = &'a str>) -> Description {
+    Description { name: name(names), facts: facts(summary) }
+}
+
+/// What the model's files are called: the longest name that is not the same for everyone, without what tells the format.
+fn name<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const USUAL: [&str; 6] = ["model", "pytorch_model", "config", "vocab", "tokenizer", "merges"];
+    let stem = |name: &'a str| name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let weights = |name: &&str| [".safetensors", ".bin", ".pt", ".pth", ".gguf"].iter().any(|end| name.ends_with(end));
+    let mut stems = names.into_iter().filter(weights).map(stem);
+    let is_telling = |stem: &&str| !USUAL.contains(stem) && !stem.contains("-of-");
+    let name = stems.find(is_telling).unwrap_or("My GPT");
+    name.chars().filter(|character| !character.is_control()).collect()
+}
+
+/// The name of a file to take along.
+pub fn file_name(title: &str, format: Export) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "-_.".contains(character);
+    let plain: String = title.chars().map(|character| if is_plain(character) { character } else { '-' }).collect();
+    let end = match format {
+        Export::Gguf8 => "-q8_0.gguf",
+        Export::Gguf16 => "-f16.gguf",
+        Export::HuggingFace => ".zip",
+    };
+    format!("{}{end}", plain.trim_matches(['-', '.']))
+}
+
+fn facts(summary: &Summary) -> Vec<(String, String)> {
+    let Summary { parameters, layers, width, heads, context, vocabulary, tokens, padding_rows, .. } = summary;
+    let padding = match padding_rows {
+        0 => String::new(),
+        rows => format!(", {} rows of padding left out", grouped(*rows)),
+    };
+    let mut facts = vec![
+        ("Architecture", format!("GPT-2 with {}, head {}", activation(summary.activation), summary.head)),
+        ("From", summary.source.to_string()),
+        ("Weights", grouped(*parameters)),
+        ("Shape", format!("{layers} layers, {width} wide, {heads} heads")),
+        ("Sees back", format!("{} tokens", grouped(*context))),
+        ("Vocabulary", format!("{} {tokens}{padding}", grouped(*vocabulary))),
+        ("Precision", format!("{} in the files, {} here", summary.stored.join(", "), matrices(&summary.kept))),
+    ];
+    if !summary.ignored.is_empty() {
+        facts.push(("Not needed", summary.ignored.join(", ")));
+    }
+    facts.into_iter().map(|(label, value)| (label.to_string(), value)).collect()
+}
+
+/// What the matrices are kept in: beside them, norms, biases and positions stay F32.
+fn matrices(kept: &[String]) -> String {
+    let coarse: Vec<&str> = kept.iter().map(String::as_str).filter(|kind| *kind != "F32").collect();
+    if coarse.is_empty() { "F32".to_string() } else { coarse.join(", ") }
+}
+
+fn activation(name: &str) -> &str {
+    match name {
+        "relu" => "ReLU",
+        "gelu" => "GELU",
+        _ => "GELU (approximated by tanh)",
+    }
+}
+
+/// `9,967,040`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// What is missing, and how to give it.
+pub fn question(need: &Need) -> Question {
+    let (sentence, asks) = match need {
+        Need::File { name } => (format!("{name} is missing: add it to these files."), Asked::File),
+        Need::Tokenizer { tokens } => (tokenizer(*tokens), Asked::File),
+        Need::Heads { width, proposed } => (
+            format!("The files do not say how many attention heads a layer has. Their number divides {width}."),
+            Asked::Heads { proposed: proposed.map(|heads| heads as u32) },
+        ),
+        Need::Alphabet { tokens, proposed } => {
+            (alphabet(*tokens, proposed.is_some()), Asked::Alphabet { proposed: proposed.map(str::to_string) })
+        }
+    };
+    Question { sentence, asks }
+}
+
+fn tokenizer(tokens: usize) -> String {
+    let here = match tokens {
+        50_257.. => " If it is GPT-2’s, fetching GPT-2 once on its page will do as well.",
+        _ => "",
+    };
+    format!(
+        "The tokenizer is missing: add vocab.json and merges.txt, or tokenizer.json, of at most {} tokens.{here}",
+        grouped(tokens)
+    )
+}
+
+fn alphabet(tokens: usize, is_proposed: bool) -> String {
+    let proposed = match is_proposed {
+        true => " They may be those of tiny Shakespeare, as below.",
+        false => "",
+    };
+    format!(
+        "The files do not say which {tokens} characters the model knows. Add meta.pkl or the text that it was trained \
+         on, or type the characters in the order of their numbers.{proposed}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::import::TINY_SHAKESPEARE;
+
+    fn summary() -> Summary {
+        Summary {
+            architecture: "gpt2",
+            source: "nanoGPT",
+            parameters: 9_967_040,
+            layers: 8,
+            width: 320,
+            heads: 5,
+            context: 1024,
+            vocabulary: 50_257,
+            tokens: "byte pairs",
+            padding_rows: 47,
+            activation: "relu",
+            head: "untied, with a bias",
+            stored: vec!["BF16".into(), "F32".into()],
+            kept: vec!["F32".into(), "Q8_0".into()],
+            ignored: vec!["notes.txt".into()],
+        }
+    }
+
+    #[test]
+    fn a_model_is_described_by_what_its_readers_know_of_it() {
+        let facts = description(&summary(), ["ckpt.pt"]).facts;
+        let expected = [
+            ("Architecture", "GPT-2 with ReLU, head untied, with a bias"),
+            ("From", "nanoGPT"),
+            ("Weights", "9,967,040"),
+            ("Shape", "8 layers, 320 wide, 5 heads"),
+            ("Sees back", "1,024 tokens"),
+            ("Vocabulary", "50,257 byte pairs, 47 rows of padding left out"),
+            ("Precision", "BF16, F32 in the files, Q8_0 here"),
+            ("Not needed", "notes.txt"),
+        ];
+        let expected = expected.map(|(label, value)| (label.to_string(), value.to_string()));
+        assert_eq!(facts, expected);
+    }
+
+    #[test]
+    fn a_model_is_called_after_the_file_of_its_weights() {
+        let name = |names: &[&str]| name(names.iter().copied());
+        assert_eq!(name(&["config.json", "shakespeare-char.safetensors"]), "shakespeare-char");
+        assert_eq!(name(&["meta.pkl", "ckpt.pt"]), "ckpt");
+        assert_eq!(name(&["config.json", "model-00001-of-00003.safetensors"]), "My GPT");
+        assert_eq!(name(&["weights"]), "My GPT");
+        assert_eq!(name(&["two\nlines.gguf"]), "twolines");
+    }
+
+    #[test]
+    fn a_file_to_take_along_has_a_name_that_every_system_takes() {
+        assert_eq!(file_name("pearGPT", Export::Gguf8), "pearGPT-q8_0.gguf");
+        assert_eq!(file_name("../my: model?", Export::Gguf16), "my--model-f16.gguf");
+        assert_eq!(file_name("Übung 1", Export::HuggingFace), "Übung-1.zip");
+    }
+
+    #[test]
+    fn each_thing_that_is_missing_has_a_sentence() {
+        let said = |need| question(&need).sentence;
+        assert_eq!(said(Need::File { name: "merges.txt".into() }), "merges.txt is missing: add it to these files.");
+        assert!(said(Need::Tokenizer { tokens: 50_304 }).contains("fetching GPT-2 once"));
+        assert!(!said(Need::Tokenizer { tokens: 300 }).contains("fetching GPT-2 once"));
+        assert!(said(Need::Heads { width: 96, proposed: None }).contains("divides 96"));
+        let asked = question(&Need::Alphabet { tokens: 65, proposed: Some(TINY_SHAKESPEARE) });
+        assert!(asked.sentence.contains("which 65 characters") && asked.sentence.contains("as below"));
+        assert_eq!(asked.asks, Asked::Alphabet { proposed: Some(TINY_SHAKESPEARE.to_string()) });
+    }
+}

@@ -1,0 +1,103 @@
+//! The reader's own models: opened from files, found in storage, named.
+
+use js_sys::Array;
+use leptos::prelude::*;
+
+use super::super::model::{Model, Wanted};
+use super::Engine;
+use crate::catalog::Entry;
+use crate::own::is_own;
+use crate::protocol::{Answers, Event, ModelSummary, Request};
+
+/// What is wanted while nobody knows yet which model the files are.
+const UNNAMED: &str = "";
+
+impl Engine {
+    /// Opens the model in these files; `listener` hears how that goes. Once it is open it is the one that is wanted.
+    pub fn import(self, files: Array, answers: Answers, listener: impl Fn(Event) + 'static) {
+        self.wanted.set_value(Wanted::default());
+        self.id.set(Some(UNNAMED.to_string()));
+        self.read(files, answers, listener);
+    }
+
+    /// What a model is called; nothing where that is not known.
+    pub fn title(self, id: &str) -> Option<String> {
+        self.kept.title(id).or_else(|| match self.model_of(id) {
+            Model::Loaded(summary) => Some(summary.title),
+            _ => None,
+        })
+    }
+
+    /// The models of the reader's own that can be had here, ids and names: those that are kept, and the one that was
+    /// opened last.
+    pub fn own(self) -> Vec<(String, String)> {
+        let mut own = self.kept.list();
+        if let Model::Loaded(ModelSummary { id, title, .. }) = self.model.get()
+            && is_own(&id)
+            && own.iter().all(|(kept, _)| *kept != id)
+        {
+            own.push((id, title));
+        }
+        own
+    }
+
+    /// Calls a model of the reader's own by another name, if it is one.
+    pub fn rename(self, id: &str, title: String) {
+        if title.trim().is_empty() {
+            return;
+        }
+        self.model.update(|model| match model {
+            Model::Loaded(summary) if summary.id == id => summary.title.clone_from(&title),
+            _ => {}
+        });
+        if untrack(|| self.kept.title(id)).is_some() {
+            self.send(Request::Rename { id: id.to_string(), title });
+        }
+    }
+
+    /// Loads a model that no catalog has; `false` where a catalog may.
+    pub(super) fn load_own(self, id: &str) -> bool {
+        match self.source.get_value() {
+            _ if id == UNNAMED => self.model.set(Model::Absent),
+            _ if !is_own(id) => return false,
+            // Files are read only where storage does not have the model.
+            Some((own, files, answers)) if own == id && untrack(|| self.kept.title(id)).is_none() => {
+                self.read(files, answers, |_| ());
+            }
+            _ => self.send_load(Entry::own(id.to_string())),
+        }
+        true
+    }
+
+    fn read(self, files: Array, answers: Answers, listener: impl Fn(Event) + 'static) {
+        self.model.set(Model::Opening);
+        let wanted = self.id.get_untracked();
+        let source = (files.clone(), answers.clone());
+        let hear = move |_, event| {
+            if self.id.with_untracked(|id| *id == wanted) {
+                self.take(&event, &source);
+            }
+            listener(event);
+        };
+        self.begin_with(files, |run| Request::Import { run, answers }, hear);
+    }
+
+    fn take(self, event: &Event, source: &(Array, Answers)) {
+        match event {
+            Event::Imported { summary, .. } => {
+                let (files, answers) = source.clone();
+                self.source.set_value(Some((summary.id.clone(), files, answers)));
+                self.adopt(summary);
+            }
+            Event::Failed { message, .. } => self.model.set(Model::Failed(message.clone())),
+            Event::Interrupted { .. } => self.model.set(Model::Failed("Opening the model was stopped.".into())),
+            _ => {}
+        }
+    }
+
+    fn adopt(self, summary: &ModelSummary) {
+        self.restarts.set_value(0);
+        self.id.set(Some(summary.id.clone()));
+        self.model.set(Model::Loaded(summary.clone()));
+    }
+}

@@ -1,0 +1,115 @@
+//! Files of the reader's own: handed over, looked at, opened. Lives as long as the page, whichever view stands there.
+
+use js_sys::{Array, Reflect};
+use leptos::prelude::*;
+use web_sys::{File, FileList};
+
+use super::engine::Engine;
+use crate::own::{Intake, Stage};
+use crate::permalink::{Address, Route};
+use crate::protocol::{Answers, Event, Finding, Request};
+
+/// A handle to what has been handed over.
+#[derive(Clone, Copy)]
+pub struct Import {
+    engine: Engine,
+    intake: RwSignal<Intake<File>, LocalStorage>,
+    /// The number of the question whose answer counts.
+    number: StoredValue<u32>,
+}
+
+impl Import {
+    /// Nothing yet.
+    pub fn new(engine: Engine) -> Self {
+        Import { engine, intake: RwSignal::new_local(Intake::default()), number: StoredValue::new(0) }
+    }
+
+    /// How far it has come.
+    pub fn stage(self) -> Stage {
+        self.intake.with(|intake| intake.stage.clone())
+    }
+
+    /// The files' names.
+    pub fn names(self) -> String {
+        self.intake.with(|intake| intake.names().collect::<Vec<_>>().join(", "))
+    }
+
+    /// What the reader says of the files.
+    pub fn answers(self) -> Answers {
+        self.intake.with_untracked(|intake| intake.answers.clone())
+    }
+
+    /// Takes files.
+    pub fn add(self, list: Option<FileList>) {
+        let Some(list) = list.filter(|list| list.length() > 0) else { return };
+        let files = (0..list.length()).filter_map(|index| list.get(index)).filter(is_at_the_top);
+        self.intake.update(|intake| intake.add(files.map(|file| (file.name(), file))));
+        self.look();
+    }
+
+    /// Changes what the reader says.
+    pub fn answer(self, change: impl FnOnce(&mut Answers)) {
+        self.intake.update_untracked(|intake| change(&mut intake.answers));
+    }
+
+    /// Has the files looked at with what the reader says by now.
+    pub fn look(self) {
+        self.intake.update(Intake::look);
+        let (files, answers) = (self.files(), self.answers());
+        let hear = move |run, event| {
+            let finding = match event {
+                Event::Inspected { finding, .. } => finding,
+                Event::Failed { message, .. } => Finding::Failed(message),
+                _ => return,
+            };
+            if run == self.number.get_value() {
+                self.intake.update(|intake| intake.find(finding));
+            }
+        };
+        self.number.set_value(self.engine.begin_with(files, |run| Request::Inspect { run, answers }, hear));
+    }
+
+    /// Opens the model, and goes to its page.
+    pub fn run(self) {
+        self.intake.update(|intake| intake.stage = Stage::Opening { done: 0, all: 0 });
+        self.engine.import(self.files(), self.answers(), move |event| self.hear(event));
+    }
+
+    fn hear(self, event: Event) {
+        self.intake.update(|intake| match &event {
+            Event::Importing { done, all, .. } => intake.stage = Stage::Opening { done: *done, all: *all },
+            Event::Interrupted { .. } => intake.stop(),
+            Event::Failed { message, .. } => intake.stage = Stage::Failed(message.clone()),
+            _ => *intake = Intake::default(),
+        });
+        if let Event::Imported { summary, .. } = event {
+            let sha256 = summary.id;
+            // An address that asked for this very model stands, with all that it asks for.
+            let own = Route::Own { sha256 };
+            if Address::parse(&location().hash().unwrap_or_default()).0.route != own {
+                location().set_hash(&Address::of(own).to_string()).ok();
+            }
+        }
+    }
+
+    /// Interrupts the opening.
+    pub fn stop(self) {
+        self.engine.send(Request::Stop);
+    }
+
+    /// Forgets the files.
+    pub fn start_over(self) {
+        self.number.set_value(0);
+        self.intake.set(Intake::default());
+    }
+
+    fn files(self) -> Array {
+        self.intake.with_untracked(|intake| intake.files().collect())
+    }
+}
+
+/// Whether a file of a folder is not in a folder within it, as another form of the same model may be.
+fn is_at_the_top(file: &File) -> bool {
+    let path = Reflect::get(file, &"webkitRelativePath".into()).ok().and_then(|path| path.as_string());
+    path.is_none_or(|path| path.matches('/').count() <= 1)
+}

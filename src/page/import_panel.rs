@@ -1,0 +1,180 @@
+//! Where files are handed over: what can be, what they turned out to be, what is missing.
+
+use leptos::ev;
+use leptos::prelude::*;
+use web_sys::{DataTransfer, HtmlInputElement};
+
+use super::import::Import;
+use crate::own::Stage;
+use crate::protocol::{Asked, Description, Question};
+
+/// The two buttons: their inputs take the focus, their labels are seen.
+const DROP_ZONE: &str = "<input type=file multiple id=own-files class=visually-hidden data-testid=files>\
+    <label class=button for=own-files>Choose files</label>\
+    <input type=file webkitdirectory id=own-folder class=visually-hidden data-testid=folder>\
+    <label class=button for=own-folder>Choose a folder</label>\
+    <span>or drop the files anywhere. They stay on this machine: nothing is uploaded.</span>";
+
+/// What can be handed over.
+const KINDS: &str = "<li><b>Hugging Face GPT-2</b>: model.safetensors or pytorch_model.bin, with config.json, vocab.json \
+    and merges.txt or tokenizer.json</li><li><b>nanoGPT</b>: ckpt.pt, with meta.pkl for characters</li><li><b>The \
+    lecture’s GPT</b>: nanoGPT.pth</li><li><b>llama.cpp</b>: a GGUF file of a GPT-2</li>";
+
+/// The whole panel.
+#[component]
+pub fn ImportPanel(
+    /// What has been handed over.
+    import: Import,
+) -> impl IntoView {
+    // Numbers of the progress draw nothing anew.
+    let stage = Memo::new(move |_| match import.stage() {
+        Stage::Opening { .. } => Stage::Opening { done: 0, all: 0 },
+        stage => stage,
+    });
+    let picked = move |event: ev::Event| {
+        let input: HtmlInputElement = event_target(&event);
+        import.add(input.files());
+        // The same files may be picked again.
+        input.set_value("");
+    };
+    view! {
+        <section class="import" data-testid="import" aria-label="Your own model">
+            <div class="drop-zone" inner_html=DROP_ZONE on:change=picked></div>
+            <div aria-live="polite">{move || stage_view(import, stage.get())}</div>
+        </section>
+    }
+}
+
+fn stage_view(import: Import, stage: Stage) -> AnyView {
+    let start_over = view! {
+        <button type="button" class="quiet" data-testid="start-over" on:click=move |_| import.start_over()>
+            "Start over"
+        </button>
+    };
+    match stage {
+        Stage::Empty => view! { <ul class="kinds" inner_html=KINDS></ul> }.into_any(),
+        Stage::Looking => view! { <p>"Looking at "{import.names()}"…"</p> }.into_any(),
+        Stage::Asking(questions) => view! { <Questions import questions />{start_over} }.into_any(),
+        Stage::Ready(description) => view! { <Found import description />{start_over} }.into_any(),
+        Stage::Opening { .. } => view! { <Opening import /> }.into_any(),
+        Stage::Failed(sentence) => {
+            view! { <p class="problem" role="alert" data-testid="import-error">{sentence}</p>{start_over} }.into_any()
+        }
+    }
+}
+
+#[component]
+fn Questions(import: Import, questions: Vec<Question>) -> impl IntoView {
+    let is_typed = questions.iter().any(|question| question.asks != Asked::File);
+    let ask = move |Question { sentence, asks }: Question| {
+        view! { <p data-testid="question">{sentence}</p>{answer(import, &asks)} }
+    };
+    view! {
+        <p>"So far: "{import.names()}</p>
+        {questions.into_iter().map(ask).collect_view()}
+        <button type="button" class="primary" data-testid="go-on" hidden=!is_typed on:click=move |_| import.look()>
+            "Go on"
+        </button>
+    }
+}
+
+/// The control in which the answer is typed.
+fn answer(import: Import, asks: &Asked) -> Option<AnyView> {
+    let answers = import.answers();
+    Some(match asks {
+        Asked::File => return None,
+        Asked::Heads { .. } => view! {
+            <input
+                inputmode="numeric"
+                aria-label="Attention heads"
+                data-testid="heads"
+                prop:value=answers.heads.map(|heads| heads.to_string())
+                on:input:target=move |event| import.answer(|answers| answers.heads = event.target().value().parse().ok())
+            />
+        }
+        .into_any(),
+        Asked::Alphabet { .. } => view! {
+            <textarea
+                rows="3"
+                aria-label="The characters"
+                data-testid="alphabet"
+                spellcheck="false"
+                prop:value=answers.alphabet
+                on:input:target=move |event| import.answer(|answers| answers.alphabet = Some(event.target().value()))
+            ></textarea>
+        }
+        .into_any(),
+    })
+}
+
+#[component]
+fn Found(import: Import, description: Description) -> impl IntoView {
+    let fact = |(label, value): (String, String)| view! { <div><dt>{label}</dt><dd>{value}</dd></div> };
+    let as_they_are = import.answers().as_they_are;
+    let choose = move |event: ev::Event| {
+        import.answer(|answers| answers.as_they_are = event_target_checked(&event));
+        import.look();
+    };
+    view! {
+        <h3>{description.name}</h3>
+        <dl class="facts" data-testid="summary">{description.facts.into_iter().map(fact).collect_view()}</dl>
+        <label class="check-label">
+            <input type="checkbox" data-testid="as-they-are" prop:checked=as_they_are on:change=choose />
+            " Keep the precision of the files. Otherwise 8 bits a weight: a fourth of the memory, and faster."
+        </label>
+        <button type="button" class="primary" data-testid="run-it" on:click=move |_| import.run()>"Run it"</button>
+    }
+}
+
+#[component]
+fn Opening(import: Import) -> impl IntoView {
+    let progress = move || match import.stage() {
+        Stage::Opening { done, all } if all > 0 => (Some(done), Some(all)),
+        _ => (None, None),
+    };
+    view! {
+        <p>"Opening the model…"</p>
+        <progress
+            aria-label="Tensors read"
+            data-testid="import-progress"
+            max=move || progress().1
+            value=move || progress().0
+        ></progress>
+        <button type="button" class="quiet" data-testid="import-stop" on:click=move |_| import.stop()>"Stop"</button>
+    }
+}
+
+/// Takes files that are dropped anywhere on the page, and shows that it would.
+pub fn take_drops(import: Import) {
+    let show = |is_over: bool| {
+        let body = document().body();
+        body.map(|body| body.class_list().toggle_with_force("dropping", is_over));
+    };
+    window_event_listener(ev::dragover, move |event| {
+        if has_files(event.data_transfer().as_ref()) {
+            event.prevent_default();
+            show(true);
+        }
+    });
+    window_event_listener(ev::dragleave, move |event| {
+        if event.related_target().is_none() {
+            show(false);
+        }
+    });
+    window_event_listener(ev::drop, move |event| {
+        let transfer = event.data_transfer();
+        if has_files(transfer.as_ref()) {
+            event.prevent_default();
+            show(false);
+            import.add(transfer.and_then(|transfer| transfer.files()));
+            if document().query_selector(".import").ok().flatten().is_none() {
+                location().set_hash("/model").ok();
+            }
+        }
+    });
+}
+
+/// Text that is dragged goes where it is dropped, as ever.
+fn has_files(transfer: Option<&DataTransfer>) -> bool {
+    transfer.is_some_and(|transfer| transfer.types().includes(&"Files".into(), 0))
+}

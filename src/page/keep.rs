@@ -1,0 +1,47 @@
+//! What can be done with a model of the reader's own: named, kept.
+
+use leptos::prelude::*;
+
+use super::studio::Studio;
+use crate::own::is_own;
+use crate::protocol::Request;
+
+/// The whole panel; nothing for the site's own models.
+#[component]
+pub fn Keep(
+    /// The writing with the model.
+    studio: Studio,
+) -> impl IntoView {
+    let engine = studio.engine;
+    let id = Memo::new(move |_| studio.summary().map(|summary| summary.id).filter(|id| is_own(id)));
+    let is_kept = Memo::new(move |_| id.get().is_some_and(|id| engine.kept.title(&id).is_some()));
+    let rename = move |title: String| {
+        if let Some(id) = id.get_untracked() {
+            engine.rename(&id, title);
+        }
+    };
+    let keep = move |_| engine.send(Request::Keep { title: untrack(|| studio.name()) });
+    move || {
+        id.get().map(|_| {
+            view! {
+                <section class="keep">
+                    <label for="model-name">"This model’s name"</label>
+                    <input
+                        id="model-name"
+                        data-testid="model-name"
+                        prop:value=move || studio.name()
+                        on:change:target=move |event| rename(event.target().value())
+                    />
+                    <button
+                        type="button"
+                        data-testid="keep"
+                        title="In this browser, for your next visit"
+                        disabled=is_kept on:click=keep>
+                        {move || if is_kept.get() { "Kept" } else { "Keep it here" }}
+                    </button>
+                </section>
+            }
+            .into_any()
+        })
+    }
+}

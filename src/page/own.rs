@@ -1,0 +1,32 @@
+//! The page of the reader's own models: files are handed over here, and what is kept is listed.
+
+use leptos::prelude::*;
+
+use super::engine::Engine;
+use super::import::Import;
+use super::import_panel::ImportPanel;
+use super::stored::StoredModels;
+
+/// The whole page.
+#[component]
+pub fn Own(
+    /// What is handed over.
+    import: Import,
+    /// Knows what is kept.
+    engine: Engine,
+    /// Whether the address names a model that is not here.
+    is_missing: bool,
+) -> impl IntoView {
+    view! {
+        <article class="own">
+            <h1 tabindex="-1">"Your own models"</h1>
+            <p class="lede">"You trained a small GPT? It runs here too."</p>
+            <p class="notice" role="status" data-testid="not-here" hidden=!is_missing>
+                "The model of this address is not in this browser. If you have its files, drop them here: they lead to the \
+                 same address."
+            </p>
+            <ImportPanel import />
+            <StoredModels engine is_open=true />
+        </article>
+    }
+}

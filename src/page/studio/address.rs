@@ -1,0 +1,78 @@
+//! Which model a studio is about, and the address that stands in the bar.
+
+use leptos::prelude::*;
+
+use super::Studio;
+use crate::permalink::{Address, AddressError, Route};
+
+impl Studio {
+    /// The catalog's id of the model; of a model of the reader's own, its hash.
+    pub fn id(self) -> String {
+        match self.route.get() {
+            Route::Own { sha256 } => sha256,
+            _ => self.about.id.to_string(),
+        }
+    }
+
+    /// What the model is called.
+    pub fn name(self) -> String {
+        match self.about.name {
+            "" => self.engine.title(&self.id()).unwrap_or_else(|| "Your own model".to_string()),
+            name => name.to_string(),
+        }
+    }
+
+    /// Turns to a model of the reader's own; what was written with another goes.
+    pub fn turn_to(self, route: Route) {
+        if self.route.get_untracked() != route {
+            self.clear();
+            self.route.set(route);
+        }
+    }
+
+    /// The address that asks for what the form asks for.
+    pub fn address(self) -> Address {
+        let settings = self.form.settings();
+        Address { route: self.route.get(), settings, model: self.named_model.get(), run: false }
+    }
+
+    /// The address under which others get the same text.
+    pub fn permalink(self) -> Address {
+        self.have_seed();
+        let address = untrack(|| self.address());
+        Address { model: untrack(|| self.loaded_model()).or(address.model.clone()), run: true, ..address }
+    }
+
+    /// What is wrong with the address that the reader came with.
+    pub fn problems(self) -> Vec<AddressError> {
+        let (address, problems) = self.bar.arrived.get();
+        if address.route == self.route.get() { problems } else { Vec::new() }
+    }
+
+    pub(super) fn follow_bar(self) {
+        let (address, _) = self.bar.arrived.get();
+        match &address.route {
+            Route::Own { sha256 } if self.about.name.is_empty() && !sha256.is_empty() => {
+                self.turn_to(address.route.clone());
+            }
+            route if *route != self.route.get_untracked() => return,
+            _ => {}
+        }
+        self.form.fill(&address.settings);
+        self.asked_model.set(address.model.clone());
+        self.named_model.set(address.model);
+        self.open();
+        if address.run {
+            self.generate();
+        }
+    }
+
+    /// The address that the reader came with stands until something changes.
+    pub(super) fn write_bar(self, previous: Option<Address>) -> Address {
+        let address = self.address();
+        if previous.is_some_and(|previous| previous != address) {
+            self.bar.write(address.clone());
+        }
+        address
+    }
+}

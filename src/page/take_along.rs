@@ -1,0 +1,114 @@
+//! Taking a model along, as files for other programs.
+
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+use web_sys::HtmlElement;
+
+use super::studio::Studio;
+use crate::protocol::{Event, Export, ModelSummary, Request};
+
+/// What has become of a file.
+#[derive(Clone, Debug, PartialEq)]
+enum Written {
+    Not,
+    InPart(u64, u64),
+    Whole(String),
+    Failed(String),
+}
+
+/// What there is, and what the button says.
+const FORMATS: [(Export, &str, &str); 3] = [
+    (Export::Gguf8, "export-gguf-q8_0", "GGUF, 8 bits"),
+    (Export::Gguf16, "export-gguf-f16", "GGUF, 16 bits"),
+    (Export::HuggingFace, "export-huggingface", "Hugging Face folder (zip)"),
+];
+
+/// The whole panel.
+#[component]
+pub fn TakeAlong(
+    /// The writing with the model.
+    studio: Studio,
+) -> impl IntoView {
+    let written = RwSignal::new(Written::Not);
+    let is_running = move || matches!(written.get(), Written::InPart(..));
+    let is_loaded = Memo::new(move |_| studio.summary().is_some());
+    let button = move |(format, testid, label): (Export, &'static str, &'static str)| {
+        let disabled = move || is_running() || !is_loaded.get();
+        view! {
+            <button type="button" data-testid=testid disabled=disabled on:click=move |_| write(studio, written, format)>
+                {label}
+            </button>
+        }
+    };
+    let notes = move |of: fn(ModelSummary) -> Vec<String>| {
+        let text = move || studio.summary().map(of).unwrap_or_default().join(" ");
+        view! { <p class="help" data-testid="export-notes">{text}</p> }
+    };
+    let progress = move || match written.get() {
+        Written::InPart(done, all) => Some((done, all)),
+        _ => None,
+    };
+    let failure = move || match written.get() {
+        Written::Failed(sentence) => Some(sentence),
+        _ => None,
+    };
+    let told = move || match written.get() {
+        Written::Whole(name) => format!("{name} is written."),
+        _ => String::new(),
+    };
+    view! {
+        <details class="more" data-testid="take-along">
+            <summary>"Take the model along"</summary>
+            <div class="more-grid">
+                <p class="help">"For llama.cpp, transformers and other programs that read a GPT-2."</p>
+                {FORMATS[..2].iter().copied().map(button).collect_view()}
+                {notes(|summary| summary.gguf_notes)}
+                {button(FORMATS[2])}
+                {notes(|summary| summary.huggingface_notes)}
+                <progress
+                    aria-label="Bytes written"
+                    max=move || progress().map(|(_, all)| all)
+                    value=move || progress().map(|(done, _)| done)
+                    hidden=move || !is_running()
+                ></progress>
+                <button
+                    type="button"
+                    class="quiet"
+                    data-testid="export-stop"
+                    hidden=move || !is_running()
+                    on:click=move |_| studio.engine.send(Request::Stop)
+                >
+                    "Stop"
+                </button>
+                <p class="problem" role="alert" data-testid="export-error">{failure}</p>
+                <p class="help" role="status" data-testid="exported">{told}</p>
+            </div>
+        </details>
+    }
+}
+
+fn write(studio: Studio, written: RwSignal<Written>, format: Export) {
+    written.set(Written::InPart(0, 1));
+    let hear = move |_, event| {
+        // The reader may have gone to another page meanwhile, and with it the signal.
+        written.try_set(match event {
+            Event::Exporting { done, all, .. } => Written::InPart(done, all),
+            Event::Exported { url, name, .. } => {
+                download(&url, &name);
+                Written::Whole(name)
+            }
+            Event::Failed { message, .. } => Written::Failed(message),
+            _ => Written::Not,
+        });
+    };
+    studio.engine.begin(|run| Request::Export { run, format }, hear);
+}
+
+/// Has the browser store a file of its own where the reader stores files.
+fn download(url: &str, name: &str) {
+    let Ok(link) = document().create_element("a") else { return };
+    let set = |attribute, value| link.set_attribute(attribute, value).is_ok();
+    if set("href", url) && set("download", name) {
+        link.unchecked_into::<HtmlElement>().click();
+    }
+}

@@ -1,0 +1,71 @@
+//! A model of the reader's own: what is handed over, and what it turns out to be.
+
+use serde::{Deserialize, Serialize};
+
+/// What the reader says of the files that a request brings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answers {
+    /// Attention heads per block.
+    pub heads: Option<u32>,
+    /// A character model's characters, in the order of their ids.
+    pub alphabet: Option<String>,
+    /// Whether the weights stay as they are in the files; else they take 8 bits each.
+    pub as_they_are: bool,
+}
+
+/// What files turned out to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Finding {
+    /// A model that can be opened.
+    Ready(Description),
+    /// What is missing, each thing once.
+    Needs(Vec<Question>),
+    /// No model; the sentence says why.
+    Failed(String),
+}
+
+/// A model that is known but for its weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// What its files are called.
+    pub name: String,
+    /// What it is, line by line: a word, and what it stands for.
+    pub facts: Vec<(String, String)>,
+}
+
+/// Something without which the model cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// What is missing, and what to do, as a sentence.
+    pub sentence: String,
+    /// What is to be typed.
+    pub asks: Asked,
+}
+
+/// What the answer to a [`Question`] is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Asked {
+    /// A further file.
+    File,
+    /// [`Answers::heads`].
+    Heads {
+        /// The likeliest answer.
+        proposed: Option<u32>,
+    },
+    /// [`Answers::alphabet`], or a further file.
+    Alphabet {
+        /// The likeliest answer.
+        proposed: Option<String>,
+    },
+}
+
+/// What a model is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Export {
+    /// GGUF, 8 bits a weight.
+    Gguf8,
+    /// GGUF, 16 bits a weight.
+    Gguf16,
+    /// A folder as Hugging Face's libraries write it, in a zip file.
+    HuggingFace,
+}

@@ -1,0 +1,54 @@
+//! The model that is open.
+
+use super::verify::can_be_verified;
+use crate::checkpoint::export::{Format, notes};
+use crate::generation::{Model, Run};
+use crate::protocol::ModelSummary;
+
+/// A model that is open, and the text that was written last with it.
+pub struct Open {
+    /// The model.
+    pub model: Model,
+    /// What the page knows of it.
+    pub summary: ModelSummary,
+    /// The text.
+    pub text: Option<Run>,
+}
+
+/// What a model is known by, whatever is in it.
+pub struct Identity {
+    /// The catalog's id, or SHA-256 of a model of the reader's own.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// Bytes of its file.
+    pub bytes: u64,
+    /// SHA-256 of its file, in hex.
+    pub sha256: String,
+}
+
+impl Open {
+    /// A model that took so many milliseconds to load.
+    pub fn new(model: Model, identity: Identity, load_ms: f64) -> Self {
+        let config = model.gpt.config();
+        let summary = ModelSummary {
+            id: identity.id,
+            title: identity.title,
+            parameters: config.parameters() as u64,
+            weight_bytes: identity.bytes,
+            sha256: identity.sha256,
+            context: config.context as u32,
+            layers: config.layers as u32,
+            heads: config.heads as u32,
+            width: config.width as u32,
+            vocabulary_size: config.vocabulary_size as u32,
+            vocabulary: model.tokenizer.vocabulary(),
+            alphabet: model.tokenizer.alphabet(),
+            can_be_verified: can_be_verified(&model),
+            gguf_notes: notes(&model, Format::Gguf),
+            huggingface_notes: notes(&model, Format::HuggingFace),
+            load_ms,
+        };
+        Open { model, summary, text: None }
+    }
+}

@@ -1,0 +1,44 @@
+//! The model that is open, written into the browser's storage.
+
+use wasm_bindgen::JsValue;
+
+use super::super::channel::Channel;
+use super::super::storage::{Record, Store, forget, reason};
+use super::pour::{Checked, pour};
+use crate::catalog::Part;
+use crate::checkpoint::export;
+use crate::generation::Model;
+use crate::own::NAME;
+use crate::protocol::ModelSummary;
+
+/// Name of the file while it is being written.
+const NEW: &str = "model.new";
+
+/// Stores a model under its hash; the error is a sentence.
+pub async fn keep(channel: &Channel, model: &Model, summary: &ModelSummary, title: String) -> Result<(), String> {
+    let store = Store::open(&summary.id).await;
+    let kept = write(channel, &store, model, title).await;
+    if kept.is_err() && store.record().await.is_none() {
+        forget(&summary.id).await;
+    }
+    kept.map_err(|reason| format!("The model is not kept: {}.", reason.trim_end_matches('.')))
+}
+
+async fn write(channel: &Channel, store: &Store, model: &Model, title: String) -> Result<(), String> {
+    let failed = |error: JsValue| reason(&error);
+    let Some(folder) = store.folder() else { return Err(store.untold_obstacle().unwrap_or_default()) };
+    let plan = export::gguf(model, NAME, None).map_err(|error| error.to_string())?;
+    let bytes = plan.length();
+    let mut file = folder.open(NEW).await.map_err(failed)?;
+    file.set_length(bytes).map_err(|error| error.to_string())?;
+    let mut file = Checked::new(file);
+    pour(channel, plan, model, &mut file, |_| ()).await.map_err(|error| {
+        error.map_or("something else was asked for meanwhile".to_string(), |error| error.to_string())
+    })?;
+    let (sha256, checksums) = file.finish();
+    folder.rename(NEW, &sha256).await.map_err(failed)?;
+    let part = Part { url: String::new(), bytes, sha256: sha256.clone() };
+    let record = Record { title, made_from: None, parts: vec![part], sha256, checksums: vec![checksums] };
+    store.set_record(&record).await.map_err(failed)?;
+    store.sweep(&record).await.map_err(failed)
+}

@@ -1,0 +1,12 @@
+//! A model of the reader's own: looked at, opened, kept; and any model that the reader takes along.
+
+mod export;
+mod keep;
+mod look;
+mod open;
+mod pour;
+
+pub use export::{ExportFailure, export};
+pub use keep::keep;
+pub use look::inspect;
+pub use open::{ImportFailure, Opened, open};

@@ -1,0 +1,314 @@
+//! Models of the reader's own: handed over, run, kept, named, taken along, deleted.
+
+use std::fs;
+use std::io::{Cursor, Read};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use peargpt::catalog::sha256;
+use peargpt::checkpoint::import::{Answers, Named, Outlook, inspect};
+use serde_json::json;
+use thirtyfour::prelude::*;
+
+use crate::browser::PATIENCE;
+use crate::looks::expect_good_looks;
+use crate::reader::Reader;
+
+const NANOGPT: [&str; 2] = ["imported/nanogpt/ckpt.pt", "imported/nanogpt/meta.pkl"];
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+impl Reader {
+    /// Picks files with the file button.
+    pub async fn pick(&self, files: &[PathBuf]) -> Result<()> {
+        let paths: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        Ok(self.browser.find("files").await?.send_keys(paths.join("\n")).await?)
+    }
+
+    /// Picks fixtures.
+    async fn pick_fixtures(&self, names: &[&str]) -> Result<()> {
+        self.pick(&names.iter().map(|name| fixture(name)).collect::<Vec<_>>()).await
+    }
+
+    /// Drops a file on the page.
+    async fn drop_files(&self, files: &[(&str, &[u8])]) -> Result<()> {
+        let script = format!(
+            "const transfer = new DataTransfer();
+             for (const [name, bytes] of {}) transfer.items.add(new File([new Uint8Array(bytes)], name));
+             return ['dragover', 'drop'].map((kind) => {{
+                 const event = new DragEvent(kind, {{ dataTransfer: transfer, bubbles: true, cancelable: true }});
+                 return [!document.body.dispatchEvent(event), document.body.matches('.dropping')];
+             }});",
+            json!(files)
+        );
+        let seen = self.browser.script(&script).await?;
+        ensure!(seen == json!([[true, true], [true, false]]), "a drop is taken, and shown before: {seen}");
+        Ok(())
+    }
+
+    /// Runs what has been handed over, and returns its hash.
+    pub async fn run_it(&self) -> Result<String> {
+        self.press("run-it").await?;
+        let hash = self.address_with("#/model?sha256=").await?;
+        self.wait_for("ready").await?;
+        let digits = hash.split("sha256=").nth(1).context("a hash")?;
+        Ok(digits.chars().take(64).collect())
+    }
+
+    /// Has the open model kept.
+    pub async fn keep(&self) -> Result<()> {
+        self.press("keep").await?;
+        self.browser.wait_until("document.querySelector('[data-testid=keep]').textContent === 'Kept'").await?;
+        Ok(())
+    }
+
+    /// What the page says of files that are no model.
+    async fn refusal(&self, files: &[(&str, &[u8])]) -> Result<String> {
+        self.drop_files(files).await?;
+        let said = self.text("import-error").await?;
+        self.press("start-over").await?;
+        Ok(said)
+    }
+}
+
+/// Files that the browser stores for the reader.
+struct Downloads(PathBuf);
+
+impl Downloads {
+    async fn of(reader: &Reader, name: &str) -> Result<Self> {
+        let folder = std::env::temp_dir().join(format!("peargpt-{name}-{}", std::process::id()));
+        drop(fs::remove_dir_all(&folder));
+        fs::create_dir_all(&folder)?;
+        let behaviour = json!({ "behavior": "allow", "downloadPath": folder });
+        reader.browser.devtools("Browser.setDownloadBehavior", behaviour).await?;
+        Ok(Downloads(folder))
+    }
+
+    /// A file, once it is whole.
+    async fn take(&self, name: &str) -> Result<Vec<u8>> {
+        let start = Instant::now();
+        while !self.0.join(name).exists() {
+            ensure!(start.elapsed() < PATIENCE, "{name} is not downloaded");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(fs::read(self.0.join(name))?)
+    }
+}
+
+impl Drop for Downloads {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+#[tokio::test]
+async fn a_model_is_dropped_run_kept_found_again_and_deleted() {
+    let reader = Reader::at("#/").await.unwrap();
+    reader.browser.find("import").await.unwrap();
+    let [ckpt, meta] = NANOGPT.map(|name| fs::read(fixture(name)).unwrap());
+    reader.drop_files(&[("shakespeare.pt", &ckpt), ("meta.pkl", &meta)]).await.unwrap();
+    let summary = reader.text("summary").await.unwrap();
+    for fact in ["nanoGPT", "2 layers, 32 wide, 4 heads", "16 tokens", "F32 in the files"] {
+        assert!(summary.contains(fact), "{fact} is not in `{summary}`");
+    }
+    let id = reader.run_it().await.unwrap();
+    let text = reader.write(5).await.unwrap();
+    let address = reader.address_with("seed=").await.unwrap();
+    assert!(address.contains(&id), "{address}");
+
+    reader.keep().await.unwrap();
+    reader.browser.driver().refresh().await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+    reader.press("generate").await.unwrap();
+    assert_eq!(reader.finish().await.unwrap(), text, "the address repeats the text after a reload");
+    assert_eq!(reader.value("model-name").await.unwrap(), "shakespeare");
+
+    reader.fill("model-name", "My Shakespeare").await.unwrap();
+    reader.open("#/").await.unwrap();
+    let link = "[...document.querySelectorAll('.kept-models a')].find((link) => link.textContent === 'My Shakespeare')";
+    reader.browser.wait_until(&format!("{link}?.hash")).await.unwrap();
+    reader.browser.driver().refresh().await.unwrap();
+    reader.browser.wait_until(&format!("{link}?.hash")).await.unwrap();
+    reader.browser.script(&format!("{link}.click()")).await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+
+    reader.open("#/model").await.unwrap();
+    reader.press("delete").await.unwrap();
+    reader.browser.wait_until("!document.querySelector('[data-testid=rename]')").await.unwrap();
+    reader.open(&address).await.unwrap();
+    reader.browser.driver().refresh().await.unwrap();
+    assert!(reader.text("not-here").await.unwrap().contains("not in this browser"));
+    assert!(reader.sees("not-here").await.unwrap());
+}
+
+#[tokio::test]
+async fn an_address_of_a_model_that_is_not_here_goes_on_with_its_files() {
+    let reader = Reader::at("#/model").await.unwrap();
+    reader.pick_fixtures(&NANOGPT).await.unwrap();
+    let id = reader.run_it().await.unwrap();
+    reader.browser.driver().refresh().await.unwrap();
+    let address = format!("#/model?sha256={id}&words=3&seed=7&run=1");
+    reader.open(&address).await.unwrap();
+    assert!(reader.text("not-here").await.unwrap().contains("not in this browser"));
+    reader.pick_fixtures(&NANOGPT).await.unwrap();
+    reader.press("run-it").await.unwrap();
+    let text = reader.finish().await.unwrap();
+    assert!(!text.is_empty());
+    assert_eq!(reader.value("seed").await.unwrap(), "7");
+
+    // Another model takes its place in memory, and it comes back from its files.
+    reader.open("#/peargpt").await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+    reader.open(&address).await.unwrap();
+    assert_eq!(reader.finish().await.unwrap(), text);
+}
+
+#[tokio::test]
+async fn the_file_that_is_missing_is_named_and_waited_for() {
+    let reader = Reader::at("#/model").await.unwrap();
+    let files = ["config.json", "tokenizer.json", "model.safetensors.index.json"];
+    let shards = ["model-00001-of-00003.safetensors", "model-00003-of-00003.safetensors"];
+    let names: Vec<String> = files.iter().chain(&shards).map(|name| format!("imported/sharded/{name}")).collect();
+    reader.pick_fixtures(&names.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
+    let asked = reader.text("question").await.unwrap();
+    assert!(asked.starts_with("model-00002-of-00003.safetensors is missing"), "{asked}");
+    reader.pick_fixtures(&["imported/sharded/model-00002-of-00003.safetensors"]).await.unwrap();
+    assert!(reader.text("summary").await.unwrap().contains("byte pairs"));
+    reader.run_it().await.unwrap();
+    reader.fill("prompt", "the ").await.unwrap();
+    reader
+        .browser
+        .wait_until("/^[0-9]/.test(document.querySelector('[data-testid=token-count]').textContent)")
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_is_opened_as_a_whole() {
+    let reader = Reader::at("#/model").await.unwrap();
+    let folder = fixture("imported/sharded").display().to_string();
+    reader.browser.find("folder").await.unwrap().send_keys(folder).await.unwrap();
+    let summary = reader.text("summary").await.unwrap();
+    assert!(summary.contains("Hugging Face") && summary.contains("logits.json"), "{summary}");
+    reader.run_it().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_files_do_not_say_is_asked_for() {
+    let reader = Reader::at("#/model").await.unwrap();
+    reader.pick_fixtures(&["small/model.safetensors", "small/vocab.json", "small/merges.txt"]).await.unwrap();
+    assert!(reader.text("question").await.unwrap().contains("how many attention heads"));
+    reader.fill("heads", "5").await.unwrap();
+    reader.press("go-on").await.unwrap();
+    let asks = "document.querySelector('[data-testid=question]')?.textContent";
+    reader
+        .browser
+        .wait_until(&format!("{asks}?.includes('expected a divisor of the width, which is 32')"))
+        .await
+        .unwrap();
+    assert_eq!(reader.value("heads").await.unwrap(), "5", "what was typed is not lost");
+    reader.fill("heads", "4").await.unwrap();
+    reader.press("go-on").await.unwrap();
+    assert!(reader.text("summary").await.unwrap().contains("4 heads"));
+    reader.press("start-over").await.unwrap();
+
+    reader.pick_fixtures(&["imported/lecture/bare.pth"]).await.unwrap();
+    assert!(reader.text("question").await.unwrap().contains("which 65 characters"));
+    assert_eq!(reader.value("alphabet").await.unwrap().chars().count(), 65, "tiny Shakespeare's is proposed");
+    reader.press("go-on").await.unwrap();
+    assert!(reader.text("summary").await.unwrap().contains("ReLU"));
+    reader.run_it().await.unwrap();
+    reader.write(3).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_model_is_told_so() {
+    let reader = Reader::at("#/model").await.unwrap();
+    let ckpt = fs::read(fixture(NANOGPT[0])).unwrap();
+    for (name, bytes, part) in [
+        ("pear.png", &b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], "pear.png: an image"),
+        ("nothing.pt", &[], "nothing.pt: an empty file"),
+        ("cut.pt", &ckpt[..ckpt.len() / 2], "cut.pt"),
+        ("notes.txt", b"Dear diary,\nnothing happened.", "notes.txt"),
+    ] {
+        let said = reader.refusal(&[(name, bytes)]).await.unwrap();
+        assert!(said.starts_with("This cannot be opened") && said.contains(part), "{said}");
+    }
+    reader.pick_fixtures(&NANOGPT).await.unwrap();
+    reader.run_it().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_model_is_taken_along() {
+    let reader = Reader::at("#/model").await.unwrap();
+    let downloads = Downloads::of(&reader, "taken").await.unwrap();
+    reader.pick_fixtures(&NANOGPT).await.unwrap();
+    let id = reader.run_it().await.unwrap();
+    reader.press("take-along").await.unwrap();
+    reader.press("export-gguf-q8_0").await.unwrap();
+    assert_eq!(sha256(&downloads.take("ckpt-q8_0.gguf").await.unwrap()), id, "the address is the file's");
+    reader.press("export-gguf-f16").await.unwrap();
+    assert!(downloads.take("ckpt-f16.gguf").await.unwrap().starts_with(b"GGUF"));
+
+    reader.press("export-huggingface").await.unwrap();
+    let zip = downloads.take("ckpt.zip").await.unwrap();
+    let mut zip = zip::ZipArchive::new(Cursor::new(zip)).unwrap();
+    let mut files: Vec<Named<Cursor<Vec<u8>>>> = Vec::new();
+    for index in 0..zip.len() {
+        let (mut file, mut bytes) = (zip.by_index(index).unwrap(), Vec::new());
+        file.read_to_end(&mut bytes).unwrap();
+        files.push(Named { name: file.name().unwrap().to_string(), reader: Cursor::new(bytes) });
+    }
+    let Outlook::Ready(draft) = inspect(&mut files, &Answers::default()).unwrap() else { panic!("{files:?}") };
+    assert_eq!((draft.config.layers, draft.config.heads), (2, 4));
+
+    // A model of the site's own.
+    reader.open("#/peargpt").await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+    reader.press("take-along").await.unwrap();
+    reader.press("export-gguf-q8_0").await.unwrap();
+    let site = fs::read(crate::server::dist().join("weights/peargpt.gguf")).unwrap();
+    assert_eq!(downloads.take("pearGPT-q8_0.gguf").await.unwrap().len(), site.len());
+    assert_eq!(reader.browser.console().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_model_of_ones_own_is_measured() {
+    let reader = Reader::at("#/model").await.unwrap();
+    reader.pick_fixtures(&NANOGPT).await.unwrap();
+    let id = reader.run_it().await.unwrap();
+    reader.open(&format!("#/bench?model={id}&prompt_tokens=8&tokens=4")).await.unwrap();
+    reader.wait_for("done").await.unwrap();
+    assert!(reader.text("bench-json").await.unwrap().contains(&id));
+    let choice = format!("a[href='#/bench?model={id}']");
+    let choice = reader.browser.driver().query(By::Css(choice)).nowait().first().await.unwrap();
+    assert_eq!(choice.text().await.unwrap(), "ckpt");
+}
+
+#[tokio::test]
+async fn where_models_are_handed_over_looks_good() {
+    let reader = Reader::at("#/model").await.unwrap();
+    reader.browser.find("import").await.unwrap();
+    expect_good_looks(&reader, "own").await;
+    reader.pick_fixtures(&["imported/lecture/bare.pth"]).await.unwrap();
+    reader.browser.find("alphabet").await.unwrap();
+    expect_good_looks(&reader, "own-asking").await;
+    reader.press("go-on").await.unwrap();
+    reader.browser.find("summary").await.unwrap();
+    expect_good_looks(&reader, "own-summary").await;
+    reader.run_it().await.unwrap();
+    reader.press("take-along").await.unwrap();
+    reader.keep().await.unwrap();
+    reader.write(20).await.unwrap();
+    expect_good_looks(&reader, "own-studio").await;
+    reader.open("#/model").await.unwrap();
+    reader.browser.find("rename").await.unwrap();
+    expect_good_looks(&reader, "own-kept").await;
+    reader.open("#/").await.unwrap();
+    reader.browser.find("import").await.unwrap();
+    expect_good_looks(&reader, "home-kept").await;
+    assert!(reader.browser.driver().query(By::Css(".kept-models a")).nowait().any().await.unwrap().len() == 1);
+}

@@ -1,14 +1,15 @@
 //! A model → a GGUF file or a Hugging Face folder, with a word on who cannot read it.
 
 use std::fs;
-use std::io::BufWriter;
+use std::io::{self, BufRead, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
-use peargpt::catalog;
+use peargpt::checkpoint::Checkpoint;
 use peargpt::checkpoint::export::{self, File, Format};
 use peargpt::checkpoint::quantize::Precision;
-use peargpt::checkpoint::{Checkpoint, gguf};
 use peargpt::publish::{self, About, files};
+use peargpt::sha256::hex;
+use sha2::{Digest, Sha256};
 
 use crate::read::at;
 use crate::{Arguments, bar};
@@ -49,12 +50,11 @@ pub fn write(checkpoint: &Checkpoint, target: &Target, arguments: &Arguments) ->
 
 fn write_file(checkpoint: &Checkpoint, out: &Path, arguments: &Arguments) -> Result<(), String> {
     let stem = out.file_stem().unwrap_or_default().to_string_lossy();
-    let mut bytes = Vec::new();
-    gguf::write(checkpoint, arguments.name.as_deref().unwrap_or(&stem), &mut bytes).map_err(|error| at(out, error))?;
-    fs::write(out, &bytes).map_err(|error| at(out, error))?;
-    eprintln!("{}: {} bytes, sha256 {}", out.display(), bytes.len(), catalog::sha256(&bytes));
+    let file = export::gguf(checkpoint, arguments.name.as_deref().unwrap_or(&stem), None);
+    let file = file.map_err(|error| at(out, error))?;
+    stream(checkpoint, file, out).map_err(|error| at(out, error))?;
     match &arguments.catalog {
-        Some(catalog) => write_catalog(catalog, out, &bytes, checkpoint, arguments),
+        Some(catalog) => write_catalog(catalog, out, checkpoint, arguments),
         None => Ok(()),
     }
 }
@@ -75,21 +75,30 @@ fn stream(checkpoint: &Checkpoint, mut file: File, path: &Path) -> Result<(), Bo
     while file.step(checkpoint, &mut bar.wrap_write(&mut writer))? {}
     writer.into_inner()?.sync_all()?;
     bar.finish_and_clear();
-    eprintln!("{}: {length} bytes", path.display());
+    eprintln!("{}: {length} bytes, sha256 {}", path.display(), sha256(path)?);
     Ok(())
 }
 
+/// SHA-256 of a file, in hex.
+fn sha256(path: &Path) -> io::Result<String> {
+    let (mut reader, mut sha256) = (BufReader::new(fs::File::open(path)?), Sha256::new());
+    loop {
+        let bytes = reader.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(hex(&sha256.finalize()));
+        }
+        sha256.update(bytes);
+        let count = bytes.len();
+        reader.consume(count);
+    }
+}
+
 /// Writes the file's slices beside it, where it needs any, and its entry.
-fn write_catalog(
-    path: &Path,
-    out: &Path,
-    bytes: &[u8],
-    checkpoint: &Checkpoint,
-    arguments: &Arguments,
-) -> Result<(), String> {
+fn write_catalog(path: &Path, out: &Path, checkpoint: &Checkpoint, arguments: &Arguments) -> Result<(), String> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let url = out.strip_prefix(folder).map_err(|_| at(out, "expected a file in the catalog's folder"))?;
-    let slices = publish::slices(bytes, &url.to_string_lossy());
+    let bytes = fs::read(out).map_err(|error| at(out, error))?;
+    let slices = publish::slices(&bytes, &url.to_string_lossy());
     let said = |text: &Option<String>| text.clone().unwrap_or_default();
     let about = About { id: said(&arguments.id), title: said(&arguments.title), source: said(&arguments.source) };
     let entry = about.entry(&checkpoint.config, &slices);

@@ -34,6 +34,16 @@ fn a_seed_that_was_drawn_repeats_the_text() {
 }
 
 #[test]
+fn the_texts_that_are_shown_are_what_the_model_writes() {
+    let (text, ..) = run(&["--prompt", "ROMEO:\n", "--words", "60", "--seed", "8"]);
+    let home = include_str!("../src/page/sample.txt");
+    assert!(home.len() > 100 && text.starts_with(home), "home shows {home}instead of {text}");
+    let (text, ..) = run(&["--words", "60", "--seed", "7", "ROMEO:"]);
+    let readme = include_str!("../README.md").split("## A sample").nth(1).unwrap();
+    assert_eq!(readme.split("```\n").nth(1).unwrap().trim_end(), text.trim_end());
+}
+
+#[test]
 fn bad_arguments_and_bad_files_are_one_clear_line() {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     for (arguments, expected) in [

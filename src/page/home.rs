@@ -12,19 +12,8 @@ use crate::play::names_speaker;
 /// Drawn for both colour schemes: its parts take their colours from the style sheet.
 const ARCHITECTURE: &str = include_str!("architecture.svg");
 
-/// The beginning of what pearGPT wrote for `#/peargpt?prompt=ROMEO%3A%0A&words=60&seed=2`.
-const SAMPLE: &str = "ROMEO:
-The sweetest death of this isle, for this.
-
-JULIET:
-Who shall not speak this time?
-
-ROMEO:
-He speak not not. What, shall I carry a language?
-
-JULIET:
-So is this in this death.
-";
+/// The beginning of what pearGPT writes for `#/peargpt?prompt=ROMEO%3A%0A&words=60&seed=8`, which a test holds it to.
+const SAMPLE: &str = include_str!("sample.txt");
 
 /// The parts of the drawing, downwards, and what each is for.
 const PARTS: [(&str, &str); 7] = [

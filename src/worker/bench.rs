@@ -13,6 +13,8 @@ use crate::settings::Window;
 
 /// Passes over the weights, of which the fastest counts.
 const READ_PASSES: usize = 5;
+/// Milliseconds that can be told from none: browsers round the clock to a tenth of one.
+const TOLD_MS: f64 = 0.5;
 /// Bytes that a pass reads at least, small weights several times: browsers round the clock.
 const READ_LEAST: usize = 32 << 20;
 
@@ -29,14 +31,11 @@ pub async fn measure(
     let greedy = Sampling { temperature: 0.0, ..Sampling::defaults(summary.vocabulary) };
     let mut decoding = Decoding::new(&model.gpt, prompt, Window::Rolling, Sampler::new(greedy, 0))?;
     let Some(prefill_ms) = time_token(channel, model, &mut decoding).await? else { return Ok(None) };
-    let mut times = Vec::new();
+    let mut times = Times::default();
     for _ in 0..tokens.max(1) {
         let Some(ms) = time_token(channel, model, &mut decoding).await? else { return Ok(None) };
         times.push(ms);
     }
-    let decode_ms: f64 = times.iter().sum();
-    times.sort_by(f64::total_cmp);
-    let percentile = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
     Ok(Some(BenchReport {
         model: summary.id.clone(),
         parameters: summary.parameters,
@@ -46,14 +45,47 @@ pub async fn measure(
         load_ms: summary.load_ms,
         prefill_tokens: prompt_tokens,
         prefill_ms,
-        decode_tokens: times.len() as u32,
-        decode_tokens_per_second: times.len() as f64 / decode_ms * 1000.0,
-        decode_ms_p50: percentile(0.5),
-        decode_ms_p95: percentile(0.95),
+        decode_tokens: times.tokens,
+        decode_tokens_per_second: f64::from(times.tokens) / times.ms * 1000.0,
+        decode_ms_p50: times.percentile(0.5),
+        decode_ms_p95: times.percentile(0.95),
         read_gb_per_second: read_speed(&model.gpt),
         wasm_memory_bytes: memory_bytes(),
         user_agent: String::new(),
     }))
+}
+
+/// How long tokens took.
+#[derive(Default)]
+struct Times {
+    tokens: u32,
+    /// All of them together.
+    ms: f64,
+    /// Milliseconds of a token, as the mean of as few as the clock can tell.
+    means: Vec<f64>,
+    /// Tokens since the last mean, and their time.
+    since: (u32, f64),
+}
+
+impl Times {
+    fn push(&mut self, ms: f64) {
+        self.tokens += 1;
+        self.ms += ms;
+        self.since = (self.since.0 + 1, self.since.1 + ms);
+        let (tokens, ms) = self.since;
+        if ms >= TOLD_MS {
+            self.means.push(ms / f64::from(tokens));
+            self.since = (0, 0.0);
+        }
+    }
+
+    /// The time that this share of the tokens did not exceed.
+    fn percentile(&self, share: f64) -> f64 {
+        let mut means = self.means.clone();
+        means.sort_by(f64::total_cmp);
+        let last = means.len().saturating_sub(1) as f64;
+        means.get((last * share).round() as usize).copied().unwrap_or(self.ms / f64::from(self.tokens.max(1)))
+    }
 }
 
 /// Milliseconds of the steps to the next token, without the event loop's share; `None` if a request came in.

@@ -44,6 +44,8 @@ async fn memory_stays_modest_on_both_ways() {
     let model = Gpt2::random(FULL, 1);
     let (reader, hub) = (Reader::new().await.unwrap(), Server::start().unwrap());
     model.publish(&reader.server, &hub);
+    // On a busy machine, half a gigabyte may take its time to begin.
+    reader.server.rewrite("\"stall_ms\":2000", "\"stall_ms\":600000");
     reader.open("#/gpt2").await.unwrap();
     reader.wait_for("asking").await.unwrap();
     reader.press("fetch").await.unwrap();

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     fn ready() -> Finding {
-        Finding::Ready(Description { name: "ckpt".into(), facts: Vec::new() })
+        Finding::Ready(Description { name: "ckpt".into(), facts: Vec::new(), as_they_are: false })
     }
 
     fn need(asks: Asked) -> Finding {

@@ -4,12 +4,12 @@ use crate::checkpoint::import::{Need, Summary};
 use crate::protocol::{Asked, Description, Export, Question};
 
 /// The model of these files.
-pub fn description<'a>(summary: &Summary, names: impl IntoIterator<Item = &'a str>) -> Description {
-    Description { name: name(names), facts: facts(summary) }
+pub fn description<'a>(summary: &Summary, names: impl IntoIterator<Item = &'a str>, as_they_are: bool) -> Description {
+    Description { name: name(names), facts: facts(summary), as_they_are }
 }
 
 /// What the model's files are called: the longest name that is not the same for everyone, without what tells the format.
-fn name<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn name<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const USUAL: [&str; 6] = ["model", "pytorch_model", "config", "vocab", "tokenizer", "merges"];
     let stem = |name: &'a str| name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let weights = |name: &&str| [".safetensors", ".bin", ".pt", ".pth", ".gguf"].iter().any(|end| name.ends_with(end));
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_model_is_described_by_what_its_readers_know_of_it() {
-        let facts = description(&summary(), ["ckpt.pt"]).facts;
+        let facts = description(&summary(), ["ckpt.pt"], false).facts;
         let expected = [
             ("Architecture", "GPT-2 with ReLU, head untied, with a bias"),
             ("From", "nanoGPT"),

@@ -110,16 +110,15 @@ fn answer(import: Import, asks: &Asked) -> Option<AnyView> {
 #[component]
 fn Found(import: Import, description: Description) -> impl IntoView {
     let fact = |(label, value): (String, String)| view! { <div><dt>{label}</dt><dd>{value}</dd></div> };
-    let as_they_are = import.answers().as_they_are;
     let choose = move |event: ev::Event| {
-        import.answer(|answers| answers.as_they_are = event_target_checked(&event));
+        import.answer(|answers| answers.as_they_are = Some(event_target_checked(&event)));
         import.look();
     };
     view! {
         <h3>{description.name}</h3>
         <dl class="facts" data-testid="summary">{description.facts.into_iter().map(fact).collect_view()}</dl>
         <label class="check-label">
-            <input type="checkbox" data-testid="as-they-are" prop:checked=as_they_are on:change=choose />
+            <input type="checkbox" data-testid="as-they-are" prop:checked=description.as_they_are on:change=choose />
             " Keep the precision of the files. Otherwise 8 bits a weight: a fourth of the memory, and faster."
         </label>
         <button type="button" class="primary" data-testid="run-it" on:click=move |_| import.run()>"Run it"</button>

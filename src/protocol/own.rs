@@ -9,8 +9,8 @@ pub struct Answers {
     pub heads: Option<u32>,
     /// A character model's characters, in the order of their ids.
     pub alphabet: Option<String>,
-    /// Whether the weights stay as they are in the files; else they take 8 bits each.
-    pub as_they_are: bool,
+    /// Whether the weights stay as they are in the files, or else take 8 bits each; nothing: as such files usually do.
+    pub as_they_are: Option<bool>,
 }
 
 /// What files turned out to be.
@@ -31,6 +31,8 @@ pub struct Description {
     pub name: String,
     /// What it is, line by line: a word, and what it stands for.
     pub facts: Vec<(String, String)>,
+    /// Whether its weights stay as they are in the files.
+    pub as_they_are: bool,
 }
 
 /// Something without which the model cannot be read.

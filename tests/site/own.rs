@@ -251,7 +251,8 @@ async fn a_model_is_taken_along() {
     reader.press("export-gguf-q8_0").await.unwrap();
     assert_eq!(sha256(&downloads.take("ckpt-q8_0.gguf").await.unwrap()), id, "the address is the file's");
     reader.press("export-gguf-f16").await.unwrap();
-    assert!(downloads.take("ckpt-f16.gguf").await.unwrap().starts_with(b"GGUF"));
+    let f16 = downloads.take("ckpt-f16.gguf").await.unwrap();
+    assert!(f16.starts_with(b"GGUF"));
 
     reader.press("export-huggingface").await.unwrap();
     let zip = downloads.take("ckpt.zip").await.unwrap();
@@ -264,6 +265,12 @@ async fn a_model_is_taken_along() {
     }
     let Outlook::Ready(draft) = inspect(&mut files, &Answers::default()).unwrap() else { panic!("{files:?}") };
     assert_eq!((draft.config.layers, draft.config.heads), (2, 4));
+
+    // What was taken along is handed over again, and stays as it is.
+    reader.open("#/model").await.unwrap();
+    reader.drop_files(&[("again.gguf", &f16)]).await.unwrap();
+    assert!(reader.text("summary").await.unwrap().contains("F16"));
+    assert_eq!(reader.run_it().await.unwrap(), sha256(&f16));
 
     // A model of the site's own.
     reader.open("#/peargpt").await.unwrap();

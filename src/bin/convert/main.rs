@@ -40,7 +40,7 @@ struct Arguments {
     /// Write a GGUF file; or, where it ends in `/` or is a folder, Hugging Face's files into it.
     #[arg(long, value_name = "FILE.gguf or FOLDER/", required_unless_present_any = ["describe", "evaluate", "verify"])]
     out: Option<PathBuf>,
-    /// How matrices are kept [default: q8_0 in a GGUF file, f32 in a folder, else as they are].
+    /// How matrices are kept [default: q8_0 in a GGUF file, where it is made of one as they are; f32 in a folder].
     #[arg(long, value_enum)]
     quantize: Option<Quantize>,
     /// The model's name in the file [default: the file's name].
@@ -133,7 +133,7 @@ fn run(arguments: Arguments) -> Result<bool, String> {
     let said = read::Said { heads: *heads, alphabet: alphabet.as_deref(), text: text.as_deref() };
     let (mut files, draft) = read::draft(&arguments.input, &said, arguments.verify)?;
     let precision = match &target {
-        Some(Target::File(_)) => Some(arguments.quantize.unwrap_or(Quantize::Q8_0).into()),
+        Some(Target::File(_)) => arguments.quantize.map_or(draft.usual_precision(), |to| Some(to.into())),
         Some(Target::Folder(_, precision)) => Some(*precision),
         None => arguments.quantize.map(Precision::from),
     };

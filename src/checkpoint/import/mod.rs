@@ -117,6 +117,9 @@ struct Part {
     stored: Stored,
 }
 
+/// Who made a GGUF file is not known.
+const GGUF: &str = "GGUF";
+
 /// A model that is known but for its weights.
 #[derive(Debug)]
 pub struct Draft {
@@ -184,7 +187,7 @@ fn inspect_gguf<R: Read + Seek>(file: usize, source: &mut Source<R>) -> Result<D
         Slot { name, shape, parts: vec![Part { file, stored }] }
     });
     let slots = slots.collect();
-    Ok(Draft { config, tokenizer, source: "GGUF", padding: 0, ignored: Vec::new(), slots })
+    Ok(Draft { config, tokenizer, source: GGUF, padding: 0, ignored: Vec::new(), slots })
 }
 
 impl Draft {
@@ -207,6 +210,11 @@ impl Draft {
     /// The same, one tensor at a time.
     pub fn loading(self, precision: Option<Precision>) -> Loading {
         Loading::new(self, precision)
+    }
+
+    /// The precision that such files usually get: `Q8_0`, but a GGUF file's is its own.
+    pub fn usual_precision(&self) -> Option<Precision> {
+        (self.source != GGUF).then_some(Precision::Q8_0)
     }
 
     /// Tensors that [`load`](Self::load) reads.

@@ -27,8 +27,11 @@ pub fn named(files: Vec<File>) -> Result<Files, JsValue> {
 }
 
 /// How the weights are to be kept.
-pub fn precision(answers: &Answers) -> Option<Precision> {
-    (!answers.as_they_are).then_some(Precision::Q8_0)
+pub fn precision(answers: &Answers, draft: &Draft) -> Option<Precision> {
+    match answers.as_they_are {
+        Some(as_they_are) => (!as_they_are).then_some(Precision::Q8_0),
+        None => draft.usual_precision(),
+    }
 }
 
 /// What these files are, for the page to show.
@@ -48,7 +51,8 @@ pub async fn inspect(files: Vec<File>, answers: &Answers) -> Finding {
 }
 
 fn describe(draft: &Draft, files: &Files, answers: &Answers) -> Description {
-    texts::description(&draft.summary(precision(answers)), files.iter().map(|file| file.name.as_str()))
+    let precision = precision(answers, draft);
+    texts::description(&draft.summary(precision), files.iter().map(|file| file.name.as_str()), precision.is_none())
 }
 
 /// Why files cannot be opened, as a sentence.

@@ -44,7 +44,7 @@ pub async fn open(channel: &Channel, run: u32, files: Vec<File>, answers: &Answe
         Outlook::Needs(_) => return Err(failed("something is missing".to_string())),
     };
     let names = files.iter().map(|file| file.name.as_str());
-    let title = texts::description(&draft.summary(precision(answers)), names).name;
+    let title = texts::name(names);
     let checkpoint = load(channel, run, draft, &mut files, answers).await?;
     let model = Model::build(checkpoint).map_err(|error| failed(error.to_string()))?;
     let mut identity = Checked::new(io::sink());
@@ -66,7 +66,8 @@ async fn load(
     answers: &Answers,
 ) -> Result<Checkpoint, ImportFailure> {
     let all = draft.tensors() as u32;
-    let mut loading = draft.loading(precision(answers));
+    let precision = precision(answers, &draft);
+    let mut loading = draft.loading(precision);
     let mut last_sent = f64::NEG_INFINITY;
     while loading.left() > 0 {
         if now() - last_sent >= FRAME_MS {

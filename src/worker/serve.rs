@@ -47,56 +47,57 @@ pub async fn serve() -> Result<(), JsValue> {
         let (request, files) = channel.receive().await;
         match request {
             Request::Load { entry, catalog_url, policy, consent } => {
-                lent.set(None);
-                drop(open.take()); // one model at a time in memory
-                let order = Order {
-                    channel: &channel,
-                    entry: &entry,
-                    catalog_url: &catalog_url,
-                    policy,
-                    consent,
-                    thorough: false,
-                };
-                open = load(&mut shelf, order).await;
-                lent.set(open.as_ref().map(|open| open.model.tokenizer.clone()));
+                close(&mut open, &lent);
+                let (channel, entry, catalog_url) = (&channel, &entry, catalog_url.as_str());
+                open = load(&mut shelf, Order { channel, entry, catalog_url, policy, consent, thorough: false }).await;
+                lend(&open, &lent);
             }
             Request::Import { run, answers } => {
-                lent.set(None);
-                drop(open.take());
+                close(&mut open, &lent);
                 shelf.clear();
                 open = import(&channel, run, files, &answers).await;
-                lent.set(open.as_ref().map(|open| open.model.tokenizer.clone()));
-            }
-            Request::Keep { title } => {
-                if let Err(message) = keep(&channel, open.as_mut(), title).await {
-                    channel.send(&Event::Failed { task: Task::Storage, message });
-                }
-                channel.send(&Event::Stored(list().await));
+                lend(&open, &lent);
             }
             Request::Cancel { id } => shelf.cancel(&channel, &id).await,
-            Request::Generate { run, settings } => {
-                let outcome = generate(&channel, open.as_mut(), run, &settings).await;
-                report(&channel, run, outcome);
-            }
-            Request::Continue { run, words } => {
-                let outcome = go_on(&channel, open.as_mut(), run, words).await;
-                report(&channel, run, outcome);
-            }
-            Request::Bench { run, prompt_tokens, tokens } => {
-                let outcome = measure(&channel, open.as_ref(), run, prompt_tokens, tokens).await;
-                report(&channel, run, outcome);
-            }
-            Request::Verify { run } => {
-                let outcome = compare(&channel, open.as_ref(), run).await;
-                report(&channel, run, outcome);
-            }
-            Request::Export { run, format } => export(&channel, open.as_ref(), run, format, &mut exported).await,
-            // What ran has ended by the time this is read.
-            Request::Pause | Request::Stop | Request::Panic => {}
-            // Answered by `aside`.
-            Request::Tokenize { .. } | Request::Inspect { .. } => {}
-            Request::ListStored | Request::Discard { .. } | Request::Rename { .. } => {}
+            request => answer(&channel, open.as_mut(), request, &mut exported).await,
         }
+    }
+}
+
+/// One model at a time in memory.
+fn close(open: &mut Option<Open>, lent: &Lent) {
+    lent.set(None);
+    drop(open.take());
+}
+
+/// What is answered beside runs may use the open model's tokenizer.
+fn lend(open: &Option<Open>, lent: &Lent) {
+    lent.set(open.as_ref().map(|open| open.model.tokenizer.clone()));
+}
+
+/// Does something with the model that is open.
+async fn answer(channel: &Channel, open: Option<&mut Open>, request: Request, exported: &mut Option<String>) {
+    match request {
+        Request::Keep { title } => {
+            if let Err(message) = keep(channel, open, title).await {
+                channel.send(&Event::Failed { task: Task::Storage, message });
+            }
+            channel.send(&Event::Stored(list().await));
+        }
+        Request::Generate { run, settings } => report(channel, run, generate(channel, open, run, &settings).await),
+        Request::Continue { run, words } => report(channel, run, go_on(channel, open, run, words).await),
+        Request::Bench { run, prompt_tokens, tokens } => {
+            report(channel, run, measure(channel, open.as_deref(), run, prompt_tokens, tokens).await);
+        }
+        Request::Verify { run } => report(channel, run, compare(channel, open.as_deref(), run).await),
+        Request::Export { run, format } => export(channel, open.as_deref(), run, format, exported).await,
+        // Those that open models are carried out by then.
+        Request::Load { .. } | Request::Import { .. } | Request::Cancel { .. } => {}
+        // What ran has ended by the time this is read.
+        Request::Pause | Request::Stop | Request::Panic => {}
+        // Answered by `aside`.
+        Request::Tokenize { .. } | Request::Inspect { .. } => {}
+        Request::ListStored | Request::Discard { .. } | Request::Rename { .. } => {}
     }
 }
 

@@ -7,7 +7,8 @@ use super::{Activations, OCTET, Q8Matrix, TILE, selected};
 /// Every head's keys, as many as there are positions in the context.
 #[derive(Debug)]
 pub enum Keys {
-    /// In 8 bits: of each head a matrix, `[context, width]`, with columns of zeros up to a whole block.
+    /// In 8 bits: of each head a matrix, `[context, width]`, with rows up to a whole octet and columns of zeros up to a
+    /// whole block.
     Q8(Vec<Q8Matrix>),
     /// In float32, `[heads, context, row]`.
     Plain(Vec<[f32; ROW]>),
@@ -67,7 +68,8 @@ impl Keys {
         let rows = fill(heads, queries, row, &mut memory.queries);
         let Scores { queries, activations, scores } = memory;
         let columns = Scores::columns(seen);
-        scores.reserve(TILE * Scores::columns(heads.context));
+        // All that this context will ever need, at once.
+        scores.reserve((TILE * Scores::columns(heads.context)).saturating_sub(scores.len()));
         scores.resize(rows * columns, 0.0);
         match self {
             Keys::Q8(matrices) => {

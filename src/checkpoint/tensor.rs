@@ -16,7 +16,7 @@ use crate::kernels::{OCTET, Q8Matrix};
 // Elements are copied as they stand in the file, which is little-endian.
 const _: () = assert!(cfg!(target_endian = "little"));
 
-/// Bytes of a matrix that are read at once, or four rows where those are more.
+/// Bytes of a matrix that are read at once, or eight rows where those are more.
 const ROWS: usize = 256 << 10;
 
 /// Elements of the largest block there is.

@@ -14,7 +14,7 @@ use crate::kernels::OCTET;
 use crate::model::Config;
 use crate::tokenizer::TokenizerSpec;
 
-/// Elements that are converted at once, or four rows where those are more.
+/// Elements that are converted at once, or eight rows where those are more.
 const ELEMENTS: usize = 16 << 10;
 
 /// A [`Draft`](super::Draft) whose weights are being read, one tensor at a time.

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::meta;
 use super::studio::Studio;
 use crate::own::is_own;
 use crate::protocol::Request;
@@ -20,7 +21,10 @@ pub fn Keep(
             engine.rename(&id, title);
         }
     };
-    let keep = move |_| engine.send(Request::Keep { title: untrack(|| studio.name()) });
+    let keep = move |_| {
+        meta::ask_to_keep();
+        engine.send(Request::Keep { title: untrack(|| studio.name()) });
+    };
     move || {
         id.get().map(|_| {
             view! {

@@ -1,5 +1,6 @@
 //! How well a model knows a text, as one number.
 
+use crate::kernels::ops::with_numbers;
 use crate::model::{Gpt, ModelError};
 
 /// What a model scores on a text.
@@ -35,8 +36,10 @@ pub fn evaluate(gpt: &Gpt, ids: &[u32], mut done: impl FnMut(usize)) -> Result<O
 
 /// The sum over a window: `next[i]` is what came after `ids[i]`.
 fn window_nats(gpt: &Gpt, ids: &[u32], next: &[u32]) -> Result<f64, ModelError> {
-    let logits = gpt.forward_all(ids, None)?.to_vec2::<f32>()?; // [ids, vocabulary]
-    Ok(logits.iter().zip(next).map(|(row, &id)| nats(row, id)).sum())
+    let logits = gpt.forward_all(ids, None)?; // [ids, vocabulary]
+    let vocabulary = gpt.config().vocabulary_size;
+    let sum = |logits: &[f32]| logits.chunks_exact(vocabulary).zip(next).map(|(row, &id)| nats(row, id)).sum();
+    Ok(with_numbers(&logits, sum)?)
 }
 
 /// −ln softmax(logits)[id], in f64.

@@ -4,8 +4,8 @@
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use half::bf16;
-use peargpt::kernels::{Activations, Element, Finish, Heads, Kernel, Keys, PlainMatrix, Q8Matrix, Scores, scalar};
-use peargpt::kernels::{SCALAR, VECTORS, attend, elementwise, keep, layer_norm};
+use peargpt::kernels::{Activation, Activations, Element, Heads, Kernel, Keys, Q8Matrix, SCALAR, Scores, VECTORS};
+use peargpt::kernels::{append, attend, attention_weights, elementwise, layer_norm, mix_values, multiply_f32, scalar};
 
 #[path = "common/numbers.rs"]
 mod numbers;
@@ -127,10 +127,9 @@ fn products_in_float32_equal_their_twin_and_are_those_of_the_numbers() {
         let (weights, x) = (random(&mut numbers, outputs * inputs, 1.0), random(&mut numbers, tokens * inputs, 1.0));
         let exact = tensor(x.clone(), tokens).matmul(&tensor(weights.clone(), outputs).t().unwrap()).unwrap();
         let exact: Vec<f32> = exact.flatten_all().unwrap().to_vec1().unwrap();
-        let matrix = PlainMatrix::new(weights, inputs);
         let (mut found, mut twin) = (vec![7.0; tokens * outputs], vec![8.0; tokens * outputs]);
-        matrix.multiply(0..outputs, &x, &mut found);
-        scalar::multiply_plain(&matrix, 0..outputs, &x, &mut twin);
+        multiply_f32(&weights, inputs, &x, &mut found);
+        scalar::multiply_f32(&weights, inputs, &x, &mut twin);
         assert_eq!(bits(&found), bits(&twin), "{outputs} × {inputs}");
         assert!(found.iter().zip(exact).all(|(found, exact)| (found - exact).abs() < 1e-5), "{outputs} × {inputs}");
     }
@@ -167,20 +166,13 @@ fn what_follows_a_product_equals_its_twin() {
     for columns in [1, 2, 3, 4, 7, 320, 770] {
         let rows = rows_of_all_kinds(columns);
         let bias = random(&mut Numbers(6), columns, 1.0);
-        for finish in [Finish::Keep, Finish::Gelu, Finish::ExactGelu, Finish::Relu] {
+        for activation in [None, Some(Activation::GeluNew), Some(Activation::Gelu), Some(Activation::Relu)] {
             for bias in [None, Some(bias.as_slice())] {
                 let (mut found, mut twin) = (rows.clone(), rows.clone());
-                elementwise::finish(&mut found, bias, columns, finish);
-                scalar::finish(&mut twin, bias, columns, finish);
-                assert_eq!(bits(&found), bits(&twin), "{finish:?} of {columns}");
+                elementwise::add_bias(&mut found, bias, columns, activation);
+                scalar::add_bias(&mut twin, bias, columns, activation);
+                assert_eq!(bits(&found), bits(&twin), "{activation:?} of {columns}");
             }
-        }
-        for bias in [None, Some(bias.as_slice())] {
-            let (mut found, mut twin) = (random(&mut Numbers(7), rows.len(), 1.0), Vec::new());
-            twin.clone_from(&found);
-            elementwise::add(&mut found, &rows, bias, columns);
-            scalar::add(&mut twin, &rows, bias, columns);
-            assert_eq!(bits(&found), bits(&twin), "addition of {columns}");
         }
     }
 }
@@ -190,7 +182,7 @@ fn gelu_is_its_tanh_approximation() {
     for step in -1200..1200 {
         let x = step as f32 * 0.01;
         let mut found = [x];
-        elementwise::finish(&mut found, None, 1, Finish::Gelu);
+        elementwise::add_bias(&mut found, None, 1, Some(Activation::GeluNew));
         let x = f64::from(x);
         let exact = 0.5 * x * (1.0 + libm::tanh((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x)));
         assert!((f64::from(found[0]) - exact).abs() < 1e-6, "{x}: {} for {exact}", found[0]);
@@ -202,7 +194,7 @@ fn exact_gelu_is_exact() {
     for step in -1200..1200 {
         let x = step as f32 * 0.01;
         let mut found = [x];
-        elementwise::finish(&mut found, None, 1, Finish::ExactGelu);
+        elementwise::add_bias(&mut found, None, 1, Some(Activation::Gelu));
         let x = f64::from(x);
         let exact = 0.5 * x * (1.0 + libm::erf(x / 2f64.sqrt()));
         assert!((f64::from(found[0]) - exact).abs() < 1e-6, "{x}: {} for {exact}", found[0]);
@@ -233,14 +225,14 @@ fn layer_norms_equal_their_twin_and_are_candles() {
 /// as given.
 fn attention<E: Element>(heads: Heads, mut keys: Keys, (position, rows): (usize, usize), most: f32) -> [Vec<f32>; 3] {
     let mut numbers = Numbers(11);
-    let width = heads.count * heads.width;
+    let width = heads.count * heads.head_dim;
     let mut values = vec![E::default(); heads.count * heads.context * heads.row()];
     let kept = [(); 2].map(|()| random(&mut numbers, heads.context * width, most));
     for position in 0..heads.context {
         // The whole context, of which only what is seen may count.
         let [key, value] = kept.each_ref().map(|rows| &rows[position * width..][..width]);
-        keys.keep(&heads, key, position);
-        keep(&heads, value, position, &mut values);
+        keys.append(&heads, key, position);
+        append(&heads, value, position, &mut values);
     }
     let qkv = random(&mut numbers, rows * 3 * width, most);
     let mut outs = [7.0, 8.0, 0.0].map(|out| vec![out; rows * width]);
@@ -248,12 +240,57 @@ fn attention<E: Element>(heads: Heads, mut keys: Keys, (position, rows): (usize,
     attend(&heads, cache, position, &qkv, &mut Scores::default(), &mut outs[0]);
     scalar::attend(&heads, cache, position, &qkv, &mut outs[1]);
     for (row, head) in (0..rows).flat_map(|row| (0..heads.count).map(move |head| (row, head))) {
-        let of_head = |row: &[f32]| row[head * heads.width..][..heads.width].to_vec();
+        let of_head = |row: &[f32]| row[head * heads.head_dim..][..heads.head_dim].to_vec();
         let [keys, values] = kept.each_ref().map(|rows| rows.chunks(width).map(of_head).collect::<Vec<_>>());
         let out = exact_attention(&of_head(&qkv[row * 3 * width..]), &keys, &values, position + row + 1);
-        outs[2][row * width + head * heads.width..][..heads.width].copy_from_slice(&out);
+        outs[2][row * width + head * heads.head_dim..][..heads.head_dim].copy_from_slice(&out);
     }
     outs
+}
+
+/// The weights of the same attention and the values that they mix, by the kernels and by their twins.
+fn weighed<E: Element>(heads: Heads, mut keys: Keys, (position, rows): (usize, usize)) -> [(Vec<f32>, Vec<f32>); 2] {
+    let mut numbers = Numbers(12);
+    let width = heads.n_embd();
+    let mut values = vec![E::default(); heads.count * heads.context * heads.row()];
+    for position in 0..heads.context {
+        keys.append(&heads, &random(&mut numbers, width, 2.0), position);
+        append(&heads, &random(&mut numbers, width, 2.0), position, &mut values);
+    }
+    let qkv = random(&mut numbers, rows * 3 * width, 2.0);
+    let mut weights = [7.0, 8.0].map(|weight| vec![weight; heads.count * rows * (position + rows)]);
+    attention_weights(&heads, &keys, position, &qkv, &mut Scores::default(), &mut weights[0]);
+    scalar::attention_weights(&heads, &keys, position, &qkv, &mut weights[1]);
+    let mut mixed = [7.0, 8.0].map(|out| vec![out; rows * width]);
+    mix_values(&heads, &values, &weights[0], rows, &mut mixed[0]);
+    scalar::mix_values(&heads, &values, &weights[1], rows, &mut mixed[1]);
+    let mut attended = vec![9.0; rows * width];
+    attend(&heads, (&keys, values.as_slice()), position, &qkv, &mut Scores::default(), &mut attended);
+    for (attended, mixed) in attended.iter().zip(&mixed[0]) {
+        assert!((attended - mixed).abs() < 1e-5, "the weights are those that attention uses: {attended}, {mixed}");
+    }
+    let [mixed, twin] = mixed;
+    let [weights, twins] = weights;
+    [(weights, mixed), (twins, twin)]
+}
+
+#[test]
+fn attention_weights_equal_their_twin_add_up_to_one_and_see_nothing_ahead() {
+    for (count, head_dim) in [(1, 1), (3, 4), (2, 12), (5, 64)] {
+        for place @ (position, rows) in [(0, 1), (1, 1), (0, 4), (5, 2), (26, 7), (39, 1)] {
+            let heads = Heads { count, head_dim, context: 40 };
+            let plain = weighed::<f32>(heads, Keys::plain(&heads).unwrap(), place);
+            let small = weighed::<bf16>(heads, Keys::q8(&heads).unwrap(), place);
+            for [(weights, mixed), (twins, twin)] in [plain, small] {
+                assert_eq!((bits(&weights), bits(&mixed)), (bits(&twins), bits(&twin)), "{heads:?}, {place:?}");
+                for (index, weights) in weights.chunks(position + rows).enumerate() {
+                    let (seen, ahead) = weights.split_at(position + index % rows + 1);
+                    assert!((seen.iter().sum::<f32>() - 1.0).abs() < 1e-5 && seen.iter().all(|weight| *weight >= 0.0));
+                    assert!(ahead.iter().all(|weight| *weight == 0.0), "{heads:?}, {place:?}");
+                }
+            }
+        }
+    }
 }
 
 /// One head's attention in float64.
@@ -274,8 +311,8 @@ fn attention_equals_its_twin_and_is_that_of_the_numbers() {
         for (place, most) in
             [((0, 1), 1.0), ((1, 1), 1.0), ((0, 4), 3.0), ((5, 2), 1.0), ((26, 7), 3.0), ((39, 1), 30.0)]
         {
-            let heads = Heads { count, width, context: 40 };
-            let [found, twin, exact] = attention::<f32>(heads, Keys::plain(&heads), place, most);
+            let heads = Heads { count, head_dim: width, context: 40 };
+            let [found, twin, exact] = attention::<f32>(heads, Keys::plain(&heads).unwrap(), place, most);
             assert_eq!(bits(&found), bits(&twin), "float32, {heads:?}, {place:?}");
             assert!(far(&found, &exact) < 1e-4 * most, "{heads:?}, {place:?}: {}", far(&found, &exact));
             let [found, twin, exact] = attention::<bf16>(heads, Keys::q8(&heads).unwrap(), place, most);
@@ -288,14 +325,14 @@ fn attention_equals_its_twin_and_is_that_of_the_numbers() {
 
 #[test]
 fn what_lies_behind_a_rows_own_position_is_not_seen() {
-    let heads = Heads { count: 1, width: 8, context: 6 };
-    for mut keys in [Keys::plain(&heads), Keys::q8(&heads).unwrap()] {
+    let heads = Heads { count: 1, head_dim: 8, context: 6 };
+    for mut keys in [Keys::plain(&heads).unwrap(), Keys::q8(&heads).unwrap()] {
         let mut values = vec![f32::NAN; 6 * 8];
         for position in 0..6 {
-            keys.keep(&heads, &[if position < 2 { 1.0 } else { f32::NAN }; 8], position);
+            keys.append(&heads, &[if position < 2 { 1.0 } else { f32::NAN }; 8], position);
         }
-        keep(&heads, &[2.0; 8], 0, &mut values);
-        keep(&heads, &[4.0; 8], 1, &mut values);
+        append(&heads, &[2.0; 8], 0, &mut values);
+        append(&heads, &[4.0; 8], 1, &mut values);
         let mut out = [0.0; 3 * 8];
         attend(&heads, (&keys, &values), 0, &[1.0; 3 * 24], &mut Scores::default(), &mut out);
         assert_eq!((&out[..8], &out[8..16]), (&[2.0; 8][..], &[3.0; 8][..]), "{keys:?}");

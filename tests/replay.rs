@@ -59,14 +59,10 @@ fn hash_of_logits(gpt: &Gpt) -> String {
             cache.clear();
             start += context / 2;
         }
-        sampler.begin(&ids[start..]);
-        let take = |logits: &[f32]| {
-            logits.iter().for_each(|logit| hash.update(logit.to_le_bytes()));
-            sampler.push(logits);
-        };
-        gpt.prefill(&ids[start + cache.len()..], &mut cache).unwrap();
-        gpt.logits(&cache, take).unwrap();
-        ids.push(sampler.choose().unwrap());
+        let logits = gpt.next_logits(&ids[start + cache.len()..], &mut cache).unwrap();
+        let logits: Vec<f32> = logits.to_vec1().unwrap();
+        logits.iter().for_each(|logit| hash.update(logit.to_le_bytes()));
+        ids.push(sampler.sample(&logits, &ids[start..]).unwrap());
     }
     assert!(start > 0, "the text is longer than the context");
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use super::CheckpointError;
+use crate::kernels::memory;
 
 /// Small, so that reading a small header stays small.
 const BUFFER: usize = 1024;
@@ -100,7 +101,7 @@ impl<R: Read> Read for Source<'_, R> {
 /// Room for `count` items, or an error where memory has none; a crash would take the worker with it.
 pub(super) fn room<T>(name: &dyn Display, count: u64) -> Result<Vec<T>, CheckpointError> {
     let mut items = Vec::new();
-    let reserved = usize::try_from(count).ok().and_then(|count| items.try_reserve_exact(count).ok());
     let bytes = count.saturating_mul(size_of::<T>() as u64);
+    let reserved = memory::ensure(bytes).ok().and_then(|()| items.try_reserve_exact(usize::try_from(count).ok()?).ok());
     reserved.map(|()| items).ok_or_else(|| CheckpointError::Memory { name: name.to_string(), bytes })
 }

@@ -13,6 +13,8 @@ use crate::kernels::Q8Matrix;
 pub enum Weight {
     /// A matrix in `Q8_0`, in the order of our own kernels.
     Q8(Q8Matrix),
+    /// In float32, as a variable that is trained.
+    F32(Tensor),
     /// Anything else, as candle has it; never a matrix in `Q8_0`.
     Other(QTensor),
 }
@@ -22,6 +24,7 @@ impl Weight {
     pub fn shape(&self) -> Shape {
         match self {
             Weight::Q8(matrix) => (matrix.outputs(), matrix.inputs()).into(),
+            Weight::F32(tensor) => tensor.shape().clone(),
             Weight::Other(tensor) => tensor.shape().clone(),
         }
     }
@@ -30,6 +33,7 @@ impl Weight {
     pub fn dtype(&self) -> GgmlDType {
         match self {
             Weight::Q8(_) => GgmlDType::Q8_0,
+            Weight::F32(_) => GgmlDType::F32,
             Weight::Other(tensor) => tensor.dtype(),
         }
     }
@@ -38,6 +42,7 @@ impl Weight {
     pub fn stored_length(&self) -> usize {
         match self {
             Weight::Q8(matrix) => matrix.outputs() * matrix.stored_length(),
+            Weight::F32(tensor) => tensor.elem_count() * 4,
             Weight::Other(tensor) => tensor.storage_size_in_bytes(),
         }
     }
@@ -49,6 +54,7 @@ impl Weight {
                 let numbers: Vec<f32> = (0..matrix.outputs()).flat_map(|row| matrix.row(row)).collect();
                 Tensor::from_vec(numbers, self.shape(), device)
             }
+            Weight::F32(tensor) => tensor.to_device(device),
             Weight::Other(tensor) => tensor.dequantize(device),
         }
     }

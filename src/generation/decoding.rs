@@ -1,7 +1,11 @@
 //! ids → ids: prefill in tiles, decode one by one, move the window when the context is full.
 
-use crate::model::{Gpt, KvCache, ModelError};
-use crate::sampler::{Sampler, SamplerError};
+use candle_core::Tensor;
+
+use crate::kernels::memory::{self, OutOfMemory};
+use crate::kernels::ops::with_numbers;
+use crate::model::{Gpt, KvCache, ModelError, Pass};
+use crate::sampler::{Sampler, SamplerError, SamplerState};
 use crate::settings::Window;
 use crate::tokenizer::TokenizerError;
 
@@ -9,7 +13,7 @@ use crate::tokenizer::TokenizerError;
 /// only, so that a reader's Stop is seen soon.
 const PREFILL_TILE: usize = 128;
 
-/// Tokens that there is room for from the beginning: 5000 words of characters. Moving the ids while a text grows would
+/// Tokens that there is room for from the beginning: 5000 words of characters. Moving them while a text grows would
 /// leave holes in a memory that never shrinks.
 const RESERVED: usize = 32 << 10;
 
@@ -22,6 +26,9 @@ pub enum GenerationError {
     /// The model failed.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// There is no room for the text.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// No token can be chosen.
     #[error(transparent)]
     Sampler(#[from] SamplerError),
@@ -39,13 +46,26 @@ pub enum Step {
     Token(u32),
 }
 
+/// What a token was computed from, beside the ids before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Index of the first id that the model saw.
+    pub window_start: usize,
+    /// The sampler's state before the token was drawn.
+    pub sampler: SamplerState,
+}
+
 /// The ids of a text, and the part of them that the model sees.
 #[derive(Debug)]
 pub struct Decoding {
     ids: Vec<u32>,
+    /// Of each id behind the prompt.
+    origins: Vec<Origin>,
     /// Index in `ids` of the first one in the cache.
     start: usize,
     cache: KvCache,
+    /// Ids on their way into the cache.
+    pass: Option<Pass>,
     window: Window,
     sampler: Sampler,
     forwarded_rows: u64,
@@ -58,41 +78,53 @@ impl Decoding {
         if prompt.is_empty() {
             return Err(GenerationError::Empty);
         }
-        prompt.reserve(RESERVED);
+        let mut origins = Vec::new();
+        memory::reserve(&mut prompt, RESERVED)?;
+        memory::reserve(&mut origins, RESERVED)?;
         let start = prompt.len().saturating_sub(gpt.config().context);
-        let cache = gpt.new_cache()?;
-        Ok(Decoding { ids: prompt, start, cache, window, sampler, forwarded_rows: 0, crossings: 0 })
+        let (cache, pass) = (gpt.new_cache()?, None);
+        Ok(Decoding { ids: prompt, origins, start, cache, pass, window, sampler, forwarded_rows: 0, crossings: 0 })
     }
 
     /// A block of a prefill tile, or one token.
     pub fn step(&mut self, gpt: &Gpt) -> Result<Step, GenerationError> {
-        if self.cache.next_block().is_none() {
-            self.begin_tile(gpt)?;
-        }
-        let cached = self.cache.len();
-        let left = self.ids.len() - self.start - cached;
-        while !gpt.next_block(&mut self.cache)? {
+        let mut pass = match self.pass.take() {
+            Some(pass) => pass,
+            None => self.begin_tile(gpt)?,
+        };
+        let left = self.ids.len() - self.start - self.cache.len();
+        while !gpt.next_block(&mut pass, &mut self.cache)? {
             if left > 1 {
+                self.pass = Some(pass);
                 return Ok(Step::Prefilled);
             }
         }
-        self.forwarded_rows += (self.cache.len() - cached) as u64;
+        self.forwarded_rows += pass.tokens() as u64;
         if self.start + self.cache.len() < self.ids.len() {
             return Ok(Step::Prefilled);
         }
-        self.sampler.begin(&self.ids[self.start..]);
-        gpt.logits(&self.cache, |logits| self.sampler.push(logits))?;
-        let id = self.sampler.choose()?;
-        self.ids.push(id);
-        Ok(Step::Token(id))
+        let logits = gpt.logits(pass)?; // [1, 1, vocabulary]
+        self.draw(&logits).map(Step::Token)
     }
 
-    fn begin_tile(&mut self, gpt: &Gpt) -> Result<(), ModelError> {
+    fn begin_tile(&mut self, gpt: &Gpt) -> Result<Pass, ModelError> {
         if self.cache.room() == 0 {
             self.move_window(gpt.config().context);
         }
         let begin = self.start + self.cache.len();
-        gpt.begin(&self.ids[begin..self.ids.len().min(begin + PREFILL_TILE)], &mut self.cache)
+        gpt.begin(&self.ids[begin..self.ids.len().min(begin + PREFILL_TILE)], &self.cache)
+    }
+
+    /// Chooses the next id and notes what it was computed from.
+    fn draw(&mut self, logits: &Tensor) -> Result<u32, GenerationError> {
+        let origin = Origin { window_start: self.start, sampler: self.sampler.state() };
+        let context = &self.ids[self.start..];
+        let id = with_numbers(logits, |logits| self.sampler.sample(logits, context)).map_err(ModelError::from)??;
+        memory::reserve(&mut self.ids, 1)?;
+        memory::reserve(&mut self.origins, 1)?;
+        self.ids.push(id);
+        self.origins.push(origin);
+        Ok(id)
     }
 
     /// Forgets the older half of a full cache, or its oldest token, and lets the rest be read again: the learned
@@ -109,6 +141,16 @@ impl Decoding {
     /// The prompt and everything after it.
     pub fn ids(&self) -> &[u32] {
         &self.ids
+    }
+
+    /// What the id at this index was computed from; none for the prompt's.
+    pub fn origin(&self, index: usize) -> Option<Origin> {
+        self.origins.get(index.checked_sub(self.ids.len() - self.origins.len())?).copied()
+    }
+
+    /// The keys and values of the window, as far as it has been read.
+    pub fn cache(&self) -> &KvCache {
+        &self.cache
     }
 
     /// Tokens from the window's start on, at most a context and the one chosen last: those that the model sees.
@@ -202,6 +244,27 @@ mod tests {
             assert_eq!(next_token(&mut decoding, &gpt), likeliest(&gpt, &prompt[43..]));
             assert_eq!(decoding.forwarded_rows(), 32);
         }
+    }
+
+    #[test]
+    fn a_token_can_be_computed_again_from_what_is_noted_of_it() {
+        let gpt = random_gpt(&small(), 9);
+        let sampling = Sampling { temperature: 1.5, ..Sampling::defaults(Vocabulary::Characters) };
+        let mut decoding =
+            Decoding::new(&gpt, vec![3, 1, 4], Window::Rolling, Sampler::new(sampling.clone(), 5)).unwrap();
+        for _ in 0..90 {
+            next_token(&mut decoding, &gpt);
+        }
+        assert_eq!((decoding.origin(2), decoding.origin(93)), (None, None));
+        let mut again = Sampler::new(sampling, 0);
+        for index in 3..93 {
+            let Origin { window_start, sampler } = decoding.origin(index).unwrap();
+            let seen = &decoding.ids()[window_start..index];
+            let logits = gpt.next_logits(seen, &mut gpt.new_cache().unwrap()).unwrap().to_vec1().unwrap();
+            again.set_state(sampler);
+            assert_eq!(again.sample(&logits, seen), Ok(decoding.ids()[index]), "token {index}");
+        }
+        assert!(decoding.origin(92).unwrap().window_start > 0, "the window has moved");
     }
 
     #[test]

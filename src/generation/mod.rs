@@ -6,7 +6,7 @@
 mod decoding;
 mod length;
 
-pub use decoding::{Decoding, GenerationError, Step};
+pub use decoding::{Decoding, GenerationError, Origin, Step};
 pub use length::{Length, TAIL_TOKENS};
 
 use std::io::{Read, Seek};

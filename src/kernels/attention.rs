@@ -57,20 +57,25 @@ pub struct Heads {
     /// Heads.
     pub count: usize,
     /// Length of a head's query, key and value.
-    pub width: usize,
+    pub head_dim: usize,
     /// Positions that the cache has room for.
     pub context: usize,
 }
 
 impl Heads {
+    /// Numbers of all heads together.
+    pub fn n_embd(&self) -> usize {
+        self.count * self.head_dim
+    }
+
     /// Numbers that the cache keeps for a value, and for a key in float32.
     pub fn row(&self) -> usize {
-        self.width.next_multiple_of(ROW)
+        self.head_dim.next_multiple_of(ROW)
     }
 
     /// Numbers of a key in 8 bits.
     pub(super) fn blocks(&self) -> usize {
-        self.width.next_multiple_of(BLOCK)
+        self.head_dim.next_multiple_of(BLOCK)
     }
 
     /// The cache's rows of one head, of which there are `context`.
@@ -80,9 +85,9 @@ impl Heads {
     }
 }
 
-/// Writes one token's values, `[heads · width]`, at `position` of `cache`, `[heads, context, row]`.
-pub fn keep<E: Element>(heads: &Heads, numbers: &[f32], position: usize, cache: &mut [E]) {
-    for (head, numbers) in numbers.chunks_exact(heads.width).enumerate() {
+/// Writes one token's values, `[heads · head_dim]`, at `position` of `cache`, `[heads, context, row]`.
+pub fn append<E: Element>(heads: &Heads, numbers: &[f32], position: usize, cache: &mut [E]) {
+    for (head, numbers) in numbers.chunks_exact(heads.head_dim).enumerate() {
         put(heads, head, numbers, position, cache);
     }
 }
@@ -97,8 +102,8 @@ pub(super) fn put<E: Element>(heads: &Heads, head: usize, numbers: &[f32], posit
     }
 }
 
-/// Writes to `out`, `[rows, width]`, what each row of `qkv`, `[rows, 3 · width]`, sees: of every head the values of the
-/// positions up to its own, weighted by softmax(query · key / √width). The first row stands at `position`.
+/// Writes to `out`, `[rows, n_embd]`, what each row of `qkv`, `[rows, 3 · n_embd]`, attends to: of every head the values
+/// of the positions up to its own, weighted by softmax(query · key / √head_dim). The first row stands at `position`.
 pub fn attend<E: Element>(
     heads: &Heads,
     (keys, values): (&Keys, &[E]),
@@ -110,13 +115,13 @@ pub fn attend<E: Element>(
     if selected().is_scalar {
         return scalar::attend(heads, (keys, values), position, qkv, out);
     }
-    let width = heads.count * heads.width;
+    let width = heads.n_embd();
     // A head after the other, so that its keys and values stay in the processor's cache for all rows.
     for head in 0..heads.count {
         let values = heads.rows(values.as_chunks().0, head);
         let tiles = qkv.chunks(TILE * 3 * width).zip(out.chunks_mut(TILE * width));
         for (position, (qkv, out)) in (position..).step_by(TILE).zip(tiles) {
-            let place = head * heads.width..(head + 1) * heads.width;
+            let place = head * heads.head_dim..(head + 1) * heads.head_dim;
             let queries = qkv.chunks_exact(3 * width).map(|row| &row[place.clone()]);
             let seen = position + queries.len();
             keys.score(heads, head, queries, seen, memory);
@@ -131,6 +136,48 @@ pub fn attend<E: Element>(
                     None => mix_rows::<E, 1, 4>([first], values),
                 }
             }
+        }
+    }
+}
+
+/// Writes to `weights`, `[heads, rows, positions]`, how much each row of `qkv` attends to each position up to the last
+/// row's: softmax(query · key / √head_dim), and 0 for the positions behind its own. The first row stands at `position`.
+pub fn attention_weights(
+    heads: &Heads,
+    keys: &Keys,
+    position: usize,
+    qkv: &[f32],
+    memory: &mut Scores,
+    weights: &mut [f32],
+) {
+    if selected().is_scalar {
+        return scalar::attention_weights(heads, keys, position, qkv, weights);
+    }
+    let width = heads.n_embd();
+    let rows = qkv.len() / (3 * width);
+    let positions = position + rows;
+    for (head, weights) in weights.chunks_exact_mut(rows * positions).enumerate() {
+        for (row, weights) in weights.chunks_exact_mut(positions).enumerate() {
+            let (query, seen) = (&qkv[row * 3 * width + head * heads.head_dim..][..heads.head_dim], position + row + 1);
+            keys.score(heads, head, std::iter::once(query), seen, memory);
+            let sum = softmax(memory.scores.as_chunks_mut().0, seen);
+            weights.fill(0.0);
+            weights.iter_mut().zip(&memory.scores[..seen]).for_each(|(weight, score)| *weight = score / sum);
+        }
+    }
+}
+
+/// Writes to `out`, `[rows, n_embd]`, the values of the positions as `weights`, `[heads, rows, positions]`, weight them.
+pub fn mix_values<E: Element>(heads: &Heads, values: &[E], weights: &[f32], rows: usize, out: &mut [f32]) {
+    if selected().is_scalar {
+        return scalar::mix_values(heads, values, weights, rows, out);
+    }
+    let positions = weights.len() / (heads.count * rows);
+    for (head, weights) in weights.chunks_exact(rows * positions).enumerate() {
+        let values = heads.rows(values.as_chunks().0, head);
+        for (weights, out) in weights.chunks_exact(positions).zip(out.chunks_exact_mut(heads.n_embd())) {
+            let out = &mut out[head * heads.head_dim..][..heads.head_dim];
+            mix_rows::<E, 1, 4>([Row { weights, sum: 1.0, out }], values);
         }
     }
 }

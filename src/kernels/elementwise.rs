@@ -1,18 +1,17 @@
-//! What follows a product: the bias, and the nonlinearity or the way back into the residual stream.
+//! What follows a matrix product: the bias and the activation function.
 
 use super::exp::exp;
 use super::lanes::{LANES, Lanes, padded};
 use super::{scalar, selected};
 
-/// What becomes of a product and its bias.
+/// An activation function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finish {
-    /// It is the result.
-    Keep,
-    /// GELU by its tanh approximation (Hendrycks and Gimpel 2016).
+pub enum Activation {
+    /// GELU by its tanh approximation (Hendrycks and Gimpel 2016), `gelu_new` in Hugging Face's configurations.
+    GeluNew,
+    /// GELU itself, with the error function: `nn.GELU()` in PyTorch, `gelu` in Hugging Face's configurations. `libm`
+    /// computes it one number after the other.
     Gelu,
-    /// GELU itself, by the error function of `libm`: one number after the other.
-    ExactGelu,
     /// max(0, x).
     Relu,
 }
@@ -22,47 +21,33 @@ pub const TWICE_ROOT: f32 = 1.595_769;
 /// See [`TWICE_ROOT`].
 pub const CUBE: f32 = 0.044715;
 
-/// Adds `bias`, one for each column, to rows of outputs, and finishes them.
-pub fn finish(rows: &mut [f32], bias: Option<&[f32]>, columns: usize, finish: Finish) {
+/// Adds `bias`, one number for each column, to rows of `columns` numbers, and applies the activation function.
+pub fn add_bias(rows: &mut [f32], bias: Option<&[f32]>, columns: usize, activation: Option<Activation>) {
     if selected().is_scalar {
-        return scalar::finish(rows, bias, columns, finish);
+        return scalar::add_bias(rows, bias, columns, activation);
     }
-    if bias.is_none() && finish == Finish::Keep {
+    if bias.is_none() && activation.is_none() {
         return;
     }
     for row in rows.chunks_exact_mut(columns) {
-        match finish {
-            Finish::Keep => each(row, bias, |x| x),
-            Finish::Gelu => each(row, bias, gelu),
-            Finish::ExactGelu => each(row, bias, |x| Lanes::from(x.numbers().map(exact_gelu))),
-            Finish::Relu => each(row, bias, |x| x.at_least(Lanes::splat(0.0))),
-        }
-    }
-}
-
-/// Adds rows and their bias to the residual stream.
-pub fn add(stream: &mut [f32], rows: &[f32], bias: Option<&[f32]>, columns: usize) {
-    if selected().is_scalar {
-        return scalar::add(stream, rows, bias, columns);
-    }
-    for (stream, row) in stream.chunks_exact_mut(columns).zip(rows.chunks_exact(columns)) {
-        // One number after the other, which is the same in vectors.
-        match bias {
-            Some(bias) => stream.iter_mut().zip(row.iter().zip(bias)).for_each(|(x, (y, bias))| *x += y + bias),
-            None => stream.iter_mut().zip(row).for_each(|(x, y)| *x += y),
+        match activation {
+            None => each(row, bias, |x| x),
+            Some(Activation::GeluNew) => each(row, bias, gelu_new),
+            Some(Activation::Gelu) => each(row, bias, |x| Lanes::from(x.numbers().map(gelu))),
+            Some(Activation::Relu) => each(row, bias, |x| x.at_least(Lanes::splat(0.0))),
         }
     }
 }
 
 #[inline(always)]
-fn gelu(x: Lanes) -> Lanes {
+fn gelu_new(x: Lanes) -> Lanes {
     let cubic = x.mul(x).mul(x).mul(Lanes::splat(CUBE));
     let twice = x.add(cubic).mul(Lanes::splat(-TWICE_ROOT));
     x.div(exp(twice).add(Lanes::splat(1.0)))
 }
 
 /// ½ x (1 + erf(x / √2)).
-pub fn exact_gelu(x: f32) -> f32 {
+pub fn gelu(x: f32) -> f32 {
     0.5 * x * (1.0 + libm::erff(x * std::f32::consts::FRAC_1_SQRT_2))
 }
 

@@ -2,12 +2,13 @@
 
 use super::attention::{self, Element, Heads, ROW};
 use super::lanes::{LANES, Lanes};
+use super::memory::{OutOfMemory, filled};
 use super::{Activations, OCTET, Q8Matrix, TILE, selected};
 
 /// Every head's keys, as many as there are positions in the context.
 #[derive(Debug)]
 pub enum Keys {
-    /// In 8 bits: of each head a matrix, `[context, width]`, with rows up to a whole octet and columns of zeros up to a
+    /// In 8 bits: of each head a matrix, `[context, head_dim]`, with rows up to a whole octet and columns of zeros up to a
     /// whole block.
     Q8(Vec<Q8Matrix>),
     /// In float32, `[heads, context, row]`.
@@ -17,7 +18,7 @@ pub enum Keys {
 /// Memory for the scores of some rows.
 #[derive(Debug, Default)]
 pub struct Scores {
-    /// The queries over √width, filled up as the keys are.
+    /// The queries over √head_dim, filled up as the keys are.
     pub(super) queries: Vec<f32>,
     /// The same in 8 bits.
     pub(super) activations: Activations,
@@ -33,20 +34,21 @@ impl Scores {
 }
 
 impl Keys {
-    /// Room for 8-bit keys; `None` where memory has none.
-    pub fn q8(heads: &Heads) -> Option<Keys> {
+    /// Room for 8-bit keys.
+    pub fn q8(heads: &Heads) -> Result<Keys, OutOfMemory> {
+        let refused = OutOfMemory { bytes: (heads.count * heads.context * heads.blocks()) as u64 };
         let matrix = || Q8Matrix::zeros(heads.context.next_multiple_of(OCTET), heads.blocks());
-        (0..heads.count).map(|_| matrix()).collect::<Option<_>>().map(Keys::Q8)
+        (0..heads.count).map(|_| matrix()).collect::<Option<_>>().map(Keys::Q8).ok_or(refused)
     }
 
     /// Room for keys in float32.
-    pub fn plain(heads: &Heads) -> Keys {
-        Keys::Plain(vec![[0.0; ROW]; heads.count * heads.context * heads.row() / ROW])
+    pub fn plain(heads: &Heads) -> Result<Keys, OutOfMemory> {
+        filled(heads.count * heads.context * heads.row() / ROW, [0.0; ROW]).map(Keys::Plain)
     }
 
-    /// Writes one token's keys, `[heads · width]`, at `position`.
-    pub fn keep(&mut self, heads: &Heads, numbers: &[f32], position: usize) {
-        for (head, numbers) in numbers.chunks_exact(heads.width).enumerate() {
+    /// Writes one token's keys, `[heads · head_dim]`, at `position`.
+    pub fn append(&mut self, heads: &Heads, numbers: &[f32], position: usize) {
+        for (head, numbers) in numbers.chunks_exact(heads.head_dim).enumerate() {
             match self {
                 Keys::Q8(matrices) => matrices[head].quantise_row(position, numbers),
                 Keys::Plain(keys) => attention::put(heads, head, numbers, position, keys.as_flattened_mut()),
@@ -54,8 +56,8 @@ impl Keys {
         }
     }
 
-    /// Writes to `memory` the scores of queries, `[rows, width]`, with the first `seen` keys of a head:
-    /// query · key / √width.
+    /// Writes to `memory` the scores of queries, `[rows, head_dim]`, with the first `seen` keys of a head:
+    /// query · key / √head_dim.
     pub(super) fn score<'a>(
         &self,
         heads: &Heads,
@@ -85,9 +87,9 @@ impl Keys {
     }
 }
 
-/// The queries over √width, with zeros behind each up to `row`; returns how many they are.
+/// The queries over √head_dim, with zeros behind each up to `row`; returns how many they are.
 fn fill<'a>(heads: &Heads, queries: impl Iterator<Item = &'a [f32]>, row: usize, filled: &mut Vec<f32>) -> usize {
-    let root = (heads.width as f32).sqrt();
+    let root = (heads.head_dim as f32).sqrt();
     filled.clear();
     queries.enumerate().fold(0, |_, (index, query)| {
         filled.extend(query.iter().map(|number| number / root));

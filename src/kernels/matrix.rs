@@ -7,6 +7,7 @@ use candle_core::{Error, Result};
 use half::f16;
 
 use super::activations::quantise_block;
+use super::memory::filled;
 use super::{BLOCK, OCTET, STEP};
 
 /// Bytes of a `Q8_0` block in a file: a scale in f16, then 32 signed bytes.
@@ -40,8 +41,8 @@ impl Q8Matrix {
     /// multiple of [`BLOCK`].
     pub fn zeros(outputs: usize, inputs: usize) -> Option<Self> {
         let places = outputs.div_ceil(OCTET).checked_mul(inputs / BLOCK)?;
-        let weights = room(places, Weights([[[OFFSET; STEP]; OCTET]; BLOCK / STEP]))?;
-        Some(Q8Matrix { weights, scales: room(places, Scales([0.0; OCTET]))?, outputs, inputs })
+        let weights = filled(places, Weights([[[OFFSET; STEP]; OCTET]; BLOCK / STEP])).ok()?;
+        Some(Q8Matrix { weights, scales: filled(places, Scales([0.0; OCTET])).ok()?, outputs, inputs })
     }
 
     /// Takes over a matrix of candle's, if it is in `Q8_0`.
@@ -156,14 +157,6 @@ impl Q8Matrix {
     pub(super) fn columns(&self, octets: &Range<usize>) -> usize {
         self.outputs.min(octets.end * OCTET) - octets.start * OCTET
     }
-}
-
-/// That many of one item, or `None` where memory has no room.
-fn room<T: Clone>(count: usize, item: T) -> Option<Vec<T>> {
-    let mut items = Vec::new();
-    items.try_reserve_exact(count).ok()?;
-    items.resize(count, item);
-    Some(items)
 }
 
 /// Puts eight rows; `false` where a scale is not finite.

@@ -8,13 +8,15 @@ mod activations;
 mod attention;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod cache;
 pub mod elementwise;
 mod exp;
 mod keys;
 mod lanes;
 mod layer_norm;
 mod matrix;
-mod ops;
+pub mod memory;
+pub mod ops;
 mod plain;
 #[cfg(target_arch = "wasm32")]
 pub mod relaxed;
@@ -27,13 +29,13 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 pub use activations::{Activations, Operands};
-pub use attention::{Element, Heads, attend, keep};
-pub use elementwise::Finish;
+pub use attention::{Element, Heads, append, attend, attention_weights, mix_values};
+pub use cache::BlockCache;
+pub use elementwise::Activation;
 pub use keys::{Keys, Scores};
 pub use layer_norm::layer_norm;
 pub use matrix::Q8Matrix;
-pub use ops::{AddProduct, Attend, FillRows, Keep, LayerNorm, Matrix, Product, Scratch};
-pub use plain::PlainMatrix;
+pub use plain::multiply_f32;
 
 /// Weights that share a scale, along a row.
 pub const BLOCK: usize = 32;

@@ -1,47 +1,17 @@
-//! A matrix in float32, for rows that `Q8_0`'s blocks do not fit and for files that are not quantised.
+//! A matrix in float32, for rows that `Q8_0`'s blocks do not fit and for models that are not quantised.
 
 use super::lanes::{LANES, Lanes, padded};
 use super::{scalar, selected};
 
-/// `[outputs, inputs]` in float32.
-#[derive(Debug)]
-pub struct PlainMatrix {
-    weights: Vec<f32>,
-    inputs: usize,
-}
-
-impl PlainMatrix {
-    /// Rows of `inputs` numbers, one after the other.
-    pub fn new(weights: Vec<f32>, inputs: usize) -> Self {
-        PlainMatrix { weights, inputs }
+/// `[tokens, inputs]` · `weights`ᵀ → `[tokens, outputs]`; `weights` are `[outputs, inputs]`.
+pub fn multiply_f32(weights: &[f32], inputs: usize, x: &[f32], out: &mut [f32]) {
+    if selected().is_scalar {
+        return scalar::multiply_f32(weights, inputs, x, out);
     }
-
-    /// Rows.
-    pub fn outputs(&self) -> usize {
-        self.weights.len().checked_div(self.inputs).unwrap_or(0)
-    }
-
-    /// Columns.
-    pub fn inputs(&self) -> usize {
-        self.inputs
-    }
-
-    /// One row.
-    pub fn row(&self, row: usize) -> &[f32] {
-        &self.weights[row * self.inputs..][..self.inputs]
-    }
-
-    /// `[tokens, inputs]` → `[tokens, outputs of these rows]`.
-    pub fn multiply(&self, rows: std::ops::Range<usize>, x: &[f32], out: &mut [f32]) {
-        if selected().is_scalar {
-            return scalar::multiply_plain(self, rows, x, out);
-        }
-        let columns = rows.len();
-        for (column, row) in rows.enumerate() {
-            let weights = self.row(row);
-            for (x, out) in x.chunks_exact(self.inputs).zip(out.chunks_exact_mut(columns)) {
-                out[column] = dot(weights, x);
-            }
+    let outputs = weights.len() / inputs;
+    for (column, weights) in weights.chunks_exact(inputs).enumerate() {
+        for (x, out) in x.chunks_exact(inputs).zip(out.chunks_exact_mut(outputs)) {
+            out[column] = dot(weights, x);
         }
     }
 }

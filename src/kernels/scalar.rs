@@ -6,11 +6,11 @@
 use std::ops::Range;
 
 use super::attention::{Element, Heads, ROW};
-use super::elementwise::{CUBE, Finish, TWICE_ROOT, exact_gelu};
+use super::elementwise::{Activation, CUBE, TWICE_ROOT, gelu};
 use super::exp::{LEAST, LN_2, MOST, POLYNOMIAL};
 use super::lanes::{LANES, ROUNDING};
 use super::matrix::{Scales, Weights};
-use super::{Activations, BLOCK, Keys, OCTET, Operands, PlainMatrix, Q8Matrix};
+use super::{Activations, BLOCK, Keys, OCTET, Operands, Q8Matrix};
 
 /// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, of which those of the octets given.
 pub fn multiply(matrix: &Q8Matrix, octets: Range<usize>, activations: &Activations, out: &mut [f32]) {
@@ -35,11 +35,11 @@ fn dot((weights, scales): (&[Weights], &[Scales]), lane: usize, numbers: &[i8], 
     sum
 }
 
-/// `[tokens, inputs]` → `[tokens, outputs of these rows]`.
-pub fn multiply_plain(matrix: &PlainMatrix, rows: Range<usize>, x: &[f32], out: &mut [f32]) {
-    for (x, out) in x.chunks_exact(matrix.inputs()).zip(out.chunks_exact_mut(rows.len())) {
-        for (row, out) in rows.clone().zip(out) {
-            *out = sum(matrix.row(row).iter().zip(x).map(|(weight, x)| weight * x));
+/// `[tokens, inputs]` · `weights`ᵀ → `[tokens, outputs]`; `weights` are `[outputs, inputs]`.
+pub fn multiply_f32(weights: &[f32], inputs: usize, x: &[f32], out: &mut [f32]) {
+    for (x, out) in x.chunks_exact(inputs).zip(out.chunks_exact_mut(weights.len() / inputs)) {
+        for (weights, out) in weights.chunks_exact(inputs).zip(out) {
+            *out = sum(weights.iter().zip(x).map(|(weight, x)| weight * x));
         }
     }
 }
@@ -65,29 +65,22 @@ pub fn exp(x: f32) -> f32 {
     f32::from_bits(y.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
 
-/// Adds the bias to rows of `columns` numbers, and finishes them.
-pub fn finish(rows: &mut [f32], bias: Option<&[f32]>, columns: usize, finish: Finish) {
-    if bias.is_none() && finish == Finish::Keep {
+/// Adds the bias to rows of `columns` numbers, and applies the activation function.
+pub fn add_bias(rows: &mut [f32], bias: Option<&[f32]>, columns: usize, activation: Option<Activation>) {
+    if bias.is_none() && activation.is_none() {
         return;
     }
     for row in rows.chunks_exact_mut(columns) {
         for (index, x) in row.iter_mut().enumerate() {
             let y = *x + bias.map_or(0.0, |bias| bias[index]);
-            *x = match finish {
-                Finish::Keep => y,
-                Finish::Gelu => y / (exp((y + y * y * y * CUBE) * -TWICE_ROOT) + 1.0),
-                Finish::ExactGelu => exact_gelu(y),
-                Finish::Relu if y < 0.0 => 0.0,
-                Finish::Relu => y,
+            *x = match activation {
+                None => y,
+                Some(Activation::GeluNew) => y / (exp((y + y * y * y * CUBE) * -TWICE_ROOT) + 1.0),
+                Some(Activation::Gelu) => gelu(y),
+                Some(Activation::Relu) if y < 0.0 => 0.0,
+                Some(Activation::Relu) => y,
             };
         }
-    }
-}
-
-/// Adds rows and their bias to the residual stream.
-pub fn add(stream: &mut [f32], rows: &[f32], bias: Option<&[f32]>, columns: usize) {
-    for (index, (x, y)) in stream.iter_mut().zip(rows).enumerate() {
-        *x += bias.map_or(*y, |bias| y + bias[index % columns]);
     }
 }
 
@@ -104,25 +97,51 @@ pub fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out:
     }
 }
 
-/// Writes to `out`, `[rows, width]`, what each row of `qkv`, `[rows, 3 · width]`, sees: of every head the values of the
-/// positions up to its own, weighted by softmax(query · key / √width). The first row stands at `position`.
+/// Writes to `out`, `[rows, n_embd]`, what each row of `qkv`, `[rows, 3 · n_embd]`, attends to: of every head the values
+/// of the positions up to its own, weighted by softmax(query · key / √head_dim). The first row stands at `position`.
 pub fn attend<E: Element>(heads: &Heads, (keys, values): (&Keys, &[E]), position: usize, qkv: &[f32], out: &mut [f32]) {
-    let width = heads.count * heads.width;
+    let width = heads.n_embd();
     for (position, (qkv, out)) in (position..).zip(qkv.chunks(3 * width).zip(out.chunks_mut(width))) {
-        for (head, out) in out.chunks_mut(heads.width).enumerate() {
-            let query = &qkv[head * heads.width..][..heads.width];
-            let root = (heads.width as f32).sqrt();
-            let query: Vec<f32> = query.iter().map(|number| number / root).collect();
-            mix(heads, values, head, &scores(heads, keys, head, &query, position + 1), out);
+        for (head, out) in out.chunks_mut(heads.head_dim).enumerate() {
+            let weights = exponentials(&scores(heads, keys, head, qkv, position + 1));
+            mix(heads, values, head, &weights, out);
+            let total = sum(weights.iter().copied());
+            out.iter_mut().for_each(|out| *out /= total);
         }
     }
 }
 
-/// query · key for the first `seen` keys of a head.
-fn scores(heads: &Heads, keys: &Keys, head: usize, query: &[f32], seen: usize) -> Vec<f32> {
+/// Writes to `weights`, `[heads, rows, positions]`, softmax(query · key / √head_dim) for the positions up to each row's.
+pub fn attention_weights(heads: &Heads, keys: &Keys, position: usize, qkv: &[f32], weights: &mut [f32]) {
+    let width = heads.n_embd();
+    let rows = qkv.len() / (3 * width);
+    for (index, weights) in weights.chunks_mut(position + rows).enumerate() {
+        let (head, row) = (index / rows, index % rows);
+        let exponentials = exponentials(&scores(heads, keys, head, &qkv[row * 3 * width..], position + row + 1));
+        let total = sum(exponentials.iter().copied());
+        weights.fill(0.0);
+        weights.iter_mut().zip(exponentials).for_each(|(weight, exponential)| *weight = exponential / total);
+    }
+}
+
+/// Writes to `out`, `[rows, n_embd]`, the values of the positions as `weights`, `[heads, rows, positions]`, weight them.
+pub fn mix_values<E: Element>(heads: &Heads, values: &[E], weights: &[f32], rows: usize, out: &mut [f32]) {
+    let positions = weights.len() / (heads.count * rows);
+    for (index, weights) in weights.chunks(positions).enumerate() {
+        let (head, row) = (index / rows, index % rows);
+        let out = &mut out[row * heads.n_embd() + head * heads.head_dim..][..heads.head_dim];
+        mix(heads, values, head, weights, out);
+    }
+}
+
+/// query · key / √head_dim for the first `seen` keys of a head; `qkv` begins with the row of the query.
+fn scores(heads: &Heads, keys: &Keys, head: usize, qkv: &[f32], seen: usize) -> Vec<f32> {
+    let root = (heads.head_dim as f32).sqrt();
+    let query = qkv[head * heads.head_dim..][..heads.head_dim].iter().map(|number| number / root);
+    let query: Vec<f32> = query.collect();
     match keys {
         Keys::Q8(matrices) => {
-            let mut row = query.to_vec();
+            let mut row = query;
             row.resize(matrices[head].inputs(), 0.0);
             let mut activations = Activations::default();
             activations.quantise(&row, row.len(), Operands::Rows);
@@ -130,7 +149,7 @@ fn scores(heads: &Heads, keys: &Keys, head: usize, query: &[f32], seen: usize) -
             let key = |position| dot(matrices[head].octet(position / OCTET), position % OCTET, numbers, scales);
             (0..seen).map(key).collect()
         }
-        Keys::Plain(keys) => (0..seen).map(|position| dot_plain(query, &row(heads, keys, head, position))).collect(),
+        Keys::Plain(keys) => (0..seen).map(|position| dot_plain(&query, &row(heads, keys, head, position))).collect(),
     }
 }
 
@@ -150,16 +169,18 @@ fn row<E: Element>(heads: &Heads, all: &[[E; ROW]], head: usize, position: usize
     row.flat_map(|(low, high)| [low.numbers(), high.numbers()]).flatten().collect()
 }
 
-/// The mean of a head's values, weighted by softmax(scores).
-fn mix<E: Element>(heads: &Heads, values: &[E], head: usize, scores: &[f32], out: &mut [f32]) {
+/// Scores → their exponentials, of which the largest is 1.
+fn exponentials(scores: &[f32]) -> Vec<f32> {
     let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weights: Vec<f32> = scores.iter().map(|score| exp(score - most)).collect();
-    let total = sum(weights.iter().copied());
+    scores.iter().map(|score| exp(score - most)).collect()
+}
+
+/// The sum of a head's values, each times its weight.
+fn mix<E: Element>(heads: &Heads, values: &[E], head: usize, weights: &[f32], out: &mut [f32]) {
     out.fill(0.0);
     for (position, weight) in weights.iter().enumerate() {
         for (out, value) in out.iter_mut().zip(row(heads, values.as_chunks().0, head, position)) {
             *out += weight * value;
         }
     }
-    out.iter_mut().for_each(|out| *out /= total);
 }

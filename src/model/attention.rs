@@ -1,11 +1,12 @@
 //! Causal self-attention with several heads (Vaswani et al. 2017; GPT-2's `attn`).
 
-use super::kv_cache::BlockSlot;
+use candle_core::Tensor;
+
 use super::linear::Linear;
-use super::workspace::Workspace;
-use super::{Config, Result};
+use super::pass::BlockPass;
+use super::{Config, Hook, Result};
 use crate::checkpoint::Weights;
-use crate::kernels::Finish;
+use crate::kernels::ops;
 
 /// One block's attention.
 #[derive(Debug)]
@@ -17,21 +18,31 @@ pub struct Attention {
 impl Attention {
     /// Takes `NAME.attn_qkv` and `NAME.attn_output`.
     pub fn load(config: &Config, weights: &mut Weights, name: &str) -> Result<Self> {
-        let width = config.width;
-        let qkv = Linear::load(weights, &format!("{name}.attn_qkv"), (width, 3 * width), config.qkv_bias)?;
-        let output = Linear::load(weights, &format!("{name}.attn_output"), (width, width), true)?;
+        let n_embd = config.width;
+        let qkv = Linear::load(weights, &format!("{name}.attn_qkv"), (n_embd, 3 * n_embd), config.qkv_bias)?;
+        let output = Linear::load(weights, &format!("{name}.attn_output"), (n_embd, n_embd), true)?;
         Ok(Attention { qkv, output })
     }
 
-    /// Makes queries, keys and values of the normed rows, which follow those in the cache, and keeps keys and values.
-    pub fn keep(&self, space: &Workspace, slot: &BlockSlot<'_>) -> Result<()> {
-        self.qkv.forward(&space.normed, &space.qkv, Finish::Keep, &space.scratch)?;
-        slot.append(&space.qkv)
+    /// `[batch, tokens, n_embd]` → what is added to the residual stream of the rows that go on, `[batch, rows, n_embd]`.
+    pub(super) fn forward(&self, x: &Tensor, pass: &mut BlockPass<'_>) -> Result<Tensor> {
+        let qkv = self.qkv.forward(x)?; // [batch, tokens, 3 · n_embd]
+        let heads = self.heads(&qkv, pass)?; // [batch, rows, n_embd]
+        let heads = pass.see(Hook::HeadOutputs, heads)?;
+        let output = self.output.forward(&heads)?;
+        pass.see(Hook::AttentionOutput, output)
     }
 
-    /// Adds what the rows' queries see to the residual stream.
-    pub fn look(&self, space: &Workspace, slot: &BlockSlot<'_>) -> Result<()> {
-        slot.attend(&space.qkv, &space.mixed, &space.scratch)?;
-        self.output.add_to(&space.stream, &space.mixed, &space.scratch)
+    /// What the heads read, one after the other; by other weights than their own where an observer says so.
+    fn heads(&self, qkv: &Tensor, pass: &mut BlockPass<'_>) -> Result<Tensor> {
+        pass.append(qkv)?;
+        let rows = pass.rows(qkv)?;
+        if pass.wants(Hook::AttentionWeights) {
+            let weights = ops::attention_weights(qkv, pass.attended(), rows)?;
+            if let Some(weights) = pass.replaced(Hook::AttentionWeights, &weights)? {
+                return Ok(ops::mix_values(qkv, &weights, pass.attended())?);
+            }
+        }
+        Ok(ops::attend(qkv, pass.attended(), rows)?)
     }
 }

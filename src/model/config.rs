@@ -1,15 +1,7 @@
 //! The one configuration of the one architecture: GPT-2's block stack and its variants.
 
-/// The MLP's nonlinearity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// GELU by its tanh approximation, `gelu_new` in Hugging Face's configurations.
-    GeluNew,
-    /// GELU itself, with the error function: `nn.GELU()` in PyTorch, `gelu` in Hugging Face's configurations.
-    Gelu,
-    /// max(0, x).
-    Relu,
-}
+pub use crate::kernels::Activation;
+use crate::kernels::Heads;
 
 /// Where the head's weights come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +32,7 @@ pub struct Config {
     pub vocabulary_size: usize,
     /// Added to the variance in each layer norm.
     pub layer_norm_epsilon: f64,
-    /// The MLP's nonlinearity.
+    /// The MLP's activation function.
     pub activation: Activation,
     /// Where the head's weights come from.
     pub head: Head,
@@ -52,6 +44,11 @@ impl Config {
     /// Length of one head's queries, keys and values.
     pub fn head_width(&self) -> usize {
         self.width / self.heads
+    }
+
+    /// The shape of a block's attention.
+    pub(super) fn attention_heads(&self) -> Heads {
+        Heads { count: self.heads, head_dim: self.head_width(), context: self.context }
     }
 
     /// Number of weights, a tied head counted once.

@@ -3,95 +3,23 @@
 use std::collections::BTreeSet;
 
 use candle_core::quantized::GgmlDType;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 
-use super::attention::Attention;
-use super::config::{Activation, Config, Head};
-use super::kv_cache::{BlockSlot, KvCache, Wanted};
-use super::linear::{Embedding, LayerNorm, Linear, float32};
-use super::workspace::Workspace;
-use super::{ModelError, Result};
+use super::block::Block;
+use super::config::{Config, Head};
+use super::kv_cache::KvCache;
+use super::linear::{Embedding, LayerNorm, Linear};
+use super::observer::Watch;
+use super::pass::{Memory, Pass, Wanted, ensure_memory, last_row};
+use super::{Hook, ModelError, Observer, Result};
 use crate::checkpoint::Weights;
-use crate::kernels::{FillRows, Finish};
-
-/// The feed-forward half of a block.
-#[derive(Debug)]
-struct Mlp {
-    up: Linear,
-    down: Linear,
-    finish: Finish,
-}
-
-impl Mlp {
-    fn load(config: &Config, weights: &mut Weights, name: &str) -> Result<Self> {
-        let (width, hidden) = (config.width, config.hidden);
-        let up = Linear::load(weights, &format!("{name}.ffn_up"), (width, hidden), true)?;
-        let down = Linear::load(weights, &format!("{name}.ffn_down"), (hidden, width), true)?;
-        let finish = match config.activation {
-            Activation::GeluNew => Finish::Gelu,
-            Activation::Gelu => Finish::ExactGelu,
-            Activation::Relu => Finish::Relu,
-        };
-        Ok(Mlp { up, down, finish })
-    }
-
-    /// Adds what becomes of the normed rows to the residual stream.
-    fn forward(&self, space: &Workspace) -> Result<()> {
-        self.up.forward(&space.normed, &space.hidden, self.finish, &space.scratch)?;
-        self.down.add_to(&space.stream, &space.hidden, &space.scratch)
-    }
-}
-
-/// One block: attention and MLP, each behind a layer norm and added to the residual stream.
-#[derive(Debug)]
-pub(super) struct Block {
-    pub(super) attention_norm: LayerNorm,
-    attention: Attention,
-    pub(super) mlp_norm: LayerNorm,
-    mlp: Mlp,
-}
-
-impl Block {
-    fn load(config: &Config, weights: &mut Weights, name: &str) -> Result<Self> {
-        let (width, epsilon) = (config.width, config.layer_norm_epsilon);
-        Ok(Block {
-            attention_norm: LayerNorm::load(weights, &format!("{name}.attn_norm"), width, epsilon)?,
-            attention: Attention::load(config, weights, name)?,
-            mlp_norm: LayerNorm::load(weights, &format!("{name}.ffn_norm"), width, epsilon)?,
-            mlp: Mlp::load(config, weights, name)?,
-        })
-    }
-
-    /// The block's matrices, in the order in which a row passes them.
-    pub(super) fn linears(&self) -> [&Linear; 4] {
-        [&self.attention.qkv, &self.attention.output, &self.mlp.up, &self.mlp.down]
-    }
-
-    /// Takes the residual stream one block further, or of it only the row that is wanted.
-    fn forward(&self, space: &Workspace, slot: &BlockSlot<'_>, wanted: Wanted) -> Result<()> {
-        self.attention_norm.forward(&space.stream, &space.normed)?;
-        self.attention.keep(space, slot)?;
-        match wanted {
-            Wanted::All => self.go_on(space, slot),
-            Wanted::Last => self.go_on(&space.last()?, &slot.after(space.rows() - 1)),
-        }
-    }
-
-    /// What follows once keys and values are in the cache.
-    fn go_on(&self, space: &Workspace, slot: &BlockSlot<'_>) -> Result<()> {
-        self.attention.look(space, slot)?;
-        self.mlp_norm.forward(&space.stream, &space.normed)?;
-        self.mlp.forward(space)
-    }
-}
+use crate::kernels::ops;
 
 /// A model: ids → logits.
 #[derive(Debug)]
 pub struct Gpt {
     config: Config,
-    pub(super) tokens: Embedding,
-    /// `[context, width]`.
-    pub(super) positions: Vec<f32>,
+    pub(super) embedding: Embedding,
     pub(super) blocks: Vec<Block>,
     pub(super) norm: LayerNorm,
     pub(super) head: Linear,
@@ -102,25 +30,17 @@ pub struct Gpt {
 impl Gpt {
     /// Takes the weights that `config` asks for; others are left where they are.
     pub fn load(config: &Config, weights: &mut Weights) -> Result<Self> {
-        let (width, vocabulary) = (config.width, config.vocabulary_size);
         let in_half = weights.iter().filter(|(_, weight)| weight.dtype() == GgmlDType::F16);
         let halves = in_half.map(|(name, _)| name.to_string()).collect();
-        let tokens = Embedding::load(weights, "token_embd", vocabulary, width)?;
-        let head = match config.head {
-            Head::Tied => Linear::tied(&tokens),
-            Head::Untied { bias } => Linear::load(weights, "output", (width, vocabulary), bias)?,
-        };
-        let positions = weights.take("position_embd.weight", &[config.context, width])?;
+        let embedding = Embedding::load(config, weights)?;
         let block = |index| Block::load(config, weights, &format!("blk.{index}"));
-        Ok(Gpt {
-            blocks: (0..config.layers).map(block).collect::<Result<_>>()?,
-            config: config.clone(),
-            tokens,
-            positions: float32(&positions)?,
-            norm: LayerNorm::load(weights, "output_norm", width, config.layer_norm_epsilon)?,
-            head,
-            halves,
-        })
+        let blocks = (0..config.layers).map(block).collect::<Result<_>>()?;
+        let norm = LayerNorm::load(config, weights, "output_norm")?;
+        let head = match config.head {
+            Head::Tied => Linear::tied(&embedding),
+            Head::Untied { bias } => Linear::load(weights, "output", (config.width, config.vocabulary_size), bias)?,
+        };
+        Ok(Gpt { config: config.clone(), embedding, blocks, norm, head, halves })
     }
 
     /// The model's shape.
@@ -145,84 +65,145 @@ impl Gpt {
         self.blocks.iter().flat_map(Block::linears).chain([&self.head]).filter_map(Linear::quantised)
     }
 
-    /// Begins to read ids into the cache; [`next_block`](Self::next_block) goes on.
-    pub fn begin(&self, ids: &[u32], cache: &mut KvCache) -> Result<()> {
-        self.begin_for(Wanted::Last, ids, cache)
+    /// Ids, `[batch, tokens]` → the logits after each, `[batch, tokens, vocabulary]`. With a cache they follow what is
+    /// in it; without one the ids of a sequence attend to each other, all in float32, and a gradient can flow to
+    /// weights that are variables.
+    pub fn forward(&self, ids: &Tensor, cache: Option<&mut KvCache>) -> Result<Tensor> {
+        self.run(ids, Wanted::All, &mut Memory::new(cache), None)
     }
 
-    fn begin_for(&self, wanted: Wanted, ids: &[u32], cache: &mut KvCache) -> Result<()> {
-        let (context, start) = (self.config.context, cache.len());
-        if ids.is_empty() || ids.len() > cache.room() {
-            return Err(ModelError::Context { context, start, found: ids.len() });
+    /// As [`forward`](Self::forward), watched.
+    pub fn forward_observed(
+        &self,
+        ids: &Tensor,
+        cache: Option<&mut KvCache>,
+        observer: &mut dyn Observer,
+    ) -> Result<Tensor> {
+        self.run(ids, Wanted::All, &mut Memory::new(cache), Some(observer))
+    }
+
+    /// Reads ids, `[1, tokens]`, of the window again, which stand at `position` and after in the cache: the logits after
+    /// each, `[1, tokens, vocabulary]`. The cache stays as it is, and the rows attend to what it has.
+    pub fn read_again(
+        &self,
+        ids: &Tensor,
+        position: usize,
+        cache: &KvCache,
+        observer: Option<&mut dyn Observer>,
+    ) -> Result<Tensor> {
+        let found = position + ids.dims2()?.1;
+        if found > cache.len() {
+            return Err(ModelError::NotRead { expected: cache.len(), found });
         }
-        if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.config.vocabulary_size) {
-            return Err(ModelError::Id { id, vocabulary: self.config.vocabulary_size });
-        }
-        cache.begin(ids.len(), wanted)?;
-        self.embed(ids, start, &cache.workspace().stream)
+        self.run_from(position, ids, Wanted::All, &mut Memory::Read(cache), observer)
     }
 
-    /// Takes what was begun through one more block; whether it was the last, and the ids are in the cache.
-    pub fn next_block(&self, cache: &mut KvCache) -> Result<bool> {
-        if let Some((index, block)) = cache.next_block().and_then(|index| Some((index, self.blocks.get(index)?))) {
-            block.forward(cache.workspace(), &cache.slot(index), cache.wanted(index))?;
-            cache.advance();
-        }
-        Ok(cache.next_block().is_none())
-    }
-
-    /// Reads ids into the cache.
-    pub fn prefill(&self, ids: &[u32], cache: &mut KvCache) -> Result<()> {
-        self.begin(ids, cache)?;
-        self.all_blocks(cache)
-    }
-
-    fn all_blocks(&self, cache: &mut KvCache) -> Result<()> {
-        while !self.next_block(cache)? {}
-        Ok(())
-    }
-
-    /// Hands over the logits after the id that was read last, some after the other from id 0 on.
-    pub fn logits(&self, cache: &KvCache, take: impl FnMut(&[f32])) -> Result<()> {
-        let Workspace { stream, normed, scratch, .. } = cache.workspace();
-        let last = cache.workspace().rows() - 1;
-        let (stream, normed) = (stream.narrow(0, last, 1)?, normed.narrow(0, last, 1)?);
-        self.norm.forward(&stream, &normed)?;
-        self.head.each(&normed, scratch, take)
-    }
-
-    /// Reads ids into the cache and returns the logits after the last one, `[vocabulary]`.
-    pub fn forward(&self, ids: &[u32], cache: &mut KvCache) -> Result<Vec<f32>> {
-        let mut logits = Vec::with_capacity(self.config.vocabulary_size);
-        self.prefill(ids, cache)?;
-        self.logits(cache, |part| logits.extend_from_slice(part))?;
-        Ok(logits)
-    }
-
-    /// The logits after each of `ids`, `[ids, vocabulary]`; with a cache, the ids follow those in it.
+    /// The logits after each of `ids`, `[ids, vocabulary]`, as they are where the text is written: with a cache.
     pub fn forward_all(&self, ids: &[u32], cache: Option<&mut KvCache>) -> Result<Tensor> {
         let mut own = None;
         let cache = match cache {
             Some(cache) => cache,
             None => own.insert(self.cache_for(ids.len().clamp(1, self.config.context))?),
         };
-        self.begin_for(Wanted::All, ids, cache)?;
-        self.all_blocks(cache)?;
-        let Workspace { stream, normed, scratch, .. } = cache.workspace();
-        self.norm.forward(stream, normed)?;
-        let logits = Tensor::zeros((ids.len(), self.head.outputs()), DType::F32, &Device::Cpu)?;
-        self.head.forward(normed, &logits, Finish::Keep, scratch)?;
-        Ok(logits)
+        Ok(self.forward(&tensor(ids)?, Some(cache))?.squeeze(0)?)
     }
 
-    /// Writes the embeddings of ids that stand at `start` and after to `stream`, `[ids, width]`.
-    fn embed(&self, ids: &[u32], start: usize, stream: &Tensor) -> Result<()> {
-        let width = self.config.width;
-        Ok(stream.inplace_op1(&FillRows(|row: usize, out: &mut [f32]| {
-            out.copy_from_slice(&self.positions[(start + row) * width..][..width]);
-            self.tokens.add_row(ids[row], out);
-        }))?)
+    /// Begins to read ids into the cache, of which the logits after the last are wanted;
+    /// [`next_block`](Self::next_block) goes on.
+    pub fn begin(&self, ids: &[u32], cache: &KvCache) -> Result<Pass> {
+        self.begin_at(cache.len(), &tensor(ids)?, Wanted::Last, cache.len() + cache.room(), &mut None)
     }
+
+    /// Takes a pass that [`begin`](Self::begin) began through one more block; whether it was the last, and the ids are
+    /// in the cache.
+    pub fn next_block(&self, pass: &mut Pass, cache: &mut KvCache) -> Result<bool> {
+        self.step(pass, &mut Memory::Append(cache), &mut None)
+    }
+
+    /// The logits that a pass ends with, `[1, 1, vocabulary]`.
+    pub fn logits(&self, pass: Pass) -> Result<Tensor> {
+        self.finish(pass, None)
+    }
+
+    /// Reads ids into the cache: the logits after the last one, `[vocabulary]`.
+    pub fn next_logits(&self, ids: &[u32], cache: &mut KvCache) -> Result<Tensor> {
+        let logits = self.run(&tensor(ids)?, Wanted::Last, &mut Memory::Append(cache), None)?;
+        Ok(logits.flatten_all()?)
+    }
+
+    fn run(
+        &self,
+        ids: &Tensor,
+        wanted: Wanted,
+        memory: &mut Memory<'_>,
+        observer: Option<&mut dyn Observer>,
+    ) -> Result<Tensor> {
+        let position = if let Memory::Append(cache) = memory { cache.len() } else { 0 };
+        self.run_from(position, ids, wanted, memory, observer)
+    }
+
+    fn run_from(
+        &self,
+        position: usize,
+        ids: &Tensor,
+        wanted: Wanted,
+        memory: &mut Memory<'_>,
+        mut observer: Option<&mut dyn Observer>,
+    ) -> Result<Tensor> {
+        let context = match memory {
+            Memory::Append(cache) => cache.len() + cache.room(),
+            Memory::None | Memory::Read(_) => self.config.context,
+        };
+        let mut pass = self.begin_at(position, ids, wanted, context, &mut observer)?;
+        while !self.step(&mut pass, memory, &mut observer)? {}
+        self.finish(pass, observer)
+    }
+
+    /// The residual stream before the first block.
+    fn begin_at(
+        &self,
+        start: usize,
+        ids: &Tensor,
+        wanted: Wanted,
+        context: usize,
+        observer: &mut Option<&mut dyn Observer>,
+    ) -> Result<Pass> {
+        let (batch, tokens) = ids.dims2()?;
+        if batch * tokens == 0 || start + tokens > context {
+            return Err(ModelError::Context { context, start, found: tokens });
+        }
+        let vocabulary = self.config.vocabulary_size;
+        let unknown = |ids: &[u32]| ids.iter().copied().find(|&id| id as usize >= vocabulary);
+        if let Some(id) = ops::with_numbers(ids, unknown)? {
+            return Err(ModelError::Id { id, vocabulary });
+        }
+        ensure_memory(&self.config, batch, tokens, wanted)?;
+        let x = self.embedding.forward(ids, start)?; // [batch, tokens, n_embd]
+        let x = Watch(observer.as_deref_mut().map(|observer| observer as _)).see(Hook::Embedding, x)?;
+        Ok(Pass::new(x, wanted, start, tokens))
+    }
+
+    /// Takes a pass through one more block; whether it was the last.
+    fn step(&self, pass: &mut Pass, memory: &mut Memory<'_>, observer: &mut Option<&mut dyn Observer>) -> Result<bool> {
+        let Some(block) = self.blocks.get(pass.next) else { return Ok(true) };
+        let is_last = pass.next + 1 == self.blocks.len();
+        let x = block.forward(&pass.x, &mut pass.block(self.config.attention_heads(), is_last, memory, observer)?)?;
+        pass.advance(x, is_last, memory);
+        Ok(is_last)
+    }
+
+    /// The logits of the rows that are wanted.
+    fn finish(&self, pass: Pass, observer: Option<&mut dyn Observer>) -> Result<Tensor> {
+        let mut watch = Watch(observer);
+        let x = if pass.wanted == Wanted::Last { last_row(&pass.x)? } else { pass.x };
+        let x = watch.see(Hook::Norm, self.norm.forward(&x)?)?;
+        watch.see(Hook::Logits, self.head.forward(&x)?) // [batch, rows, vocabulary]
+    }
+}
+
+/// One sequence of ids, `[1, ids]`.
+fn tensor(ids: &[u32]) -> Result<Tensor> {
+    Ok(Tensor::from_slice(ids, (1, ids.len()), &Device::Cpu)?)
 }
 
 #[cfg(test)]
@@ -262,7 +243,8 @@ mod tests {
         for read in [0..7, 7..8, 8..20] {
             let all = gpt.forward_all(&ids[..read.end], None).unwrap();
             let last: Vec<f32> = all.get(read.end - 1).unwrap().to_vec1().unwrap();
-            assert_eq!(gpt.forward(&ids[read.clone()], &mut cache).unwrap(), last, "{read:?}");
+            let found: Vec<f32> = gpt.next_logits(&ids[read.clone()], &mut cache).unwrap().to_vec1().unwrap();
+            assert_eq!(found, last, "{read:?}");
         }
     }
 
@@ -270,10 +252,12 @@ mod tests {
     fn a_cleared_cache_is_as_good_as_new() {
         let gpt = random_gpt(&small(), 2);
         let mut cache = gpt.new_cache().unwrap();
-        let first = gpt.forward(&ids(9), &mut cache).unwrap();
-        gpt.prefill(&ids(20), &mut cache).unwrap();
+        let read =
+            |ids: &[u32], cache: &mut KvCache| -> Vec<f32> { gpt.next_logits(ids, cache).unwrap().to_vec1().unwrap() };
+        let first = read(&ids(9), &mut cache);
+        read(&ids(20), &mut cache);
         cache.clear();
-        assert_eq!(gpt.forward(&ids(9), &mut cache).unwrap(), first);
+        assert_eq!(read(&ids(9), &mut cache), first);
     }
 
     #[test]
@@ -287,11 +271,11 @@ mod tests {
     fn too_many_tokens_and_unknown_ids_are_named() {
         let gpt = random_gpt(&small(), 4);
         let mut cache = gpt.new_cache().unwrap();
-        gpt.prefill(&ids(30), &mut cache).unwrap();
-        let error = gpt.prefill(&ids(3), &mut cache).unwrap_err().to_string();
+        gpt.next_logits(&ids(30), &mut cache).unwrap();
+        let error = gpt.next_logits(&ids(3), &mut cache).unwrap_err().to_string();
         assert_eq!(error, "position 30: expected 1 to 2 tokens in a context of 32, found 3");
-        assert!(gpt.forward(&[], &mut cache).is_err());
-        assert_eq!(gpt.forward(&[27], &mut cache).unwrap_err().to_string(), "expected ids below 27, found 27");
+        assert!(gpt.next_logits(&[], &mut cache).is_err());
+        assert_eq!(gpt.next_logits(&[27], &mut cache).unwrap_err().to_string(), "expected ids below 27, found 27");
         assert_eq!(cache.len(), 30);
     }
 }

@@ -1,18 +1,24 @@
 //! The GPT-2 block stack: ids and a KV cache → logits.
 
 pub mod attention;
+pub mod block;
 pub mod config;
 pub mod gpt;
 pub mod kv_cache;
 pub mod linear;
+pub mod mlp;
+mod observer;
+mod pass;
 mod tensors;
-mod workspace;
 
 pub use config::Config;
 pub use gpt::Gpt;
 pub use kv_cache::KvCache;
+pub use observer::{Hook, Observer};
+pub use pass::Pass;
 
 use crate::checkpoint::CheckpointError;
+use crate::kernels::memory::OutOfMemory;
 
 /// What the model's code returns.
 pub type Result<T> = std::result::Result<T, ModelError>;
@@ -41,6 +47,41 @@ pub enum ModelError {
         /// Tokens there are.
         vocabulary: usize,
     },
+    /// A pass goes on with another cache, or with one that has changed.
+    #[error("the cache has {found} tokens, expected the {expected} that it had when the pass began")]
+    Moved {
+        /// Tokens at the beginning.
+        expected: usize,
+        /// Tokens now.
+        found: usize,
+    },
+    /// A cache of a model with fewer blocks.
+    #[error("the cache is of another model, of {layers} blocks")]
+    Cache {
+        /// The cache's blocks.
+        layers: usize,
+    },
+    /// Rows to be read again that have not been read.
+    #[error("expected positions below {expected}, which the cache holds, found {found}")]
+    NotRead {
+        /// Tokens in the cache.
+        expected: usize,
+        /// Where the rows end.
+        found: usize,
+    },
+    /// An observer's value that does not fit.
+    #[error("{hook}: expected float32 numbers of shape {expected:?} in place of those seen, found shape {found:?}")]
+    Replaced {
+        /// What was seen.
+        hook: Hook,
+        /// Its shape.
+        expected: Vec<usize>,
+        /// The shape of what was given instead.
+        found: Vec<usize>,
+    },
+    /// The machine has not enough.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),

@@ -3,10 +3,10 @@
 use candle_core::quantized::GgmlDType;
 
 use super::Gpt;
-use super::gpt::Block;
+use super::block::Block;
 use super::linear::{LayerNorm, Linear};
 use crate::checkpoint::export::Tensor;
-use crate::kernels::Matrix;
+use crate::kernels::ops::Matrix;
 
 impl Gpt {
     /// The tensor of this name (`blk.0.attn_qkv.weight`); none where the model has no such.
@@ -16,8 +16,8 @@ impl Gpt {
             return self.blocks.get(number.parse::<usize>().ok()?)?.tensor(layer, part);
         }
         match (layer, part) {
-            ("token_embd", "weight") => Some(lent(&self.tokens.table)),
-            ("position_embd", "weight") => Some(Tensor::Numbers(&self.positions)),
+            ("token_embd", "weight") => Some(lent(&self.embedding.tokens)),
+            ("position_embd", "weight") => Some(Tensor::F32(&self.embedding.positions)),
             ("output_norm", _) => self.norm.tensor(part),
             ("output", _) => self.head.tensor(part),
             _ => None,
@@ -54,7 +54,7 @@ impl Linear {
     fn tensor(&self, part: &str) -> Option<Tensor<'_>> {
         match part {
             "weight" => Some(lent(&self.weight)),
-            "bias" => self.bias.as_deref().map(Tensor::Numbers),
+            "bias" => self.bias.as_ref().map(Tensor::F32),
             _ => None,
         }
     }
@@ -63,8 +63,8 @@ impl Linear {
 impl LayerNorm {
     fn tensor(&self, part: &str) -> Option<Tensor<'_>> {
         match part {
-            "weight" => Some(Tensor::Numbers(&self.weight)),
-            "bias" => Some(Tensor::Numbers(&self.bias)),
+            "weight" => Some(Tensor::F32(&self.weight)),
+            "bias" => Some(Tensor::F32(&self.bias)),
             _ => None,
         }
     }
@@ -73,6 +73,6 @@ impl LayerNorm {
 fn lent(matrix: &Matrix) -> Tensor<'_> {
     match matrix {
         Matrix::Q8(matrix) => Tensor::Q8(matrix),
-        Matrix::Plain(matrix) => Tensor::Plain(matrix),
+        Matrix::F32(matrix) => Tensor::F32(matrix),
     }
 }

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernels::memory::{self, OutOfMemory};
 use crate::settings::Vocabulary;
 
 pub(crate) mod random;
@@ -58,6 +59,9 @@ pub enum SamplerError {
         /// The logit.
         value: f32,
     },
+    /// There is no room for the candidates.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// The system gives no seed.
     #[error("no seed can be drawn, set one: {0}")]
     NoSeed(getrandom::Error),
@@ -83,6 +87,10 @@ fn likelier(left: &Candidate, right: &Candidate) -> Ordering {
     right.logit.total_cmp(&left.logit).then(left.id.cmp(&right.id))
 }
 
+/// Where a sampler's random numbers stand, to be taken up again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SamplerState(u64);
+
 /// Chooses tokens, one after the other.
 #[derive(Clone, Debug)]
 pub struct Sampler {
@@ -102,20 +110,28 @@ impl Sampler {
         Sampler { sampling, random, shortlist: Shortlist::default(), candidates: Vec::new() }
     }
 
-    /// Begins with the next token, where the model can still see the ids of `context`.
-    pub fn begin(&mut self, context: &[u32]) {
-        self.shortlist.begin(self.kept(), self.sampling.repetition_penalty, context);
-    }
-
-    /// Takes the logits of some ids: from 0 on the first time, from where it ended the next.
-    pub fn push(&mut self, logits: &[f32]) {
-        self.shortlist.push(logits);
-    }
-
-    /// Chooses a token, once every id's logit has been pushed.
+    /// Chooses a token by its logits, `[vocabulary]`, where the model can still see the ids of `context`.
     ///
     /// Draws one random number, or none where the temperature is 0.
-    pub fn choose(&mut self) -> Result<u32, SamplerError> {
+    pub fn sample(&mut self, logits: &[f32], context: &[u32]) -> Result<u32, SamplerError> {
+        // Candidates twice, which move as they grow; and the logits that are penalised.
+        memory::ensure(((4 * size_of::<Candidate>() + size_of::<f32>()) * logits.len()) as u64)?;
+        self.shortlist.begin(self.kept(), self.sampling.repetition_penalty, context)?;
+        self.shortlist.push(logits);
+        self.choose()
+    }
+
+    /// Where the random numbers stand.
+    pub fn state(&self) -> SamplerState {
+        SamplerState(self.random.state())
+    }
+
+    /// Goes on with the random numbers from where they stood.
+    pub fn set_state(&mut self, state: SamplerState) {
+        self.random.set_state(state.0);
+    }
+
+    fn choose(&mut self) -> Result<u32, SamplerError> {
         self.shortlist.check_finite()?;
         self.candidates.clear();
         self.candidates.reserve(self.shortlist.room());

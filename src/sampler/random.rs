@@ -24,6 +24,16 @@ impl Pcg32 {
         random
     }
 
+    /// Where the sequence stands.
+    pub(crate) fn state(&self) -> u64 {
+        self.state
+    }
+
+    /// Goes on from where the same sequence stood.
+    pub(crate) fn set_state(&mut self, state: u64) {
+        self.state = state;
+    }
+
     /// The next number; all 2³² are equally likely.
     pub(crate) fn next_u32(&mut self) -> u32 {
         let state = self.state;

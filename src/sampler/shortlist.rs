@@ -1,6 +1,7 @@
 //! The tokens that may still be among the likeliest, while the logits come in.
 
 use super::{Candidate, SamplerError, likelier};
+use crate::kernels::memory::{self, OutOfMemory};
 
 /// Logits that are looked at together.
 const CHUNK: usize = 16;
@@ -26,17 +27,19 @@ pub struct Shortlist {
 impl Shortlist {
     /// Starts with the logit of id 0. Tokens of the context are penalised once each, as in CTRL (Keskar et al. 2019)
     /// and Hugging Face's `RepetitionPenaltyLogitsProcessor`.
-    pub fn begin(&mut self, kept: usize, penalty: f32, context: &[u32]) {
+    pub fn begin(&mut self, kept: usize, penalty: f32, context: &[u32]) -> Result<(), OutOfMemory> {
         (self.kept, self.penalty, self.least, self.next, self.broken) = (kept, penalty, f32::NEG_INFINITY, 0, None);
         self.candidates.clear();
         // A chunk may come before they are shortened; of very many, memory is taken as they come.
         self.candidates.reserve(self.most().min(1 << 12) + CHUNK);
         self.penalised.clear();
         if penalty != 1.0 {
+            memory::reserve(&mut self.penalised, context.len())?;
             self.penalised.extend_from_slice(context);
             self.penalised.sort_unstable();
             self.penalised.dedup();
         }
+        Ok(())
     }
 
     /// Takes the logits of the next ids.

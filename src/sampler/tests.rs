@@ -4,15 +4,17 @@ use std::collections::HashSet;
 
 use super::*;
 
-impl Sampler {
-    /// Chooses from logits that come in two parts.
-    fn sample(&mut self, logits: &[f32], context: &[u32]) -> Result<u32, SamplerError> {
-        let (first, last) = logits.split_at(logits.len() * 2 / 3);
-        self.begin(context);
-        self.push(first);
-        self.push(last);
-        self.choose()
-    }
+#[test]
+fn a_state_that_is_set_back_draws_the_same_again() {
+    let logits = random_logits(&mut Pcg32::new(3, 54), 200);
+    let mut sampler = Sampler::new(OFF, 11);
+    sampler.sample(&logits, &[]).unwrap();
+    let state = sampler.state();
+    let draw = |sampler: &mut Sampler| (0..20).map(|_| sampler.sample(&logits, &[]).unwrap()).collect::<Vec<_>>();
+    let first = draw(&mut sampler);
+    assert_ne!(draw(&mut sampler), first);
+    sampler.set_state(state);
+    assert_eq!(draw(&mut sampler), first);
 }
 
 /// Every filter off.

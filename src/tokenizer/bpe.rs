@@ -9,6 +9,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use super::TokenizerError;
 use super::bytes;
 use super::pretokenize::words;
+use crate::kernels::memory::{self, OutOfMemory};
 
 /// What two neighbouring tokens become.
 #[derive(Clone, Copy, Debug)]
@@ -62,23 +63,27 @@ impl BytePairs {
     }
 
     /// The ids of a text; `None` where a byte has no token.
-    pub(super) fn encode(&self, text: &str) -> Option<Vec<u32>> {
+    pub(super) fn encode(&self, text: &str) -> Result<Option<Vec<u32>>, OutOfMemory> {
         let mut ids = Vec::new();
         // Where the ids of each word begin and end that came before: most words of a text are repetitions.
         let mut known: FxHashMap<&str, Range<usize>> = FxHashMap::default();
         let (mut chain, mut queue) = (Chain::default(), BinaryHeap::new());
         for word in words(text) {
+            memory::reserve(&mut ids, word.len())?;
             if let Some(place) = known.get(word) {
                 ids.extend_from_within(place.clone());
                 continue;
             }
             let start = ids.len();
-            chain.fill(word.bytes().map(|byte| self.bytes[usize::from(byte)]))?;
+            reserve(&mut chain, &mut queue, &mut known, word)?;
+            if chain.fill(word.bytes().map(|byte| self.bytes[usize::from(byte)])).is_none() {
+                return Ok(None);
+            }
             self.merge(&mut chain, &mut queue);
             ids.extend(chain.ids());
             known.insert(word, start..ids.len());
         }
-        Some(ids)
+        Ok(Some(ids))
     }
 
     /// Merges the pair of the lowest rank, the leftmost of these, until no pair is left. For n bytes n log n steps,
@@ -101,6 +106,27 @@ impl BytePairs {
         let right = chain.links.get(left.next)?;
         self.merges.get(&(left.id, right.id)).copied()
     }
+}
+
+/// Makes room for one more word: its links, a place in the queue for each and two for each merge, and its entry.
+fn reserve(
+    chain: &mut Chain,
+    queue: &mut BinaryHeap<Reverse<(u32, usize)>>,
+    known: &mut FxHashMap<&str, Range<usize>>,
+    word: &str,
+) -> Result<(), OutOfMemory> {
+    chain.links.clear();
+    memory::reserve(&mut chain.links, word.len())?;
+    if queue.capacity() < 3 * word.len() {
+        memory::ensure((3 * word.len() * size_of::<(u32, usize)>()) as u64)?;
+        queue.reserve(3 * word.len());
+    }
+    if known.len() == known.capacity() {
+        // Twice as many entries, each with a byte that tells whether it is used, at most half of them empty.
+        memory::ensure((4 * known.capacity().max(16) * (size_of::<(&str, Range<usize>)>() + 1)) as u64)?;
+        known.reserve(1);
+    }
+    Ok(())
 }
 
 /// The two pieces of `left right`.

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
+use crate::kernels::memory::{self, OutOfMemory};
 use crate::settings::Vocabulary;
 
 mod bpe;
@@ -100,6 +101,9 @@ pub enum TokenizerError {
         /// Each of them once, in order of appearance.
         characters: Vec<char>,
     },
+    /// There is no room for a text's ids.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
 }
 
 /// Characters that a message names one by one.
@@ -178,10 +182,13 @@ impl Tokenizer {
     /// The ids of a text. `<|endoftext|>` in it is text like any other, as in tiktoken's `encode_ordinary`.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
         let ids = match &self.encoder {
-            Encoder::Characters(ids) => text.chars().map(|character| ids.get(&character).copied()).collect(),
-            Encoder::BytePairs(pairs) => pairs.encode(text),
+            Encoder::Characters(ids) => encode_characters(ids, text)?,
+            Encoder::BytePairs(pairs) => pairs.encode(text)?,
         };
-        ids.ok_or_else(|| TokenizerError::UnknownCharacters { characters: self.unknown_characters(text) })
+        match ids {
+            Some(ids) => Ok(ids),
+            None => Err(TokenizerError::UnknownCharacters { characters: self.unknown_characters(text)? }),
+        }
     }
 
     /// Cuts a text after a word, at `length` bytes or soon after: the ids of the two parts are, put together, the ids of
@@ -190,13 +197,16 @@ impl Tokenizer {
         pretokenize::cut(text, length)
     }
 
-    fn unknown_characters(&self, text: &str) -> Vec<char> {
+    fn unknown_characters(&self, text: &str) -> Result<Vec<char>, OutOfMemory> {
+        /// Bytes of a character in a set and in a list, both of which move as they grow.
+        const BYTES: usize = 32;
+        memory::ensure((text.len().min(char::MAX as usize) * BYTES) as u64)?;
         let knows = |character: &char| match &self.encoder {
             Encoder::Characters(ids) => ids.contains_key(character),
             Encoder::BytePairs(pairs) => pairs.knows(*character),
         };
         let mut seen = HashSet::new();
-        text.chars().filter(|character| !knows(character) && seen.insert(*character)).collect()
+        Ok(text.chars().filter(|character| !knows(character) && seen.insert(*character)).collect())
     }
 
     /// The bytes that an id stands for: part of a character, or several; none for the end of text and for what is no
@@ -240,6 +250,17 @@ impl Tokenizer {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// An id for each character; `None` where one has none.
+fn encode_characters(ids: &FxHashMap<char, u32>, text: &str) -> Result<Option<Vec<u32>>, OutOfMemory> {
+    let mut encoded = Vec::new();
+    memory::reserve(&mut encoded, text.chars().count())?;
+    for character in text.chars() {
+        let Some(id) = ids.get(&character) else { return Ok(None) };
+        encoded.push(*id);
+    }
+    Ok(Some(encoded))
 }
 
 fn check_ids(spec: &TokenizerSpec) -> Result<(), TokenizerError> {

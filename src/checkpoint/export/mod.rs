@@ -60,6 +60,7 @@ impl Source for Checkpoint {
     fn tensor(&self, name: &str) -> Option<Tensor<'_>> {
         Some(match self.weights.get(name)? {
             Weight::Q8(matrix) => Tensor::Q8(matrix),
+            Weight::F32(tensor) => Tensor::F32(tensor),
             Weight::Other(tensor) => Tensor::Stored(tensor),
         })
     }

@@ -6,7 +6,8 @@ use candle_core::quantized::{GgmlDType, QTensor};
 
 use super::super::CheckpointError;
 use super::super::tensor::{Kind, decode, encode, first_not_finite};
-use crate::kernels::{PlainMatrix, Q8Matrix};
+use crate::kernels::Q8Matrix;
+use crate::kernels::ops::with_numbers;
 
 /// Numbers of a matrix that is turned which are encoded at once.
 const ELEMENTS: usize = 16 << 10;
@@ -16,10 +17,8 @@ const ELEMENTS: usize = 16 << 10;
 pub enum Tensor<'a> {
     /// A matrix in 8 bits.
     Q8(&'a Q8Matrix),
-    /// A matrix in float32.
-    Plain(&'a PlainMatrix),
-    /// Anything in float32, row after row.
-    Numbers(&'a [f32]),
+    /// Anything in float32.
+    F32(&'a candle_core::Tensor),
     /// Anything as candle has it.
     Stored(&'a QTensor),
 }
@@ -54,7 +53,7 @@ impl Tensor<'_> {
     fn dtype(&self) -> GgmlDType {
         match self {
             Tensor::Q8(_) => GgmlDType::Q8_0,
-            Tensor::Plain(_) | Tensor::Numbers(_) => GgmlDType::F32,
+            Tensor::F32(_) => GgmlDType::F32,
             Tensor::Stored(tensor) => tensor.dtype(),
         }
     }
@@ -90,8 +89,10 @@ impl Tensor<'_> {
         let Form { name, columns, .. } = form;
         Ok(match self {
             Tensor::Q8(matrix) => rows.flat_map(|row| matrix.row(row)).collect(),
-            Tensor::Plain(matrix) => rows.flat_map(|row| matrix.row(row)).copied().collect(),
-            Tensor::Numbers(numbers) => numbers[rows.start * columns..rows.end * columns].to_vec(),
+            Tensor::F32(tensor) => {
+                let some = |numbers: &[f32]| numbers[rows.start * columns..rows.end * columns].to_vec();
+                with_numbers(tensor, some).map_err(|source| CheckpointError::tensor(name, source))?
+            }
             Tensor::Stored(tensor) => {
                 let kind = Kind::Coarse(self.dtype());
                 let (elements, bytes) = kind.block();

@@ -1,0 +1,91 @@
+//! Token and position embeddings, added.
+
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Error, Layout, Result, Shape, Tensor};
+
+use super::{Matrix, numbers, result};
+use crate::kernels::Q8Matrix;
+
+/// The embeddings of ids that stand at `position` and after: `ids`, `[batch, tokens]`, `tokens`, `[vocabulary, n_embd]`,
+/// and `positions`, `[context, n_embd]` → `[batch, tokens, n_embd]`.
+pub fn embedding(ids: &Tensor, tokens: &Matrix, positions: &Tensor, position: usize) -> Result<Tensor> {
+    match tokens {
+        Matrix::Q8(matrix) => ids.apply_op2_no_bwd(positions, &Q8Embedding { tokens: matrix, position }),
+        Matrix::F32(tokens) => ids.apply_op3(tokens, positions, Embedding { position }),
+    }
+}
+
+struct Q8Embedding<'a> {
+    tokens: &'a Q8Matrix,
+    position: usize,
+}
+
+impl CustomOp2 for Q8Embedding<'_> {
+    fn name(&self) -> &'static str {
+        "embedding"
+    }
+
+    fn cpu_fwd(
+        &self,
+        ids: &CpuStorage,
+        ids_layout: &Layout,
+        positions: &CpuStorage,
+        layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let Q8Embedding { tokens, position } = *self;
+        let positions = (numbers(positions, layout)?, tokens.inputs(), position);
+        embed(numbers(ids, ids_layout)?, ids_layout, positions, tokens.outputs(), |id, out| {
+            out.iter_mut().zip(tokens.row(id)).for_each(|(out, x)| *out += x);
+        })
+    }
+}
+
+struct Embedding {
+    position: usize,
+}
+
+impl CustomOp3 for Embedding {
+    fn name(&self) -> &'static str {
+        "embedding"
+    }
+
+    fn cpu_fwd(
+        &self,
+        ids: &CpuStorage,
+        ids_layout: &Layout,
+        tokens: &CpuStorage,
+        tokens_layout: &Layout,
+        positions: &CpuStorage,
+        layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (rows, width) = tokens_layout.shape().dims2()?;
+        let tokens = numbers::<f32>(tokens, tokens_layout)?;
+        let positions = (numbers(positions, layout)?, width, self.position);
+        embed(numbers(ids, ids_layout)?, ids_layout, positions, rows, |id, out| {
+            out.iter_mut().zip(&tokens[id * width..]).for_each(|(out, x)| *out += x);
+        })
+    }
+}
+
+/// Adds each id's row to that of its position; `add` adds one of the `rows` that there are.
+fn embed(
+    ids: &[u32],
+    layout: &Layout,
+    (positions, width, position): (&[f32], usize, usize),
+    rows: usize,
+    add: impl Fn(usize, &mut [f32]),
+) -> Result<(CpuStorage, Shape)> {
+    let (batch, tokens) = layout.shape().dims2()?;
+    let context = positions.len() / width;
+    if position + tokens > context {
+        return Err(Error::Msg(format!(
+            "embedding: expected {context} positions at most, found {}",
+            position + tokens
+        )));
+    }
+    if let Some(id) = ids.iter().find(|id| **id as usize >= rows) {
+        return Err(Error::Msg(format!("embedding: expected ids below {rows}, found {id}")));
+    }
+    let mut out = positions[position * width..][..tokens * width].repeat(batch);
+    ids.iter().zip(out.chunks_exact_mut(width)).for_each(|(id, out)| add(*id as usize, out));
+    result(out, (batch, tokens, width))
+}

@@ -1,0 +1,60 @@
+//! The kernels as candle's operations: each returns a new tensor. Those on float32 weights take them as tensors, so that
+//! a gradient can flow to them; `Q8_0` stays inside the operation.
+
+mod attention;
+mod embedding;
+mod layer_norm;
+mod linear;
+
+use std::cell::RefCell;
+
+use candle_core::{CpuStorage, Error, Layout, Result, Shape, Storage, Tensor, WithDType};
+
+pub use attention::{Attended, append, attend, attention_weights, mix_values};
+pub use embedding::embedding;
+pub use layer_norm::layer_norm;
+pub use linear::{Matrix, linear};
+
+use super::{Activations, Scores};
+
+/// Memory that the operations of a thread use and leave to the next.
+#[derive(Debug, Default)]
+struct Scratch {
+    activations: Activations,
+    scores: Scores,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Looks at the numbers of a contiguous tensor.
+pub fn with_numbers<T: WithDType, R>(tensor: &Tensor, look: impl FnOnce(&[T]) -> R) -> Result<R> {
+    let (storage, layout) = tensor.storage_and_layout();
+    let Storage::Cpu(storage) = &*storage else { return Err(Error::Msg("expected a tensor in memory".into())) };
+    Ok(look(numbers(storage, layout)?))
+}
+
+/// The numbers of a contiguous tensor.
+fn numbers<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
+    let (start, end) = layout.contiguous_offsets().ok_or(Error::RequiresContiguous { op: "kernel" })?;
+    Ok(&storage.as_slice::<T>()?[start..end])
+}
+
+/// The result of an operation.
+fn result(numbers: Vec<f32>, shape: impl Into<Shape>) -> Result<(CpuStorage, Shape)> {
+    Ok((CpuStorage::F32(numbers), shape.into()))
+}
+
+/// A shape with another last size.
+fn with_last(layout: &Layout, last: usize) -> Vec<usize> {
+    let mut dims = layout.dims().to_vec();
+    if let Some(size) = dims.last_mut() {
+        *size = last;
+    }
+    dims
+}
+
+fn expect(op: &str, what: &str, found: usize, expected: usize) -> Result<()> {
+    if found == expected { Ok(()) } else { Err(Error::Msg(format!("{op}: expected {expected} {what}, found {found}"))) }
+}

@@ -1,0 +1,32 @@
+//! The feed-forward half of a block (GPT-2's `mlp`).
+
+use candle_core::Tensor;
+
+use super::linear::Linear;
+use super::pass::BlockPass;
+use super::{Config, Hook, Result};
+use crate::checkpoint::Weights;
+
+/// One block's MLP: a linear layer with the activation function, and one back.
+#[derive(Debug)]
+pub struct Mlp {
+    pub(super) up: Linear,
+    pub(super) down: Linear,
+}
+
+impl Mlp {
+    /// Takes `NAME.ffn_up` and `NAME.ffn_down`.
+    pub fn load(config: &Config, weights: &mut Weights, name: &str) -> Result<Self> {
+        let (n_embd, n_inner) = (config.width, config.hidden);
+        let up = Linear::load(weights, &format!("{name}.ffn_up"), (n_embd, n_inner), true)?;
+        let down = Linear::load(weights, &format!("{name}.ffn_down"), (n_inner, n_embd), true)?;
+        Ok(Mlp { up: up.with_activation(config.activation), down })
+    }
+
+    /// `[batch, rows, n_embd]` → what is added to the residual stream, the same shape.
+    pub(super) fn forward(&self, x: &Tensor, pass: &mut BlockPass<'_>) -> Result<Tensor> {
+        let hidden = self.up.forward(x)?; // [batch, rows, n_inner]
+        let output = self.down.forward(&hidden)?;
+        pass.see(Hook::MlpOutput, output)
+    }
+}

@@ -1,0 +1,170 @@
+//! A forward pass on its way through the blocks.
+
+use candle_core::Tensor;
+
+use super::observer::Watch;
+use super::{Config, Hook, KvCache, ModelError, Observer, Result};
+use crate::kernels::memory;
+use crate::kernels::ops::{self, Attended};
+use crate::kernels::{BlockCache, Heads};
+
+/// The rows whose logits are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The last of each sequence: the others only leave their keys and values in the last block.
+    Last,
+    /// All.
+    All,
+}
+
+/// A forward pass between two blocks. It belongs to whoever runs it, so that something else may be done meanwhile.
+#[derive(Debug)]
+pub struct Pass {
+    /// The residual stream, `[batch, tokens, n_embd]`; behind the last block of the rows that are wanted.
+    pub(super) x: Tensor,
+    /// The block that comes next.
+    pub(super) next: usize,
+    pub(super) wanted: Wanted,
+    /// Where the first row stands.
+    position: usize,
+    /// Rows there are in each sequence.
+    tokens: usize,
+}
+
+/// Where the keys and values of a pass are.
+pub(super) enum Memory<'a> {
+    /// Nowhere: the rows attend to each other.
+    None,
+    /// In a cache, to which they are appended.
+    Append(&'a mut KvCache),
+    /// In a cache, which already has them.
+    Read(&'a KvCache),
+}
+
+impl Memory<'_> {
+    /// A cache to append to, or none.
+    pub fn new(cache: Option<&mut KvCache>) -> Memory<'_> {
+        cache.map_or(Memory::None, Memory::Append)
+    }
+}
+
+impl Pass {
+    pub(super) fn new(x: Tensor, wanted: Wanted, position: usize, tokens: usize) -> Self {
+        Pass { x, next: 0, wanted, position, tokens }
+    }
+
+    /// Rows that are read, of each sequence.
+    pub fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// The place of the next block in this pass; whether it is the last block is for the caller to say.
+    pub(super) fn block<'a>(
+        &self,
+        heads: Heads,
+        is_last: bool,
+        memory: &'a mut Memory<'_>,
+        observer: &'a mut Option<&mut dyn Observer>,
+    ) -> Result<BlockPass<'a>> {
+        let Pass { next: block, position, tokens, .. } = *self;
+        let end = position + tokens;
+        let cache = match memory {
+            Memory::None => BlockMemory::Rows(heads),
+            Memory::Append(cache) if cache.len() != position => {
+                return Err(ModelError::Moved { expected: position, found: cache.len() });
+            }
+            Memory::Append(cache) => BlockMemory::Append { cache: cache.block_mut(block)?, position, end },
+            Memory::Read(cache) => BlockMemory::Read { cache: cache.block(block)?, end },
+        };
+        let last_only = is_last && self.wanted == Wanted::Last;
+        Ok(BlockPass { block, cache, last_only, watch: Watch(observer.as_deref_mut().map(|observer| observer as _)) })
+    }
+
+    /// Counts a block as passed, and behind the last one the rows as read.
+    pub(super) fn advance(&mut self, x: Tensor, is_last: bool, memory: &mut Memory<'_>) {
+        (self.x, self.next) = (x, self.next + 1);
+        if let (true, Memory::Append(cache)) = (is_last, memory) {
+            cache.advance(self.tokens);
+        }
+    }
+}
+
+/// One block of a pass: what its rows attend to, which of them go on, and who looks.
+pub(super) struct BlockPass<'a> {
+    block: usize,
+    cache: BlockMemory<'a>,
+    /// Whether only the last row goes on from the attention.
+    last_only: bool,
+    watch: Watch<'a>,
+}
+
+enum BlockMemory<'a> {
+    Rows(Heads),
+    Append { cache: &'a mut BlockCache, position: usize, end: usize },
+    Read { cache: &'a BlockCache, end: usize },
+}
+
+impl BlockPass<'_> {
+    /// Writes keys and values into the cache, where there is one that lacks them.
+    pub fn append(&mut self, qkv: &Tensor) -> Result<()> {
+        match &mut self.cache {
+            BlockMemory::Append { cache, position, .. } => Ok(ops::append(qkv, cache, *position)?),
+            BlockMemory::Rows(_) | BlockMemory::Read { .. } => Ok(()),
+        }
+    }
+
+    /// What the rows attend to.
+    pub fn attended(&self) -> Attended<'_> {
+        match &self.cache {
+            BlockMemory::Rows(heads) => Attended::Rows(*heads),
+            BlockMemory::Append { cache, end, .. } => Attended::Cache { cache, end: *end },
+            BlockMemory::Read { cache, end } => Attended::Cache { cache, end: *end },
+        }
+    }
+
+    /// How many of the rows of `x`, `[batch, tokens, …]`, go on from the attention.
+    pub fn rows(&self, x: &Tensor) -> Result<usize> {
+        Ok(if self.last_only { 1 } else { x.dim(1)? })
+    }
+
+    /// The rows of the residual stream that go on from the attention.
+    pub fn wanted(&self, x: &Tensor) -> Result<Tensor> {
+        if self.last_only { last_row(x) } else { Ok(x.clone()) }
+    }
+
+    /// Whether somebody wants to see this value.
+    pub fn wants(&self, hook: fn(usize) -> Hook) -> bool {
+        self.watch.wants(hook(self.block))
+    }
+
+    /// What to go on with in place of this value, where that is something else.
+    pub fn replaced(&mut self, hook: fn(usize) -> Hook, value: &Tensor) -> Result<Option<Tensor>> {
+        self.watch.replaced(hook(self.block), value)
+    }
+
+    /// Shows a value; returns what to go on with.
+    pub fn see(&mut self, hook: fn(usize) -> Hook, value: Tensor) -> Result<Tensor> {
+        self.watch.see(hook(self.block), value)
+    }
+}
+
+/// `[batch, tokens, …]` → `[batch, 1, …]`.
+pub(super) fn last_row(x: &Tensor) -> Result<Tensor> {
+    Ok(x.narrow(1, x.dim(1)? - 1, 1)?.contiguous()?)
+}
+
+/// Makes sure that a pass will find its memory: candle's allocations end the program where they fail.
+pub(super) fn ensure_memory(config: &Config, batch: usize, tokens: usize, wanted: Wanted) -> Result<()> {
+    let Config { width, hidden, context, vocabulary_size, heads, .. } = *config;
+    let [rows, seen] = [batch * tokens, context.max(tokens)].map(|count| count as u64);
+    let [width, hidden, vocabulary, heads] = [width, hidden, vocabulary_size, heads].map(|size| size as u64);
+    let answered = if wanted == Wanted::Last { batch as u64 } else { rows };
+    // The residual stream and its norm before and after, and what is between them: at its largest, three rows and the
+    // heads' outputs, or the MLP's hidden layer.
+    let stream = rows * (4 * width + (5 * width).max(hidden + width)) * 4;
+    // Activations as bytes and as words, with their scales, which move once as they grow.
+    let activations = 2 * rows * width.max(hidden) * 4;
+    // Scores of a tile, and where there is no cache one sequence's keys and values, padded.
+    let attention = seen * 64 + tokens as u64 * 2 * (width + 8 * heads) * 4;
+    Ok(memory::ensure(stream + activations + attention + answered * vocabulary * 4)?)
+}

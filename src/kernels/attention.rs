@@ -183,6 +183,7 @@ pub fn mix_values<E: Element>(heads: &Heads, values: &[E], weights: &[f32], rows
 }
 
 /// Scores → their exponentials, of which the largest is 1 and those behind the first `seen` 0; returns their sum.
+#[inline(never)]
 fn softmax(scores: &mut [[f32; LANES]], seen: usize) -> f32 {
     let scores = &mut scores[..seen.div_ceil(LANES)];
     scores.as_flattened_mut()[seen..].fill(f32::NEG_INFINITY);
@@ -219,6 +220,7 @@ fn mix_rows<E: Element, const R: usize, const C: usize>(mut rows: [Row<'_>; R], 
 }
 
 /// The same for the eights from `chunk` on of `chunks` that a value has.
+#[inline(never)]
 fn mix<E: Element, const R: usize, const C: usize>(
     rows: &mut [Row<'_>; R],
     values: &[[E; ROW]],

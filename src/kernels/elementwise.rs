@@ -52,7 +52,7 @@ pub fn gelu(x: f32) -> f32 {
 }
 
 /// Replaces each number of a row, after its bias has been added.
-#[inline(always)]
+#[inline(never)]
 fn each(row: &mut [f32], bias: Option<&[f32]>, function: impl Fn(Lanes) -> Lanes) {
     let (fours, rest) = row.as_chunks_mut::<LANES>();
     let (bias, bias_rest) = bias.unwrap_or_default().as_chunks::<LANES>();

@@ -58,6 +58,7 @@ impl Keys {
 
     /// Writes to `memory` the scores of queries, `[rows, head_dim]`, with the first `seen` keys of a head:
     /// query · key / √head_dim.
+    #[inline(never)]
     pub(super) fn score<'a>(
         &self,
         heads: &Heads,

@@ -3,6 +3,10 @@
 //! Every build gives the same bytes. Products of 8-bit numbers are added up as integers, which is exact in any order;
 //! what is added up as float32 has one order, with no fused multiply-add, and `exp` is [our own](exp).
 //! [`scalar`] says what is computed; the others compute the same faster, and tests hold them to it bit for bit.
+//!
+//! A browser begins with code that is quick to make and slow to run, and replaces a function by a better one between two
+//! calls, never in the midst of one. So the innermost loops are functions that are not inlined, each call of which takes
+//! microseconds.
 
 mod activations;
 mod attention;

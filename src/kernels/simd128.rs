@@ -37,6 +37,7 @@ impl Dot for Words<'_> {
 }
 
 /// The products of half an octet's rows with `T` rows of activations.
+#[inline(never)]
 fn dot<const T: usize, const H: usize>(
     (weights, scales): (&[Weights], &[Scales]),
     tile: &Tile<'_, i16, T>,

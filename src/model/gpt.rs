@@ -10,7 +10,7 @@ use super::config::{Config, Head};
 use super::kv_cache::KvCache;
 use super::linear::{Embedding, LayerNorm, Linear};
 use super::observer::Watch;
-use super::pass::{Memory, Pass, Wanted, ensure_memory, last_row};
+use super::pass::{CacheUse, Pass, Wanted, ensure_memory, last_row};
 use super::{Hook, ModelError, Observer, Result};
 use crate::checkpoint::Weights;
 use crate::kernels::ops;
@@ -69,7 +69,7 @@ impl Gpt {
     /// in it; without one the ids of a sequence attend to each other, all in float32, and a gradient can flow to
     /// weights that are variables.
     pub fn forward(&self, ids: &Tensor, cache: Option<&mut KvCache>) -> Result<Tensor> {
-        self.run(ids, Wanted::All, &mut Memory::new(cache), None)
+        self.run(ids, Wanted::All, &mut CacheUse::new(cache), None)
     }
 
     /// As [`forward`](Self::forward), watched.
@@ -79,7 +79,7 @@ impl Gpt {
         cache: Option<&mut KvCache>,
         observer: &mut dyn Observer,
     ) -> Result<Tensor> {
-        self.run(ids, Wanted::All, &mut Memory::new(cache), Some(observer))
+        self.run(ids, Wanted::All, &mut CacheUse::new(cache), Some(observer))
     }
 
     /// Reads ids, `[1, tokens]`, of the window again, which stand at `position` and after in the cache: the logits after
@@ -95,7 +95,7 @@ impl Gpt {
         if found > cache.len() {
             return Err(ModelError::NotRead { expected: cache.len(), found });
         }
-        self.run_from(position, ids, Wanted::All, &mut Memory::Read(cache), observer)
+        self.run_from(position, ids, Wanted::All, &mut CacheUse::Read(cache), observer)
     }
 
     /// The logits after each of `ids`, `[ids, vocabulary]`, as they are where the text is written: with a cache.
@@ -117,7 +117,7 @@ impl Gpt {
     /// Takes a pass that [`begin`](Self::begin) began through one more block; whether it was the last, and the ids are
     /// in the cache.
     pub fn next_block(&self, pass: &mut Pass, cache: &mut KvCache) -> Result<bool> {
-        self.step(pass, &mut Memory::Append(cache), &mut None)
+        self.step(pass, &mut CacheUse::Append(cache), &mut None)
     }
 
     /// The logits that a pass ends with, `[1, 1, vocabulary]`.
@@ -127,7 +127,7 @@ impl Gpt {
 
     /// Reads ids into the cache: the logits after the last one, `[vocabulary]`.
     pub fn next_logits(&self, ids: &[u32], cache: &mut KvCache) -> Result<Tensor> {
-        let logits = self.run(&tensor(ids)?, Wanted::Last, &mut Memory::Append(cache), None)?;
+        let logits = self.run(&tensor(ids)?, Wanted::Last, &mut CacheUse::Append(cache), None)?;
         Ok(logits.flatten_all()?)
     }
 
@@ -135,11 +135,11 @@ impl Gpt {
         &self,
         ids: &Tensor,
         wanted: Wanted,
-        memory: &mut Memory<'_>,
+        cache: &mut CacheUse<'_>,
         observer: Option<&mut dyn Observer>,
     ) -> Result<Tensor> {
-        let position = if let Memory::Append(cache) = memory { cache.len() } else { 0 };
-        self.run_from(position, ids, wanted, memory, observer)
+        let position = if let CacheUse::Append(cache) = cache { cache.len() } else { 0 };
+        self.run_from(position, ids, wanted, cache, observer)
     }
 
     fn run_from(
@@ -147,15 +147,15 @@ impl Gpt {
         position: usize,
         ids: &Tensor,
         wanted: Wanted,
-        memory: &mut Memory<'_>,
+        cache: &mut CacheUse<'_>,
         mut observer: Option<&mut dyn Observer>,
     ) -> Result<Tensor> {
-        let context = match memory {
-            Memory::Append(cache) => cache.len() + cache.room(),
-            Memory::None | Memory::Read(_) => self.config.context,
+        let context = match cache {
+            CacheUse::Append(cache) => cache.len() + cache.room(),
+            CacheUse::None | CacheUse::Read(_) => self.config.context,
         };
         let mut pass = self.begin_at(position, ids, wanted, context, &mut observer)?;
-        while !self.step(&mut pass, memory, &mut observer)? {}
+        while !self.step(&mut pass, cache, &mut observer)? {}
         self.finish(pass, observer)
     }
 
@@ -184,11 +184,16 @@ impl Gpt {
     }
 
     /// Takes a pass through one more block; whether it was the last.
-    fn step(&self, pass: &mut Pass, memory: &mut Memory<'_>, observer: &mut Option<&mut dyn Observer>) -> Result<bool> {
+    fn step(
+        &self,
+        pass: &mut Pass,
+        cache: &mut CacheUse<'_>,
+        observer: &mut Option<&mut dyn Observer>,
+    ) -> Result<bool> {
         let Some(block) = self.blocks.get(pass.next) else { return Ok(true) };
         let is_last = pass.next + 1 == self.blocks.len();
-        let x = block.forward(&pass.x, &mut pass.block(self.config.attention_heads(), is_last, memory, observer)?)?;
-        pass.advance(x, is_last, memory);
+        let x = block.forward(&pass.x, &mut pass.block(self.config.attention_heads(), is_last, cache, observer)?)?;
+        pass.advance(x, is_last, cache);
         Ok(is_last)
     }
 

@@ -32,7 +32,7 @@ pub struct Pass {
 }
 
 /// Where the keys and values of a pass are.
-pub(super) enum Memory<'a> {
+pub(super) enum CacheUse<'a> {
     /// Nowhere: the rows attend to each other.
     None,
     /// In a cache, to which they are appended.
@@ -41,10 +41,10 @@ pub(super) enum Memory<'a> {
     Read(&'a KvCache),
 }
 
-impl Memory<'_> {
+impl CacheUse<'_> {
     /// A cache to append to, or none.
-    pub fn new(cache: Option<&mut KvCache>) -> Memory<'_> {
-        cache.map_or(Memory::None, Memory::Append)
+    pub fn new(cache: Option<&mut KvCache>) -> CacheUse<'_> {
+        cache.map_or(CacheUse::None, CacheUse::Append)
     }
 }
 
@@ -63,27 +63,27 @@ impl Pass {
         &self,
         heads: Heads,
         is_last: bool,
-        memory: &'a mut Memory<'_>,
+        cache: &'a mut CacheUse<'_>,
         observer: &'a mut Option<&mut dyn Observer>,
     ) -> Result<BlockPass<'a>> {
         let Pass { next: block, position, tokens, .. } = *self;
         let end = position + tokens;
-        let cache = match memory {
-            Memory::None => BlockMemory::Rows(heads),
-            Memory::Append(cache) if cache.len() != position => {
+        let cache = match cache {
+            CacheUse::None => BlockCacheUse::Rows(heads),
+            CacheUse::Append(cache) if cache.len() != position => {
                 return Err(ModelError::Moved { expected: position, found: cache.len() });
             }
-            Memory::Append(cache) => BlockMemory::Append { cache: cache.block_mut(block)?, position, end },
-            Memory::Read(cache) => BlockMemory::Read { cache: cache.block(block)?, end },
+            CacheUse::Append(cache) => BlockCacheUse::Append { cache: cache.block_mut(block)?, position, end },
+            CacheUse::Read(cache) => BlockCacheUse::Read { cache: cache.block(block)?, end },
         };
         let last_only = is_last && self.wanted == Wanted::Last;
         Ok(BlockPass { block, cache, last_only, watch: Watch(observer.as_deref_mut().map(|observer| observer as _)) })
     }
 
     /// Counts a block as passed, and behind the last one the rows as read.
-    pub(super) fn advance(&mut self, x: Tensor, is_last: bool, memory: &mut Memory<'_>) {
+    pub(super) fn advance(&mut self, x: Tensor, is_last: bool, cache: &mut CacheUse<'_>) {
         (self.x, self.next) = (x, self.next + 1);
-        if let (true, Memory::Append(cache)) = (is_last, memory) {
+        if let (true, CacheUse::Append(cache)) = (is_last, cache) {
             cache.advance(self.tokens);
         }
     }
@@ -92,13 +92,13 @@ impl Pass {
 /// One block of a pass: what its rows attend to, which of them go on, and who looks.
 pub(super) struct BlockPass<'a> {
     block: usize,
-    cache: BlockMemory<'a>,
+    cache: BlockCacheUse<'a>,
     /// Whether only the last row goes on from the attention.
     last_only: bool,
     watch: Watch<'a>,
 }
 
-enum BlockMemory<'a> {
+enum BlockCacheUse<'a> {
     Rows(Heads),
     Append { cache: &'a mut BlockCache, position: usize, end: usize },
     Read { cache: &'a BlockCache, end: usize },
@@ -108,17 +108,17 @@ impl BlockPass<'_> {
     /// Writes keys and values into the cache, where there is one that lacks them.
     pub fn append(&mut self, qkv: &Tensor) -> Result<()> {
         match &mut self.cache {
-            BlockMemory::Append { cache, position, .. } => Ok(ops::append(qkv, cache, *position)?),
-            BlockMemory::Rows(_) | BlockMemory::Read { .. } => Ok(()),
+            BlockCacheUse::Append { cache, position, .. } => Ok(ops::append(qkv, cache, *position)?),
+            BlockCacheUse::Rows(_) | BlockCacheUse::Read { .. } => Ok(()),
         }
     }
 
     /// What the rows attend to.
     pub fn attended(&self) -> Attended<'_> {
         match &self.cache {
-            BlockMemory::Rows(heads) => Attended::Rows(*heads),
-            BlockMemory::Append { cache, end, .. } => Attended::Cache { cache, end: *end },
-            BlockMemory::Read { cache, end } => Attended::Cache { cache, end: *end },
+            BlockCacheUse::Rows(heads) => Attended::Rows(*heads),
+            BlockCacheUse::Append { cache, end, .. } => Attended::Cache { cache, end: *end },
+            BlockCacheUse::Read { cache, end } => Attended::Cache { cache, end: *end },
         }
     }
 

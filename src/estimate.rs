@@ -1,6 +1,7 @@
 //! What the `exact` window costs, said before it is paid.
 
-use crate::settings::{Settings, Vocabulary, Window};
+use crate::generation::{Settings, Window};
+use crate::tokenizer::Vocabulary;
 
 /// The price of a run with the `exact` window.
 #[derive(Clone, Copy, Debug, PartialEq)]

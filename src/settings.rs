@@ -3,55 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sampler::Sampling;
-
-/// Words asked for where nothing is said.
-pub const DEFAULT_WORDS: u32 = 200;
-
-/// What happens when the text grows past the model's context.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Window {
-    /// Keep the newer half of the context and prefill it again: the mean cost per token stays flat.
-    #[default]
-    Rolling,
-    /// Recompute the last full context for every token, as nanoGPT's `generate` does.
-    Exact,
-}
-
-impl Window {
-    /// The name that addresses and flags use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Window::Rolling => "rolling",
-            Window::Exact => "exact",
-        }
-    }
-}
-
-/// The unit of a model's tokens; the defaults depend on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Vocabulary {
-    /// One token per character, as in pearGPT: a tokenizer without merges.
-    Characters,
-    /// Byte-pair pieces, as in GPT-2.
-    BytePairs,
-}
-
-/// One run, as asked for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
-    /// Text to go on from; empty: the model starts by itself.
-    pub prompt: String,
-    /// Words to write, 1 to 5000; the prompt's do not count.
-    pub words: u32,
-    /// Seed of the sampler; `None`: one is drawn and shown.
-    pub seed: Option<u32>,
-    /// What happens past the model's context.
-    pub window: Window,
-    /// How a token is chosen from the logits.
-    pub sampling: Sampling,
-}
+use crate::generation::{Settings, Window};
 
 /// What a parameter's value looks like.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -201,17 +153,6 @@ impl Parameter {
 }
 
 impl Settings {
-    /// What is asked for where nothing is said.
-    pub fn defaults(vocabulary: Vocabulary) -> Self {
-        Settings {
-            prompt: String::new(),
-            words: DEFAULT_WORDS,
-            seed: None,
-            window: Window::default(),
-            sampling: Sampling::defaults(vocabulary),
-        }
-    }
-
     /// Sets the parameter of this address name from text; on an error nothing is changed.
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), SettingsError> {
         let Some(parameter) = Parameter::named(name) else {
@@ -259,6 +200,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tokenizer::Vocabulary;
 
     #[test]
     fn every_parameter_is_written_and_read_back() {

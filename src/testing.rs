@@ -3,7 +3,7 @@
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 
-use crate::checkpoint::Weights;
+use crate::model::Weights;
 use crate::model::config::{Activation, Head};
 use crate::model::{Config, Gpt};
 

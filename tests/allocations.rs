@@ -4,10 +4,11 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use peargpt::generation::Window;
 use peargpt::generation::{Decoding, Step};
 use peargpt::model::Config;
 use peargpt::sampler::{Sampler, Sampling};
-use peargpt::settings::{Vocabulary, Window};
+use peargpt::tokenizer::Vocabulary;
 
 mod common;
 
@@ -52,7 +53,7 @@ fn numbers(config: &Config) -> usize {
 fn a_token_allocates_handles_and_numbers_and_no_more_as_the_text_grows() {
     const TOKENS: usize = 100;
     let mut file = std::fs::File::open(common::path("weights/peargpt.gguf")).unwrap();
-    let model = peargpt::generation::Model::open(&mut file).unwrap();
+    let model = peargpt::checkpoint::Model::open(&mut file).unwrap();
     let config = model.gpt.config();
     for (top_k, repetition_penalty) in [(0, 1.0), (20, 1.3)] {
         let sampling = Sampling { top_k, repetition_penalty, ..Sampling::defaults(Vocabulary::Characters) };

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarMap;
 use peargpt::checkpoint::quantize::{Precision, quantize};
-use peargpt::checkpoint::{Weight, Weights, random};
+use peargpt::checkpoint::random;
 use peargpt::model::config::{Activation, Head};
 use peargpt::model::{Config, Gpt, Hook, Observer};
+use peargpt::model::{Weight, Weights};
 
 fn config() -> Config {
     Config {

@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use peargpt::checkpoint::random;
+use peargpt::generation::Window;
 use peargpt::generation::{Decoding, Step};
 use peargpt::model::config::{Activation, Head};
 use peargpt::model::{Config, Gpt};
 use peargpt::sampler::{Sampler, Sampling};
-use peargpt::settings::{Vocabulary, Window};
+use peargpt::tokenizer::Vocabulary;
 
 const CONTEXT: usize = 1024;
 

@@ -6,7 +6,7 @@ use peargpt::kernels::{self, Kernel, SCALAR, VECTORS};
 use peargpt::model::config::{Activation, Head};
 use peargpt::model::{Config, Gpt};
 use peargpt::sampler::{Sampler, Sampling};
-use peargpt::settings::Vocabulary;
+use peargpt::tokenizer::Vocabulary;
 use sha2::{Digest, Sha256};
 
 #[cfg(target_arch = "wasm32")]

@@ -4,9 +4,11 @@
 
 use std::io::Cursor;
 
-use peargpt::generation::{Model, Progress, Run};
-use peargpt::protocol::StopReason;
-use peargpt::settings::{Settings, Vocabulary};
+use peargpt::checkpoint::Model;
+use peargpt::generation::Settings;
+use peargpt::generation::StopReason;
+use peargpt::generation::{Progress, Run};
+use peargpt::tokenizer::Vocabulary;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -9,10 +9,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Arg, ArgMatches, Command};
-use peargpt::generation::{GenerationError, Model, OpenError, Progress, Run};
-use peargpt::protocol::StopReason;
+use peargpt::checkpoint::{Model, OpenError};
+use peargpt::generation::Settings;
+use peargpt::generation::StopReason;
+use peargpt::generation::{GenerationError, Progress, Run};
 use peargpt::sampler::draw_seed;
-use peargpt::settings::{PARAMETERS, Settings, SettingsError, Vocabulary};
+use peargpt::settings::{PARAMETERS, SettingsError};
+use peargpt::tokenizer::Vocabulary;
 
 /// The model that comes with the project.
 const DEFAULT_MODEL: &str = "weights/peargpt.gguf";

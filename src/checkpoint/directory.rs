@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::source::Source;
 use super::tensor::{Dims, Kind, Place};
-use super::{CheckpointError, Weights, layout};
-use crate::model::Config;
+use super::{CheckpointError, layout};
+use crate::model::{Config, Weights};
 
 /// A tensor as the header describes it.
 #[derive(Debug)]

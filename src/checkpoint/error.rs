@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io;
 
+use crate::model::WeightsError;
+
 /// A file that is not what it should be, or that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
@@ -76,16 +78,9 @@ pub enum CheckpointError {
         /// The tensor.
         name: String,
     },
-    /// A tensor of another shape than the configuration says.
-    #[error("tensor `{name}`: expected shape {expected:?}, found {found:?}")]
-    Shape {
-        /// The tensor.
-        name: String,
-        /// What the configuration says.
-        expected: Vec<usize>,
-        /// What the file has.
-        found: Vec<usize>,
-    },
+    /// Tensors that do not fit the model, or that the library cannot take.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
     /// A tensor that memory has no room for.
     #[error("tensor `{name}` takes {bytes} bytes, more than there is memory")]
     Memory {
@@ -94,20 +89,12 @@ pub enum CheckpointError {
         /// Its length.
         bytes: u64,
     },
-    /// A tensor that the library cannot take or convert.
-    #[error("tensor `{name}`: {source}")]
-    Tensor {
-        /// The tensor.
-        name: String,
-        /// Why; boxed, since it is larger than everything else here.
-        source: Box<candle_core::Error>,
-    },
 }
 
 impl CheckpointError {
-    /// A [`CheckpointError::Tensor`].
+    /// A tensor that the library cannot take or convert.
     pub(super) fn tensor(name: &str, source: candle_core::Error) -> Self {
-        CheckpointError::Tensor { name: name.to_string(), source: Box::new(source) }
+        WeightsError::tensor(name, source).into()
     }
 
     /// A number of this tensor that so many bits cannot hold.

@@ -6,20 +6,20 @@ pub mod export;
 pub mod gguf;
 pub mod import;
 mod layout;
+mod model;
 pub mod quantize;
 pub mod random;
 pub mod safetensors;
 mod source;
 mod tensor;
 mod torch;
-mod weights;
 
 use std::io::{Read, Seek, SeekFrom};
 
 pub use error::CheckpointError;
-pub use weights::{Weight, Weights};
+pub use model::{Model, OpenError};
 
-use crate::model::Config;
+use crate::model::{Config, Weights};
 use crate::tokenizer::TokenizerSpec;
 
 /// Everything a file says of a model.

@@ -3,7 +3,8 @@
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Error};
 
-use super::{CheckpointError, Weight, Weights};
+use super::CheckpointError;
+use crate::model::{Weight, Weights};
 
 /// How matrices are kept; biases, norms and positions are small, and stay F32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use candle_core::{Device, Tensor};
 use half::f16;
 
 use super::quantize::Precision;
-use super::{CheckpointError, Weight, Weights, layout, tensor};
+use super::{CheckpointError, layout, tensor};
 use crate::kernels::{BLOCK, OCTET, Q8Matrix};
-use crate::model::Config;
+use crate::model::{Config, Weight, Weights};
 use crate::sampler::random::Pcg32;
 
 /// Standard deviation of every weight, as in GPT-2's initialisation; norms lie around 1, all else around 0.

@@ -9,9 +9,10 @@ use candle_core::quantized::k_quants::{
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use half::{bf16, f16};
 
+use super::CheckpointError;
 use super::source::{Source, room};
-use super::{CheckpointError, Weight};
 use crate::kernels::{OCTET, Q8Matrix};
+use crate::model::Weight;
 
 // Elements are copied as they stand in the file, which is little-endian.
 const _: () = assert!(cfg!(target_endian = "little"));

@@ -2,11 +2,11 @@
 
 use candle_core::Tensor;
 
+use crate::generation::Window;
 use crate::kernels::memory::{self, OutOfMemory};
 use crate::kernels::ops::with_numbers;
 use crate::model::{Gpt, KvCache, ModelError, Pass};
 use crate::sampler::{Sampler, SamplerError, SamplerState};
-use crate::settings::Window;
 use crate::tokenizer::TokenizerError;
 
 /// Tokens that pass a block together: each look at a weight serves them all, and a step takes them through one block
@@ -179,8 +179,8 @@ mod tests {
     use super::*;
     use crate::model::Config;
     use crate::sampler::Sampling;
-    use crate::settings::Vocabulary;
     use crate::testing::{random_gpt, small};
+    use crate::tokenizer::Vocabulary;
 
     fn greedy() -> Sampler {
         Sampler::new(Sampling { temperature: 0.0, ..Sampling::defaults(Vocabulary::Characters) }, 0)

@@ -1,6 +1,21 @@
 //! When a text is long enough.
 
-use crate::protocol::StopReason;
+use serde::{Deserialize, Serialize};
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StopReason {
+    /// The words asked for are there, and the paragraph is at its end.
+    Words,
+    /// The words asked for are there, and 300 tokens more brought no end of the paragraph.
+    Tail,
+    /// The model wrote `<|endoftext|>`.
+    EndOfText,
+    /// Far more tokens than such a number of words needs: the model writes hardly any spaces.
+    Runaway,
+    /// The reader stopped it, or asked for something else.
+    Stopped,
+}
 
 /// Tokens after the last word asked for, within which the paragraph should end.
 pub const TAIL_TOKENS: u32 = 300;

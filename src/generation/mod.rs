@@ -5,81 +5,15 @@
 
 mod decoding;
 mod length;
+mod settings;
 
 pub use decoding::{Decoding, GenerationError, Origin, Step};
-pub use length::{Length, TAIL_TOKENS};
+pub use length::{Length, StopReason, TAIL_TOKENS};
+pub use settings::{DEFAULT_WORDS, Settings, Window};
 
-use std::io::{Read, Seek};
-use std::sync::Arc;
-
-use candle_core::quantized::GgmlDType;
-
-use crate::checkpoint::export::{Source, Tensor};
-use crate::checkpoint::quantize::Precision;
-use crate::checkpoint::{self, Checkpoint, CheckpointError};
-use crate::model::{Config, Gpt, ModelError};
-use crate::protocol::StopReason;
+use crate::checkpoint::Model;
 use crate::sampler::Sampler;
-use crate::settings::Settings;
-use crate::tokenizer::{Tokenizer, TokenizerError, TokenizerSpec, Utf8Stream};
-
-/// What it takes to write: weights and tokenizer.
-#[derive(Debug)]
-pub struct Model {
-    /// ids → logits.
-    pub gpt: Gpt,
-    /// Text ↔ ids; shared with what counts tokens beside a run.
-    pub tokenizer: Arc<Tokenizer>,
-    /// How its matrices are kept in the file.
-    pub precision: Precision,
-}
-
-/// A file that no model can be made of.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The file is not what it should be.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// Its weights do not fit its configuration.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// Its tokenizer does not hold together.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
-}
-
-impl Model {
-    /// Reads a model file of any format that [`checkpoint`] knows.
-    pub fn open(file: &mut (impl Read + Seek)) -> Result<Self, OpenError> {
-        Model::build(checkpoint::read(file)?)
-    }
-
-    /// Makes a model of what a file says.
-    pub fn build(checkpoint: Checkpoint) -> Result<Self, OpenError> {
-        let Checkpoint { config, tokenizer, mut weights } = checkpoint;
-        let precision = Precision::of(&weights);
-        let gpt = Gpt::load(&config, &mut weights)?;
-        Ok(Model { gpt, tokenizer: Arc::new(Tokenizer::new(tokenizer)?), precision })
-    }
-}
-
-impl Source for Model {
-    fn config(&self) -> &Config {
-        self.gpt.config()
-    }
-
-    fn tokenizer(&self) -> TokenizerSpec {
-        self.tokenizer.spec()
-    }
-
-    fn kept(&self, name: &str) -> GgmlDType {
-        self.gpt.kept(name)
-    }
-
-    fn tensor(&self, name: &str) -> Option<Tensor<'_>> {
-        self.gpt.tensor(name)
-    }
-}
+use crate::tokenizer::Utf8Stream;
 
 /// One text being written.
 #[derive(Debug)]

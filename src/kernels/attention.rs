@@ -1,106 +1,10 @@
 //! Causal attention over the KV cache, a head and a tile of rows at a time, with no copy of the keys and values.
 
-use half::bf16;
-
 use super::exp::exp;
 use super::keys::{Keys, Scores};
 use super::lanes::{LANES, Lanes};
-use super::{BLOCK, TILE, scalar, selected};
-
-/// Numbers of a key or value that lie together; rows are filled up to a multiple with zeros.
-pub const ROW: usize = 2 * LANES;
-/// A number as the cache keeps it.
-pub trait Element: Copy + Default {
-    /// Eight numbers as they are kept.
-    fn put(numbers: [f32; ROW]) -> [Self; ROW];
-    /// The eight numbers, the first four and the last.
-    fn get(kept: &[Self; ROW]) -> (Lanes, Lanes);
-}
-
-impl Element for f32 {
-    #[inline(always)]
-    fn put(numbers: [f32; ROW]) -> [f32; ROW] {
-        numbers
-    }
-
-    #[inline(always)]
-    fn get(kept: &[f32; ROW]) -> (Lanes, Lanes) {
-        let [a, b, c, d, e, f, g, h] = *kept;
-        (Lanes::from([a, b, c, d]), Lanes::from([e, f, g, h]))
-    }
-}
-
-/// The first four at even places, the last four at odd ones: so it takes a shift and a mask to have them back.
-impl Element for bf16 {
-    #[inline(always)]
-    fn put(numbers: [f32; ROW]) -> [bf16; ROW] {
-        std::array::from_fn(|place| bf16::from_bits(round_to_bf16(numbers[place / 2 + place % 2 * LANES])))
-    }
-
-    #[inline(always)]
-    fn get(kept: &[bf16; ROW]) -> (Lanes, Lanes) {
-        Lanes::from_bf16(&kept.map(bf16::to_bits))
-    }
-}
-
-/// The nearest bfloat16, ties to even; NaN stays NaN.
-#[inline(always)]
-fn round_to_bf16(number: f32) -> u16 {
-    let bits = number.to_bits();
-    let rounded = bits.wrapping_add(0x7fff).wrapping_add(bits >> 16 & 1) >> 16;
-    if number.is_nan() { 0x7fc0 } else { rounded as u16 }
-}
-
-/// The shape of attention.
-#[derive(Clone, Copy, Debug)]
-pub struct Heads {
-    /// Heads.
-    pub count: usize,
-    /// Length of a head's query, key and value.
-    pub head_dim: usize,
-    /// Positions that the cache has room for.
-    pub context: usize,
-}
-
-impl Heads {
-    /// Numbers of all heads together.
-    pub fn n_embd(&self) -> usize {
-        self.count * self.head_dim
-    }
-
-    /// Numbers that the cache keeps for a value, and for a key in float32.
-    pub fn row(&self) -> usize {
-        self.head_dim.next_multiple_of(ROW)
-    }
-
-    /// Numbers of a key in 8 bits.
-    pub(super) fn blocks(&self) -> usize {
-        self.head_dim.next_multiple_of(BLOCK)
-    }
-
-    /// The cache's rows of one head, of which there are `context`.
-    pub(super) fn rows<'a, E>(&self, all: &'a [[E; ROW]], head: usize) -> &'a [[E; ROW]] {
-        let length = self.context * self.row() / ROW;
-        &all[head * length..][..length]
-    }
-}
-
-/// Writes one token's values, `[heads · head_dim]`, at `position` of `cache`, `[heads, context, row]`.
-pub fn append<E: Element>(heads: &Heads, numbers: &[f32], position: usize, cache: &mut [E]) {
-    for (head, numbers) in numbers.chunks_exact(heads.head_dim).enumerate() {
-        put(heads, head, numbers, position, cache);
-    }
-}
-
-/// The same of one head.
-pub(super) fn put<E: Element>(heads: &Heads, head: usize, numbers: &[f32], position: usize, cache: &mut [E]) {
-    let row = &mut cache[(head * heads.context + position) * heads.row()..][..heads.row()];
-    for (kept, numbers) in row.as_chunks_mut::<ROW>().0.iter_mut().zip(numbers.chunks(ROW)) {
-        let mut filled = [0.0; ROW];
-        filled[..numbers.len()].copy_from_slice(numbers);
-        *kept = E::put(filled);
-    }
-}
+use super::layout::{Element, Heads, ROW};
+use super::{TILE, scalar, selected};
 
 /// Writes to `out`, `[rows, n_embd]`, what each row of `qkv`, `[rows, 3 · n_embd]`, attends to: of every head the values
 /// of the positions up to its own, weighted by softmax(query · key / √head_dim). The first row stands at `position`.
@@ -256,28 +160,5 @@ fn add<const C: usize>(mixed: &mut [[Lanes; 2]; C], weight: f32, value: [(Lanes,
     for (mixed, (low, high)) in mixed.iter_mut().zip(value) {
         mixed[0] = mixed[0].add(weight.mul(low));
         mixed[1] = mixed[1].add(weight.mul(high));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_rounded_to_the_nearest_bfloat16() {
-        for bits in (0..u32::MAX).step_by(65_521) {
-            let number = f32::from_bits(bits);
-            let expected = bf16::from_f32(number);
-            let found = bf16::from_bits(round_to_bf16(number));
-            assert!(found == expected || found.is_nan() && expected.is_nan(), "{bits:x}");
-        }
-    }
-
-    #[test]
-    fn what_the_cache_keeps_comes_back() {
-        let numbers = [1.0, -2.0, 3.5, 0.25, 100.0, -0.5, 7.0, 8.0];
-        let both = |(low, high): (Lanes, Lanes)| [low.numbers(), high.numbers()].concat();
-        assert_eq!(both(f32::get(&f32::put(numbers))), numbers);
-        assert_eq!(both(bf16::get(&bf16::put(numbers))), numbers);
     }
 }

@@ -2,8 +2,9 @@
 
 use half::bf16;
 
-use super::attention::{self, Heads};
+use super::attention;
 use super::keys::{Keys, Scores};
+use super::layout::{Heads, append};
 use super::memory::{OutOfMemory, filled};
 
 /// One block's keys and values. Beside 8-bit weights, keys in 8 bits and values in 16 lose nothing that could be measured.
@@ -46,8 +47,8 @@ impl BlockCache {
             let (key, value) = row[width..].split_at(width);
             keys.append(heads, key, position);
             match values {
-                Values::F32(values) => attention::append(heads, value, position, values),
-                Values::Bf16(values) => attention::append(heads, value, position, values),
+                Values::F32(values) => append(heads, value, position, values),
+                Values::Bf16(values) => append(heads, value, position, values),
             }
         }
     }

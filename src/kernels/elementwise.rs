@@ -1,25 +1,9 @@
 //! What follows a matrix product: the bias and the activation function.
 
+use super::activation::{Activation, CUBE, TWICE_ROOT, gelu};
 use super::exp::exp;
 use super::lanes::{LANES, Lanes, padded};
 use super::{scalar, selected};
-
-/// An activation function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// GELU by its tanh approximation (Hendrycks and Gimpel 2016), `gelu_new` in Hugging Face's configurations.
-    GeluNew,
-    /// GELU itself, with the error function: `nn.GELU()` in PyTorch, `gelu` in Hugging Face's configurations. `libm`
-    /// computes it one number after the other.
-    Gelu,
-    /// max(0, x).
-    Relu,
-}
-
-/// 2 · √(2/π): ½ x (1 + tanh z) is x / (1 + e^(−2z)), with z = √(2/π) (x + [`CUBE`] x³).
-pub const TWICE_ROOT: f32 = 1.595_769;
-/// See [`TWICE_ROOT`].
-pub const CUBE: f32 = 0.044715;
 
 /// Adds `bias`, one number for each column, to rows of `columns` numbers, and applies the activation function.
 pub fn add_bias(rows: &mut [f32], bias: Option<&[f32]>, columns: usize, activation: Option<Activation>) {
@@ -44,11 +28,6 @@ fn gelu_new(x: Lanes) -> Lanes {
     let cubic = x.mul(x).mul(x).mul(Lanes::splat(CUBE));
     let twice = x.add(cubic).mul(Lanes::splat(-TWICE_ROOT));
     x.div(exp(twice).add(Lanes::splat(1.0)))
-}
-
-/// ½ x (1 + erf(x / √2)).
-pub fn gelu(x: f32) -> f32 {
-    0.5 * x * (1.0 + libm::erff(x * std::f32::consts::FRAC_1_SQRT_2))
 }
 
 /// Replaces each number of a row, after its bias has been added.

@@ -1,7 +1,7 @@
 //! The keys of a block's attention, and the scores that they give.
 
-use super::attention::{self, Element, Heads, ROW};
 use super::lanes::{LANES, Lanes};
+use super::layout::{Element, Heads, ROW, put};
 use super::memory::{OutOfMemory, filled};
 use super::{Activations, OCTET, Q8Matrix, TILE, selected};
 
@@ -51,7 +51,7 @@ impl Keys {
         for (head, numbers) in numbers.chunks_exact(heads.head_dim).enumerate() {
             match self {
                 Keys::Q8(matrices) => matrices[head].quantise_row(position, numbers),
-                Keys::Plain(keys) => attention::put(heads, head, numbers, position, keys.as_flattened_mut()),
+                Keys::Plain(keys) => put(heads, head, numbers, position, keys.as_flattened_mut()),
             }
         }
     }

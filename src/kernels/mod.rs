@@ -8,6 +8,7 @@
 //! calls, never in the midst of one. So the innermost loops are functions that are not inlined, each call of which takes
 //! microseconds.
 
+mod activation;
 mod activations;
 mod attention;
 #[cfg(target_arch = "x86_64")]
@@ -18,6 +19,7 @@ mod exp;
 mod keys;
 mod lanes;
 mod layer_norm;
+mod layout;
 mod matrix;
 pub mod memory;
 pub mod ops;
@@ -32,12 +34,13 @@ mod tiles;
 use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+pub use activation::Activation;
 pub use activations::{Activations, Operands};
-pub use attention::{Element, Heads, append, attend, attention_weights, mix_values};
+pub use attention::{attend, attention_weights, mix_values};
 pub use cache::BlockCache;
-pub use elementwise::Activation;
 pub use keys::{Keys, Scores};
 pub use layer_norm::layer_norm;
+pub use layout::{Element, Heads, append};
 pub use matrix::Q8Matrix;
 pub use plain::multiply_f32;
 

@@ -5,10 +5,10 @@
 
 use std::ops::Range;
 
-use super::attention::{Element, Heads, ROW};
-use super::elementwise::{Activation, CUBE, TWICE_ROOT, gelu};
+use super::activation::{Activation, CUBE, TWICE_ROOT, gelu};
 use super::exp::{LEAST, LN_2, MOST, POLYNOMIAL};
 use super::lanes::{LANES, ROUNDING};
+use super::layout::{Element, Heads, ROW};
 use super::matrix::{Scales, Weights};
 use super::{Activations, BLOCK, Keys, OCTET, Operands, Q8Matrix};
 

@@ -5,8 +5,8 @@ use candle_core::Tensor;
 use super::linear::Linear;
 use super::pass::BlockPass;
 use super::{Config, Hook, Result};
-use crate::checkpoint::Weights;
 use crate::kernels::ops;
+use crate::model::Weights;
 
 /// One block's attention.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use super::linear::{LayerNorm, Linear};
 use super::mlp::Mlp;
 use super::pass::BlockPass;
 use super::{Config, Hook, Result};
-use crate::checkpoint::Weights;
+use crate::model::Weights;
 
 /// A pre-norm transformer block.
 #[derive(Debug)]

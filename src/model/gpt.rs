@@ -12,8 +12,8 @@ use super::linear::{Embedding, LayerNorm, Linear};
 use super::observer::Watch;
 use super::pass::{CacheUse, Pass, Wanted, ensure_memory, last_row};
 use super::{Hook, ModelError, Observer, Result};
-use crate::checkpoint::Weights;
 use crate::kernels::ops;
+use crate::model::Weights;
 
 /// A model: ids → logits.
 #[derive(Debug)]

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor};
 
 use super::{Config, Result};
-use crate::checkpoint::{Weight, Weights};
 use crate::kernels::ops::{self, Matrix};
 use crate::kernels::{Activation, memory};
+use crate::model::{Weight, Weights};
 
 /// Takes `[outputs, inputs]`: in 8 bits where the file has it so, else in float32.
 fn matrix(weights: &mut Weights, name: &str, outputs: usize, inputs: usize) -> Result<Matrix> {

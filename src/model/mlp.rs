@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use super::linear::Linear;
 use super::pass::BlockPass;
 use super::{Config, Hook, Result};
-use crate::checkpoint::Weights;
+use crate::model::Weights;
 
 /// One block's MLP: a linear layer with the activation function, and one back.
 #[derive(Debug)]

@@ -10,14 +10,16 @@ pub mod mlp;
 mod observer;
 mod pass;
 mod tensors;
+mod weights;
 
 pub use config::Config;
 pub use gpt::Gpt;
 pub use kv_cache::KvCache;
 pub use observer::{Hook, Observer};
 pub use pass::Pass;
+pub use tensors::WeightRef;
+pub use weights::{Weight, Weights, WeightsError};
 
-use crate::checkpoint::CheckpointError;
 use crate::kernels::memory::OutOfMemory;
 
 /// What the model's code returns.
@@ -26,9 +28,9 @@ pub type Result<T> = std::result::Result<T, ModelError>;
 /// A model that cannot be built or asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// The file's weights do not fit the configuration.
+    /// The weights do not fit the configuration.
     #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
+    Weights(#[from] WeightsError),
     /// More tokens than fit the context, or none.
     #[error("position {start}: expected 1 to {} tokens in a context of {context}, found {found}", context - start)]
     Context {

@@ -8,6 +8,7 @@ use js_sys::{Array, Function};
 use leptos::wasm_bindgen::prelude::*;
 use web_sys::{Blob, BlobPropertyBag, ErrorEvent, MessageEvent, Url, Worker};
 
+use super::js::describe;
 use super::meta;
 use crate::protocol::{Event, Request};
 
@@ -137,10 +138,4 @@ fn script_url() -> Result<String, JsValue> {
     options.set_type("text/javascript");
     let blob = Blob::new_with_str_sequence_and_options(&Array::of1(&source.into()), &options)?;
     Url::create_object_url_with_blob(&blob)
-}
-
-/// A JavaScript error as text.
-pub fn describe(error: &JsValue) -> String {
-    let text = js_sys::Object::from(error.clone()).to_string();
-    String::from(text)
 }

@@ -8,7 +8,7 @@ use leptos::wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, RequestInit, Response};
 
-use super::bridge::describe;
+use super::js::describe;
 use crate::protocol::TransferPolicy;
 
 enum Failure {

@@ -2,8 +2,9 @@
 
 use leptos::prelude::*;
 
+use crate::generation::Settings;
 use crate::permalink::Route;
-use crate::settings::{PARAMETERS, Parameter, Settings};
+use crate::settings::{PARAMETERS, Parameter};
 
 /// One parameter, as typed.
 #[derive(Clone, Copy)]

@@ -3,11 +3,10 @@
 use leptos::prelude::{document, window};
 use leptos::task::spawn_local;
 use leptos::wasm_bindgen::JsCast;
-use serde::de::DeserializeOwned;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{HtmlMetaElement, Url};
 
-use super::bridge::describe;
+use super::js::from_json;
 use crate::protocol::TransferPolicy;
 
 fn content(name: &str) -> Option<String> {
@@ -28,12 +27,6 @@ pub fn worker() -> String {
 /// How weights and the catalog are fetched; tests write a faster way into the document.
 pub fn transfer_policy() -> TransferPolicy {
     content("transfer").and_then(|json| from_json(&json).ok()).unwrap_or_default()
-}
-
-/// What a JSON text says, read by the browser's own reader; an error is a reason, for people to read.
-pub fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    let value = js_sys::JSON::parse(text).map_err(|error| describe(&error))?;
-    serde_wasm_bindgen::from_value(value).map_err(|error| error.to_string())
 }
 
 /// The absolute form of an address relative to the document.

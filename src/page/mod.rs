@@ -21,6 +21,7 @@
 mod bridge;
 mod engine;
 mod fetch;
+mod js;
 mod kept;
 mod meta;
 mod model;

@@ -1,6 +1,6 @@
 //! The model that is wanted: what the catalog says of it, and what has become of it.
 
-use super::{fetch, meta};
+use super::{fetch, js, meta};
 use crate::catalog::{self, Entry};
 use crate::protocol::ModelSummary;
 
@@ -72,7 +72,6 @@ pub async fn find(id: &str) -> Result<Entry, String> {
     let text = fetch::text(&catalog_url(), meta::transfer_policy()).await;
     let text = text.map_err(|reason| format!("The list of models did not arrive: {reason} Try again."))?;
     let damaged = |reason: String| format!("The list of models is damaged: {reason}.");
-    let entries =
-        catalog::check(meta::from_json(&text).map_err(damaged)?).map_err(|error| damaged(error.to_string()))?;
+    let entries = catalog::check(js::from_json(&text).map_err(damaged)?).map_err(|error| damaged(error.to_string()))?;
     catalog::find(entries, id).map_err(|error| format!("This site does not have that model: {error}."))
 }

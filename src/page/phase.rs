@@ -1,6 +1,6 @@
 //! How far a run has come, and what the page shows of it.
 
-use crate::protocol::StopReason;
+use crate::generation::StopReason;
 
 /// What has become of the last run.
 #[derive(Clone, Debug, PartialEq)]

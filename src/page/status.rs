@@ -5,8 +5,8 @@ use leptos::prelude::*;
 use super::download;
 use super::phase::{Phase, Run};
 use super::studio::Studio;
-use crate::protocol::StopReason;
-use crate::settings::Window;
+use crate::generation::StopReason;
+use crate::generation::Window;
 
 /// The sentence on what goes on. It changes with the phase only, so that it can be read aloud.
 #[component]

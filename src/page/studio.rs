@@ -15,9 +15,10 @@ use super::model::Model;
 use super::models::About;
 use super::phase::{Phase, Run};
 use crate::estimate;
+use crate::generation::Settings;
+use crate::generation::StopReason;
 use crate::permalink::{Address, MODEL_DIGITS, Route};
-use crate::protocol::{Event, ModelSummary, Request, Stats, StopReason};
-use crate::settings::Settings;
+use crate::protocol::{Event, ModelSummary, Request, Stats};
 
 /// A handle to the writing with one model.
 #[derive(Clone, Copy)]

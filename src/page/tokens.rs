@@ -6,8 +6,8 @@ use leptos::prelude::*;
 
 use super::engine::Tokens;
 use super::studio::Studio;
-use crate::protocol::{SHOWN_TOKENS, TokenSpan};
-use crate::settings::Vocabulary;
+use crate::tokenizer::Vocabulary;
+use crate::tokenizer::{SHOWN_TOKENS, TokenSpan};
 
 /// How long nothing is typed before the tokens are counted.
 const PAUSE: Duration = Duration::from_millis(100);

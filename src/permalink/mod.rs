@@ -11,7 +11,9 @@ use std::fmt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use self::value::{count, decode, flag, hex, refused, shortened};
-use crate::settings::{Settings, SettingsError, Vocabulary};
+use crate::generation::Settings;
+use crate::settings::SettingsError;
+use crate::tokenizer::Vocabulary;
 
 /// How many hex digits of the weights' SHA-256 stand in an address.
 pub const MODEL_DIGITS: usize = 12;
@@ -223,7 +225,7 @@ impl fmt::Display for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Window;
+    use crate::generation::Window;
 
     fn read(hash: &str) -> Address {
         let (address, problems) = Address::parse(hash);

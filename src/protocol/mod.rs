@@ -10,11 +10,12 @@ mod report;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Entry;
-use crate::settings::Settings;
+use crate::generation::{Settings, StopReason};
+use crate::tokenizer::TokenSpan;
 use crate::verify::Verification;
 
 pub use own::{Answers, Asked, Description, Export, Finding, Question};
-pub use report::{BenchReport, ModelSummary, SHOWN_TOKENS, Stats, StopReason, Stored, StoredModel, TokenSpan};
+pub use report::{BenchReport, ModelSummary, Stats, Stored, StoredModel};
 
 /// Page → worker. A message is an array of two: this, and the files that it brings, as the browser has them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

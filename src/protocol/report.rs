@@ -2,19 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings::Vocabulary;
-
-/// Tokens of [`Event::Tokenized`](super::Event::Tokenized) that are sent one by one.
-pub const SHOWN_TOKENS: usize = 1000;
-
-/// One token of a text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenSpan {
-    /// Its id.
-    pub id: u32,
-    /// Its text; bytes that are no whole character as `\xF0\x9F`.
-    pub text: String,
-}
+use crate::tokenizer::Vocabulary;
 
 /// What the browser's storage holds for this site.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -98,21 +86,6 @@ pub struct Stats {
     pub window_crossings: u32,
     /// Size of the worker's WebAssembly memory, in bytes.
     pub wasm_memory_bytes: u64,
-}
-
-/// Why a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum StopReason {
-    /// The words asked for are there, and the paragraph is at its end.
-    Words,
-    /// The words asked for are there, and 300 tokens more brought no end of the paragraph.
-    Tail,
-    /// The model wrote `<|endoftext|>`.
-    EndOfText,
-    /// Far more tokens than such a number of words needs: the model writes hardly any spaces.
-    Runaway,
-    /// The reader stopped it, or asked for something else.
-    Stopped,
 }
 
 /// The JSON object of the bench page, whose field names are the page's contract.

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 
 use crate::kernels::memory::{self, OutOfMemory};
-use crate::settings::Vocabulary;
+use crate::tokenizer::Vocabulary;
 
 pub(crate) mod random;
 mod shortlist;

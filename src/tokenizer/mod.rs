@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
+use serde::{Deserialize, Serialize};
 
 use crate::kernels::memory::{self, OutOfMemory};
-use crate::settings::Vocabulary;
 
 mod bpe;
 pub mod bytes;
@@ -22,8 +22,17 @@ mod tests;
 
 use bpe::BytePairs;
 use pieces::Pieces;
-pub use spans::Spans;
+pub use spans::{SHOWN_TOKENS, Spans, TokenSpan};
 pub use stream::Utf8Stream;
+
+/// The unit of a model's tokens; the defaults depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Vocabulary {
+    /// One token per character, as in pearGPT: a tokenizer without merges.
+    Characters,
+    /// Byte-pair pieces, as in GPT-2.
+    BytePairs,
+}
 
 /// What a file says of its tokenizer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,20 @@
 //! The tokens of a text, to be counted and looked at.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Tokenizer, TokenizerError};
-use crate::protocol::{SHOWN_TOKENS, TokenSpan};
+
+/// Tokens of a text that are shown one by one.
+pub const SHOWN_TOKENS: usize = 1000;
+
+/// One token of a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenSpan {
+    /// Its id.
+    pub id: u32,
+    /// Its text; bytes that are no whole character as `\xF0\x9F`.
+    pub text: String,
+}
 
 /// How many tokens a text has, and the first of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

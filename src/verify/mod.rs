@@ -13,10 +13,11 @@ pub use figures::{Continuation, Expectation, Figures, Scored, published};
 use report::compare;
 pub use report::{Check, Greedy, SHARED, Verification};
 
+use crate::checkpoint::Model;
 use crate::checkpoint::quantize::Precision;
-use crate::generation::{Decoding, GenerationError, Model, Step};
+use crate::generation::Window;
+use crate::generation::{Decoding, GenerationError, Step};
 use crate::sampler::{Sampler, Sampling};
-use crate::settings::Window;
 use crate::tokenizer::Utf8Stream;
 
 /// A model that the figures say nothing of.

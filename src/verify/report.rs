@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::figures::{Expectation, Scored};
-use crate::protocol::TokenSpan;
+use crate::tokenizer::TokenSpan;
 use crate::tokenizer::Tokenizer;
 
 /// Of the ten likeliest tokens, those that must be the same: the tenth and the eleventh may be close.

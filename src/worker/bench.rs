@@ -5,11 +5,12 @@ use std::hint::black_box;
 use super::channel::Channel;
 use super::time::now;
 use super::{backend, memory_bytes};
-use crate::generation::{Decoding, GenerationError, Model, Step};
+use crate::checkpoint::Model;
+use crate::generation::Window;
+use crate::generation::{Decoding, GenerationError, Step};
 use crate::model::Gpt;
 use crate::protocol::{BenchReport, ModelSummary};
 use crate::sampler::{Sampler, Sampling};
-use crate::settings::Window;
 
 /// Passes over the weights, of which the fastest counts.
 const READ_PASSES: usize = 5;

@@ -1,8 +1,9 @@
 //! The model that is open.
 
 use super::verify::can_be_verified;
+use crate::checkpoint::Model;
 use crate::checkpoint::export::{Format, notes};
-use crate::generation::{Model, Run};
+use crate::generation::Run;
 use crate::protocol::ModelSummary;
 
 /// A model that is open, and the text that was written last with it.

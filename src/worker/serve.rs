@@ -15,9 +15,11 @@ use super::time::now;
 use super::verify::{self, VerifyError};
 use super::{backend, bench};
 use crate::checkpoint::CheckpointError;
-use crate::generation::{GenerationError, Model, OpenError, Progress, Run};
-use crate::protocol::{Answers, Event, Export, Request, StopReason, Task};
-use crate::settings::Settings;
+use crate::checkpoint::{Model, OpenError};
+use crate::generation::Settings;
+use crate::generation::StopReason;
+use crate::generation::{GenerationError, Progress, Run};
+use crate::protocol::{Answers, Event, Export, Request, Task};
 
 /// Why a request could not be carried out.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,8 @@ use super::channel::Channel;
 use super::memory_bytes;
 use super::time::{FRAME_MS, now};
 use crate::generation::Run;
-use crate::protocol::{Event, Stats, StopReason};
+use crate::generation::StopReason;
+use crate::protocol::{Event, Stats};
 
 /// What is not sent yet, and when things happened.
 pub struct Telegraph<'a> {

@@ -2,7 +2,8 @@
 
 use super::channel::Channel;
 use super::time::{FRAME_MS, now};
-use crate::generation::{GenerationError, Model};
+use crate::checkpoint::Model;
+use crate::generation::GenerationError;
 use crate::protocol::Event;
 use crate::verify::{OtherModel, Verification, Verifier, published};
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use peargpt::checkpoint::quantize::{Precision, quantize};
 use peargpt::checkpoint::safetensors::{self, HuggingFace};
-use peargpt::checkpoint::{Checkpoint, CheckpointError, gguf};
+use peargpt::checkpoint::{Checkpoint, CheckpointError, export};
 
 /// A file of the repository.
 pub fn path(name: &str) -> PathBuf {
@@ -62,7 +62,7 @@ pub fn as_gguf(name: &str, precision: Precision) -> Vec<u8> {
 
 pub fn to_bytes(checkpoint: &Checkpoint) -> Vec<u8> {
     let mut bytes = Vec::new();
-    gguf::write(checkpoint, "fixture", &mut bytes).unwrap();
+    export::write_gguf(checkpoint, "fixture", &mut bytes).unwrap();
     bytes
 }
 

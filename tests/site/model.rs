@@ -5,7 +5,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use peargpt::catalog::{Entry, GGUF, Part, SAFETENSORS, sha256};
-use peargpt::checkpoint::gguf;
+use peargpt::checkpoint::export;
 use peargpt::checkpoint::quantize::{Precision, quantize};
 use peargpt::checkpoint::safetensors::{self, HuggingFace};
 use peargpt::tokenizer::bytes::spell;
@@ -71,7 +71,7 @@ impl Gpt2 {
         let mut checkpoint = safetensors::read(files).unwrap();
         checkpoint.weights = quantize(checkpoint.weights, Precision::Q8_0, || ()).unwrap();
         let mut file = Vec::new();
-        gguf::write(&checkpoint, TITLE, &mut file).unwrap();
+        export::write_gguf(&checkpoint, TITLE, &mut file).unwrap();
         Gpt2 { shape, vocabulary, merges, weights, gguf: file }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use peargpt::protocol::TokenSpan;
+use peargpt::tokenizer::TokenSpan;
 use peargpt::verify::{Check, Greedy, Verification, published};
 use serde_json::json;
 use thirtyfour::prelude::*;

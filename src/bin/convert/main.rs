@@ -14,10 +14,10 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use peargpt::checkpoint::Checkpoint;
+use peargpt::checkpoint::Model;
 use peargpt::checkpoint::import::{Draft, Summary};
 use peargpt::checkpoint::quantize::Precision;
 use peargpt::evaluate::{evaluate, last_share};
-use peargpt::generation::Model;
 use read::at;
 use write::Target;
 

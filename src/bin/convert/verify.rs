@@ -1,6 +1,6 @@
 //! Is it GPT-2?
 
-use peargpt::generation::Model;
+use peargpt::checkpoint::Model;
 use peargpt::verify::{Verification, Verifier, published};
 
 use crate::{bar, print};

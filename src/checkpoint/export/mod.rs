@@ -24,8 +24,8 @@ pub use tensor::Tensor;
 
 use super::gguf::{self, Outline};
 use super::quantize::Precision;
-use super::{Checkpoint, CheckpointError, Weight, layout};
-use crate::model::Config;
+use super::{Checkpoint, CheckpointError, Model, layout};
+use crate::model::{Config, Weight};
 use crate::tokenizer::TokenizerSpec;
 use tensor::Form;
 
@@ -42,6 +42,24 @@ pub trait Source {
     fn kept(&self, name: &str) -> GgmlDType;
     /// The tensor of this name.
     fn tensor(&self, name: &str) -> Option<Tensor<'_>>;
+}
+
+impl Source for Model {
+    fn config(&self) -> &Config {
+        self.gpt.config()
+    }
+
+    fn tokenizer(&self) -> TokenizerSpec {
+        self.tokenizer.spec()
+    }
+
+    fn kept(&self, name: &str) -> GgmlDType {
+        self.gpt.kept(name)
+    }
+
+    fn tensor(&self, name: &str) -> Option<Tensor<'_>> {
+        self.gpt.tensor(name).map(Tensor::from)
+    }
 }
 
 impl Source for Checkpoint {
@@ -137,6 +155,11 @@ pub fn gguf(source: &impl Source, name: &str, precision: Option<Precision>) -> R
         pieces.push(Piece::Zeros(bytes.next_multiple_of(gguf::ALIGNMENT) - bytes));
     }
     Ok(File::new(format!("{name}.gguf"), pieces))
+}
+
+/// Writes the GGUF file of a model as it was loaded.
+pub fn write_gguf(source: &impl Source, name: &str, writer: &mut impl Write) -> Result<(), CheckpointError> {
+    gguf(source, name, None)?.write(source, writer)
 }
 
 /// The tensors that other programs' GPT-2 has, in the order of the file.

@@ -8,6 +8,7 @@ use super::super::CheckpointError;
 use super::super::tensor::{Kind, decode, encode, first_not_finite};
 use crate::kernels::Q8Matrix;
 use crate::kernels::ops::with_numbers;
+use crate::model::WeightRef;
 
 /// Numbers of a matrix that is turned which are encoded at once.
 const ELEMENTS: usize = 16 << 10;
@@ -21,6 +22,15 @@ pub enum Tensor<'a> {
     F32(&'a candle_core::Tensor),
     /// Anything as candle has it.
     Stored(&'a QTensor),
+}
+
+impl<'a> From<WeightRef<'a>> for Tensor<'a> {
+    fn from(weight: WeightRef<'a>) -> Self {
+        match weight {
+            WeightRef::Q8(matrix) => Tensor::Q8(matrix),
+            WeightRef::F32(tensor) => Tensor::F32(tensor),
+        }
+    }
 }
 
 /// What a tensor is to be written as.

@@ -11,7 +11,6 @@ mod write;
 
 pub use read::read;
 pub(super) use read::{Kinds, Outlook, outlook};
-pub use write::write;
 pub(super) use write::{Outline, Plan, plan};
 
 /// What a file begins with.

@@ -1,19 +1,12 @@
 //! Configuration, tokenizer, weights → a GGUF file.
 
-use std::io::Write;
-
 use candle_core::quantized::GgmlDType;
 
-use super::super::{Checkpoint, CheckpointError, export};
+use super::super::CheckpointError;
 use super::{ALIGNMENT, MAGIC, VERSION, key, value};
 use crate::model::Config;
 use crate::model::config::{Activation, Head};
 use crate::tokenizer::TokenizerSpec;
-
-/// Writes a GGUF file of that `general.name`; the same checkpoint and name always give the same bytes.
-pub fn write(checkpoint: &Checkpoint, name: &str, writer: &mut impl Write) -> Result<(), CheckpointError> {
-    export::gguf(checkpoint, name, None)?.write(checkpoint, writer)
-}
 
 /// A tensor that is to be written: all that a header says of it.
 #[derive(Debug)]

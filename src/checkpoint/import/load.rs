@@ -8,10 +8,11 @@ use half::f16;
 use super::super::quantize::Precision;
 use super::super::source::{Source, room};
 use super::super::tensor::{Kind, check_finite, decode, encode, zeros};
-use super::super::{Checkpoint, CheckpointError, Weight, Weights};
+use super::super::{Checkpoint, CheckpointError};
 use super::{Draft, ImportError, Named, Part, Slot, in_file};
 use crate::kernels::OCTET;
 use crate::model::Config;
+use crate::model::{Weight, Weights};
 use crate::tokenizer::TokenizerSpec;
 
 /// Elements that are converted at once, or eight rows where those are more.
@@ -44,7 +45,7 @@ impl Loading {
     pub fn step<R: Read + Seek>(&mut self, files: &mut [Named<R>]) -> Result<(), ImportError> {
         let Some(slot) = self.slots.pop() else { return Ok(()) };
         let weight = read(&slot, files, kept(&slot, self.precision))?;
-        Ok(self.weights.put(&slot.name, weight)?)
+        Ok(self.weights.put(&slot.name, weight).map_err(CheckpointError::from)?)
     }
 
     /// What has been read.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 
 use super::{SCRATCH, expect, numbers, result, with_last};
-use crate::kernels::elementwise::{Activation, add_bias};
+use crate::kernels::elementwise::add_bias;
 use crate::kernels::plain::multiply_f32;
-use crate::kernels::{Q8Matrix, selected};
+use crate::kernels::{Activation, Q8Matrix, selected};
 
 /// A matrix of weights, `[outputs, inputs]`.
 #[derive(Clone, Debug)]

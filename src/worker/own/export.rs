@@ -13,9 +13,9 @@ use super::super::storage::{MemoryFile, reason};
 use super::super::time::{FRAME_MS, now};
 use super::pour::pour;
 use crate::checkpoint::CheckpointError;
+use crate::checkpoint::Model;
 use crate::checkpoint::export::{self, File};
 use crate::checkpoint::quantize::Precision;
-use crate::generation::Model;
 use crate::own::{NAME, is_own, texts};
 use crate::protocol::{Event, Export, ModelSummary};
 

@@ -6,8 +6,8 @@ use super::super::channel::Channel;
 use super::super::storage::{Record, Store, forget, reason};
 use super::pour::{Checked, pour};
 use crate::catalog::Part;
+use crate::checkpoint::Model;
 use crate::checkpoint::export;
-use crate::generation::Model;
 use crate::own::NAME;
 use crate::protocol::ModelSummary;
 

@@ -9,9 +9,9 @@ use super::super::storage::reason;
 use super::super::time::{FRAME_MS, now};
 use super::look::{Files, look, named, precision, refused};
 use super::pour::{Checked, pour};
+use crate::checkpoint::Model;
 use crate::checkpoint::import::{Draft, Outlook};
 use crate::checkpoint::{Checkpoint, export};
-use crate::generation::Model;
 use crate::own::{NAME, texts};
 use crate::protocol::{Answers, Event};
 

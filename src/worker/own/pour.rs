@@ -6,9 +6,9 @@ use sha2::{Digest, Sha256};
 
 use super::super::channel::Channel;
 use crate::checkpoint::CheckpointError;
+use crate::checkpoint::Model;
 use crate::checkpoint::export::File;
 use crate::checksum::Checksums;
-use crate::generation::Model;
 use crate::sha256::hex;
 
 /// Writes a file of this model, `done` being told how many bytes there are; the error is `None` where a request came in.

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use peargpt::checkpoint::{Checkpoint, gguf};
+use peargpt::checkpoint::{Checkpoint, export};
 use peargpt::publish::{About, files, slices};
 
 /// The catalog's name for GPT-2, and the folder of its parts.
@@ -14,7 +14,7 @@ const ID: &str = "gpt2";
 /// Writes the model into a catalog's folder; says what there is now.
 pub fn publish(checkpoint: &Checkpoint, into: &Path, source: String) -> Result<String> {
     let mut bytes = Vec::new();
-    gguf::write(checkpoint, "GPT-2", &mut bytes)?;
+    export::write_gguf(checkpoint, "GPT-2", &mut bytes)?;
     let slices = slices(&bytes, &format!("{ID}/gpt2.gguf"));
     empty(&into.join(ID))?;
     files::write_slices(into, &slices)?;
@@ -46,8 +46,8 @@ pub mod tests {
     use std::path::PathBuf;
 
     use peargpt::catalog::{self, sha256};
+    use peargpt::checkpoint::Model;
     use peargpt::checkpoint::{self, random};
-    use peargpt::generation::Model;
     use peargpt::model::Config;
 
     use super::*;
@@ -110,7 +110,7 @@ pub mod tests {
         let config = Config { context: 16, vocabulary_size: 300, ..body };
         let file = |seed| {
             let mut bytes = Vec::new();
-            gguf::write(&random(config.clone(), seed), "GPT-2", &mut bytes).unwrap();
+            export::write_gguf(&random(config.clone(), seed), "GPT-2", &mut bytes).unwrap();
             checkpoint::read(&mut Cursor::new(&bytes)).unwrap();
             sha256(&bytes)
         };

@@ -1,12 +1,53 @@
-//! The weights of a file, by name, until a model takes them.
+//! Weights by name, until a model takes them.
 
 use std::collections::BTreeMap;
 
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Error, Shape, Tensor};
 
-use super::CheckpointError;
 use crate::kernels::Q8Matrix;
+
+/// Weights that are not those that are asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// One that the configuration asks for is not there.
+    #[error("the file has no tensor `{name}`")]
+    Missing {
+        /// The tensor.
+        name: String,
+    },
+    /// Two of one name.
+    #[error("the file has two tensors `{name}`")]
+    Duplicate {
+        /// The tensor.
+        name: String,
+    },
+    /// One of another shape than the configuration says.
+    #[error("tensor `{name}`: expected shape {expected:?}, found {found:?}")]
+    Shape {
+        /// The tensor.
+        name: String,
+        /// What the configuration says.
+        expected: Vec<usize>,
+        /// What there is.
+        found: Vec<usize>,
+    },
+    /// One that the library cannot take or convert.
+    #[error("tensor `{name}`: {source}")]
+    Tensor {
+        /// The tensor.
+        name: String,
+        /// Why; boxed, since it is larger than everything else here.
+        source: Box<Error>,
+    },
+}
+
+impl WeightsError {
+    /// A [`WeightsError::Tensor`].
+    pub(crate) fn tensor(name: &str, source: Error) -> Self {
+        WeightsError::Tensor { name: name.to_string(), source: Box::new(source) }
+    }
+}
 
 /// A tensor as the model computes with it.
 #[derive(Debug)]
@@ -66,25 +107,25 @@ pub struct Weights(BTreeMap<String, Weight>);
 
 impl Weights {
     /// Adds a tensor of candle's, a matrix in `Q8_0` in the order of our own kernels; one of the same name is an error.
-    pub fn insert(&mut self, name: &str, tensor: QTensor) -> Result<(), CheckpointError> {
-        let matrix = Q8Matrix::new(&tensor).map_err(|source| CheckpointError::tensor(name, source))?;
+    pub fn insert(&mut self, name: &str, tensor: QTensor) -> Result<(), WeightsError> {
+        let matrix = Q8Matrix::new(&tensor).map_err(|source| WeightsError::tensor(name, source))?;
         self.put(name, matrix.map_or(Weight::Other(tensor), Weight::Q8))
     }
 
     /// Adds a weight; one of the same name is an error.
-    pub fn put(&mut self, name: &str, weight: Weight) -> Result<(), CheckpointError> {
+    pub fn put(&mut self, name: &str, weight: Weight) -> Result<(), WeightsError> {
         match self.0.insert(name.to_string(), weight) {
             None => Ok(()),
-            Some(_) => Err(CheckpointError::Duplicate { name: name.to_string() }),
+            Some(_) => Err(WeightsError::Duplicate { name: name.to_string() }),
         }
     }
 
     /// Hands over the tensor of this name, which must have this shape.
-    pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Weight, CheckpointError> {
-        let tensor = self.0.remove(name).ok_or_else(|| CheckpointError::Missing { name: name.to_string() })?;
+    pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Weight, WeightsError> {
+        let tensor = self.0.remove(name).ok_or_else(|| WeightsError::Missing { name: name.to_string() })?;
         let found = tensor.shape().into_dims();
         if found != shape {
-            return Err(CheckpointError::Shape { name: name.to_string(), expected: shape.to_vec(), found });
+            return Err(WeightsError::Shape { name: name.to_string(), expected: shape.to_vec(), found });
         }
         Ok(tensor)
     }

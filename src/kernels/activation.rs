@@ -1,0 +1,23 @@
+//! The activation functions that there are.
+
+/// An activation function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// GELU by its tanh approximation (Hendrycks and Gimpel 2016), `gelu_new` in Hugging Face's configurations.
+    GeluNew,
+    /// GELU itself, with the error function: `nn.GELU()` in PyTorch, `gelu` in Hugging Face's configurations. `libm`
+    /// computes it one number after the other.
+    Gelu,
+    /// max(0, x).
+    Relu,
+}
+
+/// 2 · √(2/π): ½ x (1 + tanh z) is x / (1 + e^(−2z)), with z = √(2/π) (x + [`CUBE`] x³).
+pub const TWICE_ROOT: f32 = 1.595_769;
+/// See [`TWICE_ROOT`].
+pub const CUBE: f32 = 0.044715;
+
+/// ½ x (1 + erf(x / √2)).
+pub fn gelu(x: f32) -> f32 {
+    0.5 * x * (1.0 + libm::erff(x * std::f32::consts::FRAC_1_SQRT_2))
+}

@@ -13,7 +13,7 @@ use crate::kernels::Q8Matrix;
 pub enum Weight {
     /// A matrix in `Q8_0`, in the order of our own kernels.
     Q8(Q8Matrix),
-    /// Anything else, as candle has it; never a matrix in `Q8_0`.
+    /// Anything else, as candle has it; what is read from a file is `F32` or `F16`.
     Other(QTensor),
 }
 

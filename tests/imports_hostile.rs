@@ -8,7 +8,7 @@ mod hostile;
 #[path = "common/imported.rs"]
 mod imported;
 
-use hostile::{Numbers, build, mutate, with_peak};
+use hostile::{Numbers, build_and_write, mutate, with_peak};
 use imported::{Files, files, shakespeare};
 use peargpt::checkpoint::Checkpoint;
 use peargpt::checkpoint::import::{Answers, Outlook, inspect};
@@ -17,11 +17,11 @@ use peargpt::checkpoint::quantize::Precision;
 /// What is read at once of descriptions and texts, at most, beside what is counted below.
 const BUFFERS: usize = 256 << 10;
 
-/// What becomes of these files: the model, or a sentence.
-fn import(files: &mut Files) -> Result<Checkpoint, String> {
+/// What becomes of these files, as they are or in this precision: the model, or a sentence.
+fn import(files: &mut Files, precision: Option<Precision>) -> Result<Checkpoint, String> {
     let answers = Answers { heads: Some(4), ..shakespeare() };
     match inspect(files, &answers).map_err(|error| error.to_string())? {
-        Outlook::Ready(draft) => draft.load(files, Some(Precision::Q8_0), || ()).map_err(|error| error.to_string()),
+        Outlook::Ready(draft) => draft.load(files, precision, || ()).map_err(|error| error.to_string()),
         Outlook::Needs(needs) => Err(format!("at needs: {needs:?}")),
     }
 }
@@ -85,7 +85,7 @@ fn files_cut_off_anywhere_are_refused() {
         let whole = subject.whole();
         for step in 0..200 {
             let cut = whole[..whole.len() * step / 200].to_vec();
-            let error = import(subject.with(cut)).err();
+            let error = import(subject.with(cut), [None, Some(Precision::Q8_0)][step % 2]).err();
             assert!(error.is_some_and(|error| error.len() > 20), "{name}, {step}");
         }
     }
@@ -112,10 +112,11 @@ fn ten_thousand_mutations_end_well() {
                     file.extend(tail);
                 }
             }
-            let (result, peak) = with_peak(|| import(subject.with(file)));
+            let precision = [None, Some(Precision::Q8_0)][run / 2 % 2];
+            let (result, peak) = with_peak(|| import(subject.with(file), precision));
             assert!(peak <= 8 * header + all + BUFFERS, "{name}, {run}: {peak} bytes of {all}, {result:?}");
             match result {
-                Ok(checkpoint) => build(checkpoint),
+                Ok(checkpoint) => build_and_write(checkpoint),
                 Err(_) => refused += 1,
             }
         }
@@ -127,7 +128,7 @@ fn ten_thousand_mutations_end_well() {
 #[test]
 fn a_checkpoint_is_read_a_few_rows_at_a_time() {
     for (name, mut subject) in subjects() {
-        let (model, peak) = with_peak(|| import(&mut subject.files).unwrap());
+        let (model, peak) = with_peak(|| import(&mut subject.files, Some(Precision::Q8_0)).unwrap());
         let stored: usize = model.weights.iter().map(|(_, weight)| weight.stored_length()).sum();
         // The descriptions of these small files are large beside them; nothing of the optimiser's state comes on top.
         assert!(peak <= stored + 20 * subject.header.end + BUFFERS, "{name}: {peak} bytes for {stored}");

@@ -10,6 +10,7 @@ use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use half::{bf16, f16};
 
 use super::CheckpointError;
+use super::quantize::Precision;
 use super::source::{Source, room};
 use crate::kernels::{OCTET, Q8Matrix};
 use crate::model::Weight;
@@ -106,16 +107,17 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Reads the tensor; `Bf16` and transposed matrices become `F32`, others stay as they are.
+    /// Reads the tensor; `Bf16`, transposed matrices, and what a model does not keep in 8 bits, become `F32`; others stay
+    /// as they are.
     pub fn read<R: Read + Seek>(&self, source: &mut Source<R>) -> Result<Weight, CheckpointError> {
         source.seek(self.start)?;
-        if let (Kind::Q8_0, &[outputs, inputs]) = (self.kind, self.shape) {
+        let is_kept = Precision::Q8_0.dtype(self.name, self.shape) == GgmlDType::Q8_0;
+        if let (Kind::Q8_0, &[outputs, inputs], true) = (self.kind, self.shape, is_kept) {
             return Ok(Weight::Q8(self.as_q8(source, outputs, inputs)?));
         }
         let storage = match self.kind {
             Kind::F32 if !self.transposed => self.as_kept::<f32, R>(source)?,
             Kind::F16 if !self.transposed => self.as_kept::<f16, R>(source)?,
-            Kind::Q8_0 => self.as_kept::<BlockQ8_0, R>(source)?,
             _ => QStorage::Cpu(Box::new(self.read_f32(source)?)),
         };
         let tensor = QTensor::new(storage, self.shape);
@@ -161,7 +163,8 @@ impl Place<'_> {
         let (block, size) = self.kind.block();
         let (mut done, mut offset) = (0, self.start);
         while done < elements.len() {
-            let blocks = ((elements.len() - done) / block as usize).min(buffer.len() / size as usize);
+            let most = (buffer.len() / size as usize).min(values.len() / block as usize);
+            let blocks = ((elements.len() - done) / block as usize).min(most);
             let (bytes, values) = (&mut buffer[..blocks * size as usize], &mut values[..blocks * block as usize]);
             source.fill(&self.name, bytes)?;
             check_finite(self.name, self.kind, bytes, offset)?;

@@ -56,7 +56,7 @@ pub enum Weight {
     Q8(Q8Matrix),
     /// In float32, as a variable that is trained.
     F32(Tensor),
-    /// Anything else, as candle has it; never a matrix in `Q8_0`.
+    /// Anything else, as candle has it; what is read from a file is `F32` or `F16`.
     Other(QTensor),
 }
 

@@ -5,8 +5,10 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::io;
 
-use peargpt::checkpoint::Checkpoint;
+use peargpt::checkpoint::{Checkpoint, export};
+use peargpt::checkpoint::{Model, OpenError};
 use peargpt::model::Gpt;
 
 pub use crate::common::numbers::Numbers;
@@ -69,6 +71,15 @@ pub fn mutate(numbers: &mut Numbers, bytes: &mut Vec<u8>, header: usize) {
             4 => drop(bytes.drain(at..at + 1 + numbers.below(7))),
             _ => bytes.insert(at, b'0' + numbers.below(10) as u8),
         }
+    }
+}
+
+/// A model that was read after all can be built and written, unless its tokenizer is none.
+pub fn build_and_write(checkpoint: Checkpoint) {
+    match Model::build(checkpoint) {
+        Ok(model) => export::gguf(&model, "mutated", None).unwrap().write(&model, &mut io::sink()).unwrap(),
+        Err(OpenError::Tokenizer(_)) => {}
+        Err(error) => panic!("{error}"),
     }
 }
 

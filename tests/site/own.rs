@@ -15,6 +15,33 @@ use crate::browser::PATIENCE;
 use crate::looks::expect_good_looks;
 use crate::reader::Reader;
 
+/// Notes down which events come from workers.
+const LISTEN: &str = "
+    window.heard = [];
+    window.Worker = class extends Worker {
+        constructor(...anything) {
+            super(...anything);
+            this.addEventListener('message', ({ data }) => window.heard.push(Object.keys(data)[0]));
+        }
+    };";
+
+/// Drops the lecture's GPT, which asks for its alphabet, with 64 MB of text, and goes back to what is being written; once
+/// it is seen to go on, it is stopped.
+const DROP_AND_STOP: &str = "
+    const text = 'to be or not to be, that is the question. '.repeat(25000);
+    const files = [new File([new Uint8Array(BYTES)], 'bare.pth'), new File(Array(64).fill(text), 'input.txt')];
+    const transfer = new DataTransfer();
+    files.forEach((file) => transfer.items.add(file));
+    const before = window.heard.length;
+    document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    location.hash = '#/peargpt';
+    const watch = () => {
+        const stop = document.querySelector('[data-testid=stop]');
+        const goes_on = window.heard.slice(before).filter((event) => event === 'Text').length > 3;
+        if (stop && goes_on) stop.click(); else setTimeout(watch, 1);
+    };
+    watch();";
+
 const NANOGPT: [&str; 2] = ["imported/nanogpt/ckpt.pt", "imported/nanogpt/meta.pkl"];
 
 fn fixture(name: &str) -> PathBuf {
@@ -239,6 +266,25 @@ async fn what_is_no_model_is_told_so() {
     }
     reader.pick_fixtures(&NANOGPT).await.unwrap();
     reader.run_it().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_text_goes_on_and_can_be_stopped_while_a_large_file_is_looked_at() {
+    let reader = Reader::new().await.unwrap();
+    reader.browser.before_every_page(LISTEN).await.unwrap();
+    reader.open("#/peargpt").await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+    reader.fill("words", "5000").await.unwrap();
+    reader.press("generate").await.unwrap();
+    reader.first_text().await.unwrap();
+    let bytes = fs::read(fixture("imported/lecture/bare.pth")).unwrap();
+    reader.browser.script(&DROP_AND_STOP.replace("BYTES", &json!(bytes).to_string())).await.unwrap();
+    reader.wait_for("stopped").await.unwrap();
+    reader.open("#/model").await.unwrap();
+    assert!(reader.text("question").await.unwrap().contains("which 65 characters"));
+    let heard = reader.browser.script("return window.heard.indexOf('Inspected') - window.heard.indexOf('Done')").await;
+    let after = heard.unwrap().as_i64().unwrap();
+    assert!(after > 0, "Stop was seen only after the files had been looked at: {after}");
 }
 
 #[tokio::test]

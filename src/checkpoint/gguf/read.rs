@@ -89,7 +89,7 @@ fn read_alignment(metadata: &Metadata) -> Result<u64, CheckpointError> {
 
 /// Where the tensor is in the file.
 fn place(info: Info, bytes: &[u8], data: u64, alignment: u64, kinds: Kinds) -> Result<Stored, CheckpointError> {
-    let Info { name: span, dims, kind, offset } = info;
+    let Info { name: span, dims, kind: number, offset } = info;
     let at = span.start;
     let name = match std::str::from_utf8(&bytes[span.start as usize..span.end as usize]) {
         Ok(name) => name.to_string(),
@@ -98,7 +98,7 @@ fn place(info: Info, bytes: &[u8], data: u64, alignment: u64, kinds: Kinds) -> R
     let wrong = |field: &str, expected: &str, found: String| {
         Err(CheckpointError::field(&format!("{field} of {name}"), at, expected, found))
     };
-    let kind = match kind {
+    let kind = match number {
         0 => Kind::F32,
         1 => Kind::F16,
         8 => Kind::Q8_0,
@@ -109,7 +109,8 @@ fn place(info: Info, bytes: &[u8], data: u64, alignment: u64, kinds: Kinds) -> R
         },
     };
     let Some(length) = dims.bytes(kind) else {
-        return wrong("shape", "rows of whole blocks, no more than 2^64 bytes", format!("{:?}", dims.as_slice()));
+        let expected = format!("rows of whole blocks of {}, no more than 2^64 bytes", kind.block().0);
+        return wrong("shape", &expected, format!("{:?} in {}", dims.as_slice(), type_name(number)));
     };
     if !offset.is_multiple_of(alignment) {
         return wrong("offset", &format!("a multiple of {alignment}"), offset.to_string());
@@ -140,13 +141,16 @@ fn coarse(number: u32) -> Option<GgmlDType> {
     })
 }
 
-/// The name of a type that llama.cpp has and this reader does not.
+/// llama.cpp's name of a type.
 fn type_name(number: u32) -> String {
     let name = match number {
+        0 => "F32",
+        1 => "F16",
         2 => "Q4_0",
         3 => "Q4_1",
         6 => "Q5_0",
         7 => "Q5_1",
+        8 => "Q8_0",
         9 => "Q8_1",
         10 => "Q2_K",
         11 => "Q3_K",

@@ -2,13 +2,11 @@
 
 use std::io::{Read, Seek};
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-
 use super::super::source::Source;
 use super::super::{CheckpointError, gguf, torch};
+use super::json::Json;
 use super::texts::{self, MOST_TEXT};
-use super::{ImportError, Named, in_file};
+use super::{ImportError, Named, in_file_by_steps};
 
 /// Bytes by which most files are told apart.
 const BEGINNING: usize = 4096;
@@ -73,11 +71,22 @@ impl Content {
 }
 
 /// What each of these files is.
-pub(super) fn all<R: Read + Seek>(files: &mut [Named<R>]) -> Result<Vec<Content>, ImportError> {
-    (0..files.len()).map(|file| in_file(files, file, content)).collect()
+pub(super) async fn all<R: Read + Seek>(
+    files: &mut [Named<R>],
+    pause: &impl AsyncFn(),
+) -> Result<Vec<Content>, ImportError> {
+    let mut contents = Vec::with_capacity(files.len());
+    for file in 0..files.len() {
+        contents.push(in_file_by_steps(files, file, async |source| content(source, pause).await).await?);
+        pause().await;
+    }
+    Ok(contents)
 }
 
-fn content<R: Read + Seek>(source: &mut Source<R>) -> Result<Content, CheckpointError> {
+async fn content<R: Read + Seek>(
+    source: &mut Source<'_, R>,
+    pause: &impl AsyncFn(),
+) -> Result<Content, CheckpointError> {
     let length = source.length();
     let mut beginning = vec![0; length.min(BEGINNING as u64) as usize];
     source.fill(&"file", &mut beginning)?;
@@ -90,7 +99,9 @@ fn content<R: Read + Seek>(source: &mut Source<R>) -> Result<Content, Checkpoint
         [_, _, _, _, _, _, _, _, b'{', ..] if !is_text(&beginning) => Content::Safetensors,
         [0x89, b'P', b'N', b'G', ..] | [0xff, 0xd8, 0xff, ..] | [b'G', b'I', b'F', b'8', ..] => Content::Image,
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Content::Image,
-        bytes if is_text(bytes) && length <= MOST_TEXT => text(&texts::read(source)?),
+        bytes if is_text(bytes) && length <= MOST_TEXT && may_be_known(bytes) => {
+            text(&texts::read(source, MOST_TEXT, pause).await?, pause).await
+        }
         bytes if is_text(bytes) => Content::Text,
         _ => Content::Other,
     })
@@ -105,47 +116,69 @@ fn is_text(bytes: &[u8]) -> bool {
     valid && !bytes.contains(&0)
 }
 
+/// Whether what begins so may be JSON or a list of merges; of another text no more is read.
+fn may_be_known(beginning: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(beginning);
+    let (lines, cut) = text.rsplit_once('\n').unwrap_or(("", &text));
+    let may_be_merges = || lines.lines().all(is_merge) && cut.matches(' ').count() <= 1;
+    is_json(&text) || text.starts_with("#version") || may_be_merges()
+}
+
+fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with('{')
+}
+
+fn is_merge(line: &str) -> bool {
+    let pieces = line.split_once(' ');
+    line.is_empty() || pieces.is_some_and(|(a, b)| !a.is_empty() && !b.is_empty() && !b.contains(' '))
+}
+
 /// What a text is; those that are read later have been found to be whole.
-fn text(text: &str) -> Content {
-    if text.trim_start().starts_with('{') {
-        return json(text);
+async fn text(text: &str, pause: &impl AsyncFn()) -> Content {
+    if is_json(text) {
+        return json(text, pause).await.unwrap_or(Content::Text);
     }
-    let is_merge = |line: &str| {
-        let pieces = line.split_once(' ');
-        line.is_empty() || pieces.is_some_and(|(a, b)| !a.is_empty() && !b.is_empty() && !b.contains(' '))
-    };
-    match text.starts_with("#version") || text.lines().all(is_merge) {
-        true => Content::Merges,
-        false => Content::Text,
+    let (mut lines, mut rest) = texts::cut(text);
+    while text.starts_with("#version") || lines.lines().all(is_merge) {
+        if rest.is_empty() {
+            return Content::Merges;
+        }
+        pause().await;
+        (lines, rest) = texts::cut(rest);
     }
+    Content::Text
 }
 
 /// Keys by which the files of a Hugging Face model are told apart.
-#[derive(Deserialize)]
-struct Probe {
-    n_layer: Option<IgnoredAny>,
-    n_head: Option<IgnoredAny>,
-    n_embd: Option<IgnoredAny>,
-    weight_map: Option<IgnoredAny>,
-    model: Option<IgnoredAny>,
-    model_type: Option<IgnoredAny>,
-}
+const KEYS: [&str; 6] = ["n_layer", "n_head", "n_embd", "weight_map", "model_type", "model"];
 
-fn json(text: &str) -> Content {
-    let Ok(probe) = serde_json::from_str(text) else { return Content::Text };
-    match probe {
-        // No vocabulary has all three for words.
-        Probe { n_layer: Some(_), n_head: Some(_), n_embd: Some(_), .. } => Content::Config,
-        _ if texts::is_vocabulary(text) => Content::Vocabulary,
-        Probe { weight_map: Some(_), .. } => Content::Index,
-        Probe { model_type: Some(_), .. } => Content::Config,
-        Probe { model: Some(_), .. } => Content::Tokenizer,
-        _ => Content::Text,
+async fn json(text: &str, pause: &impl AsyncFn()) -> Result<Content, CheckpointError> {
+    let mut json = Json::new(text, "JSON", pause);
+    let (mut has, mut count, mut is_vocabulary) = ([false; KEYS.len()], 0, true);
+    json.begin(b'{')?;
+    while let Some(key) = json.key().await? {
+        let value = json.skip().await?;
+        if let Some(place) = KEYS.iter().position(|known| *known == key) {
+            has[place] |= value != "null";
+        }
+        is_vocabulary &= value.parse::<u64>().is_ok();
+        count += 1;
     }
+    json.end()?;
+    Ok(match has {
+        // No vocabulary has all three for words.
+        [true, true, true, ..] => Content::Config,
+        _ if is_vocabulary && count > 0 => Content::Vocabulary,
+        [.., true, _, _] => Content::Index,
+        [.., true, _] => Content::Config,
+        [.., true] => Content::Tokenizer,
+        _ => Content::Text,
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::at_once;
     use super::*;
 
     #[test]
@@ -164,7 +197,7 @@ mod tests {
             ("First Citizen:\nBefore we proceed any further\n", Content::Text),
         ];
         for (bytes, expected) in cases {
-            assert_eq!(text(bytes), expected, "{bytes}");
+            assert_eq!(at_once(text(bytes, &async || ())), expected, "{bytes}");
         }
     }
 

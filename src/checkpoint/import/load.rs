@@ -61,14 +61,14 @@ pub(super) fn kept(slot: &Slot, precision: Option<Precision>) -> GgmlDType {
         (Some(precision), _) => precision.dtype(&slot.name, &slot.shape),
         (None, Kind::F16) => GgmlDType::F16,
         (None, Kind::F32 | Kind::Bf16) => GgmlDType::F32,
-        (None, Kind::Q8_0) => GgmlDType::Q8_0,
-        (None, Kind::Coarse(_)) => Precision::Q8_0.dtype(&slot.name, &slot.shape),
+        // Of what has blocks only matrices keep them.
+        (None, Kind::Q8_0 | Kind::Coarse(_)) => Precision::Q8_0.dtype(&slot.name, &slot.shape),
     }
 }
 
 fn read<R: Read + Seek>(slot: &Slot, files: &mut [Named<R>], dtype: GgmlDType) -> Result<Weight, ImportError> {
     if let [Part { file, stored }] = slot.parts.as_slice()
-        && is_as_kept(slot, stored.kind, dtype)
+        && is_as_kept(stored.kind, dtype)
         && !stored.transposed
     {
         return in_file(files, *file, |source| stored.place(&slot.shape).read(source));
@@ -84,11 +84,8 @@ fn read<R: Read + Seek>(slot: &Slot, files: &mut [Named<R>], dtype: GgmlDType) -
 }
 
 /// Whether the file has the very bytes.
-fn is_as_kept(slot: &Slot, kind: Kind, dtype: GgmlDType) -> bool {
-    // A transposed `Q8_0`, or one of a vector, is not written by anything.
-    let is_matrix = slot.shape.len() == 2;
+fn is_as_kept(kind: Kind, dtype: GgmlDType) -> bool {
     matches!((kind, dtype), (Kind::F32, GgmlDType::F32) | (Kind::F16, GgmlDType::F16) | (Kind::Q8_0, GgmlDType::Q8_0))
-        && (is_matrix || kind != Kind::Q8_0)
 }
 
 /// Adds the first `count` rows of a tensor.

@@ -10,10 +10,12 @@
 //! ```
 //!
 //! [`inspect`] reads descriptions alone, and says what is missing; [`Draft::load`] reads the weights, a few rows at a
-//! time, so that a file's optimiser state and its float32 matrices are never held.
+//! time, so that a file's optimiser state and its float32 matrices are never held. Texts are gone through in pieces:
+//! [`inspect_by_steps`] pauses between them.
 
 mod contents;
 mod error;
+mod json;
 mod load;
 mod names;
 mod parts;
@@ -25,6 +27,8 @@ mod texts;
 mod tokens;
 
 use std::io::{Read, Seek};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
 pub use contents::Content;
 pub use error::ImportError;
@@ -138,8 +142,17 @@ pub struct Draft {
 /// Costs in proportion to the files' descriptions (headers, pickles, vocabularies), of which each has its limit; a pickle
 /// 8 times its length, whatever it says.
 pub fn inspect<R: Read + Seek>(files: &mut [Named<R>], answers: &Answers) -> Result<Outlook, ImportError> {
-    let contents = contents::all(files)?;
-    let chosen = shards::choose(files, &contents)?;
+    at_once(inspect_by_steps(files, answers, &async || ()))
+}
+
+/// The same, `pause` being awaited after each step: some 128 KiB of a text, or the whole of what is not text.
+pub async fn inspect_by_steps<R: Read + Seek>(
+    files: &mut [Named<R>],
+    answers: &Answers,
+    pause: &impl AsyncFn(),
+) -> Result<Outlook, ImportError> {
+    let contents = contents::all(files, pause).await?;
+    let chosen = shards::choose(files, &contents, pause).await?;
     if !chosen.missing.is_empty() {
         return Ok(Outlook::Needs(chosen.missing.into_iter().map(|name| Need::File { name }).collect()));
     }
@@ -148,9 +161,10 @@ pub fn inspect<R: Read + Seek>(files: &mut [Named<R>], answers: &Answers) -> Res
         return Ok(Outlook::Ready(Box::new(Draft { ignored: chosen.ignored(files, &contents), ..draft })));
     }
     let tensors = Tensors::read(files, &chosen)?;
-    let said = texts::config(files, &contents)?;
-    let shape = Shape::of(tensors, said.as_ref(), files)?;
-    let tokens = tokens::find(files, &contents, &shape, said.as_ref(), answers)?;
+    pause().await;
+    let said = texts::config(files, &contents, pause).await?;
+    let shape = Shape::of(tensors, said.as_ref(), files, pause).await?;
+    let tokens = tokens::find(files, &contents, &shape, said.as_ref(), answers, pause).await?;
     finish(shape, tokens, answers, chosen.ignored(files, &contents))
 }
 
@@ -225,7 +239,18 @@ impl Draft {
 
 /// A character model's alphabet from the text that it was trained on: Python's `sorted(set(text))`.
 pub fn alphabet_of<R: Read + Seek>(text: &mut R) -> Result<String, CheckpointError> {
-    Ok(tokens::alphabet::of_text(&mut Source::new(text)?)?.into_iter().collect())
+    let mut source = Source::new(text)?;
+    Ok(at_once(tokens::alphabet::of_text(&mut source, usize::MAX, &async || ()))?.into_iter().collect())
+}
+
+/// What a future gives whose pauses end at once.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    let (mut future, mut context) = (pin!(future), Context::from_waker(Waker::noop()));
+    loop {
+        if let Poll::Ready(result) = future.as_mut().poll(&mut context) {
+            return result;
+        }
+    }
 }
 
 /// Does something with one of the files, and names it where that fails.
@@ -234,7 +259,19 @@ fn in_file<R: Read + Seek, T>(
     file: usize,
     work: impl FnOnce(&mut Source<R>) -> Result<T, CheckpointError>,
 ) -> Result<T, ImportError> {
+    at_once(in_file_by_steps(files, file, async |source| work(source)))
+}
+
+/// The same with what takes several steps.
+async fn in_file_by_steps<R: Read + Seek, T>(
+    files: &mut [Named<R>],
+    file: usize,
+    work: impl AsyncFnOnce(&mut Source<R>) -> Result<T, CheckpointError>,
+) -> Result<T, ImportError> {
     let Named { name, reader } = &mut files[file];
-    let result = Source::new(reader).and_then(|mut source| work(&mut source));
+    let result = match Source::new(reader) {
+        Ok(mut source) => work(&mut source).await,
+        Err(error) => Err(error),
+    };
     result.map_err(|source| ImportError::File { name: name.clone(), source })
 }

@@ -30,10 +30,11 @@ pub(super) struct Shape {
 
 impl Shape {
     /// Infers what is not said.
-    pub fn of<R: Read + Seek>(
+    pub async fn of<R: Read + Seek>(
         tensors: Tensors,
         said: Option<&Said>,
         files: &mut [Named<R>],
+        pause: &impl AsyncFn(),
     ) -> Result<Self, ImportError> {
         let heads = tensors.argument("n_head").map(|heads| heads as usize);
         let is_safetensors = tensors.is_safetensors;
@@ -42,7 +43,7 @@ impl Shape {
         let said_config = said.map(|said| said.config_with(head_bias, qkv_bias));
         let head = match &said_config {
             Some(config) => config.head,
-            None => find_head(&parts, files)?,
+            None => find_head(&parts, files, pause).await?,
         };
         if head == Head::Tied {
             parts.take("output.weight");
@@ -99,18 +100,27 @@ impl Shape {
 }
 
 /// Tied where there is no other matrix than the embedding, or one that says the same.
-fn find_head<R: Read + Seek>(parts: &Parts, files: &mut [Named<R>]) -> Result<Head, ImportError> {
+async fn find_head<R: Read + Seek>(
+    parts: &Parts,
+    files: &mut [Named<R>],
+    pause: &impl AsyncFn(),
+) -> Result<Head, ImportError> {
     let bias = parts.has("output.bias");
     let is_tied = match (parts.get("output.weight"), parts.get("token_embd.weight")) {
         ([], _) => !bias,
-        ([head], [embedding]) if !bias => same(head, embedding, files)?,
+        ([head], [embedding]) if !bias => same(head, embedding, files, pause).await?,
         _ => false,
     };
     Ok(if is_tied { Head::Tied } else { Head::Untied { bias } })
 }
 
 /// Whether two tensors have the same bytes, which they have where they are one.
-fn same<R: Read + Seek>(one: &Part, other: &Part, files: &mut [Named<R>]) -> Result<bool, ImportError> {
+async fn same<R: Read + Seek>(
+    one: &Part,
+    other: &Part,
+    files: &mut [Named<R>],
+    pause: &impl AsyncFn(),
+) -> Result<bool, ImportError> {
     let (a, b) = (&one.stored, &other.stored);
     if (a.kind, a.dims, a.transposed) != (b.kind, b.dims, b.transposed) {
         return Ok(false);
@@ -132,6 +142,7 @@ fn same<R: Read + Seek>(one: &Part, other: &Part, files: &mut [Named<R>]) -> Res
         if read(one)? != read(other)? {
             return Ok(false);
         }
+        pause().await;
     }
     Ok(true)
 }

@@ -39,12 +39,16 @@ struct Index {
 }
 
 /// Chooses: safetensors before torch's files, which often lie beside them and say the same.
-pub(super) fn choose<R: Read + Seek>(files: &mut [Named<R>], contents: &[Content]) -> Result<Chosen, ImportError> {
+pub(super) async fn choose<R: Read + Seek>(
+    files: &mut [Named<R>],
+    contents: &[Content],
+    pause: &impl AsyncFn(),
+) -> Result<Chosen, ImportError> {
     let all = |content| -> Vec<usize> { (0..contents.len()).filter(|&file| contents[file] == content).collect() };
     let gguf = all(Content::Gguf);
     let others = [Content::Safetensors, Content::TorchZip, Content::TorchLegacy];
     let found = others.into_iter().map(|content| (content, all(content))).find(|(_, files)| !files.is_empty());
-    let index = texts::only(files, contents, Content::Index)?;
+    let index = texts::only(files, contents, Content::Index, pause).await?;
     match (gguf.as_slice(), found, index) {
         (&[file], None, _) => Ok(Chosen { content: Content::Gguf, files: vec![file], missing: Vec::new() }),
         (&[], Some((content, found)), Some(index)) => by_index(files, content, &found, &index),

@@ -1,41 +1,100 @@
 //! The texts beside the weights.
 
-use std::fmt;
 use std::io::{Read, Seek};
-
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::super::CheckpointError;
 use super::super::safetensors::config::{self, Said};
 use super::super::source::{Source, room};
-use super::{Content, ImportError, Named, in_file};
+use super::{Content, ImportError, Named, in_file_by_steps};
 
 /// The longest text that is read whole; GPT-2's `tokenizer.json` has 1.4 MB.
 pub(super) const MOST_TEXT: u64 = 16 << 20;
 
-/// Reads a text from its beginning.
-pub(super) fn read<R: Read + Seek>(source: &mut Source<R>) -> Result<String, CheckpointError> {
-    let length = source.length();
-    if length > MOST_TEXT {
-        return Err(CheckpointError::field(&"text", 0, format!("at most {MOST_TEXT} bytes"), length));
+/// The longest `config.json` or index of shards: these are read in one step.
+pub(super) const MOST_DESCRIPTION: u64 = 1 << 20;
+/// Bytes of a text that are looked at in one step: a millisecond or two.
+pub(super) const PIECE: usize = 128 << 10;
+
+/// A text as it comes out of a file, some whole characters at a time.
+pub(super) struct Pieces {
+    buffer: Vec<u8>,
+    /// Bytes in the buffer: the piece that came last, and what has begun behind it.
+    filled: usize,
+    /// Bytes of the piece that came last.
+    valid: usize,
+    /// Bytes that are still in the file.
+    left: u64,
+}
+
+impl Pieces {
+    /// A text from its beginning.
+    pub fn new<R: Read + Seek>(source: &mut Source<R>) -> Result<Self, CheckpointError> {
+        source.seek(0)?;
+        let left = source.length();
+        Ok(Pieces { buffer: vec![0; left.min(PIECE as u64) as usize], filled: 0, valid: 0, left })
     }
-    let mut bytes = room(&"text", length)?;
-    bytes.resize(length as usize, 0);
-    source.seek(0)?;
-    source.fill(&"text", &mut bytes)?;
-    String::from_utf8(bytes).map_err(|error| {
-        CheckpointError::field(&"text", error.utf8_error().valid_up_to() as u64, "UTF-8", "other bytes")
-    })
+
+    /// The next piece; none at the end.
+    pub fn next<R: Read + Seek>(&mut self, source: &mut Source<R>) -> Result<Option<&str>, CheckpointError> {
+        // The character that the last piece was cut within begins this one.
+        self.buffer.copy_within(self.valid..self.filled, 0);
+        let kept = self.filled - self.valid;
+        let count = self.left.min((self.buffer.len() - kept) as u64) as usize;
+        (self.filled, self.left) = (kept + count, self.left - count as u64);
+        source.fill(&"text", &mut self.buffer[kept..self.filled])?;
+        let bytes = &self.buffer[..self.filled];
+        self.valid = match std::str::from_utf8(bytes) {
+            Ok(_) => bytes.len(),
+            Err(error) if error.error_len().is_none() && self.left > 0 => error.valid_up_to(),
+            Err(error) => {
+                let offset = source.offset() - (bytes.len() - error.valid_up_to()) as u64;
+                return Err(CheckpointError::field(&"text", offset, "UTF-8", "other bytes"));
+            }
+        };
+        let text = std::str::from_utf8(&bytes[..self.valid]).unwrap_or_default();
+        Ok((!text.is_empty()).then_some(text))
+    }
+}
+
+/// Reads a text from its beginning.
+pub(super) async fn read<R: Read + Seek>(
+    source: &mut Source<'_, R>,
+    most: u64,
+    pause: &impl AsyncFn(),
+) -> Result<String, CheckpointError> {
+    let length = source.length();
+    if length > most {
+        return Err(CheckpointError::field(&"text", 0, format!("at most {most} bytes"), length));
+    }
+    let mut text = String::from_utf8(room(&"text", length)?).unwrap_or_default();
+    let mut pieces = Pieces::new(source)?;
+    while let Some(piece) = pieces.next(source)? {
+        text.push_str(piece);
+        pause().await;
+    }
+    Ok(text)
+}
+
+/// Some whole lines of a text, and what is behind them.
+pub(super) fn cut(text: &str) -> (&str, &str) {
+    let bytes = text.as_bytes();
+    let end = bytes.iter().skip(PIECE).position(|&byte| byte == b'\n');
+    text.split_at(end.map_or(text.len(), |end| PIECE + end + 1))
 }
 
 /// The text of the only file that is this; an error where there are two.
-pub(super) fn only<R: Read + Seek>(
+pub(super) async fn only<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
     content: Content,
+    pause: &impl AsyncFn(),
 ) -> Result<Option<String>, ImportError> {
+    let most = match content {
+        Content::Config | Content::Index => MOST_DESCRIPTION,
+        _ => MOST_TEXT,
+    };
     match find(files, contents, content)? {
-        Some(file) => in_file(files, file, read).map(Some),
+        Some(file) => in_file_by_steps(files, file, async |source| read(source, most, pause).await).await.map(Some),
         None => Ok(None),
     }
 }
@@ -58,35 +117,11 @@ pub(super) fn find<R>(
 }
 
 /// What `config.json` says, where there is one.
-pub(super) fn config<R: Read + Seek>(
+pub(super) async fn config<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
+    pause: &impl AsyncFn(),
 ) -> Result<Option<Said>, ImportError> {
-    let Some(text) = only(files, contents, Content::Config)? else { return Ok(None) };
+    let Some(text) = only(files, contents, Content::Config, pause).await? else { return Ok(None) };
     Ok(Some(config::parse(&text)?))
-}
-
-/// Whether this is an object of numbers, with one at least: `vocab.json`.
-pub(super) fn is_vocabulary(text: &str) -> bool {
-    let mut json = serde_json::Deserializer::from_str(text);
-    json.deserialize_map(Numbers).is_ok_and(|count| count > 0)
-}
-
-struct Numbers;
-
-impl<'de> Visitor<'de> for Numbers {
-    type Value = usize;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str("an object of numbers")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<usize, A::Error> {
-        let mut count = 0;
-        while map.next_key::<IgnoredAny>()?.is_some() {
-            map.next_value::<u64>()?;
-            count += 1;
-        }
-        Ok(count)
-    }
 }

@@ -19,18 +19,15 @@ pub(in super::super) fn parse(
     start: Option<u32>,
     size: usize,
 ) -> Result<TokenizerSpec, CheckpointError> {
-    let tokens = parse_tokens(vocabulary, size)?;
-    let merges = parse_merges(merges)?;
+    Ok(spec(parse_tokens(vocabulary, size)?, parse_merges(merges)?, start))
+}
+
+/// The tokenizer of these pieces.
+pub(in super::super) fn spec(tokens: Vec<String>, merges: Vec<String>, start: Option<u32>) -> TokenizerSpec {
     let id = |piece| tokens.iter().position(|token| token == piece).map(|id| id as u32);
     let end_of_text = id(END_OF_TEXT);
     let start = start.or(end_of_text).or_else(|| id(NEWLINE)).unwrap_or(0);
-    Ok(TokenizerSpec { tokens, merges, start, end_of_text })
-}
-
-/// Tokens in `vocab.json`.
-pub(in super::super) fn count(text: &str) -> Result<usize, CheckpointError> {
-    let failed = |source| CheckpointError::Json { part: "vocab.json", source };
-    Tokens(None).deserialize(&mut serde_json::Deserializer::from_str(text)).map(|counted| counted.len).map_err(failed)
+    TokenizerSpec { tokens, merges, start, end_of_text }
 }
 
 /// Pieces by id: each id from 0 to `size` exactly once.
@@ -99,14 +96,23 @@ impl<'de> Visitor<'de> for Tokens {
     }
 }
 
-/// Two pieces with a space between them in each line, behind a line `#version`.
 fn parse_merges(text: &str) -> Result<Vec<String>, CheckpointError> {
-    let start = if text.starts_with("#version") { text.find('\n').map_or(text.len(), |end| end + 1) } else { 0 };
-    let lines = || text[start..].lines().filter(|line| !line.is_empty());
+    let start = merges_start(text);
+    merges_in(&text[start..], start)
+}
+
+/// Where the merges begin: behind a line `#version`.
+pub(in super::super) fn merges_start(text: &str) -> usize {
+    if text.starts_with("#version") { text.find('\n').map_or(text.len(), |end| end + 1) } else { 0 }
+}
+
+/// Two pieces with a space between them in each of these lines, which begin at `start` in the file.
+pub(in super::super) fn merges_in(text: &str, start: usize) -> Result<Vec<String>, CheckpointError> {
+    let lines = || text.lines().filter(|line| !line.is_empty());
     let is_merge =
         |line: &str| line.split_once(' ').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty() && !b.contains(' '));
     if let Some(line) = lines().find(|line| !is_merge(line)) {
-        let offset = line.as_ptr() as usize - text.as_ptr() as usize;
+        let offset = start + line.as_ptr() as usize - text.as_ptr() as usize;
         let found = format!("`{}`", line.chars().take(64).collect::<String>());
         return Err(CheckpointError::field(
             &"merges.txt",

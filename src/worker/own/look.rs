@@ -35,12 +35,12 @@ pub fn precision(answers: &Answers, draft: &Draft) -> Option<Precision> {
 }
 
 /// What these files are, for the page to show.
-pub async fn inspect(files: Vec<File>, answers: &Answers) -> Finding {
+pub async fn inspect(files: Vec<File>, answers: &Answers, pause: &impl AsyncFn()) -> Finding {
     let mut files = match named(files) {
         Ok(files) => files,
         Err(error) => return Finding::Failed(refused(reason(&error))),
     };
-    match look(&mut files, answers).await {
+    match look(&mut files, answers, pause).await {
         Ok(Outlook::Ready(draft)) => Finding::Ready(describe(&draft, &files, answers)),
         Ok(Outlook::Needs(needs)) => Finding::Needs(needs.iter().map(texts::question).collect()),
         Err(error @ ImportError::File { source: CheckpointError::Read { .. }, .. }) => {
@@ -61,17 +61,18 @@ pub fn refused(error: impl std::fmt::Display) -> String {
 }
 
 /// What these files are. A model of GPT-2's tokens without a tokenizer takes GPT-2's, where that is stored here.
-pub async fn look(files: &mut Files, answers: &Answers) -> Result<Outlook, ImportError> {
+/// `pause` is awaited after each step.
+pub async fn look(files: &mut Files, answers: &Answers, pause: &impl AsyncFn()) -> Result<Outlook, ImportError> {
     let Answers { heads, alphabet, .. } = answers.clone();
     let mut answers = import::Answers { heads: heads.map(|heads| heads as usize), alphabet, tokenizer: None };
-    let outlook = import::inspect(files, &answers)?;
+    let outlook = import::inspect_by_steps(files, &answers, pause).await?;
     let is_gpt2s = |need: &Need| matches!(need, Need::Tokenizer { tokens } if *tokens >= GPT2_TOKENS);
     if let Outlook::Needs(needs) = &outlook
         && needs.iter().any(is_gpt2s)
         && let Some(tokenizer) = stored_tokenizer().await
     {
         answers.tokenizer = Some(tokenizer);
-        return import::inspect(files, &answers);
+        return import::inspect_by_steps(files, &answers, pause).await;
     }
     Ok(outlook)
 }

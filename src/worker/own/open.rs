@@ -39,7 +39,12 @@ pub struct Opened {
 pub async fn open(channel: &Channel, run: u32, files: Vec<File>, answers: &Answers) -> Result<Opened, ImportFailure> {
     let failed = |error: String| ImportFailure::Files(refused(error));
     let mut files = named(files).map_err(|error| failed(reason(&error)))?;
-    let draft = match look(&mut files, answers).await.map_err(|error| failed(error.to_string()))? {
+    let pause = async || {
+        channel.interrupted().await;
+    };
+    let looked = channel.unless_interrupted(look(&mut files, answers, &pause)).await;
+    let outlook = looked.ok_or(ImportFailure::Interrupted)?;
+    let draft = match outlook.map_err(|error| failed(error.to_string()))? {
         Outlook::Ready(draft) => *draft,
         Outlook::Needs(_) => return Err(failed("something is missing".to_string())),
     };

@@ -6,8 +6,12 @@ use std::io::{Read, Seek};
 use super::super::super::CheckpointError;
 use super::super::super::source::Source;
 use super::super::super::torch::{pickle, read_pickle};
+use super::super::texts::Pieces;
 use crate::tokenizer::{TokenizerSpec, bytes};
 use pickle::{Value, Values};
+
+/// The longest `meta.pkl`, which is read in one step: tens of thousands of characters.
+const MOST_META: u64 = 1 << 20;
 
 /// The tokenizer of these characters: one token each. A text starts from a newline, or from the first of them.
 pub(super) fn tokenizer(alphabet: &[char]) -> TokenizerSpec {
@@ -16,38 +20,38 @@ pub(super) fn tokenizer(alphabet: &[char]) -> TokenizerSpec {
     TokenizerSpec { tokens, merges: Vec::new(), start, end_of_text: None }
 }
 
-/// The characters of a text in the order of Python's `sorted(set(text))`, line ends read as Python reads them.
-pub(in super::super) fn of_text<R: Read + Seek>(source: &mut Source<R>) -> Result<Vec<char>, CheckpointError> {
-    let (mut characters, mut buffer, mut left) = (BTreeSet::new(), vec![0; 64 << 10], source.length());
-    let mut kept = 0;
-    source.seek(0)?;
-    while left > 0 {
-        let count = left.min((buffer.len() - kept) as u64) as usize;
-        source.fill(&"text", &mut buffer[kept..kept + count])?;
-        left -= count as u64;
-        let bytes = &buffer[..kept + count];
-        let valid = match std::str::from_utf8(bytes) {
-            Ok(_) => bytes.len(),
-            // The last character goes on in the next piece.
-            Err(error) if error.error_len().is_none() && left > 0 => error.valid_up_to(),
-            Err(error) => {
-                let offset = source.offset() - (bytes.len() - error.valid_up_to()) as u64;
-                return Err(CheckpointError::field(&"text", offset, "UTF-8", "other bytes"));
+/// The characters of a text in the order of Python's `sorted(set(text))`, line ends read as Python reads them; no more of
+/// it is read once there are more than `most`.
+pub(in super::super) async fn of_text<R: Read + Seek>(
+    source: &mut Source<'_, R>,
+    most: usize,
+    pause: &impl AsyncFn(),
+) -> Result<Vec<char>, CheckpointError> {
+    let (mut characters, mut is_seen) = (BTreeSet::new(), [false; 128]);
+    let mut pieces = Pieces::new(source)?;
+    while characters.len() <= most
+        && let Some(text) = pieces.next(source)?
+    {
+        for character in text.chars().map(|character| if character == '\r' { '\n' } else { character }) {
+            // Most are of these.
+            match is_seen.get_mut(character as usize) {
+                Some(true) => {}
+                Some(is_new) => *is_new = characters.insert(character),
+                None => drop(characters.insert(character)),
             }
-        };
-        let (text, rest) = bytes.split_at(valid);
-        let text = std::str::from_utf8(text).unwrap_or_default();
-        characters.extend(text.chars().map(|character| if character == '\r' { '\n' } else { character }));
-        let begin = valid..valid + rest.len();
-        kept = rest.len();
-        buffer.copy_within(begin, 0);
+        }
+        pause().await;
     }
     Ok(characters.into_iter().collect())
 }
 
 /// The characters in nanoGPT's `meta.pkl`: those of `itos`, or of `stoi`, by their ids.
 pub(super) fn meta<R: Read + Seek>(source: &mut Source<R>) -> Result<Vec<char>, CheckpointError> {
-    let bytes = read_pickle(0..source.length(), source)?;
+    let length = source.length();
+    if length > MOST_META {
+        return Err(wrong(format!("at most {MOST_META} bytes"), length));
+    }
+    let bytes = read_pickle(0..length, source)?;
     let (values, _) = pickle::read(&bytes, 0)?;
     let (itos, stoi) = (values.get(values.root, "itos"), values.get(values.root, "stoi"));
     let pairs: Vec<(Value, Value)> = match (itos, stoi) {
@@ -86,16 +90,21 @@ fn wrong(expected: impl std::fmt::Display, found: impl std::fmt::Display) -> Che
 mod tests {
     use std::io::Cursor;
 
+    use super::super::super::at_once;
+    use super::super::super::texts::PIECE;
     use super::*;
 
     #[test]
     fn a_text_has_its_characters_in_pythons_order() {
         // The é lies across the border of two pieces, and a line ends as on Windows.
-        let text = format!("{}é\r\nb→", "a".repeat((64 << 10) - 1));
-        let mut bytes = Cursor::new(text.into_bytes());
-        assert_eq!(of_text(&mut Source::new(&mut bytes).unwrap()).unwrap(), ['\n', 'a', 'b', 'é', '→']);
-        let mut bytes = Cursor::new(b"ab\xc3".to_vec());
-        let error = of_text(&mut Source::new(&mut bytes).unwrap()).unwrap_err().to_string();
+        let text = format!("{}é\r\nb→", "a".repeat(PIECE - 1));
+        let of_text = |bytes: &[u8], most| {
+            let mut bytes = Cursor::new(bytes);
+            at_once(of_text(&mut Source::new(&mut bytes).unwrap(), most, &async || ()))
+        };
+        assert_eq!(of_text(text.as_bytes(), usize::MAX).unwrap(), ['\n', 'a', 'b', 'é', '→']);
+        assert_eq!(of_text(text.as_bytes(), 0).unwrap(), ['a'], "nothing is read behind the first piece");
+        let error = of_text(b"ab\xc3", usize::MAX).unwrap_err().to_string();
         assert_eq!(error, "`text` at byte 2: expected UTF-8, found other bytes");
     }
 

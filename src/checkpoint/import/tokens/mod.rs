@@ -1,6 +1,7 @@
 //! The tokenizer: from Hugging Face's files, from nanoGPT's `meta.pkl`, from a text, or from what a reader answered.
 
 pub(super) mod alphabet;
+mod ids;
 mod tokenizer_json;
 
 use std::io::{Read, Seek};
@@ -8,25 +9,28 @@ use std::io::{Read, Seek};
 use super::super::CheckpointError;
 use super::super::safetensors::config::Said;
 use super::super::safetensors::vocabulary;
+use super::json::Json;
 use super::parts::Layout;
 use super::shape::Shape;
-use super::{Answers, Content, ImportError, Named, Need, TINY_SHAKESPEARE, in_file, texts};
+use super::{Answers, Content, ImportError, Named, Need, TINY_SHAKESPEARE, in_file, in_file_by_steps, texts};
 use crate::tokenizer::TokenizerSpec;
+use ids::Ids;
 
 /// GPT-2's tokens; a model of as many or more, with no vocabulary beside it, is taken to have these.
 const GPT2: usize = 50_257;
 
 /// The tokenizer, or what is missing for one; at most as many tokens as the embedding has rows.
-pub(super) fn find<R: Read + Seek>(
+pub(super) async fn find<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
     shape: &Shape,
     said: Option<&Said>,
     answers: &Answers,
+    pause: &impl AsyncFn(),
 ) -> Result<Result<TokenizerSpec, Need>, ImportError> {
     let rows = shape.config.vocabulary_size;
     let start = said.and_then(Said::start);
-    if let Some(found) = byte_pairs(files, contents, rows, start)? {
+    if let Some(found) = byte_pairs(files, contents, rows, start, pause).await? {
         return Ok(found);
     }
     if let Some(file) = texts::find(files, contents, Content::Pickle)? {
@@ -39,29 +43,32 @@ pub(super) fn find<R: Read + Seek>(
     if rows >= GPT2 || shape.layout == Layout::HuggingFace {
         return Ok(Err(Need::Tokenizer { tokens: rows }));
     }
-    characters(files, contents, rows, answers)
+    characters(files, contents, rows, answers, pause).await
 }
 
 /// From `vocab.json` and `merges.txt`, or from `tokenizer.json`; `None` where there is neither.
-fn byte_pairs<R: Read + Seek>(
+async fn byte_pairs<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
     rows: usize,
     start: Option<u32>,
+    pause: &impl AsyncFn(),
 ) -> Result<Option<Result<TokenizerSpec, Need>>, ImportError> {
-    let vocabulary = texts::only(files, contents, Content::Vocabulary)?;
-    let merges = merges(files, contents)?;
+    let vocabulary = texts::only(files, contents, Content::Vocabulary, pause).await?;
+    let merges = merges(files, contents, pause).await?;
     match (vocabulary, merges) {
         (Some(vocabulary), Some(merges)) => {
-            let count = vocabulary::count(&vocabulary)?;
-            check_count(count, rows, "vocab.json")?;
-            let start = start.filter(|&start| (start as usize) < count);
-            Ok(Some(Ok(vocabulary::parse(&vocabulary, &merges, start, count)?)))
+            let mut json = Json::new(&vocabulary, "vocab.json", pause);
+            let mut ids = Ids::new("vocab.json", rows);
+            ids.read(&mut json).await?;
+            json.end()?;
+            let tokens = ids.tokens()?;
+            let start = start.filter(|&start| (start as usize) < tokens.len());
+            Ok(Some(Ok(vocabulary::spec(tokens, read_merges(&merges, pause).await?, start))))
         }
         (vocabulary, merges) => {
-            if let Some(text) = texts::only(files, contents, Content::Tokenizer)? {
-                let tokenizer = tokenizer_json::parse(&text, start)?;
-                return check_count(tokenizer.tokens.len(), rows, "tokenizer.json").map(|()| Some(Ok(tokenizer)));
+            if let Some(text) = texts::only(files, contents, Content::Tokenizer, pause).await? {
+                return Ok(Some(Ok(tokenizer_json::parse(&text, start, rows, pause).await?)));
             }
             let name = match (vocabulary, merges) {
                 (Some(_), None) => "merges.txt",
@@ -74,27 +81,45 @@ fn byte_pairs<R: Read + Seek>(
 }
 
 /// `merges.txt`, which a character model has empty.
-fn merges<R: Read + Seek>(files: &mut [Named<R>], contents: &[Content]) -> Result<Option<String>, ImportError> {
+async fn merges<R: Read + Seek>(
+    files: &mut [Named<R>],
+    contents: &[Content],
+    pause: &impl AsyncFn(),
+) -> Result<Option<String>, ImportError> {
     let is_empty = |file: &usize| contents[*file] == Content::Empty && files[*file].name == "merges.txt";
     match (0..files.len()).any(|file| is_empty(&file)) {
         true => Ok(Some(String::new())),
-        false => texts::only(files, contents, Content::Merges),
+        false => texts::only(files, contents, Content::Merges, pause).await,
     }
 }
 
+/// The merges of a whole file.
+async fn read_merges(text: &str, pause: &impl AsyncFn()) -> Result<Vec<String>, CheckpointError> {
+    let (mut merges, mut rest) = (Vec::new(), &text[vocabulary::merges_start(text)..]);
+    while !rest.is_empty() {
+        let (lines, behind) = texts::cut(rest);
+        merges.append(&mut vocabulary::merges_in(lines, text.len() - rest.len())?);
+        rest = behind;
+        pause().await;
+    }
+    Ok(merges)
+}
+
 /// A character model's: from the answer, or from a text with as many characters.
-fn characters<R: Read + Seek>(
+async fn characters<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
     rows: usize,
     answers: &Answers,
+    pause: &impl AsyncFn(),
 ) -> Result<Result<TokenizerSpec, Need>, ImportError> {
     if let Some(alphabet) = &answers.alphabet {
         let alphabet: Vec<char> = alphabet.chars().collect();
         return check_rows(&alphabet, rows, "the alphabet").map(|()| Ok(alphabet::tokenizer(&alphabet)));
     }
     for file in (0..files.len()).filter(|&file| contents[file] == Content::Text) {
-        let alphabet = in_file(files, file, alphabet::of_text)?;
+        let alphabet =
+            in_file_by_steps(files, file, async |source| alphabet::of_text(source, rows, pause).await).await?;
         if alphabet.len() == rows {
             return Ok(Ok(alphabet::tokenizer(&alphabet)));
         }

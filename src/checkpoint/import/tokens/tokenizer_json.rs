@@ -1,86 +1,135 @@
 //! `tokenizer.json` of the `tokenizers` library, as far as it is GPT-2's byte-level BPE.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-
 use super::super::super::CheckpointError;
+use super::super::json::Json;
+use super::ids::Ids;
 use crate::tokenizer::TokenizerSpec;
 
 /// What GPT-2 starts from and ends with.
 const END_OF_TEXT: &str = "<|endoftext|>";
 const PART: &str = "tokenizer.json";
 
-#[derive(Deserialize)]
-struct Json {
-    #[serde(default)]
-    added_tokens: Vec<Added>,
-    pre_tokenizer: Option<Kind>,
-    model: Model,
+/// What has been found; everything else is passed over.
+struct Found {
+    ids: Ids,
+    merges: Vec<String>,
+    /// The kinds of the model and of what comes before it.
+    model: String,
+    pre_tokenizer: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Added {
-    id: u32,
-    content: String,
-}
-
-#[derive(Deserialize)]
-struct Kind {
-    r#type: String,
-}
-
-#[derive(Deserialize)]
-struct Model {
-    #[serde(default)]
-    r#type: String,
-    vocab: BTreeMap<String, u32>,
-    merges: Vec<Merge>,
-}
-
-/// Two pieces, as one text before `tokenizers` 0.20.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Merge {
-    Line(String),
-    Pair([String; 2]),
-}
-
-/// Reads the file; `start` is the first token that `config.json` says.
-pub(super) fn parse(text: &str, start: Option<u32>) -> Result<TokenizerSpec, CheckpointError> {
-    let failed = |source| CheckpointError::Json { part: PART, source };
-    let Json { added_tokens, pre_tokenizer, model } = serde_json::from_str(text).map_err(failed)?;
-    let kinds = (model.r#type.as_str(), pre_tokenizer.as_ref().map(|kind| kind.r#type.as_str()));
+/// Reads the file; `start` is the first token that `config.json` says, `most` how many the model has room for.
+pub(super) async fn parse(
+    text: &str,
+    start: Option<u32>,
+    most: usize,
+    pause: &impl AsyncFn(),
+) -> Result<TokenizerSpec, CheckpointError> {
+    let Found { ids, merges, model, pre_tokenizer } = find(text, most, pause).await?;
+    let kinds = (model.as_str(), pre_tokenizer.as_deref());
     if !matches!(kinds, ("BPE" | "", Some("ByteLevel"))) {
         let found = format!("{} behind {}", kinds.0, kinds.1.unwrap_or("none"));
         return Err(CheckpointError::field(&PART, 0, "BPE behind the pre-tokenizer ByteLevel", found));
     }
-    let pieces = model.vocab.into_iter().chain(added_tokens.into_iter().map(|added| (added.content, added.id)));
-    let tokens = by_id(pieces.collect())?;
-    let merges = model.merges.into_iter().map(|merge| match merge {
-        Merge::Line(line) => line,
-        Merge::Pair([left, right]) => format!("{left} {right}"),
-    });
+    let tokens = ids.tokens()?;
     let end_of_text = tokens.iter().position(|token| token == END_OF_TEXT).map(|id| id as u32);
     let start = start.filter(|&start| (start as usize) < tokens.len()).or(end_of_text).unwrap_or(0);
-    Ok(TokenizerSpec { tokens, merges: merges.collect(), start, end_of_text })
+    Ok(TokenizerSpec { tokens, merges, start, end_of_text })
 }
 
-/// Each id exactly once; an added token may be one of the vocabulary.
-fn by_id(pieces: BTreeMap<String, u32>) -> Result<Vec<String>, CheckpointError> {
-    let mut tokens = vec![None; pieces.len()];
-    for (piece, id) in pieces {
-        match tokens.get_mut(id as usize) {
-            Some(place @ None) => *place = Some(piece),
-            Some(Some(_)) => return Err(CheckpointError::field(&PART, 0, "each id once", format!("{id} twice"))),
-            None => return Err(CheckpointError::field(&PART, 0, format!("ids below {}", tokens.len()), id)),
+async fn find(text: &str, most: usize, pause: &impl AsyncFn()) -> Result<Found, CheckpointError> {
+    let (ids, model) = (Ids::new(PART, most), String::new());
+    let mut found = Found { ids, merges: Vec::new(), model, pre_tokenizer: None };
+    let json = &mut Json::new(text, PART, pause);
+    json.begin(b'{')?;
+    while let Some(key) = json.key().await? {
+        match &*key {
+            "added_tokens" => found.read_added(json).await?,
+            "pre_tokenizer" if json.peek() == Some(b'{') => found.read_pre_tokenizer(json).await?,
+            "model" => found.read_model(json).await?,
+            _ => drop(json.skip().await?),
         }
     }
-    Ok(tokens.into_iter().flatten().collect())
+    json.end()?;
+    Ok(found)
+}
+
+impl Found {
+    /// `[{"id": 0, "content": "…"}, …]`.
+    async fn read_added(&mut self, json: &mut Json<'_, impl AsyncFn()>) -> Result<(), CheckpointError> {
+        json.begin(b'[')?;
+        while json.item().await? {
+            let (offset, mut id, mut content) = (json.offset(), None, None);
+            json.begin(b'{')?;
+            while let Some(key) = json.key().await? {
+                match &*key {
+                    "id" => id = Some(json.number()?),
+                    "content" => content = Some(json.string()?),
+                    _ => drop(json.skip().await?),
+                }
+            }
+            let (Some(id), Some(content)) = (id, content) else {
+                return Err(json.wrong(offset, "an added token with `id` and `content`", "one without"));
+            };
+            self.ids.put(&content, id, offset)?;
+        }
+        Ok(())
+    }
+
+    async fn read_pre_tokenizer(&mut self, json: &mut Json<'_, impl AsyncFn()>) -> Result<(), CheckpointError> {
+        json.begin(b'{')?;
+        while let Some(key) = json.key().await? {
+            match &*key {
+                "type" => self.pre_tokenizer = Some(json.string()?.into_owned()),
+                _ => drop(json.skip().await?),
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_model(&mut self, json: &mut Json<'_, impl AsyncFn()>) -> Result<(), CheckpointError> {
+        json.begin(b'{')?;
+        while let Some(key) = json.key().await? {
+            match &*key {
+                "type" => self.model = json.string()?.into_owned(),
+                // Another kind's vocabulary is a list, which is said by its kind.
+                "vocab" if json.peek() == Some(b'{') => self.ids.read(json).await?,
+                "merges" => self.read_merges(json).await?,
+                _ => drop(json.skip().await?),
+            }
+        }
+        Ok(())
+    }
+
+    /// Two pieces each; as one text before `tokenizers` 0.20.
+    async fn read_merges(&mut self, json: &mut Json<'_, impl AsyncFn()>) -> Result<(), CheckpointError> {
+        json.begin(b'[')?;
+        while json.item().await? {
+            let merge = match json.peek() {
+                Some(b'[') => read_pair(json).await?,
+                _ => json.string()?.into_owned(),
+            };
+            self.merges.push(merge);
+        }
+        Ok(())
+    }
+}
+
+async fn read_pair(json: &mut Json<'_, impl AsyncFn()>) -> Result<String, CheckpointError> {
+    let (offset, mut pieces) = (json.offset(), Vec::new());
+    json.begin(b'[')?;
+    while json.item().await? {
+        pieces.push(json.string()?);
+    }
+    match pieces.as_slice() {
+        [left, right] => Ok(format!("{left} {right}")),
+        other => Err(json.wrong(offset, "a merge of two pieces", other.len())),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::at_once;
     use super::*;
 
     fn file(pre_tokenizer: &str, merges: &str) -> String {
@@ -93,7 +142,7 @@ mod tests {
     #[test]
     fn both_forms_of_merges_are_read() {
         for merges in [r#"["a b"]"#, r#"[["a","b"]]"#] {
-            let found = parse(&file("ByteLevel", merges), None).unwrap();
+            let found = at_once(parse(&file("ByteLevel", merges), None, 3, &async || ())).unwrap();
             let tokens = ["a", "b", "<|endoftext|>"].map(String::from).to_vec();
             let expected = TokenizerSpec { tokens, merges: vec!["a b".to_string()], start: 2, end_of_text: Some(2) };
             assert_eq!(found, expected);
@@ -102,7 +151,7 @@ mod tests {
 
     #[test]
     fn other_tokenizers_are_named() {
-        let error = parse(&file("Metaspace", "[]"), None).unwrap_err().to_string();
+        let error = at_once(parse(&file("Metaspace", "[]"), None, 3, &async || ())).unwrap_err().to_string();
         assert!(error.ends_with("found BPE behind Metaspace"), "{error}");
     }
 }

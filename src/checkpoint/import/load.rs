@@ -106,7 +106,7 @@ fn convert<R: Read + Seek>(
     let mut offset = stored.span.start;
     source.seek(offset)?;
     let mut values: Vec<f32> = room(&stored.name, (step.min(count) * columns) as u64)?;
-    let mut bytes: Vec<u8> = Vec::new();
+    let mut bytes: Vec<u8> = room(&stored.name, values.capacity() as u64 / elements * size)?;
     for first in (0..count).step_by(step) {
         values.resize(step.min(count - first) * columns, 0.0);
         bytes.resize(values.len() / elements as usize * size as usize, 0);

@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Waker};
 
 use common::path;
 use hostile::with_peak;
-use peargpt::checkpoint::import::{Answers, ImportError, Named, Need, Outlook, inspect_by_steps};
+use peargpt::checkpoint::import::{Answers, ImportError, Named, Need, Outlook, Pause, inspect_by_steps};
 
 /// Bytes of a text that are looked at in one step, and what is read ahead and to tell files apart.
 const STEP: u64 = (128 << 10) + 8192;
@@ -137,8 +137,8 @@ impl Files {
         };
         let answers = Answers { heads: Some(4), ..Answers::default() };
         let (outlook, peak) = with_peak(|| {
-            let pause = async || rest();
-            let future = pin!(inspect_by_steps(&mut self.files, &answers, &pause));
+            let pause: Pause = &|| Box::pin(async { rest() });
+            let future = pin!(inspect_by_steps(&mut self.files, &answers, pause));
             match future.poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(outlook) => outlook,
                 Poll::Pending => panic!("nothing waits"),

@@ -42,7 +42,7 @@ pub async fn answer(asides: Asides, lent: Lent) {
                 }
             }
             Request::Inspect { run, answers } => {
-                let finding = own::inspect(files, &answers, &async || asides.breathe().await).await;
+                let finding = own::inspect(files, &answers, &|| Box::pin(asides.breathe())).await;
                 send(&Event::Inspected { run, finding });
             }
             Request::Rename { id, title } => {

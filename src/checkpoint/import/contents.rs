@@ -6,7 +6,7 @@ use super::super::source::Source;
 use super::super::{CheckpointError, gguf, torch};
 use super::json::Json;
 use super::texts::{self, MOST_TEXT};
-use super::{ImportError, Named, in_file_by_steps};
+use super::{ImportError, Named, Pause, in_file_by_steps};
 
 /// Bytes by which most files are told apart.
 const BEGINNING: usize = 4096;
@@ -71,10 +71,7 @@ impl Content {
 }
 
 /// What each of these files is.
-pub(super) async fn all<R: Read + Seek>(
-    files: &mut [Named<R>],
-    pause: &impl AsyncFn(),
-) -> Result<Vec<Content>, ImportError> {
+pub(super) async fn all<R: Read + Seek>(files: &mut [Named<R>], pause: Pause<'_>) -> Result<Vec<Content>, ImportError> {
     let mut contents = Vec::with_capacity(files.len());
     for file in 0..files.len() {
         contents.push(in_file_by_steps(files, file, async |source| content(source, pause).await).await?);
@@ -83,10 +80,7 @@ pub(super) async fn all<R: Read + Seek>(
     Ok(contents)
 }
 
-async fn content<R: Read + Seek>(
-    source: &mut Source<'_, R>,
-    pause: &impl AsyncFn(),
-) -> Result<Content, CheckpointError> {
+async fn content<R: Read + Seek>(source: &mut Source<'_, R>, pause: Pause<'_>) -> Result<Content, CheckpointError> {
     let length = source.length();
     let mut beginning = vec![0; length.min(BEGINNING as u64) as usize];
     source.fill(&"file", &mut beginning)?;
@@ -134,7 +128,7 @@ fn is_merge(line: &str) -> bool {
 }
 
 /// What a text is; those that are read later have been found to be whole.
-async fn text(text: &str, pause: &impl AsyncFn()) -> Content {
+async fn text(text: &str, pause: Pause<'_>) -> Content {
     if is_json(text) {
         return json(text, pause).await.unwrap_or(Content::Text);
     }
@@ -152,7 +146,7 @@ async fn text(text: &str, pause: &impl AsyncFn()) -> Content {
 /// Keys by which the files of a Hugging Face model are told apart.
 const KEYS: [&str; 6] = ["n_layer", "n_head", "n_embd", "weight_map", "model_type", "model"];
 
-async fn json(text: &str, pause: &impl AsyncFn()) -> Result<Content, CheckpointError> {
+async fn json(text: &str, pause: Pause<'_>) -> Result<Content, CheckpointError> {
     let mut json = Json::new(text, "JSON", pause);
     let (mut has, mut count, mut is_vocabulary) = ([false; KEYS.len()], 0, true);
     json.begin(b'{')?;
@@ -179,6 +173,7 @@ async fn json(text: &str, pause: &impl AsyncFn()) -> Result<Content, CheckpointE
 #[cfg(test)]
 mod tests {
     use super::super::at_once;
+    use super::super::no_pause;
     use super::*;
 
     #[test]
@@ -197,7 +192,7 @@ mod tests {
             ("First Citizen:\nBefore we proceed any further\n", Content::Text),
         ];
         for (bytes, expected) in cases {
-            assert_eq!(at_once(text(bytes, &async || ())), expected, "{bytes}");
+            assert_eq!(at_once(text(bytes, &no_pause)), expected, "{bytes}");
         }
     }
 

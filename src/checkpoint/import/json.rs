@@ -5,27 +5,28 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 
 use super::super::CheckpointError;
+use super::Pause;
 use super::texts::PIECE;
 
 /// Bytes of the longest string; one is read in a single step.
 const MOST_STRING: usize = 1 << 20;
 
 /// A place in a JSON text.
-pub(super) struct Json<'a, P> {
+pub(super) struct Json<'a, 'p> {
     text: &'a str,
     /// What messages call it.
     part: &'static str,
     at: usize,
     /// Whether an object or an array has begun and has nothing in it yet.
     fresh: bool,
-    pause: &'a P,
+    pause: Pause<'p>,
     /// Where others last went on.
     paused: usize,
 }
 
-impl<'a, P: AsyncFn()> Json<'a, P> {
+impl<'a, 'p> Json<'a, 'p> {
     /// The beginning of a text.
-    pub fn new(text: &'a str, part: &'static str, pause: &'a P) -> Self {
+    pub fn new(text: &'a str, part: &'static str, pause: Pause<'p>) -> Self {
         Json { text, part, at: 0, fresh: false, pause, paused: 0 }
     }
 
@@ -191,11 +192,11 @@ impl<'a, P: AsyncFn()> Json<'a, P> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::at_once;
+    use super::super::{at_once, no_pause};
     use super::*;
 
     fn skip(text: &str) -> Result<&str, String> {
-        let mut json = Json::new(text, "test", &async || ());
+        let mut json = Json::new(text, "test", &no_pause);
         let value = at_once(json.skip()).and_then(|value| json.end().map(|()| value));
         value.map_err(|error| error.to_string())
     }

@@ -27,7 +27,7 @@ mod texts;
 mod tokens;
 
 use std::io::{Read, Seek};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 pub use contents::Content;
@@ -137,19 +137,27 @@ pub struct Draft {
     slots: Vec<Slot>,
 }
 
+/// What is awaited after each step. One type for all, since each would have the whole of what pauses compiled anew.
+pub type Pause<'a> = &'a dyn Fn() -> Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// For who has nobody to give way to.
+fn no_pause() -> Pin<Box<dyn Future<Output = ()>>> {
+    Box::pin(std::future::ready(()))
+}
+
 /// Finds out what these files are, in whatever order they come.
 ///
 /// Costs in proportion to the files' descriptions (headers, pickles, vocabularies), of which each has its limit; a pickle
 /// 8 times its length, whatever it says.
 pub fn inspect<R: Read + Seek>(files: &mut [Named<R>], answers: &Answers) -> Result<Outlook, ImportError> {
-    at_once(inspect_by_steps(files, answers, &async || ()))
+    at_once(inspect_by_steps(files, answers, &no_pause))
 }
 
 /// The same, `pause` being awaited after each step: some 128 KiB of a text, or the whole of what is not text.
 pub async fn inspect_by_steps<R: Read + Seek>(
     files: &mut [Named<R>],
     answers: &Answers,
-    pause: &impl AsyncFn(),
+    pause: Pause<'_>,
 ) -> Result<Outlook, ImportError> {
     let contents = contents::all(files, pause).await?;
     let chosen = shards::choose(files, &contents, pause).await?;
@@ -240,7 +248,7 @@ impl Draft {
 /// A character model's alphabet from the text that it was trained on: Python's `sorted(set(text))`.
 pub fn alphabet_of<R: Read + Seek>(text: &mut R) -> Result<String, CheckpointError> {
     let mut source = Source::new(text)?;
-    Ok(at_once(tokens::alphabet::of_text(&mut source, usize::MAX, &async || ()))?.into_iter().collect())
+    Ok(at_once(tokens::alphabet::of_text(&mut source, usize::MAX, &no_pause))?.into_iter().collect())
 }
 
 /// What a future gives whose pauses end at once.

@@ -7,7 +7,7 @@ use super::super::layout::{self, MOST, MOST_LAYERS};
 use super::super::safetensors::config::Said;
 use super::parts::{Layout, Parts};
 use super::tensors::Tensors;
-use super::{ImportError, Named, Part, Slot, in_file};
+use super::{ImportError, Named, Part, Pause, Slot, in_file};
 use crate::model::Config;
 use crate::model::config::{Activation, Head};
 
@@ -34,7 +34,7 @@ impl Shape {
         tensors: Tensors,
         said: Option<&Said>,
         files: &mut [Named<R>],
-        pause: &impl AsyncFn(),
+        pause: Pause<'_>,
     ) -> Result<Self, ImportError> {
         let heads = tensors.argument("n_head").map(|heads| heads as usize);
         let is_safetensors = tensors.is_safetensors;
@@ -103,7 +103,7 @@ impl Shape {
 async fn find_head<R: Read + Seek>(
     parts: &Parts,
     files: &mut [Named<R>],
-    pause: &impl AsyncFn(),
+    pause: Pause<'_>,
 ) -> Result<Head, ImportError> {
     let bias = parts.has("output.bias");
     let is_tied = match (parts.get("output.weight"), parts.get("token_embd.weight")) {
@@ -119,7 +119,7 @@ async fn same<R: Read + Seek>(
     one: &Part,
     other: &Part,
     files: &mut [Named<R>],
-    pause: &impl AsyncFn(),
+    pause: Pause<'_>,
 ) -> Result<bool, ImportError> {
     let (a, b) = (&one.stored, &other.stored);
     if (a.kind, a.dims, a.transposed) != (b.kind, b.dims, b.transposed) {

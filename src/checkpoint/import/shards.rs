@@ -6,7 +6,7 @@ use std::io::{Read, Seek};
 use serde::Deserialize;
 
 use super::super::CheckpointError;
-use super::{Content, ImportError, Named, texts};
+use super::{Content, ImportError, Named, Pause, texts};
 
 /// The files to read weights from.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ struct Index {
 pub(super) async fn choose<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
-    pause: &impl AsyncFn(),
+    pause: Pause<'_>,
 ) -> Result<Chosen, ImportError> {
     let all = |content| -> Vec<usize> { (0..contents.len()).filter(|&file| contents[file] == content).collect() };
     let gguf = all(Content::Gguf);

@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 use super::super::CheckpointError;
 use super::super::safetensors::config::{self, Said};
 use super::super::source::{Source, room};
-use super::{Content, ImportError, Named, in_file_by_steps};
+use super::{Content, ImportError, Named, Pause, in_file_by_steps};
 
 /// The longest text that is read whole; GPT-2's `tokenizer.json` has 1.4 MB.
 pub(super) const MOST_TEXT: u64 = 16 << 20;
@@ -60,7 +60,7 @@ impl Pieces {
 pub(super) async fn read<R: Read + Seek>(
     source: &mut Source<'_, R>,
     most: u64,
-    pause: &impl AsyncFn(),
+    pause: Pause<'_>,
 ) -> Result<String, CheckpointError> {
     let length = source.length();
     if length > most {
@@ -87,7 +87,7 @@ pub(super) async fn only<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
     content: Content,
-    pause: &impl AsyncFn(),
+    pause: Pause<'_>,
 ) -> Result<Option<String>, ImportError> {
     let most = match content {
         Content::Config | Content::Index => MOST_DESCRIPTION,
@@ -120,7 +120,7 @@ pub(super) fn find<R>(
 pub(super) async fn config<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
-    pause: &impl AsyncFn(),
+    pause: Pause<'_>,
 ) -> Result<Option<Said>, ImportError> {
     let Some(text) = only(files, contents, Content::Config, pause).await? else { return Ok(None) };
     Ok(Some(config::parse(&text)?))

@@ -8,7 +8,7 @@ use web_sys::File;
 use super::super::blob::BlobFile;
 use super::super::storage::{Pieces, Store, reason};
 use crate::checkpoint::CheckpointError;
-use crate::checkpoint::import::{self, Draft, ImportError, Named, Need, Outlook};
+use crate::checkpoint::import::{self, Draft, ImportError, Named, Need, Outlook, Pause};
 use crate::checkpoint::quantize::Precision;
 use crate::own::texts;
 use crate::protocol::{Answers, Description, Finding};
@@ -35,7 +35,7 @@ pub fn precision(answers: &Answers, draft: &Draft) -> Option<Precision> {
 }
 
 /// What these files are, for the page to show.
-pub async fn inspect(files: Vec<File>, answers: &Answers, pause: &impl AsyncFn()) -> Finding {
+pub async fn inspect(files: Vec<File>, answers: &Answers, pause: Pause<'_>) -> Finding {
     let mut files = match named(files) {
         Ok(files) => files,
         Err(error) => return Finding::Failed(refused(reason(&error))),
@@ -62,7 +62,7 @@ pub fn refused(error: impl std::fmt::Display) -> String {
 
 /// What these files are. A model of GPT-2's tokens without a tokenizer takes GPT-2's, where that is stored here.
 /// `pause` is awaited after each step.
-pub async fn look(files: &mut Files, answers: &Answers, pause: &impl AsyncFn()) -> Result<Outlook, ImportError> {
+pub async fn look(files: &mut Files, answers: &Answers, pause: Pause<'_>) -> Result<Outlook, ImportError> {
     let Answers { heads, alphabet, .. } = answers.clone();
     let mut answers = import::Answers { heads: heads.map(|heads| heads as usize), alphabet, tokenizer: None };
     let outlook = import::inspect_by_steps(files, &answers, pause).await?;

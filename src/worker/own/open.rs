@@ -10,7 +10,7 @@ use super::super::time::{FRAME_MS, now};
 use super::look::{Files, look, named, precision, refused};
 use super::pour::{Checked, pour};
 use crate::checkpoint::Model;
-use crate::checkpoint::import::{Draft, Outlook};
+use crate::checkpoint::import::{Draft, Outlook, Pause};
 use crate::checkpoint::{Checkpoint, export};
 use crate::own::{NAME, texts};
 use crate::protocol::{Answers, Event};
@@ -39,10 +39,8 @@ pub struct Opened {
 pub async fn open(channel: &Channel, run: u32, files: Vec<File>, answers: &Answers) -> Result<Opened, ImportFailure> {
     let failed = |error: String| ImportFailure::Files(refused(error));
     let mut files = named(files).map_err(|error| failed(reason(&error)))?;
-    let pause = async || {
-        channel.interrupted().await;
-    };
-    let looked = channel.unless_interrupted(look(&mut files, answers, &pause)).await;
+    let pause: Pause = &|| Box::pin(async { _ = channel.interrupted().await });
+    let looked = channel.unless_interrupted(look(&mut files, answers, pause)).await;
     let outlook = looked.ok_or(ImportFailure::Interrupted)?;
     let draft = match outlook.map_err(|error| failed(error.to_string()))? {
         Outlook::Ready(draft) => *draft,

@@ -6,6 +6,7 @@ use std::io::{Read, Seek};
 use super::super::super::CheckpointError;
 use super::super::super::source::Source;
 use super::super::super::torch::{pickle, read_pickle};
+use super::super::Pause;
 use super::super::texts::Pieces;
 use crate::tokenizer::{TokenizerSpec, bytes};
 use pickle::{Value, Values};
@@ -25,7 +26,7 @@ pub(super) fn tokenizer(alphabet: &[char]) -> TokenizerSpec {
 pub(in super::super) async fn of_text<R: Read + Seek>(
     source: &mut Source<'_, R>,
     most: usize,
-    pause: &impl AsyncFn(),
+    pause: Pause<'_>,
 ) -> Result<Vec<char>, CheckpointError> {
     let (mut characters, mut is_seen) = (BTreeSet::new(), [false; 128]);
     let mut pieces = Pieces::new(source)?;
@@ -90,8 +91,8 @@ fn wrong(expected: impl std::fmt::Display, found: impl std::fmt::Display) -> Che
 mod tests {
     use std::io::Cursor;
 
-    use super::super::super::at_once;
     use super::super::super::texts::PIECE;
+    use super::super::super::{at_once, no_pause};
     use super::*;
 
     #[test]
@@ -100,7 +101,7 @@ mod tests {
         let text = format!("{}é\r\nb→", "a".repeat(PIECE - 1));
         let of_text = |bytes: &[u8], most| {
             let mut bytes = Cursor::new(bytes);
-            at_once(of_text(&mut Source::new(&mut bytes).unwrap(), most, &async || ()))
+            at_once(of_text(&mut Source::new(&mut bytes).unwrap(), most, &no_pause))
         };
         assert_eq!(of_text(text.as_bytes(), usize::MAX).unwrap(), ['\n', 'a', 'b', 'é', '→']);
         assert_eq!(of_text(text.as_bytes(), 0).unwrap(), ['a'], "nothing is read behind the first piece");

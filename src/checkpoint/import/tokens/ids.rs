@@ -19,7 +19,7 @@ impl Ids {
     }
 
     /// Reads `{"piece": id, …}`.
-    pub async fn read(&mut self, json: &mut Json<'_, impl AsyncFn()>) -> Result<(), CheckpointError> {
+    pub async fn read(&mut self, json: &mut Json<'_, '_>) -> Result<(), CheckpointError> {
         json.begin(b'{')?;
         while let Some(piece) = json.key().await? {
             let (offset, id) = (json.offset(), json.number()?);
@@ -61,11 +61,11 @@ impl Ids {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::at_once;
+    use super::super::super::{at_once, no_pause};
     use super::*;
 
     fn read(text: &str) -> Result<Vec<String>, String> {
-        let (mut ids, mut json) = (Ids::new("vocab.json", 3), Json::new(text, "vocab.json", &async || ()));
+        let (mut ids, mut json) = (Ids::new("vocab.json", 3), Json::new(text, "vocab.json", &no_pause));
         at_once(ids.read(&mut json)).and_then(|()| ids.tokens()).map_err(|error| error.to_string())
     }
 

@@ -12,7 +12,7 @@ use super::super::safetensors::vocabulary;
 use super::json::Json;
 use super::parts::Layout;
 use super::shape::Shape;
-use super::{Answers, Content, ImportError, Named, Need, TINY_SHAKESPEARE, in_file, in_file_by_steps, texts};
+use super::{Answers, Content, ImportError, Named, Need, Pause, TINY_SHAKESPEARE, in_file, in_file_by_steps, texts};
 use crate::tokenizer::TokenizerSpec;
 use ids::Ids;
 
@@ -26,7 +26,7 @@ pub(super) async fn find<R: Read + Seek>(
     shape: &Shape,
     said: Option<&Said>,
     answers: &Answers,
-    pause: &impl AsyncFn(),
+    pause: Pause<'_>,
 ) -> Result<Result<TokenizerSpec, Need>, ImportError> {
     let rows = shape.config.vocabulary_size;
     let start = said.and_then(Said::start);
@@ -52,7 +52,7 @@ async fn byte_pairs<R: Read + Seek>(
     contents: &[Content],
     rows: usize,
     start: Option<u32>,
-    pause: &impl AsyncFn(),
+    pause: Pause<'_>,
 ) -> Result<Option<Result<TokenizerSpec, Need>>, ImportError> {
     let vocabulary = texts::only(files, contents, Content::Vocabulary, pause).await?;
     let merges = merges(files, contents, pause).await?;
@@ -84,7 +84,7 @@ async fn byte_pairs<R: Read + Seek>(
 async fn merges<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
-    pause: &impl AsyncFn(),
+    pause: Pause<'_>,
 ) -> Result<Option<String>, ImportError> {
     let is_empty = |file: &usize| contents[*file] == Content::Empty && files[*file].name == "merges.txt";
     match (0..files.len()).any(|file| is_empty(&file)) {
@@ -94,7 +94,7 @@ async fn merges<R: Read + Seek>(
 }
 
 /// The merges of a whole file.
-async fn read_merges(text: &str, pause: &impl AsyncFn()) -> Result<Vec<String>, CheckpointError> {
+async fn read_merges(text: &str, pause: Pause<'_>) -> Result<Vec<String>, CheckpointError> {
     let (mut merges, mut rest) = (Vec::new(), &text[vocabulary::merges_start(text)..]);
     while !rest.is_empty() {
         let (lines, behind) = texts::cut(rest);
@@ -111,7 +111,7 @@ async fn characters<R: Read + Seek>(
     contents: &[Content],
     rows: usize,
     answers: &Answers,
-    pause: &impl AsyncFn(),
+    pause: Pause<'_>,
 ) -> Result<Result<TokenizerSpec, Need>, ImportError> {
     if let Some(alphabet) = &answers.alphabet {
         let alphabet: Vec<char> = alphabet.chars().collect();

@@ -1,6 +1,7 @@
 //! `tokenizer.json` of the `tokenizers` library, as far as it is GPT-2's byte-level BPE.
 
 use super::super::super::CheckpointError;
+use super::super::Pause;
 use super::super::json::Json;
 use super::ids::Ids;
 use crate::tokenizer::TokenizerSpec;
@@ -23,7 +24,7 @@ pub(super) async fn parse(
     text: &str,
     start: Option<u32>,
     most: usize,
-    pause: &impl AsyncFn(),
+    pause: Pause<'_>,
 ) -> Result<TokenizerSpec, CheckpointError> {
     let Found { ids, merges, model, pre_tokenizer } = find(text, most, pause).await?;
     let kinds = (model.as_str(), pre_tokenizer.as_deref());
@@ -37,7 +38,7 @@ pub(super) async fn parse(
     Ok(TokenizerSpec { tokens, merges, start, end_of_text })
 }
 
-async fn find(text: &str, most: usize, pause: &impl AsyncFn()) -> Result<Found, CheckpointError> {
+async fn find(text: &str, most: usize, pause: Pause<'_>) -> Result<Found, CheckpointError> {
     let (ids, model) = (Ids::new(PART, most), String::new());
     let mut found = Found { ids, merges: Vec::new(), model, pre_tokenizer: None };
     let json = &mut Json::new(text, PART, pause);
@@ -56,7 +57,7 @@ async fn find(text: &str, most: usize, pause: &impl AsyncFn()) -> Result<Found, 
 
 impl Found {
     /// `[{"id": 0, "content": "…"}, …]`.
-    async fn read_added(&mut self, json: &mut Json<'_, impl AsyncFn()>) -> Result<(), CheckpointError> {
+    async fn read_added(&mut self, json: &mut Json<'_, '_>) -> Result<(), CheckpointError> {
         json.begin(b'[')?;
         while json.item().await? {
             let (offset, mut id, mut content) = (json.offset(), None, None);
@@ -76,7 +77,7 @@ impl Found {
         Ok(())
     }
 
-    async fn read_pre_tokenizer(&mut self, json: &mut Json<'_, impl AsyncFn()>) -> Result<(), CheckpointError> {
+    async fn read_pre_tokenizer(&mut self, json: &mut Json<'_, '_>) -> Result<(), CheckpointError> {
         json.begin(b'{')?;
         while let Some(key) = json.key().await? {
             match &*key {
@@ -87,7 +88,7 @@ impl Found {
         Ok(())
     }
 
-    async fn read_model(&mut self, json: &mut Json<'_, impl AsyncFn()>) -> Result<(), CheckpointError> {
+    async fn read_model(&mut self, json: &mut Json<'_, '_>) -> Result<(), CheckpointError> {
         json.begin(b'{')?;
         while let Some(key) = json.key().await? {
             match &*key {
@@ -102,7 +103,7 @@ impl Found {
     }
 
     /// Two pieces each; as one text before `tokenizers` 0.20.
-    async fn read_merges(&mut self, json: &mut Json<'_, impl AsyncFn()>) -> Result<(), CheckpointError> {
+    async fn read_merges(&mut self, json: &mut Json<'_, '_>) -> Result<(), CheckpointError> {
         json.begin(b'[')?;
         while json.item().await? {
             let merge = match json.peek() {
@@ -115,7 +116,7 @@ impl Found {
     }
 }
 
-async fn read_pair(json: &mut Json<'_, impl AsyncFn()>) -> Result<String, CheckpointError> {
+async fn read_pair(json: &mut Json<'_, '_>) -> Result<String, CheckpointError> {
     let (offset, mut pieces) = (json.offset(), Vec::new());
     json.begin(b'[')?;
     while json.item().await? {
@@ -129,7 +130,7 @@ async fn read_pair(json: &mut Json<'_, impl AsyncFn()>) -> Result<String, Checkp
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::at_once;
+    use super::super::super::{at_once, no_pause};
     use super::*;
 
     fn file(pre_tokenizer: &str, merges: &str) -> String {
@@ -142,7 +143,7 @@ mod tests {
     #[test]
     fn both_forms_of_merges_are_read() {
         for merges in [r#"["a b"]"#, r#"[["a","b"]]"#] {
-            let found = at_once(parse(&file("ByteLevel", merges), None, 3, &async || ())).unwrap();
+            let found = at_once(parse(&file("ByteLevel", merges), None, 3, &no_pause)).unwrap();
             let tokens = ["a", "b", "<|endoftext|>"].map(String::from).to_vec();
             let expected = TokenizerSpec { tokens, merges: vec!["a b".to_string()], start: 2, end_of_text: Some(2) };
             assert_eq!(found, expected);
@@ -151,7 +152,7 @@ mod tests {
 
     #[test]
     fn other_tokenizers_are_named() {
-        let error = at_once(parse(&file("Metaspace", "[]"), None, 3, &async || ())).unwrap_err().to_string();
+        let error = at_once(parse(&file("Metaspace", "[]"), None, 3, &no_pause)).unwrap_err().to_string();
         assert!(error.ends_with("found BPE behind Metaspace"), "{error}");
     }
 }

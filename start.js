@@ -8,7 +8,7 @@ function applyTheme() {
   try {
     const media = { light: "not all", dark: "all" }[localStorage.getItem("peargpt:theme")];
     if (media) document.getElementById("dark").media = media;
-  } catch {
+  } catch (error) {
     // Storage may be forbidden; then the system decides.
   }
 }
@@ -18,15 +18,32 @@ const SIMD = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 ]);
 
-// The same with relaxed SIMD: (i32x4.relaxed_dot_i8x16_i7x16_add_s v v v), v being (i8x16.splat (i32.const 0))
+// A module whose one function makes a reference and drops it: (drop (ref.null extern))
+const REFERENCES = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 7, 1, 5, 0, 208, 111, 26, 11,
+]);
+
+// As SIMD, with relaxed SIMD: (i32x4.relaxed_dot_i8x16_i7x16_add_s v v v), v being (i8x16.splat (i32.const 0))
 const RELAXED_SIMD = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0,
   10, 19, 1, 17, 0, 65, 0, 253, 15, 65, 0, 253, 15, 65, 0, 253, 15, 253, 147, 2, 11,
 ]);
 
+// Whether the page's policy lets WebAssembly run: browsers that do not know its 'wasm-unsafe-eval' forbid it.
+function mayCompile() {
+  try {
+    return Boolean(new WebAssembly.Module(SIMD));
+  } catch (error) {
+    return false;
+  }
+}
+
+// What else the programs use is older than SIMD, in each browser; tests/site/builds.rs has the list.
 function lacking() {
   if (typeof WebAssembly !== "object") return "WebAssembly";
   if (!WebAssembly.validate(SIMD)) return "WebAssembly SIMD";
+  if (!WebAssembly.validate(REFERENCES)) return "WebAssembly's reference types";
+  if (!mayCompile()) return "WebAssembly in pages with a strict policy ('wasm-unsafe-eval')";
   if (typeof Worker !== "function") return "web workers";
   if (typeof BigInt !== "function") return "BigInt";
   return null;
@@ -40,7 +57,9 @@ function say(sentence) {
   const main = document.createElement("main");
   main.className = "boot";
   main.append(message);
-  document.getElementById("app").replaceChildren(main);
+  const app = document.getElementById("app");
+  app.textContent = "";
+  app.append(main);
 }
 
 const meta = (name) => document.querySelector(`meta[name='peargpt:${name}']`);
@@ -70,7 +89,7 @@ const missing = lacking();
 if (missing) {
   say(
     `This page runs its models in the browser, and this browser lacks ${missing}. ` +
-      "Chrome and Edge have it since version 91, Firefox since 89, Safari since 16.4: please open the page in one of them.",
+      "Please open it in Chrome or Edge 97, Firefox 89, Safari 16.4, or newer.",
   );
 } else {
   chooseWorker();

@@ -7,6 +7,8 @@ mod line;
 #[allow(dead_code)]
 #[path = "../benches/site/machine.rs"]
 mod machine;
+#[path = "../benches/site/pairs.rs"]
+mod pairs;
 #[path = "../benches/site/samples.rs"]
 mod samples;
 #[path = "../benches/site/table.rs"]
@@ -18,6 +20,7 @@ mod targets;
 use std::time::{Duration, Instant};
 
 use line::Line;
+use pairs::{Measure, Pairs, Side, heading, order};
 use samples::{Figures, Samples, round};
 use table::{Bound, Finding, Target, markdown};
 use targets::*;
@@ -144,6 +147,100 @@ fn one_long_task_in_one_run_is_one_too_many() {
     };
     assert_eq!(runs([0.0, 0.0, 0.0]), [Some(true)]);
     assert_eq!(runs([0.0, 61.0, 0.0]), [Some(false)]);
+}
+
+/// Of one measure: what each pair gave for the old site and for the new one.
+fn pairs(measure: &Measure, all: &[[Option<f64>; 2]]) -> Pairs {
+    let mut pairs = Pairs::default();
+    for (pair, values) in (0..).zip(all) {
+        for side in order(pair) {
+            values[side as usize].into_iter().for_each(|value| pairs.add(measure, pair, side, value));
+        }
+    }
+    pairs
+}
+
+/// The rows below the heading.
+fn rows(pairs: &Pairs) -> Vec<String> {
+    pairs.markdown().lines().skip(2).map(str::to_string).collect()
+}
+
+#[test]
+fn each_site_goes_first_in_turn() {
+    let first: Vec<_> = (0..4).map(|pair| order(pair)[0]).collect();
+    assert_eq!(first, [Side::Old, Side::New, Side::Old, Side::New]);
+    assert!((0..4).all(|pair| order(pair)[0] != order(pair)[1]));
+}
+
+#[test]
+fn the_median_of_the_pairs_ratios_is_judged_not_the_ratio_of_medians() {
+    // A machine that drifts: the medians are 20 and 22, but in two of three pairs the new site is slower.
+    let drift = [[10.0, 9.0], [20.0, 22.0], [40.0, 38.0]].map(|pair| pair.map(Some));
+    assert_eq!(
+        rows(&pairs(&Measure::rate("speed".into()), &drift)),
+        ["| speed | 20 | 22 | 0.950 | 0.900 … 1.100 | 3 | ≥ 0.98 | **no** |"]
+    );
+}
+
+#[test]
+fn above_one_is_faster_whatever_is_measured() {
+    let halves = [[Some(10.0), Some(5.0)]];
+    assert_eq!(
+        rows(&pairs(&Measure::rate("speed".into()), &halves)),
+        ["| speed | 10 | 5 | 0.500 | – | 1 | ≥ 0.98 | **no** |"]
+    );
+    assert_eq!(
+        rows(&pairs(&Measure::cost("time".into()), &halves)),
+        ["| time | 10 | 5 | 2.000 | – | 1 | ≥ 0.97 | yes |"]
+    );
+}
+
+#[test]
+fn decoding_must_stay_closer_than_the_rest() {
+    let three_percent_less = [[Some(1000.0), Some(975.0)]];
+    let reached = |measure| rows(&pairs(&measure, &three_percent_less))[0].ends_with("yes |");
+    assert!(!reached(Measure::rate("speed".into())));
+    let as_much_longer = [[Some(975.0), Some(1000.0)]];
+    assert!(rows(&pairs(&Measure::cost("time".into()), &as_much_longer))[0].ends_with("yes |"));
+}
+
+#[test]
+fn what_a_site_lacks_is_a_dash_and_no_verdict() {
+    let measure = Measure::cost("time".into());
+    let lacking = [[None, Some(4.0)], [None, Some(6.0)]];
+    assert_eq!(rows(&pairs(&measure, &lacking)), ["| time | – | 5 | – | – | 0 | ≥ 0.97 | – |"]);
+    // A pair without a ratio counts for the sides, not for the ratios; nothing is divided by none.
+    let partly = [[Some(2.0), None], [Some(4.0), Some(4.0)], [Some(0.0), Some(8.0)]];
+    assert_eq!(rows(&pairs(&measure, &partly)), ["| time | 2 | 6 | 1.000 | – | 1 | ≥ 0.97 | yes |"]);
+}
+
+#[test]
+fn of_several_numbers_in_a_pair_the_median_counts() {
+    let (measure, mut pairs) = (Measure::cost("time".into()), Pairs::default());
+    [1.0, 2.0, 90.0].iter().for_each(|value| pairs.add(&measure, 0, Side::Old, *value));
+    [2.0, 1.0, 0.5].iter().for_each(|value| pairs.add(&measure, 0, Side::New, *value));
+    assert_eq!(rows(&pairs), ["| time | 2 | 1 | 2.000 | – | 1 | ≥ 0.97 | yes |"]);
+}
+
+#[test]
+fn measures_are_kept_apart_in_the_order_in_which_they_came() {
+    let (speed, time) = (Measure::rate("speed".into()), Measure::cost("time".into()));
+    let mut pairs = Pairs::default();
+    for (measure, value) in [(&speed, 3.0), (&time, 5.0), (&speed, 3.0)] {
+        [Side::Old, Side::New].iter().for_each(|side| pairs.add(measure, 0, *side, value));
+    }
+    let rows = rows(&pairs);
+    assert!(rows[0].starts_with("| speed | 3 | 3 |") && rows[1].starts_with("| time | 5 | 5 |"), "{rows:?}");
+    assert_eq!(rows.len(), 2);
+}
+
+#[test]
+fn few_pairs_and_an_unknown_kernel_are_said() {
+    let shown = heading(9, ["before", "dist/"], [None, Some("SIMD")]);
+    assert!(shown.contains("Pairs: 9; medians"), "{shown}");
+    assert!(shown.contains("Old: before, computed by: –"), "{shown}");
+    assert!(shown.contains("New: dist/, computed by: SIMD"), "{shown}");
+    assert!(heading(3, ["", ""], [None, None]).contains("Pairs: 3, fewer than the 9"));
 }
 
 #[test]

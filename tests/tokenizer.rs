@@ -10,7 +10,6 @@ mod gpt2;
 mod texts;
 
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
 
 use common::numbers::Numbers;
 use peargpt::tokenizer::Tokenizer;
@@ -30,6 +29,10 @@ fn check(kind: &str, text: &str) {
         let shown: String = text.escape_unicode().take(2000).collect();
         panic!("{kind}: tiktoken differs for {shown}");
     }
+    expect_bytes(kind, text, &ids);
+}
+
+fn expect_bytes(kind: &str, text: &str, ids: &[u32]) {
     let decoded: Vec<u8> = ids.iter().flat_map(|&id| TOKENIZER.bytes(id)).copied().collect();
     assert!(decoded == text.as_bytes(), "{kind}: {} ids do not become {} bytes again", ids.len(), text.len());
 }
@@ -98,14 +101,10 @@ fn a_long_text_becomes_tiktokens_ids() {
     check("prose", &prose(&mut Numbers(9), 1_000_000));
 }
 
+/// For two million characters n² steps would be 4 · 10¹², and this test would not end in hours.
 #[test]
-fn time_grows_with_the_length_and_no_faster() {
-    for (kind, text) in hard(1_000_000) {
-        let start = Instant::now();
-        let ids = TOKENIZER.encode(&text).unwrap();
-        // n² = 10¹² steps would take many minutes; these are seconds on a very busy machine.
-        assert!(start.elapsed() < Duration::from_secs(60), "{kind}: {:?}", start.elapsed());
-        assert!(!ids.is_empty() && ids.len() <= text.len(), "{kind}");
-        eprintln!("{kind}: {:?}, {} ids", start.elapsed(), ids.len());
+fn hard_texts_of_millions_of_characters_end() {
+    for (kind, text) in hard(2_000_000) {
+        expect_bytes(kind, &text, &TOKENIZER.encode(&text).unwrap());
     }
 }

@@ -2,25 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use crate::samples::Figures;
-use crate::server::{dist, mime_type};
+use crate::server::mime_type;
 use crate::targets::{FILES, PAGE_BYTES, WORKER_BYTES};
 
 /// brotli's best, with the window that its own command takes for files of this size.
 const QUALITY: i32 = 11;
 const WINDOW: i32 = 22;
 
-/// The files of the site's folder that hosts compress: text and programs, not weights. By name.
-pub fn compressed() -> Result<BTreeMap<String, Vec<u8>>> {
-    eprintln!("brotli, quality {QUALITY}, of what hosts compress");
+/// The files of a site's folder that hosts compress: text and programs, not weights. By name.
+pub fn compressed(site: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    eprintln!("brotli, quality {QUALITY}, of what hosts compress of {}", site.display());
     let mut files = BTreeMap::new();
-    for entry in fs::read_dir(dist()).context("dist/ cannot be read; `cargo xtask bench` builds it")? {
+    let entries = fs::read_dir(site);
+    for entry in entries.with_context(|| format!("{} is no built site: it cannot be read", site.display()))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if dist().join(&name).is_file() && mime_type(&name) != "application/octet-stream" {
-            files.insert(name.clone(), brotli(&fs::read(dist().join(&name))?)?);
+        if site.join(&name).is_file() && mime_type(&name) != "application/octet-stream" {
+            files.insert(name.clone(), brotli(&fs::read(site.join(&name))?)?);
         }
     }
     Ok(files)
@@ -31,6 +33,12 @@ fn brotli(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut compressed = Vec::new();
     brotli::BrotliCompress(&mut &bytes[..], &mut compressed, &parameters)?;
     Ok(compressed)
+}
+
+/// What a built file is the program of: the page, whose name Trunk makes of it and of its hash, or a build of the worker.
+pub fn program(file: &str) -> Option<&str> {
+    let name = file.strip_suffix("_bg.wasm")?;
+    Some(if name.starts_with("page-") { "page" } else { name })
 }
 
 /// Notes down the lengths of the two programs; of several builds of the worker the longest.

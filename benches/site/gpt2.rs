@@ -27,7 +27,7 @@ impl Gpt2 {
     /// Fetches it once, from a site that hosts what `cargo xtask gpt2 --random 1 --into FOLDER` made.
     pub async fn stored(folder: &Path) -> Result<Self> {
         let reader = Reader::new().await?;
-        host(&reader.server, folder).with_context(|| format!("{} holds no GPT-2", folder.display()))?;
+        host(&reader.server, &dist(), folder).with_context(|| format!("{} holds no GPT-2", folder.display()))?;
         eprintln!("GPT-2 into the browser's storage");
         // Not counted: its model came over the network.
         SHORT.run(&reader, &mut Figures::default()).await?;
@@ -46,15 +46,15 @@ impl Gpt2 {
     }
 }
 
-/// Adds the model of a catalog's folder to the site's.
-fn host(site: &Server, folder: &Path) -> Result<()> {
+/// Adds the model of a catalog's folder to those of a built site, where that is served.
+pub fn host(server: &Server, site: &Path, folder: &Path) -> Result<()> {
     let read = |folder: &Path| Ok(catalog::parse(&fs::read_to_string(folder.join("catalog.json"))?)?);
     let entries: Result<Vec<_>> = read(folder);
     let entry = entries?.into_iter().find(|entry| entry.id == ID).context("its catalog does not list it")?;
     for part in &entry.parts {
-        site.put(&format!("weights/{}", part.url), fs::read(folder.join(&part.url))?);
+        server.put(&format!("weights/{}", part.url), fs::read(folder.join(&part.url))?);
     }
-    let sites: Result<Vec<_>> = read(&dist().join("weights"));
-    site.put("weights/catalog.json", serde_json::to_vec(&publish::with_entry(sites?, entry))?);
+    let sites: Result<Vec<_>> = read(&site.join("weights"));
+    server.put("weights/catalog.json", serde_json::to_vec(&publish::with_entry(sites?, entry))?);
     Ok(())
 }

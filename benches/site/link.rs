@@ -4,24 +4,26 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::line::{BYTES_PER_SECOND, Line};
-use crate::server::{dist, mime_type};
+use crate::server::mime_type;
 
 /// Bytes that take the line at once, 3 ms.
 const CHUNK: usize = 1 << 12;
 
-/// Serves `dist/` until it is dropped.
+/// Serves a folder until it is dropped.
 pub struct Link {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
 
 struct Shared {
+    folder: PathBuf,
     /// What is sent compressed to those who take it.
     compressed: Arc<BTreeMap<String, Vec<u8>>>,
     line: Mutex<Line>,
@@ -31,10 +33,11 @@ struct Shared {
 
 impl Link {
     /// Serves on a free port of the loopback interface.
-    pub fn start(compressed: Arc<BTreeMap<String, Vec<u8>>>) -> io::Result<Self> {
+    pub fn start(folder: &Path, compressed: Arc<BTreeMap<String, Vec<u8>>>) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let (sent, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let shared = Arc::new(Shared { compressed, line: Mutex::new(Line::new(Instant::now())), sent, stopped });
+        let (folder, line) = (folder.to_path_buf(), Mutex::new(Line::new(Instant::now())));
+        let shared = Arc::new(Shared { folder, compressed, line, sent, stopped });
         let (address, for_thread) = (listener.local_addr()?, Arc::clone(&shared));
         thread::spawn(move || accept(&listener, &for_thread));
         Ok(Link { address, shared })
@@ -95,7 +98,7 @@ fn answer(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
     let body = match compressed {
         Some(compressed) => Ok(compressed.clone()),
         None if file.contains("..") => Err(io::ErrorKind::NotFound.into()),
-        None => fs::read(dist().join(file)),
+        None => fs::read(shared.folder.join(file)),
     };
     let (mut status, mut body) = body.map_or((404, Vec::new()), |body| (200, body));
     // As most hosts do: what the browser has is not sent again. Of one build two lengths tell two contents apart.

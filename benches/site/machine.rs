@@ -4,20 +4,18 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::samples::Figures;
-
 /// The share of the machine from which on others disturb the measurement.
 const BUSY: f64 = 0.15;
 
-/// Notes down, before a round, if others keep the machine busy: two threads suffer more than one, and the ratios too.
-pub async fn note_others(round: &str, figures: &mut Figures) {
+/// What is to be said, before a round, if others keep the machine busy: two threads suffer more than one, and the
+/// ratios too.
+pub async fn others(round: &str) -> Option<String> {
     let read = || fs::read_to_string("/proc/stat").unwrap_or_default();
     let before = read();
     tokio::time::sleep(Duration::from_secs(2)).await;
-    if let Some(share) = busy_share(&before, &read()).filter(|share| *share > BUSY) {
-        let percent = (share * 100.0).round();
-        figures.note(format!("{round}: others used {percent} % of the machine before it, and its times say little."));
-    }
+    let share = busy_share(&before, &read()).filter(|share| *share > BUSY)?;
+    let percent = (share * 100.0).round();
+    Some(format!("{round}: others used {percent} % of the machine before it, and its times say little."))
 }
 
 /// The share of the time between two readings of `/proc/stat` (proc_stat(5)) in which the processors were not idle.

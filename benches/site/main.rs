@@ -25,8 +25,16 @@ mod rivals;
 mod visit;
 mod words;
 
+// Two sites in turn.
+mod against;
+mod parts;
+mod sites;
+mod stop;
+mod turn;
+
 // What becomes of it.
 mod machine;
+mod pairs;
 mod samples;
 mod table;
 mod targets;
@@ -35,8 +43,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, ValueEnum};
 
+use against::{Comparison, Found};
 use gpt2::Gpt2;
 use peargpt::PearGpt;
 use rivals::Peers;
@@ -58,12 +68,33 @@ struct Arguments {
     /// A folder of rivals, run in turn with GPT-2.
     #[arg(long, value_name = "DIR")]
     peers: Option<PathBuf>,
-    /// Rounds; the medians count.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    runs: u32,
+    /// Another built site, run in turn with this one.
+    #[arg(long, value_name = "DIR", conflicts_with = "peers")]
+    against: Option<PathBuf>,
+    /// The parts that are compared; without it, all.
+    #[arg(long, requires = "against", value_delimiter = ',', value_parser = PossibleValuesParser::new(parts::PARTS))]
+    only: Vec<String>,
+    /// Whether `dist/` was taken as it was, which the table says.
+    #[arg(long)]
+    skip_build: bool,
+    /// Rounds or pairs; the medians count.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: Option<u32>,
 }
 
+/// Rounds where nobody says how many.
+const ROUNDS: u32 = 5;
+
 impl Arguments {
+    fn rounds(&self) -> u32 {
+        self.runs.unwrap_or(ROUNDS)
+    }
+
+    /// What the numbers are of.
+    fn site(&self) -> &'static str {
+        if self.skip_build { "dist/ as it was found, not built (`--skip-build`)" } else { "dist/" }
+    }
+
     fn wants(&self, model: Model) -> bool {
         self.model.is_none_or(|wanted| wanted == model)
     }
@@ -72,6 +103,9 @@ impl Arguments {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let (arguments, mut figures) = (Arguments::parse(), Figures::default());
+    if let Some(old) = &arguments.against {
+        return compare(&arguments, old).await;
+    }
     let outcome = measure(&arguments, &mut figures).await;
     // What was measured before something failed is shown all the same.
     let mut found = Vec::new();
@@ -81,8 +115,26 @@ async fn main() -> Result<()> {
     if arguments.wants(Model::Peargpt) {
         found.extend(targets::peargpt(&figures));
     }
-    println!("Medians, rounds: {}; {}\n", arguments.runs, machine::describe());
+    println!("Medians of {}, rounds: {}; {}\n", arguments.site(), arguments.rounds(), machine::describe());
     println!("{}\n{}", table::markdown(&found), figures.markdown());
+    outcome
+}
+
+/// Two sites in turn, whatever comes of it shown.
+async fn compare(arguments: &Arguments, old: &Path) -> Result<()> {
+    let subjects = [(Model::Gpt2, &turn::GPT2), (Model::Peargpt, &turn::PEARGPT)];
+    let subjects = subjects.into_iter().filter(|(model, _)| arguments.wants(*model)).map(|(_, subject)| subject);
+    let wanted = |part: &&str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == part);
+    let comparison = Comparison {
+        folders: [old.to_path_buf(), server::dist()],
+        subjects: subjects.collect(),
+        parts: parts::PARTS.into_iter().filter(wanted).collect(),
+        pairs: arguments.runs.unwrap_or(pairs::PAIRS),
+        weights: built("weights"),
+    };
+    let mut found = Found::default();
+    let outcome = comparison.run(&mut found).await;
+    println!("{}", found.markdown(comparison.pairs, [&old.display().to_string(), arguments.site()]));
     outcome
 }
 
@@ -102,23 +154,23 @@ async fn gpt2(arguments: &Arguments, figures: &mut Figures) -> Result<()> {
         figures.note("The rivals are not measured: `--peers DIR` says where they are.".to_string());
     }
     let gpt2 = Gpt2::stored(&built("weights")).await?;
-    for run in 1..=arguments.runs {
-        let round = format!("GPT-2, round {run} of {}", arguments.runs);
+    for run in 1..=arguments.rounds() {
+        let round = format!("GPT-2, round {run} of {}", arguments.rounds());
         eprintln!("{round}");
-        machine::note_others(&round, figures).await;
+        machine::others(&round).await.into_iter().for_each(|sentence| figures.note(sentence));
         gpt2.round(peers.as_ref(), figures).await?;
     }
     Ok(())
 }
 
 async fn peargpt(arguments: &Arguments, figures: &mut Figures) -> Result<()> {
-    let compressed = Arc::new(files::compressed()?);
+    let compressed = Arc::new(files::compressed(&server::dist())?);
     files::measure(&compressed, figures)?;
     let peargpt = PearGpt::new(&built("candle")).await?;
-    for run in 1..=arguments.runs {
-        let round = format!("pearGPT, round {run} of {}", arguments.runs);
+    for run in 1..=arguments.rounds() {
+        let round = format!("pearGPT, round {run} of {}", arguments.rounds());
         eprintln!("{round}");
-        machine::note_others(&round, figures).await;
+        machine::others(&round).await.into_iter().for_each(|sentence| figures.note(sentence));
         peargpt.round(figures).await?;
         visit::round(&compressed, figures).await?;
     }

@@ -30,12 +30,10 @@ impl Bench {
     pub async fn run(&self, reader: &Reader, figures: &mut Figures) -> Result<()> {
         let Bench { engine, model, prompt_tokens, tokens } = self;
         eprintln!("  {engine}");
-        open_anew(reader, &format!("#/bench?model={model}&prompt_tokens={prompt_tokens}&tokens={tokens}")).await?;
-        wait_for(&reader.browser, "done").await?;
-        let json = reader.text("bench-json").await?;
+        open_anew(&reader.browser, &reader.server.url(&route(model, *prompt_tokens, *tokens))).await?;
+        let report = report(&reader.browser, *prompt_tokens, *tokens).await?;
         reader.browser.open("about:blank").await?;
-        let report: Value = serde_json::from_str(&json).with_context(|| format!("the bench page left `{json}`"))?;
-        let number = |name: &str| report[name].as_f64().with_context(|| format!("the bench's report has no {name}"));
+        let number = |name: &str| number(&report, name);
         figures.add(engine, DECODE, number("decode_tokens_per_second")?);
         figures.add(engine, FIRST_TOKEN, number("prefill_ms")?);
         figures.add(engine, FLOOR, number("parameters")? / number("read_gb_per_second")? / 1e6);
@@ -45,10 +43,39 @@ impl Bench {
     }
 }
 
-/// Opens a route in a new document: another part after `#` alone loads nothing.
-pub async fn open_anew(reader: &Reader, route: &str) -> Result<()> {
-    reader.browser.open("about:blank").await?;
-    reader.open(route).await
+/// The bench page's route.
+pub fn route(model: &str, prompt_tokens: u32, tokens: u32) -> String {
+    format!("#/bench?model={model}&prompt_tokens={prompt_tokens}&tokens={tokens}")
+}
+
+/// What the bench page says of so many tokens, once it does: a report of others may still stand there.
+pub async fn report(browser: &Browser, prompt_tokens: u32, tokens: u32) -> Result<Value> {
+    let until = format!(
+        "(() => {{
+            const find = (name) => document.querySelector(`[data-testid=${{name}}]`);
+            const state = find('status')?.dataset.state;
+            if (state === 'failed') return {{ failed: find('error')?.textContent }};
+            if (state !== 'done') return;
+            const report = JSON.parse(find('bench-json')?.textContent ?? 'null');
+            return report?.prefill_tokens === {prompt_tokens} && report.decode_tokens === {tokens} && report;
+        }})()"
+    );
+    let report = wait_until(browser, &until).await?;
+    match report.get("failed") {
+        Some(said) => bail!("the bench page failed: {said}"),
+        None => Ok(report),
+    }
+}
+
+/// A number of the bench page's report.
+pub fn number(report: &Value, name: &str) -> Result<f64> {
+    report[name].as_f64().with_context(|| format!("the bench's report has no {name}"))
+}
+
+/// Opens an address in a new document: another part after `#` alone loads nothing.
+pub async fn open_anew(browser: &Browser, url: &str) -> Result<()> {
+    browser.open("about:blank").await?;
+    browser.open(url).await
 }
 
 /// Waits for a state of the status line. The page itself looks for it, now and then, so that nothing else runs

@@ -45,7 +45,7 @@ impl PearGpt {
         eprintln!("  {CANDLE}");
         let Bench { model, prompt_tokens, tokens, .. } = BENCH;
         let query = format!("model={model}&prompt_tokens={prompt_tokens}&tokens={tokens}");
-        open_anew(&self.0, &format!("{CANDLES_PAGE}index.html?{query}")).await?;
+        open_anew(&self.0.browser, &self.0.server.url(&format!("{CANDLES_PAGE}index.html?{query}"))).await?;
         let result = wait_until(&self.0.browser, "window.result").await?;
         if let Some(error) = result.get("error") {
             bail!("candle's page failed: {error}");

@@ -11,6 +11,11 @@ impl Samples {
         self.0.sort_by(f64::total_cmp);
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The value in the middle, or the mean of the two there.
     pub fn median(&self) -> Option<f64> {
         let (values, middle) = (&self.0, self.0.len() / 2);
@@ -28,11 +33,38 @@ impl Samples {
     }
 }
 
+impl FromIterator<f64> for Samples {
+    fn from_iter<T: IntoIterator<Item = f64>>(values: T) -> Self {
+        let mut samples = Samples::default();
+        values.into_iter().for_each(|value| samples.push(value));
+        samples
+    }
+}
+
 /// Every quantity of every engine, in the order in which they came, and what is to be said of them.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
     samples: Vec<(String, &'static str, Samples)>,
-    notes: Vec<String>,
+    notes: Notes,
+}
+
+/// Sentences that belong to numbers, each once.
+#[derive(Clone, Debug, Default)]
+pub struct Notes(Vec<String>);
+
+impl Notes {
+    /// One more, also said at once.
+    pub fn add(&mut self, sentence: String) {
+        eprintln!("{sentence}");
+        if !self.0.contains(&sentence) {
+            self.0.push(sentence);
+        }
+    }
+
+    /// A paragraph for each.
+    pub fn markdown(&self) -> String {
+        self.0.iter().map(|note| format!("\n{note}\n")).collect()
+    }
 }
 
 impl Figures {
@@ -64,10 +96,7 @@ impl Figures {
 
     /// A sentence that belongs to them, such as why something is not among them; also said at once.
     pub fn note(&mut self, sentence: String) {
-        eprintln!("{sentence}");
-        if !self.notes.contains(&sentence) {
-            self.notes.push(sentence);
-        }
+        self.notes.add(sentence);
     }
 
     /// All there is, as a table, and the notes.
@@ -77,9 +106,8 @@ impl Figures {
             let median = samples.median().map(round).unwrap_or_default();
             format!("| {engine} | {quantity} | {median} | {} |\n", range.unwrap_or_default())
         });
-        let table =
-            format!("| what ran | quantity | median | range |\n|---|---|---|---|\n{}", rows.collect::<String>());
-        self.notes.iter().fold(table, |said, note| format!("{said}\n{note}\n"))
+        let (rows, notes) = (rows.collect::<String>(), self.notes.markdown());
+        format!("| what ran | quantity | median | range |\n|---|---|---|---|\n{rows}{notes}")
     }
 }
 

@@ -1,6 +1,7 @@
 //! A first visit to pearGPT's page over 10 Mbit/s, until its first token.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -9,6 +10,7 @@ use crate::browser::Browser;
 use crate::link::Link;
 use crate::page::wait_until;
 use crate::samples::Figures;
+use crate::server::dist;
 use crate::targets::{MEGABYTES, NOT_TRANSFER, PLAIN_VISIT, SECONDS, VISIT};
 
 const ROUTE: &str = "#/peargpt?words=1&seed=7&run=1";
@@ -29,13 +31,18 @@ pub async fn round(compressed: &Arc<BTreeMap<String, Vec<u8>>>, figures: &mut Fi
 
 async fn run(engine: &'static str, compressed: Arc<BTreeMap<String, Vec<u8>>>, figures: &mut Figures) -> Result<()> {
     eprintln!("  {engine}");
-    let (link, browser) = (Link::start(compressed)?, Browser::start().await?);
-    browser.before_every_page(WATCH).await?;
-    browser.open(&link.url(ROUTE)).await?;
-    let first_token = wait_until(&browser, "window.first_token").await?;
-    let (seconds, sent) = (first_token.as_f64().context("the page's clock gave no number")? / 1000.0, link.sent());
+    let (seconds, sent) = first_token(&dist(), compressed).await?;
     figures.add(engine, SECONDS, seconds);
     figures.add(engine, NOT_TRANSFER, seconds - Link::seconds(sent));
     figures.add(engine, MEGABYTES, sent as f64 / 1e6);
     Ok(())
+}
+
+/// Seconds from the address to the first token, of a built site, and the bytes that came until then.
+pub async fn first_token(site: &Path, compressed: Arc<BTreeMap<String, Vec<u8>>>) -> Result<(f64, usize)> {
+    let (link, browser) = (Link::start(site, compressed)?, Browser::start().await?);
+    browser.before_every_page(WATCH).await?;
+    browser.open(&link.url(ROUTE)).await?;
+    let first_token = wait_until(&browser, "window.first_token").await?;
+    Ok((first_token.as_f64().context("the page's clock gave no number")? / 1000.0, link.sent()))
 }

@@ -40,10 +40,6 @@ enum Failure {
 }
 
 fn main() -> ExitCode {
-    // One row at a time is too little for candle's thread pool, which spins: on two busy cores two threads wrote 24
-    // tokens/s, one 192 (2026-11-22).
-    // SAFETY: no other thread runs yet.
-    unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         // `| head` has read enough.

@@ -1,7 +1,5 @@
 //! The whole tokenizer, against a slow twin that anyone can read.
 
-use std::time::{Duration, Instant};
-
 use super::pretokenize::words;
 use super::*;
 use crate::sampler::random::Pcg32;
@@ -210,13 +208,11 @@ fn ranks_may_stand_in_any_order() {
 }
 
 #[test]
-fn one_letter_repeated_takes_no_time() {
-    // n² steps would be minutes here; n log n is a fraction of a second.
+fn one_letter_repeated_is_merged_in_fewer_than_n_squared_steps() {
+    // 1.6 · 10¹³ of them, and this test would not end in a day.
     let tokenizer = tokenizer(byte_pairs(&["a a", "aa aa", "aaaa aaaa", "Ġ Ġ", "ĠĠ ĠĠ"]));
-    let started = Instant::now();
-    let letters = tokenizer.encode(&"a".repeat(400_003)).unwrap();
-    let spaces = tokenizer.encode(&" ".repeat(400_003)).unwrap();
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
-    assert_eq!((letters.len(), &letters[49_999..]), (50_002, &[258, 256, 97][..]));
-    assert_eq!((spaces.len(), &spaces[99_999..]), (100_002, &[260, 259, 32][..]));
+    let letters = tokenizer.encode(&"a".repeat(4_000_003)).unwrap();
+    let spaces = tokenizer.encode(&" ".repeat(4_000_003)).unwrap();
+    assert_eq!((letters.len(), &letters[499_999..]), (500_002, &[258, 256, 97][..]));
+    assert_eq!((spaces.len(), &spaces[999_999..]), (1_000_002, &[260, 259, 32][..]));
 }

@@ -36,10 +36,55 @@ fn after_brotli(bytes: &[u8]) -> usize {
     compressed.len()
 }
 
-/// Whether a browser of this day without relaxed SIMD takes the program.
-fn runs_without_relaxed_simd(program: &[u8]) -> bool {
-    let features = WasmFeatures::default().difference(WasmFeatures::RELAXED_SIMD);
-    Validator::new_with_features(features).validate_all(program).is_ok()
+/// Something that the page needs beside the first version of WebAssembly.
+struct Need {
+    what: &'static str,
+    features: WasmFeatures,
+    /// The versions of Chrome, Firefox and Safari from which on it is there, by MDN's tables; of what is old they say
+    /// by which version at the latest.
+    since: [f32; 3],
+    /// The program in `start.js` that a browser without it refuses.
+    probe: Option<&'static str>,
+}
+
+const fn need(what: &'static str, features: WasmFeatures, since: [f32; 3], probe: Option<&'static str>) -> Need {
+    Need { what, features, since, probe }
+}
+
+const NEEDS: [Need; 9] = [
+    need("mutable globals", WasmFeatures::MUTABLE_GLOBAL, [80.0, 72.0, 13.1], None),
+    need("sign extension", WasmFeatures::SIGN_EXTENSION, [80.0, 72.0, 14.1], None),
+    need("floats to integers", WasmFeatures::SATURATING_FLOAT_TO_INT, [80.0, 72.0, 15.1], None),
+    need("bulk memory", WasmFeatures::BULK_MEMORY, [80.0, 78.0, 15.1], None),
+    need("several values", WasmFeatures::MULTI_VALUE, [86.0, 78.0, 13.1], None),
+    need("i64 as BigInt", WasmFeatures::empty(), [85.0, 78.0, 14.1], None),
+    need("reference types", WasmFeatures::REFERENCE_TYPES, [96.0, 79.0, 15.1], Some("REFERENCES")),
+    need("SIMD", WasmFeatures::SIMD, [91.0, 89.0, 16.4], Some("SIMD")),
+    // Firefox did not hold WebAssembly to a page's policy before it knew the word, in 102.
+    need("'wasm-unsafe-eval' in a policy", WasmFeatures::empty(), [97.0, 0.0, 16.0], Some("SIMD")),
+];
+
+/// What the browsers have that the page says it needs.
+fn stated() -> WasmFeatures {
+    NEEDS.iter().fold(WasmFeatures::MVP, |all, need| all.union(need.features))
+}
+
+fn validates(features: WasmFeatures, program: &[u8]) -> Result<(), String> {
+    let mut validator = Validator::new_with_features(features);
+    validator.validate_all(program).map(drop).map_err(|error| error.to_string())
+}
+
+/// A file of the built site, with each white space as one space.
+fn text(name: &str) -> String {
+    fs::read_to_string(dist().join(name)).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A program in `start.js`.
+fn probe(name: &str) -> Vec<u8> {
+    let script = text("start.js");
+    let (_, rest) = script.split_once(&format!("const {name} = new Uint8Array([")).unwrap();
+    let (bytes, _) = rest.split_once("])").unwrap();
+    bytes.split(',').map(str::trim).filter(|byte| !byte.is_empty()).map(|byte| byte.parse().unwrap()).collect()
 }
 
 #[test]
@@ -53,10 +98,45 @@ fn the_programs_are_small() {
 }
 
 #[test]
-fn a_browser_without_relaxed_simd_takes_all_but_one() {
-    for (start, is_taken) in [("page-", true), ("worker_", true), ("worker-relaxed_", false)] {
-        assert_eq!(runs_without_relaxed_simd(&program(start)), is_taken, "{start}");
+fn the_programs_use_nothing_that_is_not_named() {
+    for start in ["page-", "worker_"] {
+        assert_eq!(validates(stated(), &program(start)), Ok(()), "{start}");
     }
+    let relaxed = program("worker-relaxed_");
+    assert_eq!(validates(stated().union(WasmFeatures::RELAXED_SIMD), &relaxed), Ok(()));
+    assert!(validates(stated(), &relaxed).is_err_and(|error| error.contains("relaxed")), "it has no relaxed SIMD");
+}
+
+#[test]
+fn the_versions_that_are_named_are_the_first_with_all_that_is_needed() {
+    let first = |browser: usize| NEEDS.iter().map(|need| need.since[browser]).fold(0.0, f32::max);
+    let [chrome, firefox, safari] = [0, 1, 2].map(first);
+    let sentence = format!("Chrome or Edge {chrome}, Firefox {firefox}, Safari {safari}, or newer.");
+    for name in ["start.js", "index.html"] {
+        assert!(text(name).contains(&sentence), "{name} does not say `{sentence}`");
+    }
+}
+
+#[test]
+fn what_is_not_tried_before_the_programs_load_is_older_than_something_that_is() {
+    for need in NEEDS.iter().filter(|need| need.probe.is_none()) {
+        let is_older = |tried: &Need| need.since.iter().zip(tried.since).all(|(since, tried)| *since <= tried);
+        let tried = NEEDS.iter().filter(|need| need.probe.is_some()).any(is_older);
+        assert!(tried, "{}: a browser may lack it that has all that start.js tries", need.what);
+    }
+}
+
+#[test]
+fn each_program_that_is_tried_needs_its_feature_and_nothing_newer() {
+    for need in NEEDS.iter().filter(|need| !need.features.is_empty()) {
+        let Some(name) = need.probe else { continue };
+        let program = probe(name);
+        assert_eq!(validates(WasmFeatures::MVP.union(need.features), &program), Ok(()), "{name}");
+        assert!(validates(WasmFeatures::MVP, &program).is_err(), "{name} tells nothing");
+    }
+    let relaxed = probe("RELAXED_SIMD");
+    assert_eq!(validates(stated().union(WasmFeatures::RELAXED_SIMD), &relaxed), Ok(()));
+    assert!(validates(stated(), &relaxed).is_err());
 }
 
 /// What computes, as the page says it, where this script runs before it.

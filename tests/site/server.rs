@@ -1,4 +1,4 @@
-//! A static file server for `dist/`, as plain as any, that fails where a test tells it to. A second one, on a port and
+//! A static file server for a built site, as plain as any, that fails where a test tells it to. A second one, on a port and
 //! so an origin of its own, plays the hub.
 
 use std::collections::{HashMap, VecDeque};
@@ -59,7 +59,9 @@ pub struct Server {
 
 #[derive(Default)]
 struct Shared {
-    /// Files beside those of `dist/`, or in their place.
+    /// Where the site lies.
+    folder: PathBuf,
+    /// Files beside those of the folder, or in their place.
     files: Mutex<HashMap<String, Vec<u8>>>,
     /// For the requests to come, each for so many.
     faults: Mutex<HashMap<String, VecDeque<(Fault, usize)>>>,
@@ -82,10 +84,15 @@ struct Asked {
 }
 
 impl Server {
-    /// Serves `dist/` under a deep path of a free port of the loopback interface.
+    /// Serves `dist/`.
     pub fn start() -> io::Result<Self> {
+        Server::of(dist())
+    }
+
+    /// Serves a folder under a deep path of a free port of the loopback interface.
+    pub fn of(folder: PathBuf) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let (address, shared) = (listener.local_addr()?, Arc::<Shared>::default());
+        let (address, shared) = (listener.local_addr()?, Arc::new(Shared { folder, ..Shared::default() }));
         let for_thread = Arc::clone(&shared);
         thread::spawn(move || accept(&listener, &for_thread));
         Ok(Server { address, shared })
@@ -272,7 +279,7 @@ impl Shared {
         if file.split('/').any(|part| part == "..") {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let body = fs::read(dist().join(file))?;
+        let body = fs::read(self.folder.join(file))?;
         if file != "index.html" {
             return Ok(body);
         }

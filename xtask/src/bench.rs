@@ -7,7 +7,12 @@ use anyhow::{Context, Result, bail};
 use crate::run::{command, root, run};
 use crate::{checks, gpt2, site, tools};
 
-const USAGE: &str = "cargo xtask bench [gpt2|peargpt] [--peers DIR] [--runs N]";
+#[path = "../../benches/site/parts.rs"]
+mod parts;
+
+const USAGE: &str =
+    "cargo xtask bench [gpt2|peargpt] [--runs N] [--skip-build] [--peers DIR | --against DIR [--only PART,…]]";
+const MODELS: [&str; 2] = ["gpt2", "peargpt"];
 
 /// What is asked for.
 #[derive(Debug, Default, PartialEq)]
@@ -15,19 +20,29 @@ struct Arguments {
     /// Both models without it.
     model: Option<String>,
     peers: Option<PathBuf>,
+    /// Another built site.
+    against: Option<PathBuf>,
+    /// Parts of the comparison with it; all without it.
+    only: Vec<String>,
     runs: Option<u32>,
+    /// `dist/` is taken as it is.
+    skip_build: bool,
 }
 
 /// Builds the site and what it is compared with, and prints a table of targets.
 pub fn bench(arguments: &[String]) -> Result<()> {
     let arguments = Arguments::parse(arguments)?;
+    let dist = Some(root().join("dist")).filter(|_| !arguments.skip_build);
+    let against = arguments.against.as_deref().map(|folder| other_site(folder, dist.as_deref())).transpose()?;
     tools::ensure_browser()?;
-    site::dist(&[])?;
+    if !arguments.skip_build {
+        site::dist(&[])?;
+    }
     let built = root().join("target/bench");
     if arguments.wants("gpt2") {
         make_weights(&built.join("weights"))?;
     }
-    if arguments.wants("peargpt") {
+    if arguments.wants("peargpt") && against.is_none() {
         build_candle(&built.join("candle"))?;
     }
     let mut bench = checks::whole_site("--bench");
@@ -36,8 +51,26 @@ pub fn bench(arguments: &[String]) -> Result<()> {
         // Where the reader is, so that relative paths are theirs.
         bench.arg("--peers").arg(std::env::current_dir()?.join(peers));
     }
+    if let Some(against) = against {
+        bench.arg("--against").arg(against);
+    }
+    bench.args(arguments.only.iter().map(|part| format!("--only={part}")));
     bench.args(arguments.runs.map(|runs| format!("--runs={runs}")));
+    bench.args(arguments.skip_build.then_some("--skip-build"));
     run(bench)
+}
+
+/// The folder of another built site, seen from where the reader is; not the folder that is about to be built into.
+fn other_site(folder: &Path, built: Option<&Path>) -> Result<PathBuf> {
+    let shown = folder.display();
+    let folder = std::env::current_dir()?.join(folder);
+    if !folder.join("index.html").is_file() {
+        bail!("`--against` expects the folder of a built site, found no index.html in {shown}");
+    }
+    if built.is_some_and(|built| built.canonicalize().ok() == folder.canonicalize().ok()) {
+        bail!("{shown} is where the site is built to; copy it to another folder before it changes, and name that");
+    }
+    Ok(folder)
 }
 
 impl Arguments {
@@ -48,19 +81,47 @@ impl Arguments {
             let mut value = || words.next().with_context(|| format!("`{word}` expects a value; {USAGE}"));
             match word.as_str() {
                 "--peers" => arguments.peers = Some(value()?.into()),
+                "--against" => arguments.against = Some(value()?.into()),
+                "--only" => arguments.only = only(value()?)?,
+                "--skip-build" => arguments.skip_build = true,
                 "--runs" => arguments.runs = Some(runs(value()?)?),
                 "gpt2" | "peargpt" if arguments.model.is_none() => arguments.model = Some(word.clone()),
                 _ => bail!("bench does not know what to do with `{word}`; {USAGE}"),
             }
         }
-        if arguments.peers.is_some() && !arguments.wants("gpt2") {
+        arguments.check()?;
+        Ok(arguments)
+    }
+
+    /// Whether they go together.
+    fn check(&self) -> Result<()> {
+        if self.peers.is_some() && !self.wants("gpt2") {
             bail!("the rivals of `--peers` run GPT-2, and `peargpt` leaves it out; {USAGE}");
         }
-        Ok(arguments)
+        if self.peers.is_some() && self.against.is_some() {
+            bail!("`--peers` compares with rivals and `--against` with another build: one at a time; {USAGE}");
+        }
+        if !self.only.is_empty() && self.against.is_none() {
+            bail!("`--only` names parts of a comparison with another site, which `--against` names; {USAGE}");
+        }
+        let models: Vec<_> = MODELS.into_iter().filter(|model| self.wants(model)).collect();
+        let is_measured = |part: &String| models.iter().any(|model| parts::is_measured(part, model));
+        if let Some(part) = self.only.iter().find(|part| !is_measured(part)) {
+            bail!("`{part}` is not measured with {}; {USAGE}", models.join(" and "));
+        }
+        Ok(())
     }
 
     fn wants(&self, model: &str) -> bool {
         self.model.as_ref().is_none_or(|wanted| wanted == model)
+    }
+}
+
+fn only(words: &str) -> Result<Vec<String>> {
+    let unknown = words.split(',').find(|word| !parts::PARTS.contains(word));
+    match unknown {
+        Some(word) => bail!("`--only` expects some of {}, found `{word}`", parts::PARTS.join(", ")),
+        None => Ok(words.split(',').map(String::from).collect()),
     }
 }
 
@@ -104,10 +165,36 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_understood() {
         assert_eq!(parse(""), Ok(Arguments::default()));
-        let all = Arguments { model: Some("gpt2".into()), peers: Some("a/b".into()), runs: Some(3) };
-        assert_eq!(parse("--runs 3 gpt2 --peers a/b"), Ok(all));
+        let rivals = Arguments {
+            model: Some("gpt2".into()),
+            peers: Some("a/b".into()),
+            runs: Some(3),
+            skip_build: true,
+            ..Arguments::default()
+        };
+        assert_eq!(parse("--runs 3 gpt2 --skip-build --peers a/b"), Ok(rivals));
+        let sites = Arguments {
+            against: Some("a/b".into()),
+            only: vec!["stop".into(), "decode".into()],
+            ..Arguments::default()
+        };
+        assert_eq!(parse("--only stop,decode --against a/b"), Ok(sites));
         let only = parse("peargpt").unwrap();
         assert!(only.wants("peargpt") && !only.wants("gpt2"));
+    }
+
+    #[test]
+    fn another_site_is_a_built_one_and_not_the_one_that_is_about_to_be_built() {
+        let folder = std::env::temp_dir().join(format!("xtask-bench-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let found = |built: Option<&Path>| other_site(&folder, built).map_err(|error| error.to_string());
+        let none = found(None).unwrap_err();
+        std::fs::write(folder.join("index.html"), "").unwrap();
+        let (same, other, kept) = (found(Some(&folder)), found(Some(Path::new("dist"))), found(None));
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(none.contains("no index.html"), "{none}");
+        assert!(same.is_err_and(|error| error.contains("copy it")));
+        assert_eq!((other, kept), (Ok(folder.clone()), Ok(folder.clone())));
     }
 
     #[test]
@@ -119,6 +206,14 @@ mod tests {
             ("--runs 0", "found `0`"),
             ("--runs many", "found `many`"),
             ("peargpt --peers a", "the rivals"),
+            ("--peers a --against b", "one at a time"),
+            ("--against", "`--against` expects a value"),
+            ("--only decode", "`--against`"),
+            ("--against a --only", "`--only` expects a value"),
+            ("--against a --only decode,speed", "found `speed`"),
+            ("--against a --only sizes,", "found ``"),
+            ("peargpt --against a --only stop", "`stop` is not measured with peargpt"),
+            ("gpt2 --against a --only visit", "`visit` is not measured with gpt2"),
         ] {
             let error = parse(words).unwrap_err();
             assert!(error.contains(part), "{words}: {error}");

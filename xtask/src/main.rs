@@ -22,7 +22,11 @@ cargo xtask COMMAND
           further arguments go to `trunk build`
   test    check the format, lint, run all tests, native and in headless Chromium
   bench   measure the site in headless Chromium against its targets; `gpt2` or
-          `peargpt` for one model, `--peers DIR` to run rivals, `--runs N`
+          `peargpt` for one model, `--peers DIR` to run rivals, `--runs N`;
+          or, with `--against DIR`, two built sites in turn: the ratios of
+          DIR's and this one's speed, the median of at least 9 pairs;
+          `--only decode,stop` for some of its parts (sizes, decode, prompts,
+          crossings, load, stop, visit), `--skip-build` to take dist/ as it is
   gpt2    put GPT-2 into weights/: fetch OpenAI's weights (550 MB), or take
           files with `--from DIR`, or make some with `--random SEED`
 

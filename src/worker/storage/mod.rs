@@ -20,7 +20,7 @@ mod store;
 
 pub use draft::Draft;
 pub use file::{MemoryFile, bytes, place};
-pub use folder::{Folder, reason};
-pub use lock::Lock;
+pub use folder::reason;
+pub use lock::{Attempt, Lock};
 pub use pieces::{Piece, Pieces};
 pub use store::{Record, Store, forget, list};

@@ -24,8 +24,28 @@ pub struct Entry {
     pub bytes: u64,
     /// Consecutive slices of a GGUF file, in order, whose `cat` is the file; or the hub's files, see [`HubFiles`].
     pub parts: Vec<Part>,
+    /// Of a model on the hub: the GGUF file that becomes of it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub converted: Option<Converted>,
     /// Where the weights come from, for people to read.
     pub source: String,
+}
+
+/// The file that a model of the hub becomes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Converted {
+    /// Length in bytes.
+    pub bytes: u64,
+    /// SHA-256, 64 hex digits.
+    pub sha256: String,
+}
+
+impl Converted {
+    /// Whether a file of this length and SHA-256 is it.
+    pub fn is_file(&self, bytes: u64, sha256: &str) -> bool {
+        self.bytes == bytes && self.sha256.eq_ignore_ascii_case(sha256)
+    }
 }
 
 /// The format of an entry whose parts are the slices of a GGUF file.
@@ -48,8 +68,8 @@ impl Entry {
     /// What there is to say of a model of the reader's own before it is found: its id.
     pub fn own(id: String) -> Entry {
         let nothing = String::new;
-        let (title, format, source) = (nothing(), nothing(), nothing());
-        Entry { id, title, parameters: 0, context: 0, format, bytes: 0, parts: Vec::new(), source }
+        let (title, format, source, parts) = (nothing(), nothing(), nothing(), Vec::new());
+        Entry { id, title, parameters: 0, context: 0, format, bytes: 0, parts, converted: None, source }
     }
 
     /// The hub's files, where the format is [`SAFETENSORS`].
@@ -137,13 +157,22 @@ pub fn check(entries: Vec<Entry>) -> Result<Vec<Entry>, CatalogError> {
             let (id, found) = (entry.id.clone(), entry.format.clone());
             return Err(CatalogError::Format { id, found, parts: entry.parts.len() });
         }
-        let is_hash = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if let Some(part) = entry.parts.iter().find(|part| !is_hash(&part.sha256)) {
-            let (url, found) = (part.url.clone(), part.sha256.clone());
-            return Err(CatalogError::Sha256 { id: entry.id.clone(), url, found });
-        }
+        check_hashes(entry)?;
     }
     Ok(entries)
+}
+
+fn check_hashes(entry: &Entry) -> Result<(), CatalogError> {
+    let is_hash = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let parts = entry.parts.iter().map(|part| (part.url.as_str(), &part.sha256));
+    let converted = entry.converted.iter().map(|converted| ("converted", &converted.sha256));
+    match parts.chain(converted).find(|(_, sha256)| !is_hash(sha256)) {
+        Some((url, found)) => {
+            let (url, found) = (url.to_string(), found.clone());
+            Err(CatalogError::Sha256 { id: entry.id.clone(), url, found })
+        }
+        None => Ok(()),
+    }
 }
 
 /// SHA-256 as 64 hex digits, as a catalog has it.
@@ -205,6 +234,16 @@ mod tests {
         assert_eq!(files.weights.url, "https://hub/model.safetensors");
         assert_eq!((files.vocabulary, files.merges), (&entry.parts[2], &entry.parts[0]));
         assert!(find(parse(&catalog(GGUF, &all)).unwrap(), "tiny").unwrap().hub_files().is_none());
+        assert_eq!(entry.converted, None);
+        let named = |sha256: &str| {
+            let converted = format!(r#""converted":{{"bytes":9,"sha256":"{sha256}"}},"source""#);
+            parse(&catalog(SAFETENSORS, &all).replace(r#""source""#, &converted))
+        };
+        let converted = named(&"b1".repeat(32)).unwrap().remove(0).converted.unwrap();
+        assert!(converted.is_file(9, &"B1".repeat(32)));
+        assert!(!converted.is_file(8, &"b1".repeat(32)) && !converted.is_file(9, &"b2".repeat(32)));
+        let error = named("short").unwrap_err().to_string();
+        assert!(error.contains("sha256 of `converted` takes 64 hex digits, found `short`"), "{error}");
         for (format, names) in [(SAFETENSORS, &all[..2]), (GGUF, &[]), ("pickle", &all)] {
             let error = parse(&catalog(format, names)).unwrap_err().to_string();
             assert!(error.contains(&format!("found `{format}` with {} parts", names.len())), "{error}");

@@ -16,7 +16,7 @@ use common::Folder;
 use hostile::{Numbers, mutate, with_peak};
 use made::{Made, SMALL, convert};
 use peargpt::checkpoint::safetensors::streaming::{Streaming, Texts};
-use pushed::{NAME, begin, push, resume, stream_evenly, texts};
+use pushed::{NAME, begin, begin_of, push, resume, stream_evenly, texts};
 
 /// What is wrong with a file, said before it ends.
 fn error(folder: &Folder) -> String {
@@ -116,13 +116,6 @@ fn numbers_that_are_not_finite_are_named_with_their_place() {
             assert_eq!(error(&folder), says);
         }
     }
-}
-
-/// Where a tensor begins, from the file's beginning.
-fn begin_of(folder: &Folder, name: &str) -> usize {
-    let length = u64::from_le_bytes(*folder.weights.first_chunk().unwrap()) as usize;
-    let header: serde_json::Value = serde_json::from_slice(&folder.weights[8..][..length]).unwrap();
-    8 + length + header[name]["data_offsets"][0].as_u64().unwrap() as usize
 }
 
 #[test]

@@ -40,7 +40,6 @@ fn App() -> impl IntoView {
     let [studio, gpt2, own] = [&PEARGPT, &GPT2, &OWN].map(|about| Studio::new(engine, bar, about));
     let import = Import::new(engine);
     take_drops(import);
-    super::engine::let_tests_break(engine);
     let route = Memo::new(move |_| bar.arrived.get().0.route);
     Effect::new(move |previous: Option<()>| {
         document().set_title(title(&route.get()));

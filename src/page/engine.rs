@@ -269,8 +269,3 @@ impl Engine {
         });
     }
 }
-
-/// Fault injection: the document's `peargpt:panic` event makes the worker panic, so that tests see the recovery.
-pub fn let_tests_break(engine: Engine) {
-    window_event_listener_untyped("peargpt:panic", move |_| engine.send(Request::Panic));
-}

@@ -47,7 +47,10 @@ fn List(engine: Engine, stored: Stored) -> impl IntoView {
     let row = move |model: StoredModel| {
         let (id, name) = (model.id.clone(), model.title.clone().unwrap_or_else(|| format!("{} (in part)", model.id)));
         let label = format!("Delete {name}");
-        let delete = move |_| engine.send(Request::Discard { id: id.clone() });
+        let delete = move |_| {
+            engine.mishap.set(None);
+            engine.send(Request::Discard { id: id.clone() });
+        };
         view! {
             <tr data-model=model.id.clone()>
                 <th scope="row">{model_name(engine, &model, name)}</th>

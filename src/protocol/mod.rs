@@ -34,12 +34,13 @@ pub enum Request {
     },
     /// Interrupt the download; [`Request::Load`] resumes it.
     Pause,
-    /// End the download that was interrupted, and forget what is stored of the model of this id.
+    /// End the download that was interrupted, and forget what is stored of the model of this id. Where that cannot be,
+    /// [`Event::Failed`] says so, and all stays as it is.
     Cancel {
         /// The catalog's id.
         id: String,
     },
-    /// Forget what is stored of the model of this id, as far as no tab is busy with it.
+    /// Forget what is stored of the model of this id, unless a tab is busy with it.
     Discard {
         /// The catalog's id.
         id: String,
@@ -117,8 +118,6 @@ pub enum Request {
         /// The text.
         text: String,
     },
-    /// Fault injection: panic, so that tests see how the page recovers from it.
-    Panic,
 }
 
 impl Request {
@@ -271,7 +270,7 @@ pub enum Event {
         /// Bytes there will be.
         all: u64,
     },
-    /// The file of [`Request::Export`], there until the next one is written.
+    /// The file of [`Request::Export`], there for a minute, or until another is written or another model opened.
     Exported {
         /// The run.
         run: u32,
@@ -314,7 +313,7 @@ pub enum Event {
 pub enum Task {
     /// [`Request::Load`].
     Load,
-    /// [`Request::Discard`], [`Request::Keep`], [`Request::Rename`] or [`Request::ListStored`].
+    /// [`Request::Cancel`], [`Request::Discard`], [`Request::Keep`], [`Request::Rename`] or [`Request::ListStored`].
     Storage,
     /// The request of this number: [`Request::Generate`], [`Request::Continue`], [`Request::Bench`],
     /// [`Request::Verify`], [`Request::Import`] or [`Request::Export`].

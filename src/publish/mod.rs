@@ -30,6 +30,7 @@ impl About {
             format: "gguf".to_string(),
             bytes: parts.iter().map(|part| part.bytes).sum(),
             parts,
+            converted: None,
             source,
         }
     }
@@ -88,7 +89,8 @@ mod tests {
     fn an_entry_takes_the_place_of_its_older_one() {
         let entry = |id: &str, bytes| {
             let [title, format, source] = ["", "gguf", ""].map(str::to_string);
-            Entry { id: id.to_string(), title, parameters: 1, context: 1, format, bytes, parts: Vec::new(), source }
+            let (id, parts) = (id.to_string(), Vec::new());
+            Entry { id, title, parameters: 1, context: 1, format, bytes, parts, converted: None, source }
         };
         let catalog = with_entry(vec![entry("a", 1), entry("b", 1)], entry("a", 2));
         let catalog = with_entry(catalog, entry("c", 3));

@@ -47,8 +47,6 @@ impl Channel {
         let arrived = inbox.clone();
         let listener =
             Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| match unpack(&message.data()) {
-                // At once, in the midst of a run; in the queue it would end the run first.
-                Ok((Request::Panic, _)) => std::panic::panic_any("a panic on request"),
                 Ok(message) => arrived.borrow_mut().push(message),
                 Err(error) => send(&Event::Panicked { message: format!("a message that is no request: {error}") }),
             });

@@ -7,7 +7,7 @@ use super::aside::{self, Lent};
 use super::channel::{Channel, send};
 use super::download::{Order, Outcome, Weights};
 use super::open::{Identity, Open};
-use super::own::{self, ExportFailure, ImportFailure, Opened};
+use super::own::{self, ExportFailure, Exported, ImportFailure, Opened};
 use super::shelf::Shelf;
 use super::storage::list;
 use super::telegraph::Telegraph;
@@ -44,18 +44,20 @@ pub async fn serve() -> Result<(), JsValue> {
     let lent = Lent::default();
     wasm_bindgen_futures::spawn_local(aside::answer(channel.asides()?, lent.clone()));
     let (mut open, mut shelf): (Option<Open>, _) = (None, Shelf::default());
-    let mut exported = None;
+    let mut exported = Exported::default();
     loop {
         let (request, files) = channel.receive().await;
         match request {
             Request::Load { entry, catalog_url, policy, consent } => {
                 close(&mut open, &lent);
+                exported.let_go();
                 let (channel, entry, catalog_url) = (&channel, &entry, catalog_url.as_str());
                 open = load(&mut shelf, Order { channel, entry, catalog_url, policy, consent, thorough: false }).await;
                 lend(&open, &lent);
             }
             Request::Import { run, answers } => {
                 close(&mut open, &lent);
+                exported.let_go();
                 shelf.clear();
                 open = import(&channel, run, files, &answers).await;
                 lend(&open, &lent);
@@ -78,7 +80,7 @@ fn lend(open: &Option<Open>, lent: &Lent) {
 }
 
 /// Does something with the model that is open.
-async fn answer(channel: &Channel, open: Option<&mut Open>, request: Request, exported: &mut Option<String>) {
+async fn answer(channel: &Channel, open: Option<&mut Open>, request: Request, exported: &mut Exported) {
     match request {
         Request::Keep { title } => {
             if let Err(message) = keep(channel, open, title).await {
@@ -96,7 +98,7 @@ async fn answer(channel: &Channel, open: Option<&mut Open>, request: Request, ex
         // Those that open models are carried out by then.
         Request::Load { .. } | Request::Import { .. } | Request::Cancel { .. } => {}
         // What ran has ended by the time this is read.
-        Request::Pause | Request::Stop | Request::Panic => {}
+        Request::Pause | Request::Stop => {}
         // Answered by `aside`.
         Request::Tokenize { .. } | Request::Inspect { .. } => {}
         Request::ListStored | Request::Discard { .. } | Request::Rename { .. } => {}
@@ -158,7 +160,7 @@ async fn import(channel: &Channel, run: u32, files: Vec<File>, answers: &Answers
 }
 
 /// Writes the model that is open into a file; what came of it is sent to the page.
-async fn export(channel: &Channel, open: Option<&Open>, run: u32, format: Export, last: &mut Option<String>) {
+async fn export(channel: &Channel, open: Option<&Open>, run: u32, format: Export, last: &mut Exported) {
     let outcome = match open {
         Some(Open { model, summary, .. }) => own::export(channel, run, format, model, summary, last).await,
         None => Err(ExportFailure::Because(ServeError::NoModel.to_string())),

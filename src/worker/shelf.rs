@@ -1,11 +1,10 @@
 //! The weights of one model at a time: brought into the store under a lock that all tabs share, kept there while a
 //! download is interrupted, and taken away.
 
-use wasm_bindgen::JsValue;
-
 use super::channel::Channel;
 use super::download::{DownloadError, Order, Outcome, Stream, obtain};
-use super::storage::{Folder, Lock, Record, Store, reason};
+use super::storage::{Attempt, Lock, Record, Store, forget, reason};
+use crate::own::is_own;
 use crate::protocol::{Event, Task};
 
 /// What there is of the model that was wanted last.
@@ -23,15 +22,20 @@ impl Shelf {
     pub async fn obtain(&mut self, order: Order<'_>) -> Result<Outcome, DownloadError> {
         let Order { channel, entry, .. } = order;
         let interrupted = Outcome::Interrupted { received: 0, total: entry.bytes };
-        let Ok(_lock) = hold(channel, &entry.id).await? else { return Ok(interrupted) };
+        let Some(lock) = hold(channel, &entry.id).await else { return Ok(interrupted) };
         if self.id != entry.id {
             self.clear();
             self.id.clone_from(&entry.id);
         }
-        let store = match self.store.take() {
+        let mut store = match self.store.take() {
             Some(store) => store,
             None => Store::open(&entry.id).await,
         };
+        match lock {
+            // Two tabs could write the same file. What is the reader's own is only read, and nobody writes it here.
+            Attempt::Refused(reason) if !is_own(&entry.id) => store.stay_in_memory(reason),
+            _ => {}
+        }
         let outcome = obtain(order, &store, &mut self.stream).await;
         self.store = Some(store).filter(|store| store.is_in_memory() || self.stream.is_some());
         outcome
@@ -42,31 +46,32 @@ impl Shelf {
         *self = Shelf::default();
     }
 
-    /// Ends a download for good.
+    /// Ends a download for good, unless what is stored of it cannot be removed: then all stays as it is.
     pub async fn cancel(&mut self, channel: &Channel, id: &str) {
-        self.clear();
         match discard(id).await {
-            Ok(()) => channel.send(&Event::Cancelled),
-            Err(message) => channel.send(&Event::Failed { task: Task::Load, message }),
+            Ok(()) => {
+                self.clear();
+                channel.send(&Event::Cancelled);
+            }
+            Err(message) => channel.send(&Event::Failed { task: Task::Storage, message }),
         }
     }
 }
 
-/// The lock on a model's files, where the browser has locks; `Err` where a request came in before it was granted.
-async fn hold(channel: &Channel, id: &str) -> Result<Result<Option<Lock>, ()>, JsValue> {
-    let name = lock_name(id);
-    if !Lock::are_there() {
-        return Ok(Ok(None));
+/// The lock on a model's files, waited for where another tab has it; `None` where a request came in before.
+async fn hold(channel: &Channel, id: &str) -> Option<Attempt> {
+    match attempt(id).await {
+        Attempt::Taken => {
+            channel.send(&Event::Waiting);
+            channel.unless_interrupted(Lock::wait(&lock_name(id))).await
+        }
+        other => Some(other),
     }
-    if let Some(lock) = Lock::attempt(&name).await? {
-        return Ok(Ok(Some(lock)));
-    }
-    channel.send(&Event::Waiting);
-    let Some(lock) = Lock::wait(&name)? else { return Ok(Ok(None)) };
-    match channel.unless_interrupted(lock.granted()).await {
-        Some(granted) => granted.map(|_| Ok(Some(lock))),
-        None => Ok(Err(())),
-    }
+}
+
+/// The lock on a model's files, if no tab has it.
+pub async fn attempt(id: &str) -> Attempt {
+    Lock::attempt(&lock_name(id)).await
 }
 
 fn lock_name(id: &str) -> String {
@@ -75,14 +80,17 @@ fn lock_name(id: &str) -> String {
 
 /// Removes what is stored of a model, or says why that cannot be.
 pub async fn discard(id: &str) -> Result<(), String> {
-    let Ok(models) = Folder::models().await else { return Ok(()) };
-    let failed = |error: JsValue| format!("What is stored cannot be removed: {}.", reason(&error));
-    let lock = Lock::attempt(&lock_name(id)).await.map_err(failed)?;
-    if Lock::are_there() && lock.is_none() {
-        return Err("It cannot be removed while it is being fetched, here or in another tab. Pause that first.".into());
+    // Where there are no locks nobody writes.
+    let lock = attempt(id).await;
+    if matches!(lock, Attempt::Taken) {
+        let busy =
+            "It cannot be removed while a tab is fetching, opening or keeping it. End that first, or wait for it.";
+        return Err(busy.to_string());
     }
-    models.remove(id).await;
-    Ok(())
+    forget(id).await.map_err(|error| {
+        let reason = reason(&error);
+        format!("It cannot be removed: {}. Close it there and try again.", reason.trim_end_matches('.'))
+    })
 }
 
 /// Calls what is stored of a model by another name, or says why that cannot be.

@@ -50,3 +50,10 @@ pub fn push(streaming: &mut Streaming, folder: &Folder, end: usize, file: &mut C
     let begin = streaming.position() as usize;
     folder.weights[begin..end].chunks(4099).for_each(|piece| streaming.push(piece, file).unwrap());
 }
+
+/// Where a tensor begins, from the file's beginning.
+pub fn begin_of(folder: &Folder, name: &str) -> usize {
+    let length = u64::from_le_bytes(*folder.weights.first_chunk().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&folder.weights[8..][..length]).unwrap();
+    8 + length + header[name]["data_offsets"][0].as_u64().unwrap() as usize
+}

@@ -3,6 +3,7 @@
 use crate::browser::PLAIN_HOST;
 use crate::reader::{Reader, WEIGHTS};
 use crate::server::Fault;
+use crate::worker::{Break, breakable};
 
 /// Opens pearGPT with weights that arrive with this fault, and returns what the page says. What was typed meanwhile
 /// survives, and "Try again" works once the fault is gone.
@@ -105,11 +106,37 @@ async fn a_reload_while_the_weights_arrive() {
     reader.expect_recovery("").await.unwrap();
 }
 
+/// A reader who has opened this route, and whose worker can be broken.
+async fn before_a_breakable_worker(route: &str) -> Reader {
+    let reader = Reader::new().await.unwrap();
+    reader.browser.before_every_page(&breakable()).await.unwrap();
+    reader.open(route).await.unwrap();
+    reader
+}
+
+/// Nothing that a page or a visitor can send breaks a worker that is shipped.
+#[tokio::test]
+async fn no_page_has_a_way_to_break_its_worker() {
+    let reader = Reader::ready().await.unwrap();
+    reader.browser.script("dispatchEvent(new Event('peargpt:panic'))").await.unwrap();
+    // The worker answers what it is asked after that.
+    reader.expect_recovery("").await.unwrap();
+    assert!(!reader.text("notice").await.unwrap().contains("broke down"));
+    for entry in std::fs::read_dir(crate::server::dist()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "wasm") {
+            let program = std::fs::read(&path).unwrap();
+            let has = |text: &[u8]| program.windows(text.len()).any(|window| window == text);
+            assert!(!has(b"peargpt:panic") && !has(b"a panic on request"), "{}", path.display());
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_worker_that_breaks_while_it_writes() {
-    let reader = Reader::at("#/peargpt?prompt=LEAR%3A%0A&words=5000&run=1").await.unwrap();
+    let reader = before_a_breakable_worker("#/peargpt?prompt=LEAR%3A%0A&words=5000&run=1").await;
     let text = reader.first_text().await.unwrap();
-    reader.browser.script("dispatchEvent(new Event('peargpt:panic'))").await.unwrap();
+    reader.break_worker(Break::Trap).await.unwrap();
     let said = reader.failure().await.unwrap();
     assert!(said.contains("broke down") && said.contains("started again"), "{said}");
     assert!(reader.output().await.unwrap().starts_with(&text), "what was written stays");
@@ -121,9 +148,10 @@ async fn a_worker_that_breaks_while_it_writes() {
 
 #[tokio::test]
 async fn a_worker_that_breaks_while_it_waits() {
-    let reader = Reader::ready().await.unwrap();
+    let reader = before_a_breakable_worker("#/peargpt").await;
+    reader.wait_for("ready").await.unwrap();
     let text = reader.write(3).await.unwrap();
-    reader.browser.script("dispatchEvent(new Event('peargpt:panic'))").await.unwrap();
+    reader.break_worker(Break::Message).await.unwrap();
     reader
         .browser
         .wait_until("document.querySelector('[data-testid=notice]').textContent.includes('broke down')")

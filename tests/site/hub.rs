@@ -1,13 +1,13 @@
 //! GPT-2 from the hub: another origin, one stream, which becomes the file that `convert` writes.
 
-use peargpt::catalog::sha256;
+use peargpt::catalog::{Converted, sha256};
 
 use crate::browser::Browser;
 use crate::model::{Gpt2, SMALL, WEIGHTS};
 use crate::numbers::Numbers;
 use crate::reader::Reader;
 use crate::server::{Fault, Server};
-use crate::weights::{self, FILLING, MISSING, storage_that, stored, verified};
+use crate::weights::{self, FILLING, FLIPPING, MISSING, damage_at, storage_that, stored, verified};
 
 /// Bytes between two checkpoints; the page's own are 8 MiB.
 const CHECKPOINT: usize = 64 << 10;
@@ -61,6 +61,20 @@ impl Hub {
         assert_eq!(files.len(), 1, "{files:?}");
         assert_eq!(files[0].sha256, sha256(&self.model.gguf), "the bytes that `convert` writes");
         assert_eq!(stored(&self.reader.browser).await.unwrap().len(), 2, "the file and its record");
+    }
+
+    /// Lets it come, and pauses it once so many bytes are here.
+    async fn pause_behind(&self, bytes: usize) {
+        let received = "+document.querySelector('[data-testid=progress]').dataset.received";
+        self.reader.browser.wait_until(&format!("{received} > {bytes}")).await.unwrap();
+        self.reader.press("pause").await.unwrap();
+        self.reader.wait_for("paused").await.unwrap();
+    }
+
+    /// Nothing of a stream is left.
+    async fn expect_no_draft(&self) {
+        let files = stored(&self.reader.browser).await.unwrap();
+        assert!(!files.iter().any(|file| file.name.starts_with("draft")), "{files:?}");
     }
 
     /// Bytes of the stream that the page has taken, the two texts not counted.
@@ -250,8 +264,7 @@ async fn a_flipped_byte_is_found_at_the_end_and_all_is_discarded() {
     hub.reader.press("fetch").await.unwrap();
     let said = hub.reader.failure().await.unwrap();
     assert!(said.contains("not the file that was published") && said.contains("discarded"), "{said}");
-    let names: Vec<String> = stored(&hub.reader.browser).await.unwrap().into_iter().map(|file| file.name).collect();
-    assert!(!names.iter().any(|name| name.starts_with("draft")), "{names:?}");
+    hub.expect_no_draft().await;
     hub.hub.heal();
     hub.reader.press("retry").await.unwrap();
     hub.expect_kept().await;
@@ -270,6 +283,70 @@ async fn a_file_that_changes_on_the_way_is_found_out() {
     hub.expect_kept().await;
 }
 
+/// A byte of the header and one of the first tensors, which are there by then.
+const PLACES: [&str; 2] = ["100", "bytes.length >> 3"];
+
+#[tokio::test]
+async fn what_changes_in_storage_while_a_download_rests_is_found_and_fetched_again() {
+    for place in PLACES {
+        let hub = Hub::new().await;
+        hub.never_stalls();
+        hub.ask().await;
+        hub.hub.times(1, WEIGHTS, Fault::StallAt(1_000_000));
+        hub.reader.press("fetch").await.unwrap();
+        hub.pause_behind(1_000_000).await;
+        damage_at(&hub.reader.browser, "draft.gguf", place).await.unwrap();
+        hub.reader.press("resume").await.unwrap();
+        hub.expect_kept().await;
+        let notice = hub.reader.text("notice").await.unwrap();
+        assert!(notice.contains("cannot be gone on from") && notice.contains("the GGUF so far"), "{notice}");
+        assert_eq!(hub.hub.sent(WEIGHTS)[1].from, 0, "it is fetched from its beginning");
+        assert_eq!(hub.hub.count(WEIGHTS), 2, "and only once");
+    }
+}
+
+#[tokio::test]
+async fn what_changes_on_its_way_to_the_disk_is_found_at_the_end() {
+    let hub = Hub::new().await;
+    hub.reader.browser.before_every_page(&storage_that(FLIPPING)).await.unwrap();
+    hub.ask().await;
+    hub.reader.press("fetch").await.unwrap();
+    let said = hub.reader.failure().await.unwrap();
+    assert!(said.contains("was damaged in this browser's storage while it arrived"), "{said}");
+    assert!(said.contains("the GGUF so far` at byte"), "{said}");
+    hub.expect_no_draft().await;
+    hub.reader.press("retry").await.unwrap();
+    hub.expect_kept().await;
+}
+
+#[tokio::test]
+async fn what_becomes_of_it_is_what_the_catalog_names() {
+    let hub = Hub::new().await;
+    let right = Converted { bytes: hub.model.gguf.len() as u64, sha256: sha256(&hub.model.gguf) };
+    let wrong = Converted { sha256: sha256(b"another file"), ..right.clone() };
+    hub.model.publish_as(&hub.reader.server, &hub.hub, Some(wrong.clone()));
+    hub.ask().await;
+    hub.reader.press("fetch").await.unwrap();
+    let said = hub.reader.failure().await.unwrap();
+    assert!(said.contains("not the file that the catalog names"), "{said}");
+    assert!(said.contains(&wrong.sha256) && said.contains(&right.sha256), "{said}");
+    hub.expect_no_draft().await;
+    assert!(verified(&hub.reader.browser).await.unwrap().iter().all(|file| file.sha256 != right.sha256));
+
+    hub.model.publish_as(&hub.reader.server, &hub.hub, Some(right));
+    hub.fetch_anew().await;
+    hub.expect_kept().await;
+    let before = hub.hub.requests().len();
+    hub.reader.browser.driver().refresh().await.unwrap();
+    hub.expect_kept().await;
+    assert_eq!(hub.hub.requests().len(), before, "what is stored is what the catalog names");
+
+    // A catalog that names another does not open what is stored.
+    hub.model.publish_as(&hub.reader.server, &hub.hub, Some(wrong));
+    hub.reader.browser.driver().refresh().await.unwrap();
+    hub.reader.wait_for("asking").await.unwrap();
+}
+
 #[tokio::test]
 async fn a_file_that_is_no_weights_is_refused() {
     let hub = Hub::asking().await;
@@ -279,6 +356,7 @@ async fn a_file_that_is_no_weights_is_refused() {
     hub.reader.press("fetch").await.unwrap();
     let said = hub.reader.failure().await.unwrap();
     assert!(said.contains("cannot be converted"), "{said}");
+    hub.expect_no_draft().await;
     hub.reader.press("retry").await.unwrap();
     hub.expect_kept().await;
 }
@@ -302,13 +380,7 @@ async fn pause_resume_and_cancel() {
     hub.ask().await;
     hub.hub.times(1, WEIGHTS, Fault::StallAt(500_000));
     hub.reader.press("fetch").await.unwrap();
-    hub.reader
-        .browser
-        .wait_until("+document.querySelector('[data-testid=progress]').dataset.received > 500000")
-        .await
-        .unwrap();
-    hub.reader.press("pause").await.unwrap();
-    hub.reader.wait_for("paused").await.unwrap();
+    hub.pause_behind(500_000).await;
     hub.reader.press("resume").await.unwrap();
     hub.expect_kept().await;
     assert!(hub.hub.sent(WEIGHTS)[1].from >= 450_000, "a pause costs nothing");
@@ -352,13 +424,7 @@ async fn without_storage_it_runs_from_memory_and_says_so() {
         hub.hub.times(1, WEIGHTS, Fault::CutAt(700_000));
         hub.hub.times(1, WEIGHTS, Fault::StallAt(900_000));
         hub.reader.press("fetch").await.unwrap();
-        hub.reader
-            .browser
-            .wait_until("+document.querySelector('[data-testid=progress]').dataset.received > 900000")
-            .await
-            .unwrap();
-        hub.reader.press("pause").await.unwrap();
-        hub.reader.wait_for("paused").await.unwrap();
+        hub.pause_behind(900_000).await;
         hub.reader.press("resume").await.unwrap();
         hub.reader.wait_for("ready").await.unwrap();
         let notice = hub.reader.text("notice").await.unwrap();

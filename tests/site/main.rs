@@ -13,6 +13,7 @@ mod server;
 mod subject;
 mod trap;
 mod weights;
+mod worker;
 
 // The tests.
 mod builds;
@@ -24,6 +25,7 @@ mod memory;
 mod own;
 mod privacy;
 mod replay;
+mod tabs;
 mod tokens;
 mod verify;
 mod writing;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use peargpt::catalog::{Entry, GGUF, Part, SAFETENSORS, sha256};
+use peargpt::catalog::{Converted, Entry, GGUF, Part, SAFETENSORS, sha256};
 use peargpt::checkpoint::export;
 use peargpt::checkpoint::quantize::{Precision, quantize};
 use peargpt::checkpoint::safetensors::{self, HuggingFace};
@@ -100,11 +100,17 @@ impl Gpt2 {
                 Part { url, bytes: slice.len() as u64, sha256: sha256(slice) }
             })
             .collect();
-        self.put_catalog(site, GGUF, parts, "made for a test");
+        self.put_catalog(site, GGUF, parts, None, "made for a test");
     }
 
     /// Puts it on the hub, and says so on the site, whose policy allows it.
     pub fn publish(&self, site: &Server, hub: &Server) {
+        self.publish_as(site, hub, None);
+        site.rewrite("connect-src 'self'", "connect-src 'self' http://127.0.0.1:*");
+    }
+
+    /// The same with a catalog that names the file that becomes of it; the policy stays.
+    pub fn publish_as(&self, site: &Server, hub: &Server, converted: Option<Converted>) {
         let parts = [
             ("vocab.json", self.vocabulary.as_bytes()),
             ("merges.txt", self.merges.as_bytes()),
@@ -115,12 +121,11 @@ impl Gpt2 {
             hub.put(&file, bytes.to_vec());
             Part { url: hub.url(&file), bytes: bytes.len() as u64, sha256: sha256(bytes) }
         });
-        self.put_catalog(site, SAFETENSORS, parts.to_vec(), &hub.url(""));
-        site.rewrite("connect-src 'self'", "connect-src 'self' http://127.0.0.1:*");
+        self.put_catalog(site, SAFETENSORS, parts.to_vec(), converted, &hub.url(""));
     }
 
     /// The site's own catalog with this model in it.
-    fn put_catalog(&self, site: &Server, format: &str, parts: Vec<Part>, source: &str) {
+    fn put_catalog(&self, site: &Server, format: &str, parts: Vec<Part>, converted: Option<Converted>, source: &str) {
         let catalog = std::fs::read_to_string(crate::server::dist().join("weights/catalog.json")).unwrap();
         let entries = peargpt::catalog::parse(&catalog).unwrap();
         let entry = Entry {
@@ -131,6 +136,7 @@ impl Gpt2 {
             format: format.to_string(),
             bytes: parts.iter().map(|part| part.bytes).sum(),
             parts,
+            converted,
             source: source.to_string(),
         };
         let catalog = serde_json::to_vec(&peargpt::publish::with_entry(entries, entry)).unwrap();

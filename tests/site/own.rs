@@ -14,6 +14,7 @@ use thirtyfour::prelude::*;
 use crate::browser::PATIENCE;
 use crate::looks::expect_good_looks;
 use crate::reader::Reader;
+use crate::worker::worker_that;
 
 /// Notes down which events come from workers.
 const LISTEN: &str = "
@@ -42,7 +43,7 @@ const DROP_AND_STOP: &str = "
     };
     watch();";
 
-const NANOGPT: [&str; 2] = ["imported/nanogpt/ckpt.pt", "imported/nanogpt/meta.pkl"];
+pub const NANOGPT: [&str; 2] = ["imported/nanogpt/ckpt.pt", "imported/nanogpt/meta.pkl"];
 
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -56,7 +57,7 @@ impl Reader {
     }
 
     /// Picks fixtures.
-    async fn pick_fixtures(&self, names: &[&str]) -> Result<()> {
+    pub async fn pick_fixtures(&self, names: &[&str]) -> Result<()> {
         self.pick(&names.iter().map(|name| fixture(name)).collect::<Vec<_>>()).await
     }
 
@@ -326,6 +327,51 @@ async fn a_model_is_taken_along() {
     let site = fs::read(crate::server::dist().join("weights/peargpt.gguf")).unwrap();
     assert_eq!(downloads.take("pearGPT-q8_0.gguf").await.unwrap().len(), site.len());
     assert_eq!(reader.browser.console().await.unwrap(), Vec::<String>::new());
+}
+
+/// The worker says when it lets a file go, and waits for long only until it is told not to.
+const HOLDS: &str = "
+    const test = new BroadcastChannel('exports');
+    const late = [];
+    const [timer, revoke] = [self.setTimeout, URL.revokeObjectURL];
+    self.setTimeout = (act, ms, ...rest) => ms < 30000 ? timer(act, ms, ...rest) : (late.push(act), -1);
+    test.onmessage = () => late.splice(0).forEach((act) => act());
+    URL.revokeObjectURL = (url) => {
+        revoke.call(URL, url);
+        test.postMessage(url);
+    };";
+
+#[tokio::test]
+async fn a_file_that_was_taken_along_is_let_go() {
+    let reader = Reader::new().await.unwrap();
+    reader.browser.before_every_page(&worker_that(HOLDS)).await.unwrap();
+    reader.open("#/model").await.unwrap();
+    let downloads = Downloads::of(&reader, "let-go").await.unwrap();
+    let listen = "
+        window.gone = [];
+        window.exports = new BroadcastChannel('exports');
+        window.exports.onmessage = ({ data }) => window.gone.push(data);";
+    reader.browser.script(listen).await.unwrap();
+    let gone = async |count: usize| reader.browser.wait_until(&format!("gone.length === {count}")).await.unwrap();
+    reader.pick_fixtures(&NANOGPT).await.unwrap();
+    reader.run_it().await.unwrap();
+    reader.press("take-along").await.unwrap();
+    reader.press("export-gguf-q8_0").await.unwrap();
+    downloads.take("ckpt-q8_0.gguf").await.unwrap();
+    assert_eq!(reader.browser.script("return gone").await.unwrap(), json!([]));
+    // After a while.
+    reader.browser.script("exports.postMessage('later')").await.unwrap();
+    gone(1).await;
+    // When another is written; the first is gone for good.
+    reader.press("export-gguf-f16").await.unwrap();
+    downloads.take("ckpt-f16.gguf").await.unwrap();
+    gone(2).await;
+    // When another model is opened.
+    reader.open("#/peargpt").await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+    gone(3).await;
+    let gone = reader.browser.script("return new Set(gone).size").await.unwrap();
+    assert_eq!(gone, json!(2), "one of each file, and the first twice");
 }
 
 #[tokio::test]

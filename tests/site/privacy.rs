@@ -5,23 +5,15 @@ use serde_json::{Value, json};
 use crate::browser::Browser;
 use crate::reader::Reader;
 use crate::server::{Fault, Server};
+use crate::worker::worker_that;
 
-/// Puts a listener before the worker's own script: it does what a test asks for and says how that ended.
+/// A listener in the worker: it does what a test asks for and says how that ended.
 const SPY: &str = "
-    const spy = `
-        const test = new BroadcastChannel('test');
-        const loaded = () => performance.getEntriesByType('resource').map((entry) => entry.name);
-        const reach = (url) => fetch(url, { mode: 'no-cors' }).then(() => 'arrived', String);
-        test.onmessage = async ({ data }) => {
-            if (data.ask) test.postMessage({ answer: data.url ? await reach(data.url) : loaded() });
-        };
-    `;
-    const Plain = window.Blob;
-    window.Blob = class extends Plain {
-        constructor(parts, options) {
-            const isWorker = parts?.some((part) => String(part).includes('importScripts'));
-            super(isWorker ? [spy, ...parts] : parts, options);
-        }
+    const test = new BroadcastChannel('test');
+    const loaded = () => performance.getEntriesByType('resource').map((entry) => entry.name);
+    const reach = (url) => fetch(url, { mode: 'no-cors' }).then(() => 'arrived', String);
+    test.onmessage = async ({ data }) => {
+        if (data.ask) test.postMessage({ answer: data.url ? await reach(data.url) : loaded() });
     };";
 
 /// What the listener in the worker answers.
@@ -52,7 +44,7 @@ async fn loaded(reader: &Reader) -> Vec<String> {
 #[tokio::test]
 async fn a_whole_visit_leaves_nothing_in_the_console_and_asks_no_other_host() {
     let reader = Reader::new().await.unwrap();
-    reader.browser.before_every_page(SPY).await.unwrap();
+    reader.browser.before_every_page(&worker_that(SPY)).await.unwrap();
     reader.open("#/").await.unwrap();
     reader.browser.find("theme").await.unwrap();
     for route in ["#/peargpt?prompt=ROMEO%3A&words=20&run=1", "#/gpt2", "#/bench?prompt_tokens=8&tokens=4"] {
@@ -96,7 +88,7 @@ async fn the_policy_binds_the_worker() {
     let stranger = Server::start().unwrap();
     stranger.always("index.html", Fault::Status(200));
     let reader = Reader::new().await.unwrap();
-    reader.browser.before_every_page(SPY).await.unwrap();
+    reader.browser.before_every_page(&worker_that(SPY)).await.unwrap();
     reader.open("#/peargpt").await.unwrap();
     reader.wait_for("ready").await.unwrap();
     assert_eq!(fetch_in_worker(&reader, &reader.server.url("")).await, "arrived", "its own origin is allowed");

@@ -11,7 +11,7 @@ use crate::looks::expect_good_looks;
 use crate::model::{FULL, Gpt2};
 use crate::reader::Reader;
 use crate::subject::Subject;
-use crate::weights::worker_that;
+use crate::worker::{Break, breakable, worker_that};
 
 /// The number of its prompts, and of the tokens that are written after one more.
 const STEPS: u32 = 5 + 18;
@@ -19,6 +19,7 @@ const STEPS: u32 = 5 + 18;
 /// A reader whose model of GPT-2's shape is ready.
 async fn before_random_weights() -> Reader {
     let reader = Reader::new().await.unwrap();
+    reader.browser.before_every_page(&breakable()).await.unwrap();
     Gpt2::random(FULL, 1).host(&reader.server, peargpt::publish::SLICE);
     reader.open("#/gpt2").await.unwrap();
     reader.wait_for("ready").await.unwrap();
@@ -100,7 +101,7 @@ async fn random_weights_are_not_gpt2() {
     // A worker that breaks says so, and the next one compares.
     reader.press("verify").await.unwrap();
     verdict(&reader, "Comparing").await;
-    reader.browser.script("dispatchEvent(new Event('peargpt:panic'))").await.unwrap();
+    reader.break_worker(Break::Error).await.unwrap();
     let said = "document.querySelector('[data-testid=verify-error]')?.textContent";
     let said = reader.browser.wait_until(said).await.unwrap();
     assert!(said.as_str().unwrap().contains("started again"), "{said}");

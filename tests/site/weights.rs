@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use serde::Deserialize;
 
 use crate::browser::Browser;
+use crate::worker::worker_that;
 
 /// A file in the browser's storage.
 #[derive(Debug, Deserialize)]
@@ -31,6 +32,56 @@ const STORED: &str = "(async () => {
     return files;
 })()";
 
+/// The names of the folders that models have.
+pub async fn folders(browser: &Browser) -> Result<Vec<String>> {
+    let script = "(async () => {
+        const names = [];
+        const root = await navigator.storage.getDirectory();
+        try {
+            for await (const name of (await root.getDirectoryHandle('models')).keys()) names.push(name);
+        } catch (error) {
+            if (error.name !== 'NotFoundError') throw error;
+        }
+        return names;
+    })()";
+    Ok(serde_json::from_value(browser.promise(script).await?)?)
+}
+
+/// Has this tab hold a file of a model open, made where there is none, until [`let_go`].
+pub async fn hold_open(browser: &Browser, model: &str, name: &str) -> Result<()> {
+    let script = format!(
+        "(async () => {{
+            const create = true;
+            const root = await navigator.storage.getDirectory();
+            const models = await root.getDirectoryHandle('models', {{ create }});
+            const folder = await models.getDirectoryHandle('{model}', {{ create }});
+            window.held = await (await folder.getFileHandle('{name}', {{ create }})).createWritable();
+        }})()"
+    );
+    browser.promise(&script).await.map(drop)
+}
+
+/// Closes what [`hold_open`] has opened.
+pub async fn let_go(browser: &Browser) -> Result<()> {
+    browser.promise("window.held.abort()").await.map(drop)
+}
+
+/// Has this tab hold the lock on a model's files until [`unlock`].
+pub async fn lock(browser: &Browser, model: &str) -> Result<()> {
+    let script = format!(
+        "new Promise((granted) => navigator.locks.request('peargpt:{model}', () => {{
+            granted();
+            return new Promise((resolve) => window.unlock = resolve);
+        }}))"
+    );
+    browser.promise(&script).await.map(drop)
+}
+
+/// Gives the lock back.
+pub async fn unlock(browser: &Browser) -> Result<()> {
+    browser.script("window.unlock()").await.map(drop)
+}
+
 /// What is stored of GPT-2.
 pub async fn stored(browser: &Browser) -> Result<Vec<StoredFile>> {
     Ok(serde_json::from_value(browser.promise(STORED).await?)?)
@@ -46,8 +97,13 @@ pub async fn verified(browser: &Browser) -> Result<Vec<StoredFile>> {
     Ok(files)
 }
 
-/// Changes one byte of a stored file.
+/// Changes one byte in the middle of a stored file.
 pub async fn damage(browser: &Browser, name: &str) -> Result<()> {
+    damage_at(browser, name, "bytes.length >> 1").await
+}
+
+/// Changes the byte of a stored file at a place in its `bytes`.
+pub async fn damage_at(browser: &Browser, name: &str, place: &str) -> Result<()> {
     let script = format!(
         "(async () => {{
             const root = await navigator.storage.getDirectory();
@@ -56,7 +112,7 @@ pub async fn damage(browser: &Browser, name: &str) -> Result<()> {
             const handle = await folder.getFileHandle('{name}');
             const file = await handle.getFile();
             const bytes = new Uint8Array(await file.arrayBuffer());
-            bytes[bytes.length >> 1] ^= 1;
+            bytes[{place}] ^= 1;
             const writable = await handle.createWritable();
             await writable.write(bytes);
             await writable.close();
@@ -92,20 +148,6 @@ pub fn storage_that(fails: &str) -> String {
     worker_that(fails)
 }
 
-/// Put before the page: the worker begins with this script.
-pub fn worker_that(begins: &str) -> String {
-    format!(
-        "const begins = `{begins}`;
-         const Plain = window.Blob;
-         window.Blob = class extends Plain {{
-             constructor(parts, options) {{
-                 const isWorker = parts?.some((part) => String(part).includes('importScripts'));
-                 super(isWorker ? [begins, ...parts] : parts, options);
-             }}
-         }};"
-    )
-}
-
 /// No storage at all, as in some private windows.
 pub const MISSING: &str =
     "StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException('no', 'SecurityError'));";
@@ -129,5 +171,17 @@ pub const FILLING: &str = "
     FileSystemSyncAccessHandle.prototype.write = function (what, ...rest) {
         room -= what.byteLength;
         if (room < 0) throw new DOMException('full', 'QuotaExceededError');
+        return plain.call(this, what, ...rest);
+    };";
+
+/// A disk that changes one bit of the first long piece that is written behind the first 20,000 bytes of a file.
+pub const FLIPPING: &str = "
+    const plain = FileSystemSyncAccessHandle.prototype.write;
+    let left = 1;
+    FileSystemSyncAccessHandle.prototype.write = function (what, ...rest) {
+        if (what.byteLength > 1000 && rest[0]?.at > 20000 && left-- > 0) {
+            what = what.slice();
+            what[500] ^= 1;
+        }
         return plain.call(this, what, ...rest);
     };";

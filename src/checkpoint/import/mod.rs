@@ -13,6 +13,7 @@
 //! time, so that a file's optimiser state and its float32 matrices are never held. Texts are gone through in pieces:
 //! [`inspect_by_steps`] pauses between them.
 
+mod companions;
 mod contents;
 mod error;
 mod json;
@@ -170,7 +171,7 @@ pub async fn inspect_by_steps<R: Read + Seek>(
     }
     let tensors = Tensors::read(files, &chosen)?;
     pause().await;
-    let said = texts::config(files, &contents, pause).await?;
+    let said = companions::config(files, &contents, pause).await?;
     let shape = Shape::of(tensors, said.as_ref(), files, pause).await?;
     let tokens = tokens::find(files, &contents, &shape, said.as_ref(), answers, pause).await?;
     finish(shape, tokens, answers, chosen.ignored(files, &contents))

@@ -6,7 +6,7 @@ use std::io::{Read, Seek};
 use serde::Deserialize;
 
 use super::super::CheckpointError;
-use super::{Content, ImportError, Named, Pause, texts};
+use super::{Content, ImportError, Named, Pause, companions};
 
 /// The files to read weights from.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub(super) async fn choose<R: Read + Seek>(
     let gguf = all(Content::Gguf);
     let others = [Content::Safetensors, Content::TorchZip, Content::TorchLegacy];
     let found = others.into_iter().map(|content| (content, all(content))).find(|(_, files)| !files.is_empty());
-    let index = texts::only(files, contents, Content::Index, pause).await?;
+    let index = companions::only(files, contents, Content::Index, pause).await?;
     match (gguf.as_slice(), found, index) {
         (&[file], None, _) => Ok(Chosen { content: Content::Gguf, files: vec![file], missing: Vec::new() }),
         (&[], Some((content, found)), Some(index)) => by_index(files, content, &found, &index),

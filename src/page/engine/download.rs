@@ -23,6 +23,7 @@ impl Engine {
     /// Ends the download and forgets what has come of it.
     pub fn cancel(self) {
         if let Some(id) = self.id.get_untracked() {
+            self.mishap.set(None);
             self.send(Request::Cancel { id });
         }
     }

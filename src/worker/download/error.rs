@@ -38,6 +38,16 @@ pub enum DownloadError {
         "{url} is not the file that was published: expected sha256 {expected}, found {found}. All of it has been discarded. Try again."
     )]
     Discarded { url: String, expected: String, found: String },
+    /// What lies in storage is not what was written there.
+    #[error(
+        "{title} was damaged in this browser's storage while it arrived ({source}). All of it has been discarded. Try again."
+    )]
+    Changed { title: String, source: CheckpointError },
+    /// What was made is not what the catalog names.
+    #[error(
+        "{title} has arrived, but what became of it is not the file that the catalog names: expected sha256 {expected}, found {found}. All of it has been discarded. Try again, or tell whoever runs this site."
+    )]
+    Converted { title: String, expected: String, found: String },
     /// The bytes are no weights that can be converted.
     #[error("{url} cannot be converted: {source}. What was stored of it has been removed; try again.")]
     Convert { url: String, source: CheckpointError },
@@ -67,5 +77,11 @@ impl DownloadError {
             DownloadError::Status { status, .. } => matches!(status, 408 | 429) || *status >= 500,
             _ => false,
         }
+    }
+
+    /// Whether what came of a stream is of no use.
+    pub fn leaves_nothing(&self) -> bool {
+        use DownloadError::{Changed, Convert, Converted, Discarded};
+        matches!(self, Convert { .. } | Discarded { .. } | Changed { .. } | Converted { .. })
     }
 }

@@ -2,7 +2,7 @@
 //! are never held as they come. From checkpoint to checkpoint the stream's state is stored, so that one which was cut
 //! goes on from there, in this visit or another.
 
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 
 use js_sys::Uint8Array;
 use web_sys::RequestCache;
@@ -12,10 +12,10 @@ use super::parts;
 use super::progress::Progress;
 use super::state::State;
 use super::transfer::{Transfer, Wanted};
-use super::{DownloadError, Hashes, Order, copy, hash, patiently};
-use crate::catalog::{HubFiles, Part};
+use super::{DownloadError, Hashes, Order, copy, hash_beside, pass, patiently};
+use crate::catalog::{Entry, HubFiles, Part};
 use crate::checkpoint::CheckpointError;
-use crate::checkpoint::safetensors::streaming::{Streaming, Texts};
+use crate::checkpoint::safetensors::streaming::{Comparison, Streaming, Texts};
 use crate::protocol::Event;
 use crate::sha256::hex;
 
@@ -69,10 +69,10 @@ pub async fn fetch(
     progress.found(under_way.streaming.position());
     progress.send();
     let flow = patiently(order, || progress.received(), async || hub.flow(&mut under_way, progress).await).await;
-    match flow {
+    let made = match flow {
         Ok(()) => hub.finish(under_way).await,
-        Err(error @ DownloadError::Convert { .. }) => {
-            hub.discard().await;
+        Err(error) if error.leaves_nothing() => {
+            drop(under_way); // what is open cannot be removed
             Err(error)
         }
         Err(error) => {
@@ -81,7 +81,11 @@ pub async fn fetch(
             *stream = under_way.draft.is_in_memory().then_some(under_way);
             Err(error)
         }
+    };
+    if made.as_ref().is_err_and(DownloadError::leaves_nothing) {
+        hub.discard().await;
     }
+    made
 }
 
 /// One of the texts beside the weights, fetched where it is missing.
@@ -118,7 +122,7 @@ impl Hub<'_> {
     /// The stream as it was stored last, or one from the beginning.
     async fn open(&self) -> Result<Stream, DownloadError> {
         let (mut draft, mut state) = (Draft::new(None), Vec::new());
-        if let Some(folder) = self.store.folder() {
+        if let Some(folder) = self.store.make_folder().await {
             match folder.open(DRAFT).await {
                 Ok(file) => {
                     draft = Draft::new(Some(file));
@@ -127,15 +131,34 @@ impl Hub<'_> {
                 Err(error) => self.store.set_obstacle(reason(&error)),
             }
         }
-        if let Some(State { position, etag, saved }) = State::parse(&state) {
-            let (title, bytes) = (&self.order.entry.title, self.weights.bytes);
-            // A state that does not fit, of an older catalog say, is of no use.
-            if let Ok(streaming) = Streaming::resume(self.texts, title, bytes, saved, &mut draft) {
-                let etag = Some(etag.to_string()).filter(|etag| !etag.is_empty());
-                return Ok(Stream { streaming, draft, etag, saved: position });
+        if let Some(State { position: saved, etag, saved: rest }) = State::parse(&state) {
+            match self.resume(rest, &mut draft).await {
+                Ok(streaming) => {
+                    let etag = Some(etag.to_string()).filter(|etag| !etag.is_empty());
+                    return Ok(Stream { streaming, draft, etag, saved });
+                }
+                Err(error) => self.tell_unfit(&error),
             }
         }
         Ok(Stream { streaming: self.anew()?, draft, etag: None, saved: 0 })
+    }
+
+    /// Goes on from what was stored, once what lies in the draft is what was written to it.
+    async fn resume(&self, saved: &[u8], draft: &mut Draft) -> Result<Streaming, CheckpointError> {
+        let (title, bytes) = (&self.order.entry.title, self.weights.bytes);
+        let streaming = Streaming::resume(self.texts, title, bytes, saved, draft)?;
+        let mut comparison = streaming.comparison();
+        draft.seek(SeekFrom::Start(0))?;
+        pass(self.order.channel, draft, |bytes| comparison.update(bytes)).await?;
+        comparison.finish().map(|()| streaming)
+    }
+
+    /// What is stored was damaged there, or is of an older catalog or site.
+    fn tell_unfit(&self, error: &CheckpointError) {
+        let title = &self.order.entry.title;
+        self.order.channel.send(&Event::Notice(format!(
+            "What this browser had stored of {title} cannot be gone on from ({error}), so the download starts again."
+        )));
     }
 
     /// Takes what comes in one answer.
@@ -221,18 +244,18 @@ impl Hub<'_> {
 
     async fn discard(&self) {
         if let Some(folder) = self.store.folder() {
-            folder.remove(STATE).await;
-            folder.remove(DRAFT).await;
+            // What stays is held against its checksums before anything goes on from it.
+            drop(folder.remove(STATE).await);
+            drop(folder.remove(DRAFT).await);
         }
     }
 
-    /// Sees whether it was the file that the catalog names, and keeps what has become of it.
+    /// Sees whether it was the file that the catalog names and has become what was written of it, and keeps that.
     async fn finish(&self, stream: Stream) -> Result<Part, DownloadError> {
         let Stream { streaming, mut draft, .. } = stream;
+        let comparison = streaming.comparison();
         let found = hex(&streaming.finish(&mut draft).map_err(|error| self.failed(error))?);
         if !found.eq_ignore_ascii_case(&self.weights.sha256) {
-            drop(draft);
-            self.discard().await;
             let (url, expected) = (self.weights.url.clone(), self.weights.sha256.clone());
             return Err(DownloadError::Discarded { url, expected, found });
         }
@@ -245,15 +268,28 @@ impl Hub<'_> {
             }
             _ => draft.into_pieces(),
         };
-        let failed = |error: std::io::Error| DownloadError::Browser(error.to_string());
-        let Hashes { sha256, checksums } = hash(self.order.channel, pieces.iter().cloned()).await?.map_err(failed)?;
-        let bytes = pieces.iter().map(Piece::length).sum();
-        let part = Part { url: format!("{}.gguf", self.order.entry.id), bytes, sha256 };
-        self.store.set_checksums(&part, checksums);
+        let part = self.verify(&pieces, comparison).await?;
         match (pieces.as_slice(), self.store.folder()) {
             ([Piece::File(..)], Some(folder)) => folder.rename(DRAFT, &part.sha256).await?,
             _ => self.store.keep_in_memory(&part, pieces),
         }
+        Ok(part)
+    }
+
+    /// Reads what was made once more: it has to be what was written, and the file that the catalog names, where it does.
+    async fn verify(&self, pieces: &[Piece], mut comparison: Comparison) -> Result<Part, DownloadError> {
+        let failed = |error: std::io::Error| DownloadError::Browser(error.to_string());
+        let beside = |bytes: &[u8]| comparison.update(bytes);
+        let hashes = hash_beside(self.order.channel, pieces.iter().cloned(), beside).await?;
+        let Hashes { sha256, checksums } = hashes.map_err(failed)?;
+        let Entry { id, title, converted, .. } = self.order.entry;
+        comparison.finish().map_err(|source| DownloadError::Changed { title: title.clone(), source })?;
+        let part = Part { url: format!("{id}.gguf"), bytes: pieces.iter().map(Piece::length).sum(), sha256 };
+        if let Some(expected) = converted.as_ref().filter(|converted| !converted.is_file(part.bytes, &part.sha256)) {
+            let (title, expected) = (title.clone(), expected.sha256.clone());
+            return Err(DownloadError::Converted { title, expected, found: part.sha256 });
+        }
+        self.store.set_checksums(&part, checksums);
         Ok(part)
     }
 }

@@ -131,7 +131,12 @@ async fn from_hub(
     progress: &Progress<'_>,
 ) -> Result<Outcome, DownloadError> {
     let made_from = files.weights.sha256.to_ascii_lowercase();
-    let is_made = |record: &Record| record.made_from.as_ref() == Some(&made_from) && record.title == order.entry.title;
+    let is_made = |record: &Record| {
+        let Entry { title, converted, .. } = order.entry;
+        let bytes = record.parts.iter().map(|part| part.bytes).sum();
+        let is_named = converted.as_ref().is_none_or(|converted| converted.is_file(bytes, &record.sha256));
+        record.made_from.as_ref() == Some(&made_from) && record.title == *title && is_named
+    };
     let record = store.record().await.filter(is_made);
     trust(order, store, record.as_ref());
     if let Some(parts) = record.as_ref().map(|record| record.parts.clone())
@@ -205,21 +210,38 @@ struct Hashes {
     checksums: Vec<u64>,
 }
 
-/// The pieces' hashes, or why they cannot be read. The event loop runs meanwhile, but nothing interrupts it.
+/// The pieces' hashes, or why they cannot be read.
 async fn hash(
     channel: &Channel,
     pieces: impl IntoIterator<Item = Piece>,
 ) -> Result<std::io::Result<Hashes>, DownloadError> {
-    let (mut file, mut buffer) = (Pieces::new(pieces)?, vec![0; STEP]);
+    hash_beside(channel, pieces, |_| ()).await
+}
+
+/// The same; `beside` takes the bytes too.
+async fn hash_beside(
+    channel: &Channel,
+    pieces: impl IntoIterator<Item = Piece>,
+    mut beside: impl FnMut(&[u8]),
+) -> Result<std::io::Result<Hashes>, DownloadError> {
     let (mut sha256, mut checksums) = (Sha256::new(), Checksums::default());
+    let mut file = Pieces::new(pieces)?;
+    let take = |bytes: &[u8]| {
+        sha256.update(bytes);
+        checksums.update(bytes);
+        beside(bytes);
+    };
+    let read = pass(channel, &mut file, take).await;
+    Ok(read.map(|()| Hashes { sha256: hex(&sha256.finalize()), checksums: checksums.finish() }))
+}
+
+/// Reads a file to its end. The event loop runs meanwhile, but nothing interrupts it.
+async fn pass(channel: &Channel, file: &mut impl Read, mut take: impl FnMut(&[u8])) -> std::io::Result<()> {
+    let mut buffer = vec![0; STEP];
     loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(Ok(Hashes { sha256: hex(&sha256.finalize()), checksums: checksums.finish() })),
-            Ok(count) => {
-                sha256.update(&buffer[..count]);
-                checksums.update(&buffer[..count]);
-            }
-            Err(error) => return Ok(Err(error)),
+        match file.read(&mut buffer)? {
+            0 => return Ok(()),
+            count => take(&buffer[..count]),
         }
         channel.interrupted().await;
     }

@@ -4,13 +4,14 @@ use std::io::{self, Write};
 
 use js_sys::Array;
 use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{Blob, Url};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::super::channel::Channel;
 use super::super::storage::{MemoryFile, reason};
-use super::super::time::{FRAME_MS, now};
+use super::super::time::{FRAME_MS, now, sleep};
 use super::pour::pour;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::Model;
@@ -18,6 +19,37 @@ use crate::checkpoint::export::{self, File};
 use crate::checkpoint::quantize::Precision;
 use crate::own::{NAME, is_own, texts};
 use crate::protocol::{Event, Export, ModelSummary};
+
+/// Milliseconds for which a file is there. The page has the browser store it at once, and no browser that has begun with
+/// that asks for it again.
+const KEPT_MS: u32 = 60_000;
+
+/// The file that was written last, held by the browser until it is let go.
+#[derive(Default)]
+pub struct Exported(Option<String>);
+
+impl Exported {
+    /// Holds this one in its place, for some time.
+    fn hold(&mut self, blob: &Blob) -> Result<String, JsValue> {
+        let url = Url::create_object_url_with_blob(blob)?;
+        self.0 = Some(url.clone());
+        let held = url.clone();
+        spawn_local(async move {
+            drop(sleep(KEPT_MS).await);
+            // Where it has been let go before, nothing happens.
+            drop(Url::revoke_object_url(&held));
+        });
+        Ok(url)
+    }
+
+    /// Lets the browser forget it.
+    pub fn let_go(&mut self) {
+        if let Some(url) = self.0.take() {
+            // An address that is none any more is no error.
+            drop(Url::revoke_object_url(&url));
+        }
+    }
+}
 
 /// Why nothing was exported.
 pub enum ExportFailure {
@@ -52,17 +84,15 @@ pub async fn export(
     format: Export,
     model: &Model,
     summary: &ModelSummary,
-    last: &mut Option<String>,
+    last: &mut Exported,
 ) -> Result<(), ExportFailure> {
-    if let Some(url) = last.take() {
-        Url::revoke_object_url(&url)?;
-    }
+    last.let_go();
     let file = match format {
         Export::Gguf8 | Export::Gguf16 => gguf(channel, run, format, model, summary).await?,
         Export::HuggingFace => folder(channel, run, model).await?,
     };
     let (blob, name) = (blob(file)?, texts::file_name(&summary.title, format));
-    let url = last.insert(Url::create_object_url_with_blob(&blob)?).clone();
+    let url = last.hold(&blob)?;
     channel.send(&Event::Exported { run, url, name });
     Ok(())
 }

@@ -3,7 +3,8 @@
 use wasm_bindgen::JsValue;
 
 use super::super::channel::Channel;
-use super::super::storage::{Record, Store, forget, reason};
+use super::super::shelf::attempt;
+use super::super::storage::{Attempt, Record, Store, forget, reason};
 use super::pour::{Checked, pour};
 use crate::catalog::Part;
 use crate::checkpoint::Model;
@@ -16,17 +17,32 @@ const NEW: &str = "model.new";
 
 /// Stores a model under its hash; the error is a sentence.
 pub async fn keep(channel: &Channel, model: &Model, summary: &ModelSummary, title: String) -> Result<(), String> {
+    let kept = match attempt(&summary.id).await {
+        Attempt::Held(_lock) => keep_alone(channel, model, summary, title).await,
+        Attempt::Taken => Err("another tab is busy with it; try again when that is done".to_string()),
+        // Where there is no storage either, that is what the reader should know.
+        Attempt::Refused(reason) => Err(Store::open(&summary.id).await.untold_obstacle().unwrap_or(reason)),
+    };
+    kept.map_err(|reason| format!("The model is not kept: {}.", reason.trim_end_matches('.')))
+}
+
+/// The same while no other tab writes the model's files. Where it fails, nothing is left of it.
+async fn keep_alone(channel: &Channel, model: &Model, summary: &ModelSummary, title: String) -> Result<(), String> {
     let store = Store::open(&summary.id).await;
     let kept = write(channel, &store, model, title).await;
-    if kept.is_err() && store.record().await.is_none() {
-        forget(&summary.id).await;
+    if kept.is_err() {
+        // What cannot be removed is written over by the next attempt.
+        match (store.record().await, store.folder()) {
+            (Some(_), Some(folder)) => drop(folder.remove(NEW).await),
+            _ => drop(forget(&summary.id).await),
+        }
     }
-    kept.map_err(|reason| format!("The model is not kept: {}.", reason.trim_end_matches('.')))
+    kept
 }
 
 async fn write(channel: &Channel, store: &Store, model: &Model, title: String) -> Result<(), String> {
     let failed = |error: JsValue| reason(&error);
-    let Some(folder) = store.folder() else { return Err(store.untold_obstacle().unwrap_or_default()) };
+    let Some(folder) = store.make_folder().await else { return Err(store.untold_obstacle().unwrap_or_default()) };
     let plan = export::gguf(model, NAME, None).map_err(|error| error.to_string())?;
     let bytes = plan.length();
     let mut file = folder.open(NEW).await.map_err(failed)?;

@@ -6,7 +6,7 @@ mod look;
 mod open;
 mod pour;
 
-pub use export::{ExportFailure, export};
+pub use export::{ExportFailure, Exported, export};
 pub use keep::keep;
 pub use look::inspect;
 pub use open::{ImportFailure, Opened, open};

@@ -6,7 +6,7 @@ use js_sys::{Array, Function, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{FileSystemReadWriteOptions, FileSystemSyncAccessHandle};
 
-use super::folder::reason;
+use super::reason::reason;
 
 /// Bytes of one piece of a [`MemoryFile`].
 const CHUNK: u64 = 4 << 20;

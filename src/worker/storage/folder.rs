@@ -20,28 +20,27 @@ const PAUSE_MS: u32 = 50;
 #[derive(Clone, Debug)]
 pub struct Folder(FileSystemDirectoryHandle);
 
-/// Why storage failed, for people to read.
-pub fn reason(error: &JsValue) -> String {
-    let text = |name: &str| Reflect::get(error, &name.into()).ok().and_then(|value| value.as_string());
-    match (text("name").as_deref(), text("message")) {
-        (Some("QuotaExceededError"), _) => "there is not enough room in the browser's storage".to_string(),
-        (Some("SecurityError"), _) => "the browser forbids it here".to_string(),
-        (_, Some(message)) if !message.is_empty() => message,
-        (Some(name), _) => name.to_string(),
-        _ => format!("{error:?}"),
+/// `None` where what was asked for is not there.
+fn unless_missing(outcome: Result<JsValue, JsValue>) -> Result<Option<JsValue>, JsValue> {
+    let is_missing = |error: &JsValue| {
+        let name = Reflect::get(error, &"name".into()).ok();
+        name.and_then(|name| name.as_string()).is_some_and(|name| name == "NotFoundError")
+    };
+    match outcome {
+        Err(error) if is_missing(&error) => Ok(None),
+        other => other.map(Some),
     }
 }
 
 impl Folder {
-    /// The folder of all models; an error in private windows of some browsers and on plain http.
-    pub async fn models() -> Result<Folder, JsValue> {
+    /// The site's own; an error in private windows of some browsers and on plain http.
+    pub async fn root() -> Result<Folder, JsValue> {
         let storage = scope().navigator().storage();
         // Plain http on a local network has none, which the bindings do not know.
         if storage.is_undefined() || !Reflect::has(&storage, &"getDirectory".into())? {
             return Err(js_sys::Error::new("the browser has no storage for this page").into());
         }
-        let root: FileSystemDirectoryHandle = JsFuture::from(storage.get_directory()).await?.dyn_into()?;
-        Folder(root).folder("models").await
+        Ok(Folder(JsFuture::from(storage.get_directory()).await?.dyn_into()?))
     }
 
     /// A folder in it, made where there is none.
@@ -50,6 +49,12 @@ impl Folder {
         options.set_create(true);
         let handle = JsFuture::from(self.0.get_directory_handle_with_options(name, &options)).await?;
         Ok(Folder(handle.dyn_into()?))
+    }
+
+    /// A folder in it; `None` where there is none.
+    pub async fn existing(&self, name: &str) -> Result<Option<Folder>, JsValue> {
+        let handle = unless_missing(JsFuture::from(self.0.get_directory_handle(name)).await)?;
+        handle.map(|handle| Ok(Folder(handle.dyn_into()?))).transpose()
     }
 
     /// The names of what is in it.
@@ -115,7 +120,7 @@ impl Folder {
             Err(error) => Err(error),
         };
         if moved.is_err() {
-            self.remove(&new).await;
+            drop(self.remove(&new).await);
         }
         moved
     }
@@ -129,11 +134,11 @@ impl Folder {
         JsFuture::from(moved).await.map(drop)
     }
 
-    /// Removes a file or a folder with all that is in it; `false` where that cannot be, or there is none.
-    pub async fn remove(&self, name: &str) -> bool {
+    /// Removes a file, or a folder with all that is in it, if there is one; an error where something of it is open.
+    pub async fn remove(&self, name: &str) -> Result<(), JsValue> {
         let options = FileSystemRemoveOptions::new();
         options.set_recursive(true);
-        JsFuture::from(self.0.remove_entry_with_options(name, &options)).await.is_ok()
+        unless_missing(JsFuture::from(self.0.remove_entry_with_options(name, &options)).await).map(drop)
     }
 
     async fn handle(&self, name: &str) -> Result<FileSystemFileHandle, JsValue> {

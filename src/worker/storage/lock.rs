@@ -6,6 +6,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{AbortController, AbortSignal};
 
 use super::super::time::scope;
+use super::reason::reason;
 
 #[wasm_bindgen]
 extern "C" {
@@ -15,59 +16,69 @@ extern "C" {
     fn request(this: &LockManager, name: &str, options: &Object, granted: &JsValue) -> Result<Promise, JsValue>;
 }
 
-/// Held, or waited for, until it is dropped. Where the browser has no locks there is nothing to hold.
+/// Held, or waited for, until it is dropped.
 pub struct Lock {
-    granted: Promise,
     release: Function,
     abort: AbortController,
 }
 
+/// What came of asking for a lock.
+pub enum Attempt {
+    /// It is held.
+    Held(Lock),
+    /// Somebody else holds it.
+    Taken,
+    /// There are none here, as on plain http and in frames that are shut off from their site; why, for people to read.
+    Refused(String),
+}
+
 impl Lock {
     /// The lock of this name, if nobody holds it.
-    pub async fn attempt(name: &str) -> Result<Option<Lock>, JsValue> {
-        let Some(lock) = Lock::ask(name, true)? else { return Ok(None) };
-        let is_granted = lock.granted().await?;
-        Ok(is_granted.then_some(lock))
+    pub async fn attempt(name: &str) -> Attempt {
+        Lock::ask(name, true).await
     }
 
-    /// The lock of this name, once it is granted: see [`granted`](Self::granted).
-    pub fn wait(name: &str) -> Result<Option<Lock>, JsValue> {
-        Lock::ask(name, false)
+    /// The lock of this name, once nobody else holds it; asked for until this is dropped.
+    pub async fn wait(name: &str) -> Attempt {
+        Lock::ask(name, false).await
     }
 
-    /// Whether the browser has locks.
-    pub fn are_there() -> bool {
-        manager().is_some()
+    async fn ask(name: &str, if_available: bool) -> Attempt {
+        let (lock, answer) = match Lock::begin(name, if_available) {
+            Ok(begun) => begun,
+            Err(error) => return Attempt::Refused(refusal(&error)),
+        };
+        match JsFuture::from(answer).await {
+            Ok(is_granted) if is_granted.is_truthy() => Attempt::Held(lock),
+            Ok(_) => Attempt::Taken,
+            Err(error) => Attempt::Refused(refusal(&error)),
+        }
     }
 
-    /// Waits until it is known whether the lock is granted.
-    pub async fn granted(&self) -> Result<bool, JsValue> {
-        Ok(JsFuture::from(self.granted.clone()).await?.is_truthy())
-    }
-
-    fn ask(name: &str, if_available: bool) -> Result<Option<Lock>, JsValue> {
-        let Some(manager) = manager() else { return Ok(None) };
+    /// The lock, which may yet have to be waited for, and the answer: whether it is granted, or an error.
+    fn begin(name: &str, if_available: bool) -> Result<(Lock, Promise), JsValue> {
+        let manager = manager().ok_or_else(|| js_sys::Error::new("the browser has none for this page"))?;
         let mut release = None;
         let held = Promise::new(&mut |resolve, _| release = Some(resolve));
         let release = release.ok_or(JsValue::UNDEFINED)?;
         let abort = AbortController::new()?;
         let mut asked = Ok(());
-        let granted = Promise::new(&mut |resolve, _| {
-            asked = request(&manager, name, if_available, &abort.signal(), &held, resolve)
+        let answer = Promise::new(&mut |resolve, reject| {
+            asked = request(&manager, name, if_available, &abort.signal(), &held, (resolve, reject));
         });
         asked?;
-        Ok(Some(Lock { granted, release, abort }))
+        Ok((Lock { release, abort }, answer))
     }
 }
 
-/// `resolve` hears whether the lock is granted; it is held until `held` resolves.
+/// `resolve` hears whether the lock is granted, which is held until `held` resolves; `reject` hears why nobody says so.
 fn request(
     manager: &LockManager,
     name: &str,
     if_available: bool,
     signal: &AbortSignal,
     held: &Promise,
-    resolve: Function,
+    (resolve, reject): (Function, Function),
 ) -> Result<(), JsValue> {
     let (options, held) = (Object::new(), held.clone());
     match if_available {
@@ -81,14 +92,22 @@ fn request(
         if is_granted { held.into() } else { JsValue::UNDEFINED }
     });
     let done = manager.request(name, &options, &callback)?;
-    // Rejects where the wait is given up, which is no error.
-    spawn_local(async move { drop(JsFuture::from(done).await) });
+    spawn_local(async move {
+        // Where the wait is given up nobody listens any more.
+        if let Err(error) = JsFuture::from(done).await {
+            drop(reject.call1(&JsValue::UNDEFINED, &error));
+        }
+    });
     Ok(())
 }
 
 fn manager() -> Option<LockManager> {
     let manager = Reflect::get(&scope().navigator(), &"locks".into()).ok()?;
-    (!manager.is_undefined()).then(|| manager.unchecked_into())
+    manager.is_object().then(|| manager.unchecked_into())
+}
+
+fn refusal(error: &JsValue) -> String {
+    format!("locks between tabs are not to be had here ({})", reason(error).trim_end_matches('.'))
 }
 
 impl Drop for Lock {

@@ -16,11 +16,12 @@ mod file;
 mod folder;
 mod lock;
 mod pieces;
+mod reason;
 mod store;
 
 pub use draft::Draft;
 pub use file::{MemoryFile, bytes, place};
-pub use folder::{Folder, reason};
-pub use lock::Lock;
+pub use lock::{Attempt, Lock};
 pub use pieces::{Piece, Pieces};
+pub use reason::reason;
 pub use store::{Record, Store, forget, list};

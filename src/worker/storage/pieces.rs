@@ -10,7 +10,7 @@ use wasm_bindgen::JsValue;
 use web_sys::{Blob, FileReaderSync};
 
 use super::file::{StoredFile, place};
-use super::folder::reason;
+use super::reason::reason;
 use crate::checksum::{STRETCH, checksum};
 
 /// One piece.

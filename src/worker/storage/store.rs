@@ -11,11 +11,14 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::StorageEstimate;
 
 use super::super::time::scope;
-use super::folder::{Folder, reason};
+use super::folder::Folder;
 use super::pieces::Piece;
+use super::reason::reason;
 use crate::catalog::Part;
 use crate::protocol::{Stored, StoredModel};
 
+/// Name of the folder of all models.
+const MODELS: &str = "models";
 /// Name of the file that says what a whole model is made of.
 const RECORD: &str = "record.json";
 
@@ -42,7 +45,11 @@ fn name(part: &Part) -> String {
 
 /// The files of one model: in storage, and in memory what storage does not take.
 pub struct Store {
-    folder: Option<Folder>,
+    id: String,
+    /// The site's storage, where there is one.
+    root: Option<Folder>,
+    /// The model's folder in it, once something is stored.
+    folder: RefCell<Option<Folder>>,
     memory: RefCell<BTreeMap<String, Vec<Piece>>>,
     /// The checksums of what has been verified, by its name.
     checksums: RefCell<BTreeMap<String, Rc<[u64]>>>,
@@ -53,18 +60,16 @@ pub struct Store {
 }
 
 impl Store {
-    /// The files of the model of this id.
+    /// The files of the model of this id; nothing is made where there are none.
     pub async fn open(id: &str) -> Store {
-        let folder = match Folder::models().await {
-            Ok(models) => models.folder(id).await,
-            Err(error) => Err(error),
-        };
-        let (folder, obstacle) = match folder {
-            Ok(folder) => (Some(folder), None),
-            Err(error) => (None, Some(reason(&error))),
+        let (root, folder, obstacle) = match look(id).await {
+            Ok((root, folder)) => (Some(root), folder, None),
+            Err(error) => (None, None, Some(reason(&error))),
         };
         Store {
-            folder,
+            id: id.to_string(),
+            root,
+            folder: RefCell::new(folder),
             memory: RefCell::default(),
             checksums: RefCell::default(),
             obstacle: RefCell::new(obstacle),
@@ -72,9 +77,26 @@ impl Store {
         }
     }
 
-    /// The folder, where there is storage.
-    pub fn folder(&self) -> Option<&Folder> {
-        self.folder.as_ref()
+    /// Leaves storage alone from now on, for this reason.
+    pub fn stay_in_memory(&mut self, obstacle: String) {
+        self.obstacle.get_mut().get_or_insert(obstacle);
+        (self.root, self.folder) = (None, RefCell::default());
+    }
+
+    /// The folder, where something is stored.
+    pub fn folder(&self) -> Option<Folder> {
+        self.folder.borrow().clone()
+    }
+
+    /// The folder, made where there is none, for something to be stored; `None` where that cannot be.
+    pub async fn make_folder(&self) -> Option<Folder> {
+        let (None, Some(root)) = (self.folder(), &self.root) else { return self.folder() };
+        let made = async { root.folder(MODELS).await?.folder(&self.id).await };
+        match made.await {
+            Ok(folder) => *self.folder.borrow_mut() = Some(folder),
+            Err(error) => self.set_obstacle(reason(&error)),
+        }
+        self.folder()
     }
 
     /// Why something is in memory only, the first time in this download that this is asked.
@@ -98,7 +120,7 @@ impl Store {
         let in_memory = self.memory.borrow().get(&name).cloned();
         let pieces = match in_memory {
             Some(pieces) => pieces,
-            None => vec![Piece::File(self.folder.as_ref()?.file(&name).await?.into(), self.checksums(part))],
+            None => vec![Piece::File(self.folder()?.file(&name).await?.into(), self.checksums(part))],
         };
         (pieces.iter().map(Piece::length).sum::<u64>() == part.bytes).then_some(pieces)
     }
@@ -106,7 +128,7 @@ impl Store {
     /// The file of this hash, held open where it is in storage and that can be.
     pub async fn open_pieces(&self, part: &Part) -> Option<Vec<Piece>> {
         let pieces = self.pieces(part).await?;
-        let (Some(folder), [Piece::File(_, checksums)]) = (&self.folder, pieces.as_slice()) else {
+        let (Some(folder), [Piece::File(_, checksums)]) = (self.folder(), pieces.as_slice()) else {
             return Some(pieces);
         };
         let Some(file) = folder.reader(&name(part)).await else { return Some(pieces) };
@@ -135,7 +157,7 @@ impl Store {
 
     /// Keeps a file whose contents have been verified.
     pub async fn keep(&self, part: &Part, bytes: Uint8Array) {
-        let stored = match &self.folder {
+        let stored = match self.make_folder().await {
             Some(folder) => folder.write(&name(part), &bytes).await.map_err(|error| reason(&error)),
             None => return self.keep_in_memory(part, vec![Piece::Memory(bytes)]),
         };
@@ -160,60 +182,81 @@ impl Store {
         let name = name(part);
         self.memory.borrow_mut().remove(&name);
         self.checksums.borrow_mut().remove(&name);
-        if let Some(folder) = &self.folder {
-            folder.remove(&name).await;
+        if let Some(folder) = self.folder() {
+            // What stays there is damaged, and found to be so again.
+            drop(folder.remove(&name).await);
         }
     }
 
     /// What the whole model is made of, once it was whole.
     pub async fn record(&self) -> Option<Record> {
-        serde_json::from_slice(&self.folder.as_ref()?.read(RECORD).await?).ok()
+        serde_json::from_slice(&self.folder()?.read(RECORD).await?).ok()
     }
 
     /// Notes down what the whole model is made of.
     pub async fn set_record(&self, record: &Record) -> Result<(), JsValue> {
-        let Some(folder) = &self.folder else { return Ok(()) };
+        let Some(folder) = self.folder() else { return Ok(()) };
         let json = serde_json::to_vec(record).map_err(|error| js_sys::Error::new(&error.to_string()))?;
         folder.write(RECORD, &Uint8Array::from(json.as_slice())).await
     }
 
     /// Removes what the whole model is not made of.
     pub async fn sweep(&self, record: &Record) -> Result<(), JsValue> {
-        let Some(folder) = &self.folder else { return Ok(()) };
+        let Some(folder) = self.folder() else { return Ok(()) };
         for name in folder.names().await? {
             let is_part = record.parts.iter().any(|part| part.sha256.eq_ignore_ascii_case(&name));
             if !is_part && name != RECORD {
-                folder.remove(&name).await;
+                // What is open stays until the next time.
+                drop(folder.remove(&name).await);
             }
         }
         Ok(())
     }
 }
 
-/// Removes all that is stored of a model.
-pub async fn forget(id: &str) {
-    if let Ok(models) = Folder::models().await {
-        models.remove(id).await;
+/// The site's storage, and in it the folder of the model of this id.
+async fn look(id: &str) -> Result<(Folder, Option<Folder>), JsValue> {
+    let root = Folder::root().await?;
+    let folder = match root.existing(MODELS).await? {
+        Some(models) => models.existing(id).await?,
+        None => None,
+    };
+    Ok((root, folder))
+}
+
+/// Removes all that is stored of a model; an error where something of it is open.
+pub async fn forget(id: &str) -> Result<(), JsValue> {
+    // Without storage there is nothing to remove.
+    let Ok(root) = Folder::root().await else { return Ok(()) };
+    match root.existing(MODELS).await? {
+        Some(models) => models.remove(id).await,
+        None => Ok(()),
     }
 }
 
 /// What is stored of all models, and how much room there is.
 pub async fn list() -> Stored {
-    let mut stored = match Folder::models().await {
-        Ok(models) => Stored { models: list_models(&models).await.unwrap_or_default(), ..Stored::default() },
+    let root = match Folder::root().await {
+        Ok(root) => root,
         Err(error) => return Stored { obstacle: Some(reason(&error)), ..Stored::default() },
     };
-    if let Ok(estimate) = estimate().await {
-        stored.usage = estimate.get_usage().map(|bytes| bytes as u64);
-        stored.quota = estimate.get_quota().map(|bytes| bytes as u64);
+    let models = list_models(&root).await.unwrap_or_default();
+    let estimate = estimate().await.ok();
+    let bytes = |number: fn(&StorageEstimate) -> Option<f64>| Some(number(estimate.as_ref()?)? as u64);
+    Stored {
+        models,
+        usage: bytes(StorageEstimate::get_usage),
+        quota: bytes(StorageEstimate::get_quota),
+        obstacle: None,
     }
-    stored
 }
 
-async fn list_models(models: &Folder) -> Result<Vec<StoredModel>, JsValue> {
+async fn list_models(root: &Folder) -> Result<Vec<StoredModel>, JsValue> {
     let mut list = Vec::new();
+    let Some(models) = root.existing(MODELS).await? else { return Ok(list) };
     for id in models.names().await? {
-        let folder = models.folder(&id).await?;
+        // Another tab may just have removed it.
+        let Some(folder) = models.existing(&id).await? else { continue };
         let mut model = StoredModel { id, title: None, bytes: 0, modified_ms: 0.0 };
         for name in folder.names().await? {
             if let Some(file) = folder.file(&name).await {

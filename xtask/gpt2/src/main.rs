@@ -28,6 +28,9 @@ struct Arguments {
     /// Make random weights of the same shape instead, for benchmarks.
     #[arg(long, value_name = "SEED", conflicts_with = "from")]
     random: Option<u64>,
+    /// Put no weights there: only note in the catalog, whose GPT-2 is fetched from Hugging Face, what becomes of it.
+    #[arg(long, conflicts_with_all = ["random", "unverified"])]
+    converted: bool,
     /// The folder of the catalog [default: the project's weights/].
     #[arg(long, value_name = "DIR")]
     into: Option<PathBuf>,
@@ -49,7 +52,10 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<String> {
     let into = arguments.into.clone().unwrap_or_else(|| root().join("weights"));
     let (checkpoint, source) = obtain(arguments)?;
-    publish::publish(&checkpoint, &into, source)
+    match arguments.converted {
+        true => publish::note(&checkpoint, &into, &files::FILES.map(|file| file.sha256)),
+        false => publish::publish(&checkpoint, &into, source),
+    }
 }
 
 /// The project's folder.

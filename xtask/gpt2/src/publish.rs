@@ -4,7 +4,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use peargpt::catalog::{self, Converted, Entry, sha256};
 use peargpt::checkpoint::{Checkpoint, export};
 use peargpt::publish::{About, files, slices};
 
@@ -26,9 +27,40 @@ pub fn publish(checkpoint: &Checkpoint, into: &Path, source: String) -> Result<S
         "{folder} holds GPT-2: {count} parts, {length} bytes, sha256 {sha256}; {catalog} lists it.\n\
          `cargo xtask serve` serves it; `cat {folder}/*.part* > gpt2.gguf` makes one file, which opens in llama.cpp too.",
         folder = folder.display(),
-        sha256 = peargpt::catalog::sha256(&bytes),
+        sha256 = sha256(&bytes),
         catalog = catalog.display()
     ))
+}
+
+/// Notes in a catalog what becomes of GPT-2 where it is fetched from the hub, in files of these hashes; says what that is.
+pub fn note(checkpoint: &Checkpoint, into: &Path, hashes: &[&str]) -> Result<String> {
+    let path = into.join("catalog.json");
+    let mut entry = fetched(&path, hashes)?;
+    let mut file = Vec::new();
+    // What the reader's browser makes has the catalog's title inside.
+    export::write_gguf(checkpoint, &entry.title, &mut file)?;
+    let converted = Converted { bytes: file.len() as u64, sha256: sha256(&file) };
+    let said = format!(
+        "{}: GPT-2 from the hub becomes a file of {} bytes, sha256 {}.",
+        path.display(),
+        converted.bytes,
+        converted.sha256
+    );
+    entry.converted = Some(converted);
+    files::write_entry(&path, entry)?;
+    Ok(said)
+}
+
+/// What the catalog says of GPT-2, which it has to fetch from the hub in these files.
+fn fetched(path: &Path, hashes: &[&str]) -> Result<Entry> {
+    let json = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let entries = catalog::parse(&json).with_context(|| path.display().to_string())?;
+    let entry = catalog::find(entries, ID).with_context(|| path.display().to_string())?;
+    let is_here = |hash: &&str| entry.parts.iter().any(|part| part.sha256.eq_ignore_ascii_case(hash));
+    if entry.hub_files().is_none() || !hashes.iter().all(|hash| is_here(hash)) {
+        bail!("{}: its GPT-2 is not what is fetched from {}", path.display(), crate::files::PAGE);
+    }
+    Ok(entry)
 }
 
 /// Makes the folder, or removes what is in it: parts of another file would only lie about.
@@ -45,7 +77,6 @@ pub mod tests {
     use std::io::Cursor;
     use std::path::PathBuf;
 
-    use peargpt::catalog::{self, sha256};
     use peargpt::checkpoint::Model;
     use peargpt::checkpoint::{self, random};
     use peargpt::model::Config;
@@ -71,22 +102,49 @@ pub mod tests {
         Checkpoint { config, tokenizer, weights }
     }
 
+    /// A catalog with a model of the site's own, and GPT-2 on the hub.
+    fn catalog_of_the_hub() -> String {
+        let part = |url: &str| format!(r#"{{"url":"{url}","bytes":1,"sha256":"{}"}}"#, "0".repeat(64));
+        let hub =
+            ["vocab.json", "merges.txt", "model.safetensors"].map(|name| part(&format!("https://example.org/{name}")));
+        format!(
+            r#"[{{"id":"a","title":"","parameters":1,"context":1,"format":"gguf","bytes":1,"parts":[{}],"source":""}},
+            {{"id":"gpt2","title":"GPT-2","parameters":1,"context":1,"format":"safetensors","bytes":3,"parts":[{}],
+            "source":""}}]"#,
+            part("a.gguf"),
+            hub.join(",")
+        )
+    }
+
+    #[test]
+    fn what_the_hubs_files_become_is_noted_and_nothing_else_changes() {
+        let folder = folder("note");
+        let path = folder.join("catalog.json");
+        fs::write(&path, catalog_of_the_hub()).unwrap();
+        let read = || catalog::parse(&fs::read_to_string(&path).unwrap()).unwrap();
+        let (before, body) = (read(), Config { layers: 1, width: 64, heads: 2, hidden: 96, ..files::config() });
+        let model = random(Config { context: 16, vocabulary_size: 300, ..body }, 3);
+        let mut file = Vec::new();
+        export::write_gguf(&model, "GPT-2", &mut file).unwrap();
+        let said = note(&model, &folder, &["0".repeat(64).as_str()]).unwrap();
+        assert!(said.contains(&sha256(&file)), "{said}");
+        let mut after = read();
+        assert!(after[1].converted.take().unwrap().is_file(file.len() as u64, &sha256(&file)));
+        assert_eq!(after, before);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        // Of other files, or of what the site serves itself, it would not be true.
+        let error = note(&model, &folder, &["1".repeat(64).as_str()]).unwrap_err().to_string();
+        assert!(error.contains("its GPT-2 is not what is fetched from"), "{error}");
+        publish(&model, &folder, "random".to_string()).unwrap();
+        note(&model, &folder, &[]).unwrap_err();
+    }
+
     #[test]
     fn parts_are_a_model_that_opens_and_nothing_else_is_there() {
         let folder = folder("publish");
         fs::create_dir(folder.join(ID)).unwrap();
         fs::write(folder.join("gpt2/gpt2.gguf.part099"), "old").unwrap();
-        let part = |url: &str| format!(r#"{{"url":"{url}","bytes":1,"sha256":"{}"}}"#, "0".repeat(64));
-        let hub =
-            ["vocab.json", "merges.txt", "model.safetensors"].map(|name| part(&format!("https://example.org/{name}")));
-        let old = format!(
-            r#"[{{"id":"a","title":"","parameters":1,"context":1,"format":"gguf","bytes":1,"parts":[{}],"source":""}},
-            {{"id":"gpt2","title":"","parameters":1,"context":1,"format":"safetensors","bytes":3,"parts":[{}],
-            "source":""}}]"#,
-            part("a.gguf"),
-            hub.join(",")
-        );
-        fs::write(folder.join("catalog.json"), old).unwrap();
+        fs::write(folder.join("catalog.json"), catalog_of_the_hub()).unwrap();
         publish(&long(), &folder, "random".to_string()).unwrap();
         let entries = catalog::parse(&fs::read_to_string(folder.join("catalog.json")).unwrap()).unwrap();
         let ids: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();

@@ -12,7 +12,9 @@ use super::super::safetensors::vocabulary;
 use super::json::Json;
 use super::parts::Layout;
 use super::shape::Shape;
-use super::{Answers, Content, ImportError, Named, Need, Pause, TINY_SHAKESPEARE, in_file, in_file_by_steps, texts};
+use super::{
+    Answers, Content, ImportError, Named, Need, Pause, TINY_SHAKESPEARE, companions, in_file, in_file_by_steps, texts,
+};
 use crate::tokenizer::TokenizerSpec;
 use ids::Ids;
 
@@ -33,7 +35,7 @@ pub(super) async fn find<R: Read + Seek>(
     if let Some(found) = byte_pairs(files, contents, rows, start, pause).await? {
         return Ok(found);
     }
-    if let Some(file) = texts::find(files, contents, Content::Pickle)? {
+    if let Some(file) = companions::find(files, contents, Content::Pickle)? {
         let alphabet = in_file(files, file, alphabet::meta)?;
         return check_rows(&alphabet, rows, "meta.pkl").map(|()| Ok(alphabet::tokenizer(&alphabet)));
     }
@@ -54,7 +56,7 @@ async fn byte_pairs<R: Read + Seek>(
     start: Option<u32>,
     pause: Pause<'_>,
 ) -> Result<Option<Result<TokenizerSpec, Need>>, ImportError> {
-    let vocabulary = texts::only(files, contents, Content::Vocabulary, pause).await?;
+    let vocabulary = companions::only(files, contents, Content::Vocabulary, pause).await?;
     let merges = merges(files, contents, pause).await?;
     match (vocabulary, merges) {
         (Some(vocabulary), Some(merges)) => {
@@ -67,7 +69,7 @@ async fn byte_pairs<R: Read + Seek>(
             Ok(Some(Ok(vocabulary::spec(tokens, read_merges(&merges, pause).await?, start))))
         }
         (vocabulary, merges) => {
-            if let Some(text) = texts::only(files, contents, Content::Tokenizer, pause).await? {
+            if let Some(text) = companions::only(files, contents, Content::Tokenizer, pause).await? {
                 return Ok(Some(Ok(tokenizer_json::parse(&text, start, rows, pause).await?)));
             }
             let name = match (vocabulary, merges) {
@@ -89,7 +91,7 @@ async fn merges<R: Read + Seek>(
     let is_empty = |file: &usize| contents[*file] == Content::Empty && files[*file].name == "merges.txt";
     match (0..files.len()).any(|file| is_empty(&file)) {
         true => Ok(Some(String::new())),
-        false => texts::only(files, contents, Content::Merges, pause).await,
+        false => companions::only(files, contents, Content::Merges, pause).await,
     }
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! bytes ─▶ header ─▶ plan      shape, tokenizer, the GGUF's header, where each tensor belongs
 //!       └▶ tensors ─▶ transfer 32 elements of a row, or panels of 32 input rows → Q8_0 → their place in the file
+//!                     └▶ written: checksums, which the file is held against once it is whole, and where one goes on
 //! ```
 //!
 //! The float32 file is never held: there are a panel (393 KB of GPT-2's largest matrix), one quantised matrix (2.5 MB)
@@ -12,6 +13,7 @@ mod encode;
 mod plan;
 mod saved;
 mod transfer;
+mod written;
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
@@ -20,6 +22,8 @@ use crate::sha256::ResumableSha256;
 use plan::Plan;
 use saved::Saved;
 use transfer::Transfers;
+pub use written::Comparison;
+use written::{Noted, Written};
 
 /// Bytes of the length that the file begins with.
 const LENGTH: u64 = 8;
@@ -45,6 +49,7 @@ pub struct Streaming {
     /// The file from its beginning to its data, as far as that has come.
     header: Vec<u8>,
     stage: Stage,
+    written: Written,
     is_broken: bool,
 }
 
@@ -70,7 +75,8 @@ impl Streaming {
         let bound = bind(length, [name, vocabulary, merges]);
         let (vocabulary, merges, name) = (vocabulary.to_string(), merges.to_string(), name.to_string());
         let stage = Stage::Header { vocabulary, merges, name };
-        Ok(Streaming { bound, length, hash: ResumableSha256::new(), header: Vec::new(), stage, is_broken: false })
+        let (hash, header, written) = (ResumableSha256::new(), Vec::new(), Written::default());
+        Ok(Streaming { bound, length, hash, header, stage, written, is_broken: false })
     }
 
     /// Takes the next bytes of the file, of any number; writes what is finished to `file` at its place.
@@ -88,7 +94,7 @@ impl Streaming {
         self.hash.update(bytes);
         let bytes = self.take_header(bytes, file)?;
         if let Stage::Data { transfers, .. } = &mut self.stage {
-            transfers.push(bytes, file)?;
+            transfers.push(bytes, Noted { file, written: &mut self.written })?;
         }
         self.is_broken = false;
         Ok(())
@@ -107,23 +113,31 @@ impl Streaming {
         }
     }
 
-    /// Puts an unfinished matrix into `file` and gives what [`resume`](Self::resume) needs besides, at most a panel and
-    /// the file's header.
+    /// What `file` is to be held against: all that has been written to it for good. An unfinished matrix, which
+    /// [`save`](Self::save) writes, is not; [`resume`](Self::resume) sees to it.
+    pub fn comparison(&self) -> Comparison {
+        Comparison::new(&self.written)
+    }
+
+    /// Puts an unfinished matrix into `file` and gives what [`resume`](Self::resume) needs besides, at most a panel, the
+    /// file's header and the checksums.
     ///
     /// The caller flushes `file`, then stores these bytes, all or none of them. This goes on as if nothing had been.
     pub fn save<F: Read + Write + Seek>(&mut self, file: &mut F) -> Result<Vec<u8>, CheckpointError> {
         self.check_whole()?;
-        let rest = match &self.stage {
-            Stage::Header { .. } => &[],
+        let (matrix, rest) = match &self.stage {
+            Stage::Header { .. } => (0, &[][..]),
             Stage::Data { transfers, .. } => transfers.save(file)?,
         };
-        Ok(Saved { bound: self.bound, hash: self.hash.save(), header: &self.header, rest }.to_bytes())
+        let (hash, header, written) = (self.hash.save(), &self.header, self.written.pieces());
+        Ok(Saved { bound: self.bound, hash, header, written, matrix, rest }.to_bytes())
     }
 
     /// Goes on where `saved` was made; `file` as it was then or later.
     ///
     /// What was saved for another name, length or text, or has been damaged, is refused, and then only a new beginning
-    /// helps. `file` itself is trusted, but for its length.
+    /// helps. So is a `file` that is too short or whose unfinished matrix is another; the rest of it is to be held against
+    /// [`comparison`](Self::comparison).
     pub fn resume<F: Read + Write + Seek>(
         texts: Texts<'_>,
         name: &str,
@@ -132,7 +146,8 @@ impl Streaming {
         file: &mut F,
     ) -> Result<Self, CheckpointError> {
         let mut streaming = Self::new(texts, name, length)?;
-        let Saved { hash, header, rest, .. } = Saved::read(saved, streaming.bound)?;
+        let Saved { hash, header, written, matrix, rest, .. } = Saved::read(saved, streaming.bound)?;
+        streaming.written = Written::resume(written);
         streaming.hash = ResumableSha256::resume(&hash);
         streaming.header = header.to_vec();
         if streaming.header_left()? > 0 {
@@ -140,12 +155,14 @@ impl Streaming {
         } else {
             let (Plan { tasks, length: output_length, .. }, position) = (streaming.plan()?, streaming.position());
             saved::check((header.len() as u64..=length).contains(&position))?;
-            streaming.stage = Stage::Data { transfers: Transfers::resume(tasks, position, rest, file)?, output_length };
+            let transfers = Transfers::resume(tasks, position, (matrix, rest), file)?;
+            streaming.stage = Stage::Data { transfers, output_length };
         }
         Ok(streaming)
     }
 
-    /// Ends: everything must have come. The SHA-256 of the safetensors file, which the caller compares.
+    /// Ends: everything must have come. The SHA-256 of the safetensors file, which the caller compares, as it does the
+    /// GGUF, see [`comparison`](Self::comparison).
     pub fn finish<F: Read + Write + Seek>(self, file: &mut F) -> Result<[u8; 32], CheckpointError> {
         self.check_whole()?;
         let (offset, output_length) = (self.position(), self.output_length().unwrap_or_default());
@@ -159,6 +176,7 @@ impl Streaming {
             let expected = format!("{output_length} bytes");
             return Err(CheckpointError::field(&"length of the GGUF file", 0, expected, format!("{found} bytes")));
         }
+        saved::check(self.written.length() == output_length)?;
         Ok(self.hash.finish())
     }
 
@@ -181,8 +199,7 @@ impl Streaming {
             self.header.extend(bytes.split_off(..left as usize).unwrap_or_default());
             if self.header_left()? == 0 {
                 let Plan { header, tasks, length } = self.plan()?;
-                file.seek(SeekFrom::Start(0))?;
-                file.write_all(&header)?;
+                Noted { file: &mut *file, written: &mut self.written }.write(0, &header)?;
                 let transfers = Transfers::new(tasks, self.header.len() as u64)?;
                 self.stage = Stage::Data { transfers, output_length: length };
             }

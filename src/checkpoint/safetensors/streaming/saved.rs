@@ -3,10 +3,11 @@
 use sha2::{Digest, Sha256};
 
 use super::super::super::CheckpointError;
+use super::written::Piece;
 use crate::sha256;
 
 /// What they begin with; the last byte is the version.
-const BEGINNING: [u8; 8] = *b"peargpt\x01";
+const BEGINNING: [u8; 8] = *b"peargpt\x02";
 
 /// Everything but what is in the GGUF.
 pub(super) struct Saved<'a> {
@@ -16,16 +17,23 @@ pub(super) struct Saved<'a> {
     pub hash: sha256::Saved,
     /// The file from its beginning to its data, as far as that has come.
     pub header: &'a [u8],
+    /// What has been written of the GGUF.
+    pub written: Vec<Piece>,
+    /// The checksum of what has come of an unfinished matrix.
+    pub matrix: u64,
     /// Bytes of a unit that is not whole.
     pub rest: &'a [u8],
 }
 
 impl<'a> Saved<'a> {
-    /// Beginning, `bound`, `hash`, length of `header` in 8 bytes, `header`, `rest`, SHA-256 of all that.
+    /// Beginning, `bound`, `hash`, `matrix`, `header` and `written`, each behind its length in 8 bytes, `rest`, SHA-256 of
+    /// all that.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let Saved { bound, hash, header, rest } = self;
-        let length = (header.len() as u64).to_le_bytes();
-        let mut bytes = [&BEGINNING, &bound[..], hash, &length, header, rest].concat();
+        let Saved { bound, hash, header, written, matrix, rest } = self;
+        let (length, pieces) = ((header.len() as u64).to_le_bytes(), (written.len() as u64).to_le_bytes());
+        let written: Vec<u8> = written.iter().flat_map(|piece| piece.to_bytes()).collect();
+        let mut bytes =
+            [&BEGINNING, &bound[..], hash, &matrix.to_le_bytes(), &length, header, &pieces, &written, rest].concat();
         bytes.extend(Sha256::digest(&bytes));
         bytes
     }
@@ -45,11 +53,19 @@ impl<'a> Saved<'a> {
             return Err(CheckpointError::field(&FIELD, BEGINNING.len() as u64, expected, "that of others"));
         }
         let (hash, bytes) = bytes.split_first_chunk().ok_or_else(damaged)?;
-        let (length, bytes) = bytes.split_first_chunk().ok_or_else(damaged)?;
-        let length = usize::try_from(u64::from_le_bytes(*length)).ok();
-        let (header, rest) = length.and_then(|length| bytes.split_at_checked(length)).ok_or_else(damaged)?;
-        Ok(Saved { bound, hash: *hash, header, rest })
+        let (matrix, bytes) = bytes.split_first_chunk().ok_or_else(damaged)?;
+        let (header, bytes) = behind_length(bytes, 1).ok_or_else(damaged)?;
+        let (written, rest) = behind_length(bytes, Piece::BYTES).ok_or_else(damaged)?;
+        let written = written.as_chunks().0.iter().map(Piece::from_bytes).collect();
+        Ok(Saved { bound, hash: *hash, header, written, matrix: u64::from_le_bytes(*matrix), rest })
     }
+}
+
+/// So many items of a size as a number in 8 bytes says, and what lies behind them.
+fn behind_length(bytes: &[u8], size: usize) -> Option<(&[u8], &[u8])> {
+    let (count, bytes) = bytes.split_first_chunk()?;
+    let length = usize::try_from(u64::from_le_bytes(*count)).ok()?.checked_mul(size)?;
+    bytes.split_at_checked(length)
 }
 
 const FIELD: &str = "saved conversion";

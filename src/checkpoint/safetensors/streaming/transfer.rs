@@ -3,11 +3,14 @@
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::vec::IntoIter;
 
+use xxhash_rust::xxh64::Xxh64;
+
 use super::super::super::CheckpointError;
 use super::super::super::gguf::ALIGNMENT;
 use super::super::super::source::room;
 use super::super::super::tensor::check_finite;
 use super::plan::Task;
+use super::written::{Noted, put};
 use super::{encode, saved};
 
 /// The most bytes that are converted at once, where a unit has fewer.
@@ -39,11 +42,11 @@ impl Transfers {
         Ok(Transfers { position, current: left.next().map(Transfer::new).transpose()?, left })
     }
 
-    /// From where [`save`](Self::save) was, with the rest that it gave.
+    /// From where [`save`](Self::save) was, with what it gave.
     pub fn resume<F: Read + Seek>(
         mut tasks: Vec<Task>,
         position: u64,
-        rest: &[u8],
+        (matrix, rest): (u64, &[u8]),
         file: &mut F,
     ) -> Result<Self, CheckpointError> {
         let left = tasks.split_off(tasks.partition_point(|task| task.span.end <= position));
@@ -51,29 +54,29 @@ impl Transfers {
         check_length(written.chain(left.first().map(|task| task.written(position))).max(), file)?;
         let mut transfers = Transfers::new(left, position)?;
         match &mut transfers.current {
-            Some(transfer) => transfer.restore(position, rest, file)?,
+            Some(transfer) => transfer.restore(position, matrix, rest, file)?,
             None => saved::check(rest.is_empty())?,
         }
         Ok(transfers)
     }
 
-    /// Writes a matrix that is not whole, and gives the rest of a unit.
-    pub fn save<F: Write + Seek>(&self, file: &mut F) -> Result<&[u8], CheckpointError> {
-        let Some(transfer) = &self.current else { return Ok(&[]) };
+    /// Writes a matrix that is not whole, and gives the checksum of what has come of it and the rest of a unit.
+    pub fn save<F: Write + Seek>(&self, file: &mut F) -> Result<(u64, &[u8]), CheckpointError> {
+        let Some(transfer) = &self.current else { return Ok((0, &[])) };
         if self.position > transfer.task.span.start {
-            transfer.write(0, &transfer.matrix, file)?;
+            put(file, transfer.task.start, &transfer.matrix)?;
         }
-        Ok(&transfer.rest)
+        Ok((transfer.checksum(self.position), &transfer.rest))
     }
 
     /// Takes the next bytes of the file.
-    pub fn push<F: Write + Seek>(&mut self, mut bytes: &[u8], file: &mut F) -> Result<(), CheckpointError> {
+    pub fn push<F: Write + Seek>(&mut self, mut bytes: &[u8], mut file: Noted<'_, F>) -> Result<(), CheckpointError> {
         while let Some(transfer) = self.current.as_mut().filter(|_| !bytes.is_empty()) {
-            let taken = transfer.take(bytes, self.position, file)?;
+            let taken = transfer.take(bytes, self.position, &mut file)?;
             bytes = &bytes[taken..];
             self.position += taken as u64;
             if self.position == transfer.task.span.end {
-                transfer.end(file)?;
+                transfer.end(&mut file)?;
                 // Its matrix goes before the next one comes.
                 self.current = None;
                 self.current = self.left.next().map(Transfer::new).transpose()?;
@@ -93,7 +96,12 @@ impl Transfer {
     }
 
     /// Takes bytes up to the end of a chunk, or of the tensor; how many.
-    fn take<F: Write + Seek>(&mut self, bytes: &[u8], position: u64, file: &mut F) -> Result<usize, CheckpointError> {
+    fn take<F: Write + Seek>(
+        &mut self,
+        bytes: &[u8],
+        position: u64,
+        file: &mut Noted<'_, F>,
+    ) -> Result<usize, CheckpointError> {
         let span = &self.task.span;
         let end = if position < span.start { span.start } else { span.end };
         let bytes = &bytes[..(bytes.len() as u64).min(end - position) as usize];
@@ -120,15 +128,20 @@ impl Transfer {
     }
 
     /// Converts whole units, which begin at `offset` in the tensor as it comes.
-    fn convert<F: Write + Seek>(&mut self, bytes: &[u8], offset: u64, file: &mut F) -> Result<(), CheckpointError> {
-        let Task { name, kind, dtype, rows, span, .. } = &self.task;
+    fn convert<F: Write + Seek>(
+        &mut self,
+        bytes: &[u8],
+        offset: u64,
+        file: &mut Noted<'_, F>,
+    ) -> Result<(), CheckpointError> {
+        let Task { name, kind, dtype, rows, span, start, .. } = &self.task;
         check_finite(name, *kind, bytes, span.start + offset)?;
         let (unit, block) = (self.task.unit(), dtype.type_size());
         let number = offset / unit;
         if *rows == 1 {
-            return self.write(number * block as u64, &encode::blocks(*kind, *dtype, bytes), file);
+            return file.write(start + number * block as u64, &encode::blocks(*kind, *dtype, bytes));
         }
-        let row_bytes = (self.task.bytes / rows) as usize;
+        let row_bytes = self.row_bytes();
         for (panel, number) in bytes.chunks_exact(unit as usize).zip(number as usize..) {
             encode::panel(*kind, *dtype, panel, *rows as usize, |row, bytes| {
                 self.matrix[row * row_bytes + number * block..][..block].copy_from_slice(bytes);
@@ -138,26 +151,43 @@ impl Transfer {
     }
 
     /// Writes what is left to write once all has come: the matrix, the zeros behind the tensor.
-    fn end<F: Write + Seek>(&self, file: &mut F) -> Result<(), CheckpointError> {
-        let Task { rows, bytes, .. } = self.task;
+    fn end<F: Write + Seek>(&self, file: &mut Noted<'_, F>) -> Result<(), CheckpointError> {
+        let Task { rows, start, bytes, .. } = self.task;
         if rows > 1 {
-            return self.write(0, &self.matrix, file);
+            return file.write(start, &self.matrix);
         }
         let zeros = [0; ALIGNMENT as usize];
-        self.write(bytes, &zeros[..(self.task.padded() - bytes) as usize], file)
+        file.write(start + bytes, &zeros[..(self.task.padded() - bytes) as usize])
     }
 
-    /// Writes bytes at an offset of the tensor in the GGUF.
-    fn write<F: Write + Seek>(&self, offset: u64, bytes: &[u8], file: &mut F) -> Result<(), CheckpointError> {
-        if !bytes.is_empty() {
-            file.seek(SeekFrom::Start(self.task.start + offset))?;
-            file.write_all(bytes)?;
+    /// Bytes of one row in the GGUF.
+    fn row_bytes(&self) -> usize {
+        (self.task.bytes / self.task.rows) as usize
+    }
+
+    /// Bytes of each of the matrix's rows that have come at `position`.
+    fn come(&self, position: u64) -> usize {
+        let units = position.saturating_sub(self.task.span.start) / self.task.unit();
+        units as usize * self.task.dtype.type_size()
+    }
+
+    /// The checksum of what has come of the matrix: the file may have more of it.
+    fn checksum(&self, position: u64) -> u64 {
+        let (mut hash, come) = (Xxh64::default(), self.come(position));
+        for row in self.matrix.chunks(self.row_bytes()).take(self.task.rows as usize) {
+            hash.update(&row[..come]);
         }
-        Ok(())
+        hash.digest()
     }
 
     /// Brings back what was there at `position`.
-    fn restore<F: Read + Seek>(&mut self, position: u64, rest: &[u8], file: &mut F) -> Result<(), CheckpointError> {
+    fn restore<F: Read + Seek>(
+        &mut self,
+        position: u64,
+        checksum: u64,
+        rest: &[u8],
+        file: &mut F,
+    ) -> Result<(), CheckpointError> {
         let come = position.saturating_sub(self.task.span.start);
         saved::check(rest.len() as u64 == come % self.task.unit())?;
         self.rest.extend(rest);
@@ -167,7 +197,14 @@ impl Transfer {
         let offset = self.task.start;
         let failed = |source| CheckpointError::Read { offset, source };
         file.seek(SeekFrom::Start(offset)).map_err(failed)?;
-        file.read_exact(&mut self.matrix).map_err(failed)
+        file.read_exact(&mut self.matrix).map_err(failed)?;
+        // Behind the last row no tensor writes, and what lies there has no checksum.
+        self.matrix.iter_mut().skip(self.task.bytes as usize).for_each(|byte| *byte = 0);
+        if self.checksum(position) == checksum {
+            return Ok(());
+        }
+        let (field, expected) = (format!("what has come of {}", self.task.name), "the bytes that were written");
+        Err(CheckpointError::field(&field, offset, expected, "others"))
     }
 }
 

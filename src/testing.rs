@@ -12,8 +12,8 @@ pub fn small() -> Config {
     Config {
         layers: 2,
         heads: 4,
-        width: 64,
-        hidden: 128,
+        n_embd: 64,
+        n_inner: 128,
         context: 32,
         vocabulary_size: 27,
         layer_norm_epsilon: 1e-5,
@@ -41,26 +41,26 @@ pub fn random_gpt(config: &Config, seed: u64) -> Gpt {
         let tensor = Tensor::from_vec(values, shape, &Device::Cpu).unwrap();
         weights.insert(&name, QTensor::quantize(&tensor, GgmlDType::F32).unwrap()).unwrap();
     };
-    let (width, hidden) = (config.width, config.hidden);
-    add("token_embd.weight".into(), &[config.vocabulary_size, width]);
-    add("position_embd.weight".into(), &[config.context, width]);
+    let (n_embd, n_inner) = (config.n_embd, config.n_inner);
+    add("token_embd.weight".into(), &[config.vocabulary_size, n_embd]);
+    add("position_embd.weight".into(), &[config.context, n_embd]);
     for block in 0..config.layers {
         let linears = [
-            ("attn_qkv", 3 * width, width),
-            ("attn_output", width, width),
-            ("ffn_up", hidden, width),
-            ("ffn_down", width, hidden),
+            ("attn_qkv", 3 * n_embd, n_embd),
+            ("attn_output", n_embd, n_embd),
+            ("ffn_up", n_inner, n_embd),
+            ("ffn_down", n_embd, n_inner),
         ];
         for (name, outputs, inputs) in linears {
             add(format!("blk.{block}.{name}.weight"), &[outputs, inputs]);
             add(format!("blk.{block}.{name}.bias"), &[outputs]);
         }
         for name in ["attn_norm", "ffn_norm"] {
-            add(format!("blk.{block}.{name}.weight"), &[width]);
-            add(format!("blk.{block}.{name}.bias"), &[width]);
+            add(format!("blk.{block}.{name}.weight"), &[n_embd]);
+            add(format!("blk.{block}.{name}.bias"), &[n_embd]);
         }
     }
-    add("output_norm.weight".into(), &[width]);
-    add("output_norm.bias".into(), &[width]);
+    add("output_norm.weight".into(), &[n_embd]);
+    add("output_norm.bias".into(), &[n_embd]);
     Gpt::load(config, &mut weights).unwrap()
 }

@@ -44,8 +44,8 @@ fn count() -> (usize, usize) {
 /// Bytes of the numbers that a row's operations return: two norms, queries with keys and values, what the heads read,
 /// what is added twice, and the residual stream after each; and the MLP's hidden layer.
 fn numbers(config: &Config) -> usize {
-    let block = 2 * config.width + 3 * config.width + config.width + 4 * config.width + config.hidden;
-    4 * (config.layers * block + 2 * config.width + config.vocabulary_size)
+    let block = 2 * config.n_embd + 3 * config.n_embd + config.n_embd + 4 * config.n_embd + config.n_inner;
+    4 * (config.layers * block + 2 * config.n_embd + config.vocabulary_size)
 }
 
 /// One test: others would be counted too.

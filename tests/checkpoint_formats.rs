@@ -42,7 +42,7 @@ fn a_gguf_says_what_the_folder_said() {
 fn a_folder_is_read_with_its_variants() {
     let Checkpoint { config, tokenizer, mut weights } = Folder::fixture("variant").read().unwrap();
     assert_eq!((config.activation, config.head), (Activation::Relu, Head::Untied { bias: false }));
-    assert_eq!((config.hidden, config.context, config.qkv_bias), (128, 32, true));
+    assert_eq!((config.n_inner, config.context, config.qkv_bias), (128, 32, true));
     assert_eq!((tokenizer.start, tokenizer.end_of_text), (45, Some(45)));
     assert_eq!(tokenizer.merges[1], "th e");
     // Masks were left out, and the matrices stand as [out, in].

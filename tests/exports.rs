@@ -171,8 +171,8 @@ fn odd() -> Checkpoint {
     let config = Config {
         layers: 1,
         heads: 3,
-        width: 33,
-        hidden: 5,
+        n_embd: 33,
+        n_inner: 5,
         context: 9,
         vocabulary_size: 7,
         layer_norm_epsilon: 1e-5,

@@ -15,8 +15,8 @@ fn config() -> Config {
     Config {
         layers: 3,
         heads: 4,
-        width: 64,
-        hidden: 96,
+        n_embd: 64,
+        n_inner: 96,
         context: 48,
         vocabulary_size: 61,
         layer_norm_epsilon: 1e-5,

@@ -16,8 +16,8 @@ fn gpt2() -> Config {
     Config {
         layers: 12,
         heads: 12,
-        width: 768,
-        hidden: 3072,
+        n_embd: 768,
+        n_inner: 3072,
         context: CONTEXT,
         vocabulary_size: 50257,
         layer_norm_epsilon: 1e-5,

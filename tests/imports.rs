@@ -47,7 +47,7 @@ fn a_nanogpt_says_what_it_is() {
     let mut files = files("nanogpt", &["meta.pkl", "ckpt.pt"]);
     let draft = draft(&mut files, &Answers::default()).unwrap();
     let config = &draft.config;
-    assert_eq!((config.layers, config.heads, config.width, config.hidden, config.context), (2, 4, 32, 128, 16));
+    assert_eq!((config.layers, config.heads, config.n_embd, config.n_inner, config.context), (2, 4, 32, 128, 16));
     assert_eq!((config.activation, config.head, config.qkv_bias), (Activation::Gelu, Head::Tied, true));
     let tokenizer = Tokenizer::new(draft.tokenizer.clone()).unwrap();
     assert_eq!(tokenizer.alphabet().unwrap(), "\n !'abcdefghijklmnopqrstuvwxyzé→");
@@ -101,14 +101,14 @@ fn an_alphabet_follows_from_the_text() {
 fn what_nothing_tells_is_asked_for() {
     let nothing = Answers::default();
     let mut sharded = files("sharded", &[&SHARDS[..], &["tokenizer.json"]].concat());
-    assert_eq!(needs(&mut sharded, &nothing), [Need::Heads { width: 32, proposed: None }]);
+    assert_eq!(needs(&mut sharded, &nothing), [Need::Heads { n_embd: 32, proposed: None }]);
     let heads = Answers { heads: Some(4), ..Answers::default() };
     assert_eq!(draft(&mut sharded, &heads).unwrap().config.heads, 4);
     let heads = Answers { heads: Some(5), ..Answers::default() };
     let error = draft(&mut sharded, &heads).unwrap_err().to_string();
     assert!(error.ends_with("expected a divisor of the width, which is 32, found 5"), "{error}");
     let mut alone = files("bin", &["pytorch_model.bin"]);
-    let wanted = [Need::Heads { width: 32, proposed: None }, Need::Tokenizer { tokens: 46 }];
+    let wanted = [Need::Heads { n_embd: 32, proposed: None }, Need::Tokenizer { tokens: 46 }];
     assert_eq!(needs(&mut alone, &nothing), wanted);
     let mut half = files("unbiased", &["ckpt.pt", "vocab.json"]);
     assert_eq!(needs(&mut half, &nothing), [Need::File { name: "merges.txt".to_string() }]);

@@ -43,25 +43,25 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
     numbers.iter().map(|number| number.to_bits()).collect()
 }
 
-/// What a kernel makes of some octets.
-fn multiply(kernel: &Kernel, matrix: &Q8Matrix, octets: std::ops::Range<usize>, rows: &[f32]) -> Vec<f32> {
+/// What a kernel makes of some row blocks.
+fn multiply(kernel: &Kernel, matrix: &Q8Matrix, row_blocks: std::ops::Range<usize>, rows: &[f32]) -> Vec<f32> {
     let mut activations = Activations::default();
     activations.quantise(rows, matrix.inputs(), kernel.operands);
-    let columns = matrix.outputs().min(octets.end * 8) - octets.start * 8;
+    let columns = matrix.outputs().min(row_blocks.end * 8) - row_blocks.start * 8;
     let mut out = vec![7.0; activations.tokens() * columns];
-    (kernel.multiply)(matrix, octets, &activations, &mut out);
+    (kernel.multiply)(matrix, row_blocks, &activations, &mut out);
     out
 }
 
 /// What every kernel gives, which has to be the twin's.
 fn expect_twin(matrix: &Q8Matrix, rows: &[f32]) -> Vec<f32> {
     let (outputs, inputs) = (matrix.outputs(), matrix.inputs());
-    let all = 0..matrix.octets();
+    let all = 0..matrix.row_blocks();
     let expected = multiply(&SCALAR, matrix, all.clone(), rows);
     for kernel in kernels() {
         let found = multiply(kernel, matrix, all.clone(), rows);
         assert_eq!(bits(&found), bits(&expected), "{}: {outputs} × {inputs}", kernel.name);
-        let some = matrix.octets() / 3..matrix.octets();
+        let some = matrix.row_blocks() / 3..matrix.row_blocks();
         let (found, expected) = (multiply(kernel, matrix, some.clone(), rows), multiply(&SCALAR, matrix, some, rows));
         assert_eq!(bits(&found), bits(&expected), "{}: some of {outputs} × {inputs}", kernel.name);
     }

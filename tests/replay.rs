@@ -23,8 +23,8 @@ fn shapes() -> [(&'static str, Config); 3] {
     let peargpt = Config {
         layers: 3,
         heads: 5,
-        width: 320,
-        hidden: 1280,
+        n_embd: 320,
+        n_inner: 1280,
         context: 256,
         vocabulary_size: 65,
         layer_norm_epsilon: 1e-5,
@@ -32,12 +32,12 @@ fn shapes() -> [(&'static str, Config); 3] {
         head: Head::Tied,
         qkv_bias: true,
     };
-    let gpt2 = Config { layers: 1, heads: 12, width: 768, hidden: 3072, vocabulary_size: 1001, ..peargpt.clone() };
+    let gpt2 = Config { layers: 1, heads: 12, n_embd: 768, n_inner: 3072, vocabulary_size: 1001, ..peargpt.clone() };
     let odd = Config {
         layers: 2,
         heads: 3,
-        width: 42,
-        hidden: 90,
+        n_embd: 42,
+        n_inner: 90,
         context: 50,
         vocabulary_size: 131,
         activation: Activation::Relu,

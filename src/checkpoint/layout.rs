@@ -10,14 +10,14 @@ pub(super) const MOST_LAYERS: u64 = 1 << 12;
 
 /// Name and shape of every tensor, in the order in which a file keeps them.
 pub(super) fn tensors(config: &Config) -> impl Iterator<Item = (String, Vec<usize>)> {
-    let Config { width, context, vocabulary_size, .. } = *config;
+    let Config { n_embd, context, vocabulary_size, .. } = *config;
     let (biased, config) = (config.head == Head::Untied { bias: true }, config.clone());
     let untied = config.head != Head::Tied;
-    let first = [("token_embd.weight", vec![vocabulary_size, width]), ("position_embd.weight", vec![context, width])];
+    let first = [("token_embd.weight", vec![vocabulary_size, n_embd]), ("position_embd.weight", vec![context, n_embd])];
     let last = [
-        Some(("output_norm.weight", vec![width])),
-        Some(("output_norm.bias", vec![width])),
-        untied.then(|| ("output.weight", vec![vocabulary_size, width])),
+        Some(("output_norm.weight", vec![n_embd])),
+        Some(("output_norm.bias", vec![n_embd])),
+        untied.then(|| ("output.weight", vec![vocabulary_size, n_embd])),
         biased.then(|| ("output.bias", vec![vocabulary_size])),
     ];
     let own = |(name, shape): (&str, Vec<usize>)| (name.to_string(), shape);
@@ -27,20 +27,20 @@ pub(super) fn tensors(config: &Config) -> impl Iterator<Item = (String, Vec<usiz
 
 /// One block's tensors, in the order in which they are used.
 fn block(config: &Config, layer: usize) -> impl Iterator<Item = (String, Vec<usize>)> + use<> {
-    let Config { width, hidden, qkv_bias, .. } = *config;
+    let Config { n_embd, n_inner, qkv_bias, .. } = *config;
     let tensors = [
-        ("attn_norm.weight", vec![width]),
-        ("attn_norm.bias", vec![width]),
-        ("attn_qkv.weight", vec![3 * width, width]),
-        ("attn_qkv.bias", vec![3 * width]),
-        ("attn_output.weight", vec![width, width]),
-        ("attn_output.bias", vec![width]),
-        ("ffn_norm.weight", vec![width]),
-        ("ffn_norm.bias", vec![width]),
-        ("ffn_up.weight", vec![hidden, width]),
-        ("ffn_up.bias", vec![hidden]),
-        ("ffn_down.weight", vec![width, hidden]),
-        ("ffn_down.bias", vec![width]),
+        ("attn_norm.weight", vec![n_embd]),
+        ("attn_norm.bias", vec![n_embd]),
+        ("attn_qkv.weight", vec![3 * n_embd, n_embd]),
+        ("attn_qkv.bias", vec![3 * n_embd]),
+        ("attn_output.weight", vec![n_embd, n_embd]),
+        ("attn_output.bias", vec![n_embd]),
+        ("ffn_norm.weight", vec![n_embd]),
+        ("ffn_norm.bias", vec![n_embd]),
+        ("ffn_up.weight", vec![n_inner, n_embd]),
+        ("ffn_up.bias", vec![n_inner]),
+        ("ffn_down.weight", vec![n_embd, n_inner]),
+        ("ffn_down.bias", vec![n_embd]),
     ];
     let there = move |name: &str| qkv_bias || name != "attn_qkv.bias";
     let named = move |(name, shape)| (format!("blk.{layer}.{name}"), shape);

@@ -6,7 +6,7 @@ use half::f16;
 
 use super::quantize::Precision;
 use super::{CheckpointError, layout, tensor};
-use crate::kernels::{BLOCK, OCTET, Q8Matrix};
+use crate::kernels::{BLOCK, Q8Matrix, ROW_BLOCK};
 use crate::model::{Config, Weight, Weights};
 use crate::sampler::random::Pcg32;
 
@@ -42,8 +42,8 @@ fn step(random: &mut Pcg32) -> i8 {
 fn quantised(name: &str, outputs: usize, inputs: usize, random: &mut Pcg32) -> Result<Q8Matrix, CheckpointError> {
     let scale = f16::from_f32(DEVIATION / STEPS).to_le_bytes();
     let mut matrix = tensor::zeros(name, outputs, inputs)?;
-    let mut rows = vec![0; OCTET * matrix.stored_length()];
-    for first_row in (0..outputs).step_by(OCTET) {
+    let mut rows = vec![0; ROW_BLOCK * matrix.stored_length()];
+    for first_row in (0..outputs).step_by(ROW_BLOCK) {
         rows.truncate((outputs - first_row) * matrix.stored_length());
         for block in rows.chunks_exact_mut(scale.len() + BLOCK) {
             let (head, steps) = block.split_at_mut(scale.len());

@@ -12,7 +12,7 @@ use half::{bf16, f16};
 use super::CheckpointError;
 use super::quantize::Precision;
 use super::source::{Source, room};
-use crate::kernels::{OCTET, Q8Matrix};
+use crate::kernels::{Q8Matrix, ROW_BLOCK};
 use crate::model::Weight;
 
 // Elements are copied as they stand in the file, which is little-endian.
@@ -133,7 +133,7 @@ impl Place<'_> {
     ) -> Result<Q8Matrix, CheckpointError> {
         let mut matrix = zeros(self.name, outputs, inputs)?;
         let length = matrix.stored_length();
-        let step = (ROWS / (OCTET * length)).max(1) * OCTET;
+        let step = (ROWS / (ROW_BLOCK * length)).max(1) * ROW_BLOCK;
         let mut buffer: Vec<u8> = room(&self.name, (step.min(outputs) * length) as u64)?;
         for first_row in (0..outputs).step_by(step) {
             let rows = step.min(outputs - first_row);

@@ -19,18 +19,18 @@ pub fn attend<E: Element>(
     if selected().is_scalar {
         return scalar::attend(heads, (keys, values), position, qkv, out);
     }
-    let width = heads.n_embd();
+    let n_embd = heads.n_embd();
     // A head after the other, so that its keys and values stay in the processor's cache for all rows.
     for head in 0..heads.count {
         let values = heads.rows(values.as_chunks().0, head);
-        let tiles = qkv.chunks(TILE * 3 * width).zip(out.chunks_mut(TILE * width));
+        let tiles = qkv.chunks(TILE * 3 * n_embd).zip(out.chunks_mut(TILE * n_embd));
         for (position, (qkv, out)) in (position..).step_by(TILE).zip(tiles) {
             let place = head * heads.head_dim..(head + 1) * heads.head_dim;
-            let queries = qkv.chunks_exact(3 * width).map(|row| &row[place.clone()]);
+            let queries = qkv.chunks_exact(3 * n_embd).map(|row| &row[place.clone()]);
             let seen = position + queries.len();
             keys.score(heads, head, queries, seen, memory);
             let scores = memory.scores.chunks_exact_mut(Scores::columns(seen));
-            let mut rows = scores.zip(out.chunks_exact_mut(width)).zip(position..).map(|((scores, out), position)| {
+            let mut rows = scores.zip(out.chunks_exact_mut(n_embd)).zip(position..).map(|((scores, out), position)| {
                 let sum = softmax(scores.as_chunks_mut().0, position + 1);
                 Row { weights: &scores[..=position], sum, out: &mut out[place.clone()] }
             });
@@ -57,12 +57,13 @@ pub fn attention_weights(
     if selected().is_scalar {
         return scalar::attention_weights(heads, keys, position, qkv, weights);
     }
-    let width = heads.n_embd();
-    let rows = qkv.len() / (3 * width);
+    let n_embd = heads.n_embd();
+    let rows = qkv.len() / (3 * n_embd);
     let positions = position + rows;
     for (head, weights) in weights.chunks_exact_mut(rows * positions).enumerate() {
         for (row, weights) in weights.chunks_exact_mut(positions).enumerate() {
-            let (query, seen) = (&qkv[row * 3 * width + head * heads.head_dim..][..heads.head_dim], position + row + 1);
+            let (query, seen) =
+                (&qkv[row * 3 * n_embd + head * heads.head_dim..][..heads.head_dim], position + row + 1);
             keys.score(heads, head, std::iter::once(query), seen, memory);
             let sum = softmax(memory.scores.as_chunks_mut().0, seen);
             weights.fill(0.0);

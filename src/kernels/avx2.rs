@@ -6,14 +6,14 @@ use std::ops::Range;
 use super::activations::Tile;
 use super::matrix::{Scales, Weights};
 use super::tiles::{self, Dot};
-use super::{Activations, BLOCK, OCTET, Q8Matrix, STEP};
+use super::{Activations, BLOCK, Q8Matrix, ROW_BLOCK, STEP};
 
 /// As [`super::scalar::multiply`], which it is where the processor lacks AVX2.
-pub fn multiply(matrix: &Q8Matrix, octets: Range<usize>, activations: &Activations, out: &mut [f32]) {
+pub fn multiply(matrix: &Q8Matrix, row_blocks: Range<usize>, activations: &Activations, out: &mut [f32]) {
     if !is_x86_feature_detected!("avx2") {
-        return super::scalar::multiply(matrix, octets, activations, out);
+        return super::scalar::multiply(matrix, row_blocks, activations, out);
     }
-    tiles::multiply(&Words { matrix, activations }, matrix, octets, activations, out);
+    tiles::multiply(&Words { matrix, activations }, matrix, row_blocks, activations, out);
 }
 
 /// Made only where there is AVX2.
@@ -23,15 +23,15 @@ struct Words<'a> {
 }
 
 impl Dot for Words<'_> {
-    fn dot<const T: usize>(&self, octet: usize, token: usize) -> [[f32; OCTET]; T] {
+    fn dot<const T: usize>(&self, row_block: usize, token: usize) -> [[f32; ROW_BLOCK]; T] {
         // SAFETY: the processor has AVX2.
-        unsafe { dot(self.matrix.octet(octet), &self.activations.words(token)) }
+        unsafe { dot(self.matrix.row_block(row_block), &self.activations.words(token)) }
     }
 }
 
-/// The products of an octet with `T` rows of activations.
+/// The products of a row block with `T` rows of activations.
 #[target_feature(enable = "avx2")]
-fn dot<const T: usize>((weights, scales): (&[Weights], &[Scales]), tile: &Tile<'_, i16, T>) -> [[f32; OCTET]; T] {
+fn dot<const T: usize>((weights, scales): (&[Weights], &[Scales]), tile: &Tile<'_, i16, T>) -> [[f32; ROW_BLOCK]; T] {
     let mut sums = [_mm256_setzero_ps(); T];
     let numbers = tile.numbers.chunks_exact(T * BLOCK / STEP);
     let blocks = weights.iter().zip(scales).zip(numbers).zip(tile.scales).zip(tile.begins);
@@ -39,7 +39,7 @@ fn dot<const T: usize>((weights, scales): (&[Weights], &[Scales]), tile: &Tile<'
         // Sums of two products each: of the first four rows, and of the last four.
         let mut pairs = [[_mm256_setzero_si256(); 2]; T];
         for (weights, numbers) in weights.0.iter().zip(numbers.as_chunks::<T>().0) {
-            let halves = weights.as_chunks::<{ OCTET / 2 }>().0;
+            let halves = weights.as_chunks::<{ ROW_BLOCK / 2 }>().0;
             // SAFETY: four rows' steps are sixteen bytes.
             let wide: [_; 2] = std::array::from_fn(|half| unsafe {
                 _mm256_cvtepu8_epi16(_mm_loadu_si128(halves[half].as_ptr().cast()))

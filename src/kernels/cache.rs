@@ -42,9 +42,9 @@ impl BlockCache {
     /// room.
     pub fn append(&mut self, qkv: &[f32], position: usize) {
         let BlockCache { heads, keys, values } = self;
-        let width = heads.n_embd();
-        for (position, row) in (position..heads.context).zip(qkv.chunks_exact(3 * width)) {
-            let (key, value) = row[width..].split_at(width);
+        let n_embd = heads.n_embd();
+        for (position, row) in (position..heads.context).zip(qkv.chunks_exact(3 * n_embd)) {
+            let (key, value) = row[n_embd..].split_at(n_embd);
             keys.append(heads, key, position);
             match values {
                 Values::F32(values) => append(heads, value, position, values),

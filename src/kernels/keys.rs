@@ -3,12 +3,12 @@
 use super::lanes::{LANES, Lanes};
 use super::layout::{Element, Heads, ROW, put};
 use super::memory::{OutOfMemory, filled};
-use super::{Activations, OCTET, Q8Matrix, TILE, selected};
+use super::{Activations, Q8Matrix, ROW_BLOCK, TILE, selected};
 
 /// Every head's keys, as many as there are positions in the context.
 #[derive(Debug)]
 pub enum Keys {
-    /// In 8 bits: of each head a matrix, `[context, head_dim]`, with rows up to a whole octet and columns of zeros up to a
+    /// In 8 bits: of each head a matrix, `[context, head_dim]`, with rows up to a whole row block and columns of zeros up to a
     /// whole block.
     Q8(Vec<Q8Matrix>),
     /// In float32, `[heads, context, row]`.
@@ -29,7 +29,7 @@ pub struct Scores {
 impl Scores {
     /// Numbers that a row takes where this many positions are seen.
     pub(super) fn columns(seen: usize) -> usize {
-        seen.next_multiple_of(OCTET)
+        seen.next_multiple_of(ROW_BLOCK)
     }
 }
 
@@ -37,7 +37,7 @@ impl Keys {
     /// Room for 8-bit keys.
     pub fn q8(heads: &Heads) -> Result<Keys, OutOfMemory> {
         let refused = OutOfMemory { bytes: (heads.count * heads.context * heads.blocks()) as u64 };
-        let matrix = || Q8Matrix::zeros(heads.context.next_multiple_of(OCTET), heads.blocks());
+        let matrix = || Q8Matrix::zeros(heads.context.next_multiple_of(ROW_BLOCK), heads.blocks());
         (0..heads.count).map(|_| matrix()).collect::<Option<_>>().map(Keys::Q8).ok_or(refused)
     }
 
@@ -77,7 +77,7 @@ impl Keys {
         match self {
             Keys::Q8(matrices) => {
                 activations.quantise(queries, row, selected().operands);
-                (selected().multiply)(&matrices[head], 0..columns / OCTET, activations, scores);
+                (selected().multiply)(&matrices[head], 0..columns / ROW_BLOCK, activations, scores);
             }
             Keys::Plain(keys) => {
                 let rows = queries.chunks_exact(row).zip(scores.chunks_exact_mut(columns));

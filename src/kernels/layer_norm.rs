@@ -8,8 +8,8 @@ pub fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out:
     if selected().is_scalar {
         return scalar::layer_norm(rows, weight, bias, epsilon, out);
     }
-    let width = weight.len();
-    for (row, out) in rows.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+    let n_embd = weight.len();
+    for (row, out) in rows.chunks_exact(n_embd).zip(out.chunks_exact_mut(n_embd)) {
         let (mean, factor) = moments(row, epsilon);
         let (mean, factor) = (Lanes::splat(mean), Lanes::splat(factor));
         let normed = |x: Lanes, weight: Lanes, bias: Lanes| x.sub(mean).mul(factor).mul(weight).add(bias);

@@ -8,26 +8,26 @@ use half::f16;
 
 use super::activations::quantise_block;
 use super::memory::filled;
-use super::{BLOCK, OCTET, STEP};
+use super::{BLOCK, ROW_BLOCK, STEP};
 
 /// Bytes of a `Q8_0` block in a file: a scale in f16, then 32 signed bytes.
 const STORED: usize = 2 + BLOCK;
 
-/// A block of each row of an octet: four columns of the first row, four of the second, and so on, then the next four
+/// A block of each row of a row block: four columns of the first row, four of the second, and so on, then the next four
 /// columns. Weights lie here without a sign, 128 added to each. A processor fetches 64 bytes at a time.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-pub(super) struct Weights(pub [[[u8; STEP]; OCTET]; BLOCK / STEP]);
+pub(super) struct Weights(pub [[[u8; STEP]; ROW_BLOCK]; BLOCK / STEP]);
 
-/// What 1 stands for in a block of each row of an octet.
+/// What 1 stands for in a block of each row of a row block.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(32))]
-pub(super) struct Scales(pub [f32; OCTET]);
+pub(super) struct Scales(pub [f32; ROW_BLOCK]);
 
 /// What is added to a weight.
 const OFFSET: u8 = 128;
 
-/// `[outputs, inputs]` in 8 bits, eight rows together, block after block. Rows of zeros fill the last octet.
+/// `[outputs, inputs]` in 8 bits, eight rows together, block after block. Rows of zeros fill the last row block.
 #[derive(Debug)]
 pub struct Q8Matrix {
     weights: Vec<Weights>,
@@ -40,9 +40,9 @@ impl Q8Matrix {
     /// Zeros, to be filled by [`put_rows`](Self::put_rows); `None` where memory has no room for them. `inputs` is a
     /// multiple of [`BLOCK`].
     pub fn zeros(outputs: usize, inputs: usize) -> Option<Self> {
-        let places = outputs.div_ceil(OCTET).checked_mul(inputs / BLOCK)?;
-        let weights = filled(places, Weights([[[OFFSET; STEP]; OCTET]; BLOCK / STEP])).ok()?;
-        Some(Q8Matrix { weights, scales: filled(places, Scales([0.0; OCTET])).ok()?, outputs, inputs })
+        let places = outputs.div_ceil(ROW_BLOCK).checked_mul(inputs / BLOCK)?;
+        let weights = filled(places, Weights([[[OFFSET; STEP]; ROW_BLOCK]; BLOCK / STEP])).ok()?;
+        Some(Q8Matrix { weights, scales: filled(places, Scales([0.0; ROW_BLOCK])).ok()?, outputs, inputs })
     }
 
     /// Takes over a matrix of candle's, if it is in `Q8_0`.
@@ -58,18 +58,18 @@ impl Q8Matrix {
     }
 
     /// Puts whole rows, as a file has them, where the kernels expect them; `false` where a scale is not finite. The rows
-    /// begin with the first of an octet and end with the last of one, or of the matrix.
+    /// begin with the first of a row block and end with the last of one, or of the matrix.
     ///
     /// A weight of −128, which no quantiser writes, becomes −127: beyond that, relaxed SIMD is not known to be exact.
     pub fn put_rows(&mut self, first_row: usize, stored: &[u8]) -> bool {
-        let length = OCTET * self.stored_length();
+        let length = ROW_BLOCK * self.stored_length();
         let mut is_finite = true;
         for (index, rows) in stored.chunks(length.max(1)).enumerate() {
-            let octet = self.range(first_row / OCTET + index);
-            let (weights, scales) = (&mut self.weights[octet.clone()], &mut self.scales[octet]);
+            let row_block = self.range(first_row / ROW_BLOCK + index);
+            let (weights, scales) = (&mut self.weights[row_block.clone()], &mut self.scales[row_block]);
             is_finite &= match rows.len() == length {
-                true => put_octet(rows, weights, scales),
-                false => put_octet(&[rows, &vec![0; length - rows.len()]].concat(), weights, scales),
+                true => put_row_block(rows, weights, scales),
+                false => put_row_block(&[rows, &vec![0; length - rows.len()]].concat(), weights, scales),
             };
         }
         is_finite
@@ -78,8 +78,8 @@ impl Q8Matrix {
     /// Replaces a row by numbers in 8 bits, rounded as [activations](super::Activations::quantise) are, with zeros behind
     /// them.
     pub(super) fn quantise_row(&mut self, row: usize, numbers: &[f32]) {
-        let (octet, lane) = (self.range(row / OCTET), row % OCTET);
-        let blocks = self.weights[octet.clone()].iter_mut().zip(&mut self.scales[octet]);
+        let (row_block, lane) = (self.range(row / ROW_BLOCK), row % ROW_BLOCK);
+        let blocks = self.weights[row_block.clone()].iter_mut().zip(&mut self.scales[row_block]);
         let mut numbers = numbers.chunks(BLOCK);
         for (weights, scales) in blocks {
             let (mut block, mut rounded) = ([0.0; BLOCK], [0; BLOCK]);
@@ -95,8 +95,8 @@ impl Q8Matrix {
     /// Writes a row as a file has it, [`stored_length`](Self::stored_length) bytes: what [`put_rows`](Self::put_rows)
     /// took.
     pub fn stored_row(&self, row: usize, stored: &mut [u8]) {
-        let lane = row % OCTET;
-        let (weights, scales) = self.octet(row / OCTET);
+        let lane = row % ROW_BLOCK;
+        let (weights, scales) = self.row_block(row / ROW_BLOCK);
         let blocks = weights.iter().zip(scales);
         for ([low, high, stored @ ..], (weights, scales)) in stored.as_chunks_mut::<STORED>().0.iter_mut().zip(blocks) {
             [*low, *high] = f16::from_f32(scales.0[lane]).to_le_bytes();
@@ -130,39 +130,39 @@ impl Q8Matrix {
 
     /// One row in float32.
     pub fn row(&self, row: usize) -> impl Iterator<Item = f32> {
-        let (lane, (weights, scales)) = (row % OCTET, self.octet(row / OCTET));
+        let (lane, (weights, scales)) = (row % ROW_BLOCK, self.row_block(row / ROW_BLOCK));
         weights.iter().zip(scales).flat_map(move |(weights, scales)| {
             let columns = weights.0.iter().flat_map(move |step| step[lane]);
             columns.map(move |weight| f32::from((weight ^ OFFSET) as i8) * scales.0[lane])
         })
     }
 
-    /// The weights of an octet's rows, and their scales, block after block.
-    pub(super) fn octet(&self, octet: usize) -> (&[Weights], &[Scales]) {
-        (&self.weights[self.range(octet)], &self.scales[self.range(octet)])
+    /// The weights of a row block's rows, and their scales, block after block.
+    pub(super) fn row_block(&self, row_block: usize) -> (&[Weights], &[Scales]) {
+        (&self.weights[self.range(row_block)], &self.scales[self.range(row_block)])
     }
 
-    /// The places of an octet.
-    fn range(&self, octet: usize) -> Range<usize> {
+    /// The places of a row block.
+    fn range(&self, row_block: usize) -> Range<usize> {
         let blocks = self.inputs / BLOCK;
-        octet * blocks..(octet + 1) * blocks
+        row_block * blocks..(row_block + 1) * blocks
     }
 
-    /// Octets there are.
-    pub fn octets(&self) -> usize {
-        self.outputs.div_ceil(OCTET)
+    /// Row blocks there are.
+    pub fn row_blocks(&self) -> usize {
+        self.outputs.div_ceil(ROW_BLOCK)
     }
 
-    /// Rows of some octets.
-    pub(super) fn columns(&self, octets: &Range<usize>) -> usize {
-        self.outputs.min(octets.end * OCTET) - octets.start * OCTET
+    /// Rows of some row blocks.
+    pub(super) fn columns(&self, row_blocks: &Range<usize>) -> usize {
+        self.outputs.min(row_blocks.end * ROW_BLOCK) - row_blocks.start * ROW_BLOCK
     }
 }
 
 /// Puts eight rows; `false` where a scale is not finite.
-fn put_octet(rows: &[u8], weights: &mut [Weights], scales: &mut [Scales]) -> bool {
+fn put_row_block(rows: &[u8], weights: &mut [Weights], scales: &mut [Scales]) -> bool {
     let stored = rows.as_chunks::<STORED>().0;
-    let rows: [_; OCTET] = std::array::from_fn(|lane| &stored[lane * scales.len()..][..scales.len()]);
+    let rows: [_; ROW_BLOCK] = std::array::from_fn(|lane| &stored[lane * scales.len()..][..scales.len()]);
     let mut is_finite = true;
     for (block, (weights, scales)) in weights.iter_mut().zip(scales).enumerate() {
         for (lane, row) in rows.iter().enumerate() {
@@ -222,12 +222,12 @@ mod tests {
     fn rows_come_back_as_they_were_stored_in_whatever_pieces() {
         for (outputs, inputs) in [(1, 32), (3, 64), (4, 96), (5, 32), (66, 320), (9, 3072)] {
             let stored = stored(outputs, inputs);
-            for octets in [1, 2, 100] {
+            for row_blocks in [1, 2, 100] {
                 let mut matrix = Q8Matrix::zeros(outputs, inputs).unwrap();
-                for (piece, rows) in stored.chunks(octets * OCTET * matrix.stored_length()).enumerate() {
-                    assert!(matrix.put_rows(piece * octets * OCTET, rows));
+                for (piece, rows) in stored.chunks(row_blocks * ROW_BLOCK * matrix.stored_length()).enumerate() {
+                    assert!(matrix.put_rows(piece * row_blocks * ROW_BLOCK, rows));
                 }
-                assert!(stored_rows(&matrix) == stored, "{outputs} × {inputs}, {octets} octets at a time");
+                assert!(stored_rows(&matrix) == stored, "{outputs} × {inputs}, {row_blocks} row blocks at a time");
             }
         }
     }
@@ -237,11 +237,11 @@ mod tests {
         let mut matrix = Q8Matrix::zeros(10, 32).unwrap();
         let row = |row: u8| [0, 0x3c].into_iter().chain((0..32).map(move |column| row * 16 + column));
         matrix.put_rows(0, &(0..8).flat_map(row).collect::<Vec<_>>());
-        let (weights, scales) = matrix.octet(0);
+        let (weights, scales) = matrix.row_block(0);
         assert_eq!(weights[0].0[0][..3], [[128, 129, 130, 131], [144, 145, 146, 147], [160, 161, 162, 163]]);
         assert_eq!(weights[0].0[1][7], [112 + 4 + 128, 245, 246, 247]);
         assert_eq!((weights.len(), scales[0].0), (1, [1.0; 8]));
-        assert_eq!(matrix.octet(1).0[0].0[0][0], [128; 4]);
+        assert_eq!(matrix.row_block(1).0[0].0[0][0], [128; 4]);
     }
 
     #[test]

@@ -47,8 +47,8 @@ pub use plain::multiply_f32;
 /// Weights that share a scale, along a row.
 pub const BLOCK: usize = 32;
 /// Rows of a matrix that lie together and are computed together.
-pub const OCTET: usize = 8;
-/// Columns that lie together, of each row of an octet in turn.
+pub const ROW_BLOCK: usize = 8;
+/// Columns that lie together, of each row of a row block in turn.
 const STEP: usize = 4;
 /// Rows of activations that share each look at a weight.
 const TILE: usize = 4;
@@ -61,7 +61,7 @@ pub struct Kernel {
     pub operands: Operands,
     /// Whether everything is computed by [`scalar`].
     pub is_scalar: bool,
-    /// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, of which those of the octets given.
+    /// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, of which those of the row blocks given.
     pub multiply: fn(&Q8Matrix, Range<usize>, &Activations, &mut [f32]),
 }
 

@@ -16,7 +16,7 @@ use std::ops::Range;
 use super::activations::Tile;
 use super::matrix::{Scales, Weights};
 use super::tiles::{self, Dot};
-use super::{Activations, BLOCK, Kernel, OCTET, Operands, Q8Matrix, STEP, scalar};
+use super::{Activations, BLOCK, Kernel, Operands, Q8Matrix, ROW_BLOCK, STEP, scalar};
 
 /// For machines whose dot product takes the second operand with its sign.
 pub static SIGNED: Kernel =
@@ -41,19 +41,24 @@ fn is_exact(kernel: &Kernel) -> bool {
 fn is_exact_at(kernel: &Kernel, pair: [f32; 2], weight: u8) -> bool {
     let mut activations = Activations::default();
     activations.quantise(&pair.repeat(BLOCK / 2), BLOCK, kernel.operands);
-    let Some(mut matrix) = Q8Matrix::zeros(OCTET, BLOCK) else { return false };
+    let Some(mut matrix) = Q8Matrix::zeros(ROW_BLOCK, BLOCK) else { return false };
     let mut stored = [weight; 2 + BLOCK];
     [stored[0], stored[1]] = [0, 0x3c]; // a scale of 1 in f16
-    matrix.put_rows(0, &stored.repeat(OCTET));
-    let (mut found, mut expected) = ([0.0; OCTET], [0.0; OCTET]);
+    matrix.put_rows(0, &stored.repeat(ROW_BLOCK));
+    let (mut found, mut expected) = ([0.0; ROW_BLOCK], [0.0; ROW_BLOCK]);
     (kernel.multiply)(&matrix, 0..1, &activations, &mut found);
     scalar::multiply(&matrix, 0..1, &activations, &mut expected);
     found == expected
 }
 
 /// As [`super::scalar::multiply`]; what the machine takes without a sign is the weights, which have none where they lie.
-fn multiply<const SIGNED: bool>(matrix: &Q8Matrix, octets: Range<usize>, activations: &Activations, out: &mut [f32]) {
-    tiles::multiply(&Bytes::<SIGNED> { matrix, activations }, matrix, octets, activations, out);
+fn multiply<const SIGNED: bool>(
+    matrix: &Q8Matrix,
+    row_blocks: Range<usize>,
+    activations: &Activations,
+    out: &mut [f32],
+) {
+    tiles::multiply(&Bytes::<SIGNED> { matrix, activations }, matrix, row_blocks, activations, out);
 }
 
 struct Bytes<'a, const SIGNED: bool> {
@@ -62,22 +67,22 @@ struct Bytes<'a, const SIGNED: bool> {
 }
 
 impl<const SIGNED: bool> Dot for Bytes<'_, SIGNED> {
-    fn dot<const T: usize>(&self, octet: usize, token: usize) -> [[f32; OCTET]; T] {
-        dot::<T, SIGNED>(self.matrix.octet(octet), self.activations.bytes(token))
+    fn dot<const T: usize>(&self, row_block: usize, token: usize) -> [[f32; ROW_BLOCK]; T] {
+        dot::<T, SIGNED>(self.matrix.row_block(row_block), self.activations.bytes(token))
     }
 }
 
 /// Bytes of a vector.
 const VECTOR: usize = 16;
-/// Vectors that a step of an octet takes.
-const HALVES: usize = OCTET * STEP / VECTOR;
+/// Vectors that a step of a row block takes.
+const HALVES: usize = ROW_BLOCK * STEP / VECTOR;
 
-/// The products of an octet with `T` rows of activations.
+/// The products of a row block with `T` rows of activations.
 #[target_feature(enable = "relaxed-simd")]
 fn dot<const T: usize, const SIGNED: bool>(
     (weights, scales): (&[Weights], &[Scales]),
     tile: Tile<'_, i8, T>,
-) -> [[f32; OCTET]; T] {
+) -> [[f32; ROW_BLOCK]; T] {
     // Where LLVM knows how many rounds there are, it puts all loads of a block before its first product, and there are
     // not that many registers.
     let rounds = black_box(T * BLOCK / VECTOR);

@@ -10,21 +10,21 @@ use super::exp::{LEAST, LN_2, MOST, POLYNOMIAL};
 use super::lanes::{LANES, ROUNDING};
 use super::layout::{Element, Heads, ROW};
 use super::matrix::{Scales, Weights};
-use super::{Activations, BLOCK, Keys, OCTET, Operands, Q8Matrix};
+use super::{Activations, BLOCK, Keys, Operands, Q8Matrix, ROW_BLOCK};
 
-/// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, of which those of the octets given.
-pub fn multiply(matrix: &Q8Matrix, octets: Range<usize>, activations: &Activations, out: &mut [f32]) {
-    for (token, out) in out.chunks_exact_mut(matrix.columns(&octets)).enumerate() {
+/// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, of which those of the row blocks given.
+pub fn multiply(matrix: &Q8Matrix, row_blocks: Range<usize>, activations: &Activations, out: &mut [f32]) {
+    for (token, out) in out.chunks_exact_mut(matrix.columns(&row_blocks)).enumerate() {
         let (numbers, scales) = activations.row(token);
-        for (octet, out) in octets.clone().zip(out.chunks_mut(OCTET)) {
+        for (row_block, out) in row_blocks.clone().zip(out.chunks_mut(ROW_BLOCK)) {
             for (lane, out) in out.iter_mut().enumerate() {
-                *out = dot(matrix.octet(octet), lane, numbers, scales);
+                *out = dot(matrix.row_block(row_block), lane, numbers, scales);
             }
         }
     }
 }
 
-/// The product of one row of an octet with one row of activations.
+/// The product of one row of a row block with one row of activations.
 fn dot((weights, scales): (&[Weights], &[Scales]), lane: usize, numbers: &[i8], number_scales: &[f32]) -> f32 {
     let mut sum = 0.0;
     for (block, numbers) in numbers.chunks_exact(BLOCK).enumerate() {
@@ -86,10 +86,10 @@ pub fn add_bias(rows: &mut [f32], bias: Option<&[f32]>, columns: usize, activati
 
 /// `(x − mean) / √(variance + epsilon) · weight + bias` for each row `x`.
 pub fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out: &mut [f32]) {
-    let width = weight.len();
-    for (row, out) in rows.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
-        let mean = sum(row.iter().copied()) / width as f32;
-        let variance = sum(row.iter().map(|x| (x - mean) * (x - mean))) / width as f32;
+    let n_embd = weight.len();
+    for (row, out) in rows.chunks_exact(n_embd).zip(out.chunks_exact_mut(n_embd)) {
+        let mean = sum(row.iter().copied()) / n_embd as f32;
+        let variance = sum(row.iter().map(|x| (x - mean) * (x - mean))) / n_embd as f32;
         let factor = 1.0 / (variance + epsilon).sqrt();
         for (index, out) in out.iter_mut().enumerate() {
             *out = (row[index] - mean) * factor * weight[index] + bias[index];
@@ -100,8 +100,8 @@ pub fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out:
 /// Writes to `out`, `[rows, n_embd]`, what each row of `qkv`, `[rows, 3 · n_embd]`, attends to: of every head the values
 /// of the positions up to its own, weighted by softmax(query · key / √head_dim). The first row stands at `position`.
 pub fn attend<E: Element>(heads: &Heads, (keys, values): (&Keys, &[E]), position: usize, qkv: &[f32], out: &mut [f32]) {
-    let width = heads.n_embd();
-    for (position, (qkv, out)) in (position..).zip(qkv.chunks(3 * width).zip(out.chunks_mut(width))) {
+    let n_embd = heads.n_embd();
+    for (position, (qkv, out)) in (position..).zip(qkv.chunks(3 * n_embd).zip(out.chunks_mut(n_embd))) {
         for (head, out) in out.chunks_mut(heads.head_dim).enumerate() {
             let weights = exponentials(&scores(heads, keys, head, qkv, position + 1));
             mix(heads, values, head, &weights, out);
@@ -113,11 +113,11 @@ pub fn attend<E: Element>(heads: &Heads, (keys, values): (&Keys, &[E]), position
 
 /// Writes to `weights`, `[heads, rows, positions]`, softmax(query · key / √head_dim) for the positions up to each row's.
 pub fn attention_weights(heads: &Heads, keys: &Keys, position: usize, qkv: &[f32], weights: &mut [f32]) {
-    let width = heads.n_embd();
-    let rows = qkv.len() / (3 * width);
+    let n_embd = heads.n_embd();
+    let rows = qkv.len() / (3 * n_embd);
     for (index, weights) in weights.chunks_mut(position + rows).enumerate() {
         let (head, row) = (index / rows, index % rows);
-        let exponentials = exponentials(&scores(heads, keys, head, &qkv[row * 3 * width..], position + row + 1));
+        let exponentials = exponentials(&scores(heads, keys, head, &qkv[row * 3 * n_embd..], position + row + 1));
         let total = sum(exponentials.iter().copied());
         weights.fill(0.0);
         weights.iter_mut().zip(exponentials).for_each(|(weight, exponential)| *weight = exponential / total);
@@ -146,7 +146,8 @@ fn scores(heads: &Heads, keys: &Keys, head: usize, qkv: &[f32], seen: usize) -> 
             let mut activations = Activations::default();
             activations.quantise(&row, row.len(), Operands::Rows);
             let (numbers, scales) = activations.row(0);
-            let key = |position| dot(matrices[head].octet(position / OCTET), position % OCTET, numbers, scales);
+            let key =
+                |position| dot(matrices[head].row_block(position / ROW_BLOCK), position % ROW_BLOCK, numbers, scales);
             (0..seen).map(key).collect()
         }
         Keys::Plain(keys) => (0..seen).map(|position| dot_plain(&query, &row(heads, keys, head, position))).collect(),

@@ -6,17 +6,17 @@ use std::ops::Range;
 use super::activations::Tile;
 use super::matrix::{Scales, Weights};
 use super::tiles::{self, Dot};
-use super::{Activations, BLOCK, OCTET, Q8Matrix, STEP};
+use super::{Activations, BLOCK, Q8Matrix, ROW_BLOCK, STEP};
 
-/// Rows of half an octet.
-const HALF: usize = OCTET / 2;
+/// Rows of half a row block.
+const HALF: usize = ROW_BLOCK / 2;
 
 /// As [`super::scalar::multiply`].
 ///
 /// There is no product of 8-bit numbers: weights are widened to 16 bits, which one instruction multiplies and adds up
 /// in pairs.
-pub fn multiply(matrix: &Q8Matrix, octets: Range<usize>, activations: &Activations, out: &mut [f32]) {
-    tiles::multiply(&Words { matrix, activations }, matrix, octets, activations, out);
+pub fn multiply(matrix: &Q8Matrix, row_blocks: Range<usize>, activations: &Activations, out: &mut [f32]) {
+    tiles::multiply(&Words { matrix, activations }, matrix, row_blocks, activations, out);
 }
 
 struct Words<'a> {
@@ -25,9 +25,9 @@ struct Words<'a> {
 }
 
 impl Dot for Words<'_> {
-    fn dot<const T: usize>(&self, octet: usize, token: usize) -> [[f32; OCTET]; T] {
-        let (octet, tile) = (self.matrix.octet(octet), self.activations.words(token));
-        let (first, last) = (dot::<T, 0>(octet, &tile), dot::<T, 1>(octet, &tile));
+    fn dot<const T: usize>(&self, row_block: usize, token: usize) -> [[f32; ROW_BLOCK]; T] {
+        let (row_block, tile) = (self.matrix.row_block(row_block), self.activations.words(token));
+        let (first, last) = (dot::<T, 0>(row_block, &tile), dot::<T, 1>(row_block, &tile));
         std::array::from_fn(|index| {
             let [a, b, c, d] = first[index];
             let [e, f, g, h] = last[index];
@@ -36,7 +36,7 @@ impl Dot for Words<'_> {
     }
 }
 
-/// The products of half an octet's rows with `T` rows of activations.
+/// The products of half a row block's rows with `T` rows of activations.
 #[inline(never)]
 fn dot<const T: usize, const H: usize>(
     (weights, scales): (&[Weights], &[Scales]),

@@ -1,40 +1,40 @@
-//! The order in which a product is computed: an octet of the matrix at a time, and of the tokens as many as share each
+//! The order in which a product is computed: a row block of the matrix at a time, and of the tokens as many as share each
 //! look at a weight.
 
 use std::ops::Range;
 
-use super::{Activations, OCTET, Q8Matrix, TILE};
+use super::{Activations, Q8Matrix, ROW_BLOCK, TILE};
 
-/// How a machine multiplies octets with tokens.
+/// How a machine multiplies row blocks with tokens.
 pub(super) trait Dot {
-    /// The products of an octet with `T` tokens from `token` on, which are a tile.
-    fn dot<const T: usize>(&self, octet: usize, token: usize) -> [[f32; OCTET]; T];
+    /// The products of a row block with `T` tokens from `token` on, which are a tile.
+    fn dot<const T: usize>(&self, row_block: usize, token: usize) -> [[f32; ROW_BLOCK]; T];
 }
 
-/// Writes the outputs of `octets` for each token to `out`, `[tokens, outputs of these octets]`.
+/// Writes the outputs of `row_blocks` for each token to `out`, `[tokens, outputs of these row_blocks]`.
 pub(super) fn multiply(
     dot: &impl Dot,
     matrix: &Q8Matrix,
-    octets: Range<usize>,
+    row_blocks: Range<usize>,
     activations: &Activations,
     out: &mut [f32],
 ) {
-    let (columns, tokens) = (matrix.columns(&octets), activations.tokens());
-    for (index, octet) in octets.enumerate() {
-        let mut put = |token: usize, sums: &[[f32; OCTET]]| {
+    let (columns, tokens) = (matrix.columns(&row_blocks), activations.tokens());
+    for (index, row_block) in row_blocks.enumerate() {
+        let mut put = |token: usize, sums: &[[f32; ROW_BLOCK]]| {
             for (row, sums) in out.chunks_exact_mut(columns).skip(token).zip(sums) {
-                match row[index * OCTET..].first_chunk_mut() {
+                match row[index * ROW_BLOCK..].first_chunk_mut() {
                     Some(out) => *out = *sums,
-                    None => row[index * OCTET..].copy_from_slice(&sums[..columns % OCTET]),
+                    None => row[index * ROW_BLOCK..].copy_from_slice(&sums[..columns % ROW_BLOCK]),
                 }
             }
         };
         let rest = tokens - tokens % TILE;
         for token in (0..rest).step_by(TILE) {
-            put(token, &dot.dot::<TILE>(octet, token));
+            put(token, &dot.dot::<TILE>(row_block, token));
         }
         for token in rest..tokens {
-            put(token, &dot.dot::<1>(octet, token));
+            put(token, &dot.dot::<1>(row_block, token));
         }
     }
 }

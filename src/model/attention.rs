@@ -18,7 +18,7 @@ pub struct Attention {
 impl Attention {
     /// Takes `NAME.attn_qkv` and `NAME.attn_output`.
     pub fn load(config: &Config, weights: &mut Weights, name: &str) -> Result<Self> {
-        let n_embd = config.width;
+        let n_embd = config.n_embd;
         let qkv = Linear::load(weights, &format!("{name}.attn_qkv"), (n_embd, 3 * n_embd), config.qkv_bias)?;
         let output = Linear::load(weights, &format!("{name}.attn_output"), (n_embd, n_embd), true)?;
         Ok(Attention { qkv, output })

@@ -20,12 +20,12 @@ pub enum Head {
 pub struct Config {
     /// Blocks.
     pub layers: usize,
-    /// Attention heads per block; divides `width`.
+    /// Attention heads per block; divides `n_embd`.
     pub heads: usize,
     /// Length of the embedding.
-    pub width: usize,
-    /// Width of the MLP's hidden layer, four times `width` in GPT-2.
-    pub hidden: usize,
+    pub n_embd: usize,
+    /// Width of the MLP's hidden layer, four times `n_embd` in GPT-2.
+    pub n_inner: usize,
     /// Learned positions: the longest window, in tokens.
     pub context: usize,
     /// Rows of the token embedding.
@@ -42,27 +42,27 @@ pub struct Config {
 
 impl Config {
     /// Length of one head's queries, keys and values.
-    pub fn head_width(&self) -> usize {
-        self.width / self.heads
+    pub fn head_dim(&self) -> usize {
+        self.n_embd / self.heads
     }
 
     /// The shape of a block's attention.
     pub(super) fn attention_heads(&self) -> Heads {
-        Heads { count: self.heads, head_dim: self.head_width(), context: self.context }
+        Heads { count: self.heads, head_dim: self.head_dim(), context: self.context }
     }
 
     /// Number of weights, a tied head counted once.
     pub fn parameters(&self) -> usize {
-        let Config { layers, width, hidden, context, vocabulary_size, .. } = *self;
-        let norm = 2 * width;
-        let qkv = 3 * width * width + if self.qkv_bias { 3 * width } else { 0 };
-        let attention = qkv + width * width + width;
-        let mlp = width * hidden + hidden + hidden * width + width;
+        let Config { layers, n_embd, n_inner, context, vocabulary_size, .. } = *self;
+        let norm = 2 * n_embd;
+        let qkv = 3 * n_embd * n_embd + if self.qkv_bias { 3 * n_embd } else { 0 };
+        let attention = qkv + n_embd * n_embd + n_embd;
+        let mlp = n_embd * n_inner + n_inner + n_inner * n_embd + n_embd;
         let head = match self.head {
             Head::Tied => 0,
-            Head::Untied { bias } => vocabulary_size * width + if bias { vocabulary_size } else { 0 },
+            Head::Untied { bias } => vocabulary_size * n_embd + if bias { vocabulary_size } else { 0 },
         };
-        (vocabulary_size + context) * width + layers * (2 * norm + attention + mlp) + norm + head
+        (vocabulary_size + context) * n_embd + layers * (2 * norm + attention + mlp) + norm + head
     }
 }
 
@@ -75,8 +75,8 @@ pub(crate) mod tests {
         Config {
             layers: 8,
             heads: 5,
-            width: 320,
-            hidden: 1280,
+            n_embd: 320,
+            n_inner: 1280,
             context: 256,
             vocabulary_size: 65,
             layer_norm_epsilon: 1e-5,
@@ -92,8 +92,8 @@ pub(crate) mod tests {
         let gpt2 = Config {
             layers: 12,
             heads: 12,
-            width: 768,
-            hidden: 3072,
+            n_embd: 768,
+            n_inner: 3072,
             context: 1024,
             vocabulary_size: 50257,
             ..peargpt()

@@ -38,7 +38,7 @@ impl Gpt {
         let norm = LayerNorm::load(config, weights, "output_norm")?;
         let head = match config.head {
             Head::Tied => Linear::tied(&embedding),
-            Head::Untied { bias } => Linear::load(weights, "output", (config.width, config.vocabulary_size), bias)?,
+            Head::Untied { bias } => Linear::load(weights, "output", (config.n_embd, config.vocabulary_size), bias)?,
         };
         Ok(Gpt { config: config.clone(), embedding, blocks, norm, head, halves })
     }

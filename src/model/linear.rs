@@ -85,8 +85,8 @@ pub struct Embedding {
 impl Embedding {
     /// Takes `token_embd.weight` and `position_embd.weight`.
     pub fn load(config: &Config, weights: &mut Weights) -> Result<Self> {
-        let tokens = matrix(weights, "token_embd.weight", config.vocabulary_size, config.width)?;
-        let positions = tensor(weights, "position_embd.weight", &[config.context, config.width])?;
+        let tokens = matrix(weights, "token_embd.weight", config.vocabulary_size, config.n_embd)?;
+        let positions = tensor(weights, "position_embd.weight", &[config.context, config.n_embd])?;
         Ok(Embedding { tokens, positions })
     }
 
@@ -107,8 +107,8 @@ pub struct LayerNorm {
 impl LayerNorm {
     /// Takes `NAME.weight` and `NAME.bias`, `[n_embd]` each.
     pub fn load(config: &Config, weights: &mut Weights, name: &str) -> Result<Self> {
-        let weight = tensor(weights, &format!("{name}.weight"), &[config.width])?;
-        let bias = tensor(weights, &format!("{name}.bias"), &[config.width])?;
+        let weight = tensor(weights, &format!("{name}.weight"), &[config.n_embd])?;
+        let bias = tensor(weights, &format!("{name}.bias"), &[config.n_embd])?;
         Ok(LayerNorm { weight, bias, epsilon: config.layer_norm_epsilon as f32 })
     }
 

@@ -17,7 +17,7 @@ pub struct Mlp {
 impl Mlp {
     /// Takes `NAME.ffn_up` and `NAME.ffn_down`.
     pub fn load(config: &Config, weights: &mut Weights, name: &str) -> Result<Self> {
-        let (n_embd, n_inner) = (config.width, config.hidden);
+        let (n_embd, n_inner) = (config.n_embd, config.n_inner);
         let up = Linear::load(weights, &format!("{name}.ffn_up"), (n_embd, n_inner), true)?;
         let down = Linear::load(weights, &format!("{name}.ffn_down"), (n_inner, n_embd), true)?;
         Ok(Mlp { up: up.with_activation(config.activation), down })

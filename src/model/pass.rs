@@ -155,16 +155,16 @@ pub(super) fn last_row(x: &Tensor) -> Result<Tensor> {
 
 /// Makes sure that a pass will find its memory: candle's allocations end the program where they fail.
 pub(super) fn ensure_memory(config: &Config, batch: usize, tokens: usize, wanted: Wanted) -> Result<()> {
-    let Config { width, hidden, context, vocabulary_size, heads, .. } = *config;
+    let Config { n_embd, n_inner, context, vocabulary_size, heads, .. } = *config;
     let [rows, seen] = [batch * tokens, context.max(tokens)].map(|count| count as u64);
-    let [width, hidden, vocabulary, heads] = [width, hidden, vocabulary_size, heads].map(|size| size as u64);
+    let [n_embd, n_inner, vocabulary, heads] = [n_embd, n_inner, vocabulary_size, heads].map(|size| size as u64);
     let answered = if wanted == Wanted::Last { batch as u64 } else { rows };
     // The residual stream and its norm before and after, and what is between them: at its largest, three rows and the
     // heads' outputs, or the MLP's hidden layer.
-    let stream = rows * (4 * width + (5 * width).max(hidden + width)) * 4;
+    let stream = rows * (4 * n_embd + (5 * n_embd).max(n_inner + n_embd)) * 4;
     // Activations as bytes and as words, with their scales, which move once as they grow.
-    let activations = 2 * rows * width.max(hidden) * 4;
+    let activations = 2 * rows * n_embd.max(n_inner) * 4;
     // Scores of a tile, and where there is no cache one sequence's keys and values, padded.
-    let attention = seen * 64 + tokens as u64 * 2 * (width + 8 * heads) * 4;
+    let attention = seen * 64 + tokens as u64 * 2 * (n_embd + 8 * heads) * 4;
     Ok(memory::ensure(stream + activations + attention + answered * vocabulary * 4)?)
 }

@@ -32,7 +32,7 @@ pub fn file_name(title: &str, format: Export) -> String {
 }
 
 fn facts(summary: &Summary) -> Vec<(String, String)> {
-    let Summary { parameters, layers, width, heads, context, vocabulary, tokens, padding_rows, .. } = summary;
+    let Summary { parameters, layers, n_embd, heads, context, vocabulary, tokens, padding_rows, .. } = summary;
     let padding = match padding_rows {
         0 => String::new(),
         rows => format!(", {} rows of padding left out", grouped(*rows)),
@@ -41,7 +41,7 @@ fn facts(summary: &Summary) -> Vec<(String, String)> {
         ("Architecture", format!("GPT-2 with {}, head {}", activation(summary.activation), summary.head)),
         ("From", summary.source.to_string()),
         ("Weights", grouped(*parameters)),
-        ("Shape", format!("{layers} layers, {width} wide, {heads} heads")),
+        ("Shape", format!("{layers} layers, {n_embd} wide, {heads} heads")),
         ("Sees back", format!("{} tokens", grouped(*context))),
         ("Vocabulary", format!("{} {tokens}{padding}", grouped(*vocabulary))),
         ("Precision", format!("{} in the files, {} here", summary.stored.join(", "), matrices(&summary.kept))),
@@ -84,8 +84,8 @@ pub fn question(need: &Need) -> Question {
     let (sentence, asks) = match need {
         Need::File { name } => (format!("{name} is missing: add it to these files."), Asked::File),
         Need::Tokenizer { tokens } => (tokenizer(*tokens), Asked::File),
-        Need::Heads { width, proposed } => (
-            format!("The files do not say how many attention heads a layer has. Their number divides {width}."),
+        Need::Heads { n_embd, proposed } => (
+            format!("The files do not say how many attention heads a layer has. Their number divides {n_embd}."),
             Asked::Heads { proposed: proposed.map(|heads| heads as u32) },
         ),
         Need::Alphabet { tokens, proposed } => {
@@ -128,7 +128,7 @@ mod tests {
             source: "nanoGPT",
             parameters: 9_967_040,
             layers: 8,
-            width: 320,
+            n_embd: 320,
             heads: 5,
             context: 1024,
             vocabulary: 50_257,
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(said(Need::File { name: "merges.txt".into() }), "merges.txt is missing: add it to these files.");
         assert!(said(Need::Tokenizer { tokens: 50_304 }).contains("fetching GPT-2 once"));
         assert!(!said(Need::Tokenizer { tokens: 300 }).contains("fetching GPT-2 once"));
-        assert!(said(Need::Heads { width: 96, proposed: None }).contains("divides 96"));
+        assert!(said(Need::Heads { n_embd: 96, proposed: None }).contains("divides 96"));
         let asked = question(&Need::Alphabet { tokens: 65, proposed: Some(TINY_SHAKESPEARE) });
         assert!(asked.sentence.contains("which 65 characters") && asked.sentence.contains("as below"));
         assert_eq!(asked.asks, Asked::Alphabet { proposed: Some(TINY_SHAKESPEARE.to_string()) });

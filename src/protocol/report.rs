@@ -50,7 +50,7 @@ pub struct ModelSummary {
     /// Attention heads per block.
     pub heads: u32,
     /// Length of the embedding.
-    pub width: u32,
+    pub n_embd: u32,
     /// Tokens there are.
     pub vocabulary_size: u32,
     /// What they are.

@@ -233,7 +233,7 @@ fn between_steps(weights: Weights) -> Weights {
 
 #[test]
 fn weights_that_are_rounded_keep_within_what_the_tolerance_counts_on() {
-    let config = Config { width: 768, hidden: 3072, heads: 12, vocabulary_size: 2000, ..small() };
+    let config = Config { n_embd: 768, n_inner: 3072, heads: 12, vocabulary_size: 2000, ..small() };
     let logits = |precision| {
         let weights = between_steps(random::weights(&config, 1).unwrap());
         let mut weights = quantize(weights, precision, || ()).unwrap();

@@ -41,7 +41,7 @@ impl Open {
             context: config.context as u32,
             layers: config.layers as u32,
             heads: config.heads as u32,
-            width: config.width as u32,
+            n_embd: config.n_embd as u32,
             vocabulary_size: config.vocabulary_size as u32,
             vocabulary: model.tokenizer.vocabulary(),
             alphabet: model.tokenizer.alphabet(),

@@ -38,8 +38,8 @@ pub fn model(length: usize) -> Checkpoint {
     let config = Config {
         layers: 1,
         heads: 4,
-        width: length,
-        hidden: 2 * length,
+        n_embd: length,
+        n_inner: 2 * length,
         context: 3,
         vocabulary_size: length,
         layer_norm_epsilon: 1e-5,

@@ -55,9 +55,9 @@ fn told(need: &Need) -> String {
         Need::Tokenizer { tokens } => {
             format!("expected vocab.json and merges.txt too, or tokenizer.json, of {tokens} tokens or fewer")
         }
-        Need::Heads { width, proposed } => {
+        Need::Heads { n_embd, proposed } => {
             let proposed = proposed.map(|heads| format!(" ({heads} are usual)")).unwrap_or_default();
-            format!("nothing says the number of heads, by which {width} is divided: give --heads{proposed}")
+            format!("nothing says the number of heads, by which {n_embd} is divided: give --heads{proposed}")
         }
         Need::Alphabet { tokens, .. } => {
             format!("nothing says the alphabet of {tokens} characters: give meta.pkl, --text or --alphabet")

@@ -167,17 +167,17 @@ fn type_name(number: u32) -> String {
 
 fn read_config(metadata: &Metadata, directory: &Directory) -> Result<Config, CheckpointError> {
     let size = |key, most| metadata.need(key)?.whole(1, most).map(|size| size as usize);
-    let width = size(key::WIDTH, MOST)?;
+    let n_embd = size(key::WIDTH, MOST)?;
     let heads = size(key::HEADS, MOST)?;
-    if !width.is_multiple_of(heads) {
-        let expected = format!("a divisor of {}, which is {width}", key::WIDTH);
+    if !n_embd.is_multiple_of(heads) {
+        let expected = format!("a divisor of {}, which is {n_embd}", key::WIDTH);
         return Err(metadata.need(key::HEADS)?.wrong(expected, heads));
     }
     Ok(Config {
         layers: size(key::LAYERS, MOST_LAYERS)?,
         heads,
-        width,
-        hidden: size(key::HIDDEN, MOST)?,
+        n_embd,
+        n_inner: size(key::HIDDEN, MOST)?,
         context: size(key::CONTEXT, MOST)?,
         vocabulary_size: metadata.need(key::TOKENS)?.string_count(MOST)? as usize,
         layer_norm_epsilon: as_written(metadata.need(key::EPSILON)?.positive()?),

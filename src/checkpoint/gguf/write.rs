@@ -80,8 +80,8 @@ fn write_general(keys: &mut Keys, name: &str, tensors: &[Outline]) {
 
 fn write_config(keys: &mut Keys, config: &Config) {
     keys.u32(key::CONTEXT, config.context as u32);
-    keys.u32(key::WIDTH, config.width as u32);
-    keys.u32(key::HIDDEN, config.hidden as u32);
+    keys.u32(key::WIDTH, config.n_embd as u32);
+    keys.u32(key::HIDDEN, config.n_inner as u32);
     keys.u32(key::LAYERS, config.layers as u32);
     keys.u32(key::HEADS, config.heads as u32);
     keys.f32(key::EPSILON, config.layer_norm_epsilon as f32);

@@ -10,7 +10,7 @@ use super::super::source::{Source, room};
 use super::super::tensor::{Kind, check_finite, decode, encode, zeros};
 use super::super::{Checkpoint, CheckpointError};
 use super::{Draft, ImportError, Named, Part, Slot, in_file};
-use crate::kernels::OCTET;
+use crate::kernels::ROW_BLOCK;
 use crate::model::Config;
 use crate::model::{Weight, Weights};
 use crate::tokenizer::TokenizerSpec;
@@ -102,7 +102,7 @@ fn convert<R: Read + Seek>(
         return target.add(&values[..count * columns]);
     }
     let (elements, size) = stored.kind.block();
-    let step = (ELEMENTS / (OCTET * columns)).max(1) * OCTET;
+    let step = (ELEMENTS / (ROW_BLOCK * columns)).max(1) * ROW_BLOCK;
     let mut offset = stored.span.start;
     source.seek(offset)?;
     let mut values: Vec<f32> = room(&stored.name, (step.min(count) * columns) as u64)?;
@@ -166,7 +166,7 @@ impl<'a> Target<'a> {
             }
             Elements::Q8(_) => {
                 self.waiting.extend(values);
-                self.put(OCTET)?;
+                self.put(ROW_BLOCK)?;
             }
         }
         Ok(())

@@ -85,7 +85,7 @@ pub enum Need {
     /// The number of heads: a divisor of the width.
     Heads {
         /// The model's width.
-        width: usize,
+        n_embd: usize,
         /// Heads of 64 numbers, where the width has such.
         proposed: Option<usize>,
     },
@@ -184,16 +184,16 @@ fn finish(
     answers: &Answers,
     ignored: Vec<String>,
 ) -> Result<Outlook, ImportError> {
-    let width = shape.config.width;
+    let n_embd = shape.config.n_embd;
     let heads = shape.heads.or(answers.heads);
-    let proposed = width.is_multiple_of(64).then_some(width / 64);
-    let (heads, tokenizer) = match (heads.ok_or(Need::Heads { width, proposed }), tokens) {
+    let proposed = n_embd.is_multiple_of(64).then_some(n_embd / 64);
+    let (heads, tokenizer) = match (heads.ok_or(Need::Heads { n_embd, proposed }), tokens) {
         (Ok(heads), Ok(tokenizer)) => (heads, tokenizer),
         (heads, tokens) => return Ok(Outlook::Needs(heads.err().into_iter().chain(tokens.err()).collect())),
     };
-    let is_right = heads > 0 && width.is_multiple_of(heads);
+    let is_right = heads > 0 && n_embd.is_multiple_of(heads);
     if !is_right {
-        let expected = format!("a divisor of the width, which is {width}");
+        let expected = format!("a divisor of the width, which is {n_embd}");
         return Err(CheckpointError::field(&"number of heads", 0, expected, heads).into());
     }
     let source = shape.source;

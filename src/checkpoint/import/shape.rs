@@ -149,10 +149,10 @@ async fn same<R: Read + Seek>(
 
 /// What the tensors tell.
 fn tell(parts: &Parts) -> Result<Config, CheckpointError> {
-    let [vocabulary, width] = parts.matrix("token_embd.weight")?;
+    let [vocabulary, n_embd] = parts.matrix("token_embd.weight")?;
     let [context, _] = parts.matrix("position_embd.weight")?;
-    let [hidden, _] = parts.matrix("blk.0.ffn_up.weight")?;
-    for (field, size) in [("tokens", vocabulary), ("width", width), ("context", context), ("hidden width", hidden)] {
+    let [n_inner, _] = parts.matrix("blk.0.ffn_up.weight")?;
+    for (field, size) in [("tokens", vocabulary), ("width", n_embd), ("context", context), ("hidden width", n_inner)] {
         if !(1..=MOST).contains(&size) {
             return Err(CheckpointError::field(&field, 0, format!("1 to {MOST}"), size));
         }
@@ -169,8 +169,8 @@ fn tell(parts: &Parts) -> Result<Config, CheckpointError> {
     Ok(Config {
         layers,
         heads: 1,
-        width: width as usize,
-        hidden: hidden as usize,
+        n_embd: n_embd as usize,
+        n_inner: n_inner as usize,
         context: context as usize,
         vocabulary_size: vocabulary as usize,
         layer_norm_epsilon: 1e-5,

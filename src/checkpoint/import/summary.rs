@@ -23,7 +23,7 @@ pub struct Summary {
     /// Blocks.
     pub layers: usize,
     /// Length of the embedding.
-    pub width: usize,
+    pub n_embd: usize,
     /// Attention heads per block.
     pub heads: usize,
     /// The longest window, in tokens.
@@ -49,7 +49,7 @@ pub struct Summary {
 impl Draft {
     /// What the model is, loaded in this precision.
     pub fn summary(&self, precision: Option<Precision>) -> Summary {
-        let Config { layers, width, heads, context, vocabulary_size, activation, head, .. } = self.config;
+        let Config { layers, n_embd, heads, context, vocabulary_size, activation, head, .. } = self.config;
         let kinds = self.slots.iter().flat_map(|slot| &slot.parts).map(|part| name(part.stored.kind));
         let kept = self.slots.iter().map(|slot| format!("{:?}", load::kept(slot, precision)));
         Summary {
@@ -57,7 +57,7 @@ impl Draft {
             source: self.source,
             parameters: self.config.parameters(),
             layers,
-            width,
+            n_embd,
             heads,
             context,
             vocabulary: vocabulary_size,
@@ -93,7 +93,7 @@ fn name(kind: Kind) -> String {
 /// A line for each field.
 impl fmt::Display for Summary {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        let Summary { architecture, source, parameters, layers, width, heads, context, vocabulary, tokens, .. } = self;
+        let Summary { architecture, source, parameters, layers, n_embd, heads, context, vocabulary, tokens, .. } = self;
         let padding = match self.padding_rows {
             0 => String::new(),
             rows => format!(" ({rows} rows of padding left out)"),
@@ -101,7 +101,7 @@ impl fmt::Display for Summary {
         writeln!(formatter, "architecture: {architecture}, {} and a head that is {}", self.activation, self.head)?;
         writeln!(formatter, "source: {source}")?;
         writeln!(formatter, "parameters: {parameters}")?;
-        writeln!(formatter, "layers: {layers}, width: {width}, heads: {heads}, context: {context}")?;
+        writeln!(formatter, "layers: {layers}, width: {n_embd}, heads: {heads}, context: {context}")?;
         writeln!(formatter, "vocabulary: {vocabulary} {tokens}{padding}")?;
         write!(formatter, "precision: {} in the files, {} as loaded", self.stored.join(", "), self.kept.join(", "))?;
         match self.ignored.as_slice() {

@@ -144,8 +144,8 @@ impl Said {
         Config {
             layers: json.n_layer as usize,
             heads: json.n_head as usize,
-            width: json.n_embd as usize,
-            hidden: json.n_inner.unwrap_or(4 * json.n_embd) as usize,
+            n_embd: json.n_embd as usize,
+            n_inner: json.n_inner.unwrap_or(4 * json.n_embd) as usize,
             context: json.n_positions as usize,
             vocabulary_size: json.vocab_size as usize,
             layer_norm_epsilon: json.layer_norm_epsilon,

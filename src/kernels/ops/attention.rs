@@ -95,14 +95,14 @@ impl Attended<'_> {
     }
 
     fn attend(&self, qkv: &CpuStorage, layout: &Layout, rows: usize) -> Result<(CpuStorage, Shape)> {
-        let (dims, width) = (layout.shape().dims3()?, self.heads().n_embd());
-        let mut out = vec![0.0; dims.0 * rows * width];
+        let (dims, n_embd) = (layout.shape().dims3()?, self.heads().n_embd());
+        let mut out = vec![0.0; dims.0 * rows * n_embd];
         SCRATCH.with_borrow_mut(|Scratch { scores, .. }| {
             self.each_sequence(numbers(qkv, layout)?, dims, rows, |index, qkv, cache, position| {
-                cache.attend(qkv, position, scores, &mut out[index * rows * width..][..rows * width]);
+                cache.attend(qkv, position, scores, &mut out[index * rows * n_embd..][..rows * n_embd]);
             })
         })?;
-        result(out, (dims.0, rows, width))
+        result(out, (dims.0, rows, n_embd))
     }
 }
 
@@ -184,11 +184,11 @@ impl CustomOp2 for MixValues<'_> {
             (numbers(weights, weights_layout)?, weights_layout.shape().dims4()?);
         expect(self.name(), "heads", heads, self.attended.heads().count)?;
         expect(self.name(), "positions", positions, self.attended.positions(tokens))?;
-        let (each, width) = (heads * rows * positions, self.attended.heads().n_embd());
-        let mut out = vec![0.0; batch * rows * width];
+        let (each, n_embd) = (heads * rows * positions, self.attended.heads().n_embd());
+        let mut out = vec![0.0; batch * rows * n_embd];
         self.attended.each_sequence(numbers(qkv, layout)?, dims, rows, |index, _, cache, _| {
-            cache.mix(&weights[index * each..][..each], rows, &mut out[index * rows * width..][..rows * width]);
+            cache.mix(&weights[index * each..][..each], rows, &mut out[index * rows * n_embd..][..rows * n_embd]);
         })?;
-        result(out, (batch, rows, width))
+        result(out, (batch, rows, n_embd))
     }
 }

@@ -57,11 +57,11 @@ impl CustomOp3 for Embedding {
         positions: &CpuStorage,
         layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (rows, width) = tokens_layout.shape().dims2()?;
+        let (rows, n_embd) = tokens_layout.shape().dims2()?;
         let tokens = numbers::<f32>(tokens, tokens_layout)?;
-        let positions = (numbers(positions, layout)?, width, self.position);
+        let positions = (numbers(positions, layout)?, n_embd, self.position);
         embed(numbers(ids, ids_layout)?, ids_layout, positions, rows, |id, out| {
-            out.iter_mut().zip(&tokens[id * width..]).for_each(|(out, x)| *out += x);
+            out.iter_mut().zip(&tokens[id * n_embd..]).for_each(|(out, x)| *out += x);
         })
     }
 }
@@ -70,12 +70,12 @@ impl CustomOp3 for Embedding {
 fn embed(
     ids: &[u32],
     layout: &Layout,
-    (positions, width, position): (&[f32], usize, usize),
+    (positions, n_embd, position): (&[f32], usize, usize),
     rows: usize,
     add: impl Fn(usize, &mut [f32]),
 ) -> Result<(CpuStorage, Shape)> {
     let (batch, tokens) = layout.shape().dims2()?;
-    let context = positions.len() / width;
+    let context = positions.len() / n_embd;
     if position + tokens > context {
         return Err(Error::Msg(format!(
             "embedding: expected {context} positions at most, found {}",
@@ -85,7 +85,7 @@ fn embed(
     if let Some(id) = ids.iter().find(|id| **id as usize >= rows) {
         return Err(Error::Msg(format!("embedding: expected ids below {rows}, found {id}")));
     }
-    let mut out = positions[position * width..][..tokens * width].repeat(batch);
-    ids.iter().zip(out.chunks_exact_mut(width)).for_each(|(id, out)| add(*id as usize, out));
-    result(out, (batch, tokens, width))
+    let mut out = positions[position * n_embd..][..tokens * n_embd].repeat(batch);
+    ids.iter().zip(out.chunks_exact_mut(n_embd)).for_each(|(id, out)| add(*id as usize, out));
+    result(out, (batch, tokens, n_embd))
 }

@@ -30,9 +30,9 @@ impl CustomOp3 for LayerNorm {
         bias_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (x, weight, bias) = (numbers(x, layout)?, numbers(weight, weight_layout)?, numbers(bias, bias_layout)?);
-        let width = layout.dims().last().copied().unwrap_or(0);
-        expect(self.name(), "weights", weight.len(), width)?;
-        expect(self.name(), "biases", bias.len(), width)?;
+        let n_embd = layout.dims().last().copied().unwrap_or(0);
+        expect(self.name(), "weights", weight.len(), n_embd)?;
+        expect(self.name(), "biases", bias.len(), n_embd)?;
         let mut out = vec![0.0; x.len()];
         kernels::layer_norm(x, weight, bias, self.epsilon, &mut out);
         result(out, layout.shape())

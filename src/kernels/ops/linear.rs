@@ -41,7 +41,7 @@ impl Q8Linear<'_> {
         SCRATCH.with_borrow_mut(|scratch| {
             let kernel = selected();
             scratch.activations.quantise(x, weight.inputs(), kernel.operands);
-            (kernel.multiply)(weight, 0..weight.octets(), &scratch.activations, &mut out);
+            (kernel.multiply)(weight, 0..weight.row_blocks(), &scratch.activations, &mut out);
         });
         finish(out, layout, weight.outputs(), bias, *activation)
     }

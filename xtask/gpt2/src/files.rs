@@ -68,8 +68,8 @@ pub fn config() -> Config {
     Config {
         layers: 12,
         heads: 12,
-        width: 768,
-        hidden: 4 * 768,
+        n_embd: 768,
+        n_inner: 4 * 768,
         context: 1024,
         vocabulary_size: 50257,
         layer_norm_epsilon: 1e-5,
@@ -154,7 +154,7 @@ mod tests {
         let sizes = [
             ("n_layer", config.layers),
             ("n_head", config.heads),
-            ("n_embd", config.width),
+            ("n_embd", config.n_embd),
             ("n_positions", config.context),
             ("vocab_size", config.vocabulary_size),
         ];

@@ -57,7 +57,7 @@ fn fetched(path: &Path, hashes: &[&str]) -> Result<Entry> {
     let entries = catalog::parse(&json).with_context(|| path.display().to_string())?;
     let entry = catalog::find(entries, ID).with_context(|| path.display().to_string())?;
     let is_here = |hash: &&str| entry.parts.iter().any(|part| part.sha256.eq_ignore_ascii_case(hash));
-    if entry.hub_files().is_none() || !hashes.iter().all(|hash| is_here(hash)) {
+    if entry.hub_files().is_none() || !hashes.iter().all(is_here) {
         bail!("{}: its GPT-2 is not what is fetched from {}", path.display(), crate::files::PAGE);
     }
     Ok(entry)
@@ -93,7 +93,7 @@ pub mod tests {
 
     /// GPT-2's vocabulary on a body of 2 blocks; a bit more than one file may have.
     fn long() -> Checkpoint {
-        random(Config { layers: 2, width: 320, heads: 5, hidden: 640, context: 64, ..files::config() }, 1)
+        random(Config { layers: 2, n_embd: 320, heads: 5, n_inner: 640, context: 64, ..files::config() }, 1)
     }
 
     fn random(config: Config, seed: u64) -> Checkpoint {
@@ -122,7 +122,7 @@ pub mod tests {
         let path = folder.join("catalog.json");
         fs::write(&path, catalog_of_the_hub()).unwrap();
         let read = || catalog::parse(&fs::read_to_string(&path).unwrap()).unwrap();
-        let (before, body) = (read(), Config { layers: 1, width: 64, heads: 2, hidden: 96, ..files::config() });
+        let (before, body) = (read(), Config { layers: 1, n_embd: 64, heads: 2, n_inner: 96, ..files::config() });
         let model = random(Config { context: 16, vocabulary_size: 300, ..body }, 3);
         let mut file = Vec::new();
         export::write_gguf(&model, "GPT-2", &mut file).unwrap();
@@ -164,7 +164,7 @@ pub mod tests {
 
     #[test]
     fn the_same_seed_makes_the_same_file() {
-        let body = Config { layers: 1, width: 64, heads: 2, hidden: 96, ..files::config() };
+        let body = Config { layers: 1, n_embd: 64, heads: 2, n_inner: 96, ..files::config() };
         let config = Config { context: 16, vocabulary_size: 300, ..body };
         let file = |seed| {
             let mut bytes = Vec::new();

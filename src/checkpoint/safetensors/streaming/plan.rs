@@ -102,15 +102,15 @@ fn task(stored: &Stored, tensor: &Outline, start: u64) -> Task {
 
 /// The configuration that the tensors' shapes tell; the rest is OpenAI's.
 fn shape(directory: &Directory) -> Result<Config, CheckpointError> {
-    let [vocabulary_size, width] = sizes(directory, "token_embd.weight")?;
+    let [vocabulary_size, n_embd] = sizes(directory, "token_embd.weight")?;
     let [context, _] = sizes(directory, "position_embd.weight")?;
     // A Conv1D: [in, out].
-    let [_, hidden] = sizes(directory, "blk.0.ffn_up.weight")?;
+    let [_, n_inner] = sizes(directory, "blk.0.ffn_up.weight")?;
     Ok(Config {
         layers: layers(directory)?,
-        heads: heads(directory, width)?,
-        width: width as usize,
-        hidden: hidden as usize,
+        heads: heads(directory, n_embd)?,
+        n_embd: n_embd as usize,
+        n_inner: n_inner as usize,
         context: context as usize,
         vocabulary_size: vocabulary_size as usize,
         layer_norm_epsilon: 1e-5,
@@ -143,12 +143,12 @@ fn layers(directory: &Directory) -> Result<usize, CheckpointError> {
     }
 }
 
-fn heads(directory: &Directory, width: u64) -> Result<usize, CheckpointError> {
-    if width.is_multiple_of(HEAD_WIDTH) {
-        return Ok((width / HEAD_WIDTH) as usize);
+fn heads(directory: &Directory, n_embd: u64) -> Result<usize, CheckpointError> {
+    if n_embd.is_multiple_of(HEAD_WIDTH) {
+        return Ok((n_embd / HEAD_WIDTH) as usize);
     }
     let (name, at) =
         directory.get("token_embd.weight").map(|stored| (stored.name.as_str(), stored.at)).unwrap_or_default();
     let expected = format!("a width that {HEAD_WIDTH}, the length of a head, divides");
-    Err(CheckpointError::field(&format!("shape of {name}"), at, expected, width))
+    Err(CheckpointError::field(&format!("shape of {name}"), at, expected, n_embd))
 }

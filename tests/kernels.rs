@@ -4,8 +4,9 @@
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use half::bf16;
-use peargpt::kernels::{Activation, Activations, Element, Heads, Kernel, Keys, Q8Matrix, SCALAR, Scores, VECTORS};
-use peargpt::kernels::{append, attend, attention_weights, elementwise, layer_norm, mix_values, multiply_f32, scalar};
+use peargpt::kernels::{Activation, Activations, Element, Heads, Kernel, Keys, Q8Matrix, SCALAR, Scores};
+use peargpt::kernels::{append, attend, attention_weights, elementwise, layer_norm, mix_values, multiply_f32};
+use peargpt::kernels::{scalar, vectors};
 
 #[path = "common/numbers.rs"]
 mod numbers;
@@ -17,12 +18,12 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
-/// Those that multiply `Q8_0` matrices, without the twin.
+/// Those of this machine that multiply `Q8_0` matrices, without the twin. `cargo xtask test` names those that it lacks.
 fn kernels() -> Vec<&'static Kernel> {
     #[cfg(target_arch = "wasm32")]
-    return std::iter::once(&VECTORS).chain(peargpt::kernels::relaxed::fitting()).collect();
+    return vectors().into_iter().chain(peargpt::kernels::relaxed::fitting()).collect();
     #[cfg(not(target_arch = "wasm32"))]
-    vec![&VECTORS]
+    vectors().into_iter().collect()
 }
 
 /// Numbers between minus and plus `most`.

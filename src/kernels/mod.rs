@@ -9,6 +9,10 @@
 //! microseconds.
 
 mod activation;
+#[cfg_attr(
+    not(any(target_arch = "wasm32", target_arch = "x86_64")),
+    allow(dead_code, reason = "the twin alone computes there, and reads no tiles")
+)]
 mod activations;
 mod attention;
 #[cfg(target_arch = "x86_64")]
@@ -29,6 +33,7 @@ pub mod relaxed;
 pub mod scalar;
 #[cfg(target_arch = "wasm32")]
 mod simd128;
+#[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
 mod tiles;
 
 use std::ops::Range;
@@ -71,13 +76,12 @@ pub static SCALAR: Kernel =
 
 /// The vectors that every WebAssembly since 2023 has.
 #[cfg(target_arch = "wasm32")]
-pub static VECTORS: Kernel =
+static VECTORS: Kernel =
     Kernel { name: "SIMD", operands: Operands::Words, is_scalar: false, multiply: simd128::multiply };
 
 /// The vectors that this machine has.
 #[cfg(target_arch = "x86_64")]
-pub static VECTORS: Kernel =
-    Kernel { name: "AVX2", operands: Operands::Words, is_scalar: false, multiply: avx2::multiply };
+static VECTORS: Kernel = Kernel { name: "AVX2", operands: Operands::Words, is_scalar: false, multiply: avx2::multiply };
 
 /// The kernel that [`select`] chose; null before.
 static SELECTED: AtomicPtr<Kernel> = AtomicPtr::new(std::ptr::null_mut());
@@ -94,14 +98,17 @@ pub fn selected() -> &'static Kernel {
 }
 
 fn best() -> &'static Kernel {
+    vectors().unwrap_or(&SCALAR)
+}
+
+/// The kernel for the vectors that this machine has; none where there is no kernel for them.
+pub fn vectors() -> Option<&'static Kernel> {
     #[cfg(target_arch = "wasm32")]
-    return &VECTORS;
+    return Some(&VECTORS);
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
-        return &VECTORS;
-    }
-    #[cfg(not(target_arch = "wasm32"))]
-    &SCALAR
+    return is_x86_feature_detected!("avx2").then_some(&VECTORS);
+    #[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))]
+    None
 }
 
 /// Computes with relaxed SIMD from now on, if this machine has instructions that fit; only for programs that run where

@@ -1,11 +1,13 @@
 //! `cargo xtask test`: every check there is, in the order in which they fail soonest.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::run::{command, find, run};
+use crate::run::{command, find, root, run};
+use crate::tools::ARM;
 use crate::{site, tools};
 
 const WASM: &str = "--target=wasm32-unknown-unknown";
@@ -13,11 +15,12 @@ const WASM: &str = "--target=wasm32-unknown-unknown";
 /// Runs all checks and stops at the first that fails.
 pub fn test() -> Result<()> {
     type Step = (&'static str, fn() -> Result<()>);
-    let steps: [Step; 8] = [
+    let steps: [Step; 9] = [
         ("tools", ensure_tools),
         ("format", || run(command("cargo", &["fmt", "--all", "--check"]))),
         ("native lints", native_lints),
         ("wasm lints", wasm_lints),
+        ("another processor", || run(command("cargo", &["check", "-p", "peargpt", "--all-targets", "--target", ARM]))),
         ("native tests", || run(command("cargo", &["test", "--workspace"]))),
         ("wasm tests in Chromium", wasm_tests),
         ("site", || site::dist(&[])),
@@ -35,7 +38,37 @@ pub fn test() -> Result<()> {
         );
         step().with_context(|| format!("step {} of {}, {name}", index + 1, steps.len()))?;
     }
+    tell_kernels();
     Ok(())
+}
+
+/// Says which kernels this machine could not run, so that nobody takes them for tested.
+fn tell_kernels() {
+    let backend = std::fs::read_to_string(backend_file()).unwrap_or_default();
+    let relaxed = ["relaxed SIMD with a sign (ARM)", "relaxed SIMD without a sign (x86 with AVX-VNNI)"];
+    let ran = match (backend.contains("relaxed"), cfg!(target_arch = "aarch64")) {
+        (false, _) => None,
+        (true, true) => Some(relaxed[0]),
+        (true, false) => Some(relaxed[1]),
+    };
+    let missing = relaxed.into_iter().filter(|kernel| Some(*kernel) != ran).chain((!has_avx2()).then_some("AVX2"));
+    let missing: Vec<&str> = missing.collect();
+    eprintln!(
+        "\nxtask test: all passed; kernels that this machine cannot run, and that were not tested: {}",
+        missing.join(", ")
+    );
+}
+
+fn has_avx2() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::is_x86_feature_detected!("avx2");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// Where the whole-site tests write what computes in the browser.
+fn backend_file() -> PathBuf {
+    root().join("target/backend.txt")
 }
 
 /// The whole-site tests (`--test`) or the browser's bench (`--bench`), against `dist/`. Both run in the test profile:
@@ -44,6 +77,7 @@ pub fn whole_site(kind: &str) -> Command {
     let mut tests = command("cargo", &["test", kind, "site"]);
     // Errors are sentences; their backtraces would be runtime all the way down.
     tests.env("RUST_BACKTRACE", "0");
+    tests.env("PEARGPT_BACKEND_FILE", backend_file());
     tests
 }
 

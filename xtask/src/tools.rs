@@ -14,10 +14,13 @@ const TRUNK: &str = "0.21.14";
 
 /// What `trunk build` and `trunk serve` need.
 pub fn ensure_build_tools() -> Result<()> {
-    ensure_wasm_target()?;
+    ensure_target("wasm32-unknown-unknown")?;
     ensure_cargo_tool("trunk", "trunk", TRUNK, 8)?;
     ensure_cargo_tool("wasm-bindgen-cli", "wasm-bindgen", &locked_version("wasm-bindgen")?, 3)
 }
+
+/// A machine whose vectors no kernel knows; the code has to build there, too.
+pub const ARM: &str = "aarch64-unknown-linux-gnu";
 
 /// What formatting and linting need.
 pub fn ensure_lints() -> Result<()> {
@@ -26,7 +29,7 @@ pub fn ensure_lints() -> Result<()> {
             install(component, "a minute", || command("rustup", &["component", "add", component]))?;
         }
     }
-    Ok(())
+    ensure_target(ARM)
 }
 
 /// What tests in a browser need.
@@ -43,13 +46,13 @@ pub fn ensure_browser() -> Result<()> {
     install("Chromium and chromedriver", "two minutes", || apt_get(privilege, &packages))
 }
 
-fn ensure_wasm_target() -> Result<()> {
-    const TARGET: &str = "wasm32-unknown-unknown";
+/// Rust's standard library for another kind of machine.
+fn ensure_target(target: &'static str) -> Result<()> {
     let sysroot = output("rustc", &["--print", "sysroot"]).context("`rustc` does not run: install Rust with rustup")?;
-    if Path::new(&sysroot).join("lib/rustlib").join(TARGET).is_dir() {
+    if Path::new(&sysroot).join("lib/rustlib").join(target).is_dir() {
         return Ok(());
     }
-    install(TARGET, "a minute", || command("rustup", &["target", "add", TARGET]))
+    install(target, "a minute", || command("rustup", &["target", "add", target]))
 }
 
 /// Sees to it that `program` is there in exactly this version. Where PATH holds none it goes where `cargo install`

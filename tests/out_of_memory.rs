@@ -57,7 +57,7 @@ fn with_limit<T, E: ToString>(bytes: usize, work: impl FnOnce() -> Result<T, E>)
 fn until_it_succeeds<T, E: ToString>(what: &str, most: usize, work: impl Fn() -> Result<T, E>) {
     let (mut refusals, mut successes) = (0, 0);
     // A step of an odd size, so that the limit falls everywhere.
-    for limit in (MIB..).step_by(83_777) {
+    for limit in (MIB..).step_by(201_777) {
         assert!(limit < most, "{what} does not succeed with {most} bytes");
         match with_limit(limit, &work) {
             Ok(_) => successes += 1,

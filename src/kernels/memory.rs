@@ -3,8 +3,9 @@
 
 use std::hint::black_box;
 
-/// What is left for small things that nobody counts: names, handles, lists of a few numbers.
-const SLACK: usize = 256 << 10;
+/// What is left for small things that nobody counts: names, handles, lists of a few numbers. A quarter of what is
+/// asked for, within these bounds: reading a small file is to cost little more than the file.
+const SLACK: [usize; 2] = [1 << 10, 256 << 10];
 
 /// Less memory than is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +22,8 @@ fn megabytes(bytes: u64) -> String {
 /// Whether that many bytes are there, for allocations that cannot fail gently: they are reserved together and released.
 pub fn ensure(bytes: u64) -> Result<(), OutOfMemory> {
     let refused = OutOfMemory { bytes };
-    let wanted = usize::try_from(bytes).ok().and_then(|bytes| bytes.checked_add(SLACK)).ok_or(refused)?;
+    let with_slack = |bytes: usize| bytes.checked_add((bytes / 4).clamp(SLACK[0], SLACK[1]));
+    let wanted = usize::try_from(bytes).ok().and_then(with_slack).ok_or(refused)?;
     let mut reserved = Vec::<u8>::new();
     reserved.try_reserve_exact(wanted).map_err(|_| refused)?;
     black_box(reserved.as_mut_ptr()); // or the compiler would leave it out

@@ -31,13 +31,16 @@ impl Shelf {
             Some(store) => store,
             None => Store::open(&entry.id).await,
         };
-        match lock {
+        match &lock {
             // Two tabs could write the same file. What is the reader's own is only read, and nobody writes it here.
-            Attempt::Refused(reason) if !is_own(&entry.id) => store.stay_in_memory(reason),
+            Attempt::Refused(reason) if !is_own(&entry.id) => store.stay_in_memory(reason.clone()),
             _ => {}
         }
         let outcome = obtain(order, &store, &mut self.stream).await;
         self.store = Some(store).filter(|store| store.is_in_memory() || self.stream.is_some());
+        if let Attempt::Held(lock) = lock {
+            lock.release().await;
+        }
         outcome
     }
 

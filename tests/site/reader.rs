@@ -76,9 +76,10 @@ impl Reader {
         Ok(reader)
     }
 
-    /// Empties the browser's storage for weights.
+    /// Empties the browser's storage for weights, if anything is in it.
     pub async fn forget_stored(&self) -> Result<()> {
-        let empty = "navigator.storage.getDirectory().then((root) => root.removeEntry('models', { recursive: true }))";
+        let empty = "navigator.storage.getDirectory().then((root) => root.removeEntry('models', { recursive: true }))
+            .catch((error) => { if (error.name !== 'NotFoundError') throw error; })";
         self.browser.promise(empty).await.map(drop)
     }
 

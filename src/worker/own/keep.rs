@@ -18,7 +18,11 @@ const NEW: &str = "model.new";
 /// Stores a model under its hash; the error is a sentence.
 pub async fn keep(channel: &Channel, model: &Model, summary: &ModelSummary, title: String) -> Result<(), String> {
     let kept = match attempt(&summary.id).await {
-        Attempt::Held(_lock) => keep_alone(channel, model, summary, title).await,
+        Attempt::Held(lock) => {
+            let kept = keep_alone(channel, model, summary, title).await;
+            lock.release().await;
+            kept
+        }
         Attempt::Taken => Err("another tab is busy with it; try again when that is done".to_string()),
         // Where there is no storage either, that is what the reader should know.
         Attempt::Refused(reason) => Err(Store::open(&summary.id).await.untold_obstacle().unwrap_or(reason)),

@@ -20,6 +20,8 @@ extern "C" {
 pub struct Lock {
     release: Function,
     abort: AbortController,
+    /// Resolves once the browser has it back.
+    done: Promise,
 }
 
 /// What came of asking for a lock.
@@ -43,6 +45,14 @@ impl Lock {
         Lock::ask(name, false).await
     }
 
+    /// Gives it back; returns once others can have it, which takes the browser a moment longer than a drop.
+    pub async fn release(self) {
+        let done = self.done.clone();
+        drop(self);
+        // Nothing depends on how it ended.
+        drop(JsFuture::from(done).await);
+    }
+
     async fn ask(name: &str, if_available: bool) -> Attempt {
         let (lock, answer) = match Lock::begin(name, if_available) {
             Ok(begun) => begun,
@@ -62,16 +72,16 @@ impl Lock {
         let held = Promise::new(&mut |resolve, _| release = Some(resolve));
         let release = release.ok_or(JsValue::UNDEFINED)?;
         let abort = AbortController::new()?;
-        let mut asked = Ok(());
+        let mut done = Err(JsValue::UNDEFINED);
         let answer = Promise::new(&mut |resolve, reject| {
-            asked = request(&manager, name, if_available, &abort.signal(), &held, (resolve, reject));
+            done = request(&manager, name, if_available, &abort.signal(), &held, (resolve, reject));
         });
-        asked?;
-        Ok((Lock { release, abort }, answer))
+        Ok((Lock { release, abort, done: done? }, answer))
     }
 }
 
 /// `resolve` hears whether the lock is granted, which is held until `held` resolves; `reject` hears why nobody says so.
+/// What is returned resolves when all that is over.
 fn request(
     manager: &LockManager,
     name: &str,
@@ -79,7 +89,7 @@ fn request(
     signal: &AbortSignal,
     held: &Promise,
     (resolve, reject): (Function, Function),
-) -> Result<(), JsValue> {
+) -> Result<Promise, JsValue> {
     let (options, held) = (Object::new(), held.clone());
     match if_available {
         true => Reflect::set(&options, &"ifAvailable".into(), &true.into())?,
@@ -92,13 +102,14 @@ fn request(
         if is_granted { held.into() } else { JsValue::UNDEFINED }
     });
     let done = manager.request(name, &options, &callback)?;
+    let asked = JsFuture::from(done.clone());
     spawn_local(async move {
         // Where the wait is given up nobody listens any more.
-        if let Err(error) = JsFuture::from(done).await {
+        if let Err(error) = asked.await {
             drop(reject.call1(&JsValue::UNDEFINED, &error));
         }
     });
-    Ok(())
+    Ok(done)
 }
 
 fn manager() -> Option<LockManager> {

@@ -1,6 +1,6 @@
 //! peargpt: small GPTs that run in a browser tab.
 //!
-//! The modules stand in the order in which a prompt becomes text:
+//! The modules stand in the order in which a prompt becomes text; each imports only those below it:
 //!
 //! ```text
 //! page                                      worker
@@ -14,36 +14,30 @@
 //!
 //! Everything but [`worker`] and [`page`] knows nothing of browsers and is tested natively.
 
-// What crosses the thread, and what a reader can ask for.
-pub mod catalog;
-pub mod estimate;
-pub mod own;
-pub mod pace;
-pub mod permalink;
-pub mod play;
-pub mod protocol;
-pub mod settings;
-
-// From a file to a model that can be asked.
-pub mod checkpoint;
-pub mod checksum;
-pub mod evaluate;
-pub mod kernels;
-pub mod model;
-pub mod publish;
-pub mod sha256;
-pub mod verify;
-
-// From a prompt to text.
-pub mod generation;
-pub mod sampler;
-pub mod tokenizer;
-
-// The two programs of the browser.
+// The two programs of the browser, and what crosses between them.
 #[cfg(target_arch = "wasm32")]
 pub mod page;
 #[cfg(target_arch = "wasm32")]
 pub mod worker;
+
+pub mod app;
+
+// How good a model is.
+pub mod evaluate;
+
+// From a prompt to text.
+pub mod generation;
+
+// From a file to a model, which turns ids into logits.
+pub mod checkpoint;
+pub mod model;
+
+// Logits → id, and text ↔ ids.
+pub mod sampler;
+pub mod tokenizer;
+
+// The inner loops.
+pub mod kernels;
 
 #[cfg(test)]
 mod testing;

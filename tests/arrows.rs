@@ -180,6 +180,33 @@ fn no_module_imports_one_that_imports_it() {
     assert!(circles.is_empty(), "{} circles:\n{}", circles.len(), circles.join("\n"));
 }
 
+/// The modules of `lib.rs`, in its order.
+fn floor() -> Vec<String> {
+    let lib = std::fs::read_to_string(common::path("src/lib.rs")).unwrap();
+    lib.lines().filter_map(|line| Some(line.strip_prefix("pub mod ")?.strip_suffix(';')?.to_string())).collect()
+}
+
+#[test]
+fn each_module_imports_only_those_that_stand_below_it_in_lib_rs() {
+    let mut found = Vec::new();
+    sources(&common::path("src"), &Vec::new(), &mut found);
+    let (house, floor) = (House::new(&found), floor());
+    let place = |module: &Module| floor.iter().position(|name| Some(name) == module.first());
+    for source in &found {
+        let here = place(&source.module).unwrap_or_else(|| panic!("{:?} does not stand in lib.rs", source.module));
+        for to in house.imports(source) {
+            let there = place(&to).unwrap_or_else(|| panic!("{:?} imports {to:?}", source.module));
+            assert!(here <= there, "{:?} imports {to:?}, which stands above it", source.module);
+        }
+    }
+}
+
+#[test]
+fn the_ground_floor_has_at_most_sixteen_entries() {
+    let entries = std::fs::read_dir(common::path("src")).unwrap().count();
+    assert!((10..=16).contains(&entries), "{entries} entries directly under src/");
+}
+
 #[test]
 fn circles_are_found_through_lists_reexports_and_others() {
     let source = |module: &str, code: &str| Source {

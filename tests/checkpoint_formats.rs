@@ -9,7 +9,7 @@ use std::io::Cursor;
 
 use candle_core::quantized::GgmlDType;
 use common::{Folder, as_gguf, path, text, to_bytes};
-use peargpt::catalog;
+use peargpt::app::catalog;
 use peargpt::checkpoint::quantize::Precision;
 use peargpt::checkpoint::{Checkpoint, gguf};
 use peargpt::model::config::{Activation, Head};

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use common::{path, text};
-use peargpt::catalog;
+use peargpt::app::catalog;
 
 fn convert(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_convert")).args(arguments).current_dir(path("")).output().unwrap()

@@ -76,7 +76,7 @@ fn a_closed_pipe_ends_it_quietly() {
 fn help_names_every_parameter() {
     let (help, _, code) = run(&["--help"]);
     assert_eq!(code, Some(0));
-    for parameter in peargpt::settings::PARAMETERS {
+    for parameter in peargpt::app::settings::PARAMETERS {
         let flag = format!("--{}", parameter.name.replace('_', "-"));
         assert!(help.contains(&flag) && help.contains(parameter.help), "{flag} in {help}");
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use peargpt::{catalog, publish};
+use peargpt::app::{catalog, publish};
 
 use crate::page::Bench;
 use crate::reader::Reader;

@@ -9,12 +9,12 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Arg, ArgMatches, Command};
+use peargpt::app::settings::{PARAMETERS, SettingsError};
 use peargpt::checkpoint::{Model, OpenError};
 use peargpt::generation::Settings;
 use peargpt::generation::StopReason;
 use peargpt::generation::{GenerationError, Progress, Run};
 use peargpt::sampler::draw_seed;
-use peargpt::settings::{PARAMETERS, SettingsError};
 use peargpt::tokenizer::Vocabulary;
 
 /// The model that comes with the project.

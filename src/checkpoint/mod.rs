@@ -10,6 +10,7 @@ mod model;
 pub mod quantize;
 pub mod random;
 pub mod safetensors;
+pub mod sha256;
 mod source;
 mod tensor;
 mod torch;

@@ -7,7 +7,7 @@ use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsValue;
 
-use crate::permalink::{Address, AddressError};
+use crate::app::permalink::{Address, AddressError};
 
 /// Typing is written to the bar when it pauses: browsers refuse a hundred writes within half a minute.
 const PAUSE: Duration = Duration::from_millis(150);

@@ -17,7 +17,7 @@ use super::own::Own;
 use super::studio::Studio;
 use super::studio_view::StudioView;
 use super::theme::ThemeSwitch;
-use crate::permalink::Route;
+use crate::app::permalink::Route;
 
 /// The icon, drawn into the page.
 const PEAR: &str = include_str!("../../styles/icon.svg");

@@ -9,7 +9,7 @@ use super::download::{self, Download};
 use super::engine::Engine;
 use super::model::Model;
 use super::models::{GPT2, PEARGPT};
-use crate::protocol::{BenchReport, Event, Request};
+use crate::app::protocol::{BenchReport, Event, Request};
 
 /// What has become of the measurement.
 #[derive(Clone, Debug, PartialEq)]

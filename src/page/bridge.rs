@@ -10,7 +10,7 @@ use web_sys::{Blob, BlobPropertyBag, ErrorEvent, MessageEvent, Url, Worker};
 
 use super::js::describe;
 use super::meta;
-use crate::protocol::{Event, Request};
+use crate::app::protocol::{Event, Request};
 
 /// Owner of the worker.
 pub struct Bridge {

@@ -1,10 +1,10 @@
-//! The controls: one per parameter, made from [`crate::settings::PARAMETERS`].
+//! The controls: one per parameter, made from [`crate::app::settings::PARAMETERS`].
 
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
 
 use super::form::Field;
-use crate::settings::Kind;
+use crate::app::settings::Kind;
 
 /// Puts the focus on the control of this name, and opens what it is folded into.
 pub fn focus(name: &str) {

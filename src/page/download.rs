@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::engine::Engine;
 use super::model::Model;
-use crate::pace::time_left;
+use crate::app::transfer_rate::time_left;
 
 /// What goes on, until the model can be asked.
 pub fn sentence(model: &Model) -> String {

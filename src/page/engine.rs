@@ -14,8 +14,8 @@ use super::bridge::Bridge;
 use super::kept::Kept;
 use super::model::{Model, Wanted, catalog_url, find};
 use super::{fetch, meta};
-use crate::catalog::Entry;
-use crate::protocol::{Answers, Event, Request, Stored, Task};
+use crate::app::catalog::Entry;
+use crate::app::protocol::{Answers, Event, Request, Stored, Task};
 use crate::tokenizer::TokenSpan;
 
 /// How often in a row a worker that breaks is replaced without being asked to.

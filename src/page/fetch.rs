@@ -9,7 +9,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, RequestInit, Response};
 
 use super::js::describe;
-use crate::protocol::TransferPolicy;
+use crate::app::protocol::TransferPolicy;
 
 enum Failure {
     /// Trying again may help.

@@ -2,9 +2,9 @@
 
 use leptos::prelude::*;
 
+use crate::app::permalink::Route;
+use crate::app::settings::{PARAMETERS, Parameter};
 use crate::generation::Settings;
-use crate::permalink::Route;
-use crate::settings::{PARAMETERS, Parameter};
 
 /// One parameter, as typed.
 #[derive(Clone, Copy)]

@@ -6,8 +6,8 @@ use super::import::Import;
 use super::import_panel::ImportPanel;
 use super::kept::Kept;
 use super::studio::Studio;
-use crate::permalink::{Address, Route};
-use crate::play::names_speaker;
+use crate::app::permalink::{Address, Route};
+use crate::app::speakers::names_speaker;
 
 /// Drawn for both colour schemes: its parts take their colours from the style sheet.
 const ARCHITECTURE: &str = include_str!("architecture.svg");

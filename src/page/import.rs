@@ -5,15 +5,15 @@ use leptos::prelude::*;
 use web_sys::{File, FileList};
 
 use super::engine::Engine;
-use crate::own::{Intake, Stage};
-use crate::permalink::{Address, Route};
-use crate::protocol::{Answers, Event, Finding, Request};
+use crate::app::own::{ImportSession, Stage};
+use crate::app::permalink::{Address, Route};
+use crate::app::protocol::{Answers, Event, Finding, Request};
 
 /// A handle to what has been handed over.
 #[derive(Clone, Copy)]
 pub struct Import {
     engine: Engine,
-    intake: RwSignal<Intake<File>, LocalStorage>,
+    session: RwSignal<ImportSession<File>, LocalStorage>,
     /// The number of the question whose answer counts.
     number: StoredValue<u32>,
 }
@@ -21,40 +21,40 @@ pub struct Import {
 impl Import {
     /// Nothing yet.
     pub fn new(engine: Engine) -> Self {
-        Import { engine, intake: RwSignal::new_local(Intake::default()), number: StoredValue::new(0) }
+        Import { engine, session: RwSignal::new_local(ImportSession::default()), number: StoredValue::new(0) }
     }
 
     /// How far it has come.
     pub fn stage(self) -> Stage {
-        self.intake.with(|intake| intake.stage.clone())
+        self.session.with(|session| session.stage.clone())
     }
 
     /// The files' names.
     pub fn names(self) -> String {
-        self.intake.with(|intake| intake.names().collect::<Vec<_>>().join(", "))
+        self.session.with(|session| session.names().collect::<Vec<_>>().join(", "))
     }
 
     /// What the reader says of the files.
     pub fn answers(self) -> Answers {
-        self.intake.with_untracked(|intake| intake.answers.clone())
+        self.session.with_untracked(|session| session.answers.clone())
     }
 
     /// Takes files.
     pub fn add(self, list: Option<FileList>) {
         let Some(list) = list.filter(|list| list.length() > 0) else { return };
         let files = (0..list.length()).filter_map(|index| list.get(index)).filter(is_at_the_top);
-        self.intake.update(|intake| intake.add(files.map(|file| (file.name(), file))));
+        self.session.update(|session| session.add(files.map(|file| (file.name(), file))));
         self.look();
     }
 
     /// Changes what the reader says.
     pub fn answer(self, change: impl FnOnce(&mut Answers)) {
-        self.intake.update_untracked(|intake| change(&mut intake.answers));
+        self.session.update_untracked(|session| change(&mut session.answers));
     }
 
     /// Has the files looked at with what the reader says by now.
     pub fn look(self) {
-        self.intake.update(Intake::look);
+        self.session.update(ImportSession::look);
         let (files, answers) = (self.files(), self.answers());
         let hear = move |run, event| {
             let finding = match event {
@@ -63,7 +63,7 @@ impl Import {
                 _ => return,
             };
             if run == self.number.get_value() {
-                self.intake.update(|intake| intake.find(finding));
+                self.session.update(|session| session.find(finding));
             }
         };
         self.number.set_value(self.engine.begin_with(files, |run| Request::Inspect { run, answers }, hear));
@@ -71,16 +71,16 @@ impl Import {
 
     /// Opens the model, and goes to its page.
     pub fn run(self) {
-        self.intake.update(|intake| intake.stage = Stage::Opening { done: 0, all: 0 });
+        self.session.update(|session| session.stage = Stage::Opening { done: 0, all: 0 });
         self.engine.import(self.files(), self.answers(), move |event| self.hear(event));
     }
 
     fn hear(self, event: Event) {
-        self.intake.update(|intake| match &event {
-            Event::Importing { done, all, .. } => intake.stage = Stage::Opening { done: *done, all: *all },
-            Event::Interrupted { .. } => intake.stop(),
-            Event::Failed { message, .. } => intake.stage = Stage::Failed(message.clone()),
-            _ => *intake = Intake::default(),
+        self.session.update(|session| match &event {
+            Event::Importing { done, all, .. } => session.stage = Stage::Opening { done: *done, all: *all },
+            Event::Interrupted { .. } => session.stop(),
+            Event::Failed { message, .. } => session.stage = Stage::Failed(message.clone()),
+            _ => *session = ImportSession::default(),
         });
         if let Event::Imported { summary, .. } = event {
             let sha256 = summary.id;
@@ -100,11 +100,11 @@ impl Import {
     /// Forgets the files.
     pub fn start_over(self) {
         self.number.set_value(0);
-        self.intake.set(Intake::default());
+        self.session.set(ImportSession::default());
     }
 
     fn files(self) -> Array {
-        self.intake.with_untracked(|intake| intake.files().collect())
+        self.session.with_untracked(|session| session.files().collect())
     }
 }
 

@@ -5,8 +5,8 @@ use leptos::prelude::*;
 use web_sys::{DataTransfer, HtmlInputElement};
 
 use super::import::Import;
-use crate::own::Stage;
-use crate::protocol::{Asked, Description, Question};
+use crate::app::own::Stage;
+use crate::app::protocol::{Asked, Description, Question};
 
 /// The two buttons: their inputs take the focus, their labels are seen.
 const DROP_ZONE: &str = "<input type=file multiple id=own-files class=visually-hidden data-testid=files>\

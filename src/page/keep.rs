@@ -4,8 +4,8 @@ use leptos::prelude::*;
 
 use super::meta;
 use super::studio::Studio;
-use crate::own::is_own;
-use crate::protocol::Request;
+use crate::app::own::is_own;
+use crate::app::protocol::Request;
 
 /// The whole panel; nothing for the site's own models.
 #[component]

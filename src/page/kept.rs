@@ -4,8 +4,8 @@
 use leptos::prelude::*;
 use web_sys::Storage;
 
-use crate::own::is_own;
-use crate::protocol::Stored;
+use crate::app::own::is_own;
+use crate::app::protocol::Stored;
 
 /// Name in the browser's storage: a line for each model, its id and, after a space, its name.
 const KEY: &str = "peargpt:models";

@@ -8,7 +8,7 @@ use leptos::prelude::document;
 use leptos::wasm_bindgen::prelude::*;
 use web_sys::{Element, HtmlElement, ScrollIntoViewOptions, ScrollLogicalPosition, Text};
 
-use crate::play;
+use crate::app::speakers;
 
 /// Pixels from the end within which a reader counts as following.
 const AT_END: i32 = 8;
@@ -179,7 +179,7 @@ impl Line {
 
     /// Sets the whole line as a play has it.
     fn set(&self) -> Result<(), JsValue> {
-        match play::names_speaker(&self.text) {
+        match speakers::names_speaker(&self.text) {
             true => self.element.class_list().add_1("speaker"),
             false => Ok(()),
         }

@@ -7,7 +7,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{HtmlMetaElement, Url};
 
 use super::js::from_json;
-use crate::protocol::TransferPolicy;
+use crate::app::protocol::TransferPolicy;
 
 fn content(name: &str) -> Option<String> {
     let element = document().query_selector(&format!("meta[name='peargpt:{name}']")).ok()??;

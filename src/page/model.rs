@@ -1,8 +1,8 @@
 //! The model that is wanted: what the catalog says of it, and what has become of it.
 
 use super::{fetch, js, meta};
-use crate::catalog::{self, Entry};
-use crate::protocol::ModelSummary;
+use crate::app::catalog::{self, Entry};
+use crate::app::protocol::ModelSummary;
 
 /// What has become of the model that is wanted.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! The two models of the site, and the reader's own, as their pages present them.
 
-use crate::permalink::Route;
+use crate::app::permalink::Route;
 
 /// What a model's page says of it.
 #[derive(Debug)]

@@ -6,9 +6,9 @@ use leptos::wasm_bindgen::JsValue;
 
 use super::engine::Engine;
 use super::model::Model;
-use crate::own::is_own;
-use crate::permalink::{Address, Route};
-use crate::protocol::{Request, Stored, StoredModel};
+use crate::app::own::is_own;
+use crate::app::permalink::{Address, Route};
+use crate::app::protocol::{Request, Stored, StoredModel};
 
 /// The whole panel; it asks for what is stored when it is opened.
 #[component]

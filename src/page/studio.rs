@@ -14,11 +14,11 @@ use super::manuscript::Manuscript;
 use super::model::Model;
 use super::models::About;
 use super::phase::{Phase, Run};
-use crate::estimate;
+use crate::app::estimate;
+use crate::app::permalink::{Address, MODEL_DIGITS, Route};
+use crate::app::protocol::{Event, ModelSummary, Request, Stats};
 use crate::generation::Settings;
 use crate::generation::StopReason;
-use crate::permalink::{Address, MODEL_DIGITS, Route};
-use crate::protocol::{Event, ModelSummary, Request, Stats};
 
 /// A handle to the writing with one model.
 #[derive(Clone, Copy)]

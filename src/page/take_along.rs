@@ -5,7 +5,7 @@ use leptos::wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
 use super::studio::Studio;
-use crate::protocol::{Event, Export, ModelSummary, Request};
+use crate::app::protocol::{Event, Export, ModelSummary, Request};
 
 /// What has become of a file.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,8 +4,8 @@ use leptos::prelude::*;
 
 use super::engine::Engine;
 use super::studio::Studio;
-use crate::protocol::{Event, Request};
-use crate::verify::{Check, Greedy, SHARED, Verification};
+use crate::app::protocol::{Event, Request};
+use crate::evaluate::verify::{Check, Greedy, SHARED, Verification};
 
 /// What 8 bits may change.
 const ROUNDED: &str = "The weights of this file are rounded, as a rule to 8 bits each; those that were published have \

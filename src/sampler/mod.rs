@@ -103,7 +103,7 @@ pub struct Sampler {
 
 impl Sampler {
     /// A sampler at the beginning of the seed's random numbers. `sampling` is within the ranges of
-    /// [`PARAMETERS`](crate::settings::PARAMETERS).
+    /// [`PARAMETERS`](crate::app::settings::PARAMETERS).
     pub fn new(sampling: Sampling, seed: u32) -> Sampler {
         // The stream is that of PCG's own demonstration; any would do.
         let random = Pcg32::new(u64::from(seed), 54);

@@ -5,11 +5,11 @@ use std::hint::black_box;
 use super::channel::Channel;
 use super::time::now;
 use super::{backend, memory_bytes};
+use crate::app::protocol::{BenchReport, ModelSummary};
 use crate::checkpoint::Model;
 use crate::generation::Window;
 use crate::generation::{Decoding, GenerationError, Step};
 use crate::model::Gpt;
-use crate::protocol::{BenchReport, ModelSummary};
 use crate::sampler::{Sampler, Sampling};
 
 /// Passes over the weights, of which the fastest counts.

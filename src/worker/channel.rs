@@ -14,7 +14,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{File, MessageEvent};
 
 use super::time::{Breath, scope};
-use crate::protocol::{Event, Request};
+use crate::app::protocol::{Event, Request};
 
 /// A request, and the files that it brings.
 pub type Message = (Request, Vec<File>);
@@ -23,7 +23,7 @@ pub type Message = (Request, Vec<File>);
 #[derive(Default)]
 struct Inbox {
     requests: Queue,
-    asides: Queue,
+    background: Queue,
 }
 
 /// Requests in order of arrival, and who waits for them.
@@ -72,9 +72,9 @@ impl Channel {
         .await
     }
 
-    /// The requests that [`Request::is_aside`], for a second loop.
-    pub fn asides(&self) -> Result<Asides, JsValue> {
-        Ok(Asides { inbox: self.inbox.clone(), breath: Breath::new()? })
+    /// The requests that [`Request::is_background`], for a second loop.
+    pub fn background(&self) -> Result<BackgroundRequests, JsValue> {
+        Ok(BackgroundRequests { inbox: self.inbox.clone(), breath: Breath::new()? })
     }
 
     /// Lets messages in, and says whether a request waits by then that ends what goes on.
@@ -91,15 +91,15 @@ impl Channel {
 }
 
 /// The requests that are answered beside what goes on.
-pub struct Asides {
+pub struct BackgroundRequests {
     inbox: Rc<RefCell<Inbox>>,
     breath: Breath,
 }
 
-impl Asides {
+impl BackgroundRequests {
     /// The next of them, in order of arrival.
     pub async fn receive(&self) -> Message {
-        poll_fn(|context| self.inbox.borrow_mut().asides.poll(context)).await
+        poll_fn(|context| self.inbox.borrow_mut().background.poll(context)).await
     }
 
     /// Lets messages in, and what else goes on take a step.
@@ -113,9 +113,9 @@ impl Inbox {
     fn push(&mut self, message: Message) {
         if matches!(message.0, Request::Tokenize { .. }) {
             // Of the texts that are typed only the newest is of interest.
-            self.asides.waiting.retain(|(request, _)| !matches!(request, Request::Tokenize { .. }));
+            self.background.waiting.retain(|(request, _)| !matches!(request, Request::Tokenize { .. }));
         }
-        if message.0.is_aside() { self.asides.push(message) } else { self.requests.push(message) }
+        if message.0.is_background() { self.background.push(message) } else { self.requests.push(message) }
     }
 }
 

@@ -1,16 +1,16 @@
 //! The program of the Web Worker, and the only code that knows it is in one: fetches a model, and writes with it.
 
-mod aside;
+mod background;
 mod bench;
 mod blob;
 mod channel;
 mod download;
+mod held_weights;
 mod open;
 mod own;
 mod serve;
-mod shelf;
 mod storage;
-mod telegraph;
+mod text_stream;
 mod time;
 mod verify;
 

@@ -1,10 +1,10 @@
 //! The model that is open.
 
 use super::verify::can_be_verified;
+use crate::app::protocol::ModelSummary;
 use crate::checkpoint::Model;
 use crate::checkpoint::export::{Format, notes};
 use crate::generation::Run;
-use crate::protocol::ModelSummary;
 
 /// A model that is open, and the text that was written last with it.
 pub struct Open {

@@ -3,23 +3,23 @@
 use wasm_bindgen::JsValue;
 use web_sys::File;
 
-use super::aside::{self, Lent};
+use super::background::{self, Lent};
 use super::channel::{Channel, send};
 use super::download::{Order, Outcome, Weights};
+use super::held_weights::HeldWeights;
 use super::open::{Identity, Open};
 use super::own::{self, ExportFailure, Exported, ImportFailure, Opened};
-use super::shelf::Shelf;
 use super::storage::list;
-use super::telegraph::Telegraph;
+use super::text_stream::TextStream;
 use super::time::now;
 use super::verify::{self, VerifyError};
 use super::{backend, bench};
+use crate::app::protocol::{Answers, Event, Export, Request, Task};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::{Model, OpenError};
 use crate::generation::Settings;
 use crate::generation::StopReason;
 use crate::generation::{GenerationError, Progress, Run};
-use crate::protocol::{Answers, Event, Export, Request, Task};
 
 /// Why a request could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +42,8 @@ pub async fn serve() -> Result<(), JsValue> {
     let channel = Channel::open()?;
     channel.send(&Event::Ready { backend: backend() });
     let lent = Lent::default();
-    wasm_bindgen_futures::spawn_local(aside::answer(channel.asides()?, lent.clone()));
-    let (mut open, mut shelf): (Option<Open>, _) = (None, Shelf::default());
+    wasm_bindgen_futures::spawn_local(background::answer(channel.background()?, lent.clone()));
+    let (mut open, mut held): (Option<Open>, _) = (None, HeldWeights::default());
     let mut exported = Exported::default();
     loop {
         let (request, files) = channel.receive().await;
@@ -52,17 +52,17 @@ pub async fn serve() -> Result<(), JsValue> {
                 close(&mut open, &lent);
                 exported.let_go();
                 let (channel, entry, catalog_url) = (&channel, &entry, catalog_url.as_str());
-                open = load(&mut shelf, Order { channel, entry, catalog_url, policy, consent, thorough: false }).await;
+                open = load(&mut held, Order { channel, entry, catalog_url, policy, consent, thorough: false }).await;
                 lend(&open, &lent);
             }
             Request::Import { run, answers } => {
                 close(&mut open, &lent);
                 exported.let_go();
-                shelf.clear();
+                held.clear();
                 open = import(&channel, run, files, &answers).await;
                 lend(&open, &lent);
             }
-            Request::Cancel { id } => shelf.cancel(&channel, &id).await,
+            Request::Cancel { id } => held.cancel(&channel, &id).await,
             request => answer(&channel, open.as_mut(), request, &mut exported).await,
         }
     }
@@ -99,7 +99,7 @@ async fn answer(channel: &Channel, open: Option<&mut Open>, request: Request, ex
         Request::Load { .. } | Request::Import { .. } | Request::Cancel { .. } => {}
         // What ran has ended by the time this is read.
         Request::Pause | Request::Stop => {}
-        // Answered by `aside`.
+        // Answered by `background`.
         Request::Tokenize { .. } | Request::Inspect { .. } => {}
         Request::ListStored | Request::Discard { .. } | Request::Rename { .. } => {}
     }
@@ -113,13 +113,13 @@ fn report(channel: &Channel, run: u32, outcome: Result<(), ServeError>) {
 
 /// Fetches and opens a model; what came of it, if anything did not work, is sent to the page. Where storage turns out to
 /// have damaged it, all of it is looked through, and the damaged part fetched again.
-async fn load(shelf: &mut Shelf, order: Order<'_>) -> Option<Open> {
+async fn load(held: &mut HeldWeights, order: Order<'_>) -> Option<Open> {
     let (begun, Order { channel, entry, .. }) = (now(), order);
-    let mut weights = fetch(shelf, order).await?;
+    let mut weights = fetch(held, order).await?;
     let model = match open(channel, &mut weights).await {
         Err(OpenError::Checkpoint(CheckpointError::Read { .. })) => {
             drop(weights); // a file that is held open cannot be removed
-            weights = fetch(shelf, Order { thorough: true, ..order }).await?;
+            weights = fetch(held, Order { thorough: true, ..order }).await?;
             open(channel, &mut weights).await
         }
         outcome => outcome,
@@ -133,7 +133,7 @@ async fn load(shelf: &mut Shelf, order: Order<'_>) -> Option<Open> {
             return None;
         }
     };
-    shelf.clear(); // what lay in memory is in the model now
+    held.clear(); // what lay in memory is in the model now
     let Weights { file, title, bytes, sha256 } = weights;
     drop(file); // closed before the page knows, which may have it removed
     let identity = Identity { id: entry.id.clone(), title, bytes, sha256 };
@@ -184,8 +184,8 @@ async fn keep(channel: &Channel, open: Option<&mut Open>, title: String) -> Resu
 }
 
 /// Fetches a model's weights, or tells the page why not.
-async fn fetch(shelf: &mut Shelf, order: Order<'_>) -> Option<Weights> {
-    let event = match shelf.obtain(order).await {
+async fn fetch(held: &mut HeldWeights, order: Order<'_>) -> Option<Weights> {
+    let event = match held.obtain(order).await {
         Ok(Outcome::Here(weights)) => return Some(weights),
         Ok(Outcome::Asking) => return None,
         Ok(Outcome::NotHere) => Event::NotHere,
@@ -217,7 +217,7 @@ async fn generate(
     let (prompt_tokens, read_tokens) = (run.prompt_tokens() as u32, run.decoding().visible() as u32);
     channel.send(&Event::Started { run: number, prompt_tokens, read_tokens });
     let run = open.text.insert(run);
-    write(channel, &open.model, run, Telegraph::new(channel, number, requested, 0)).await
+    write(channel, &open.model, run, TextStream::new(channel, number, requested, 0)).await
 }
 
 /// Goes on with the text that was written last.
@@ -228,8 +228,8 @@ async fn go_on(channel: &Channel, open: Option<&mut Open>, number: u32, words: u
     run.extend(words);
     let visible = run.decoding().visible() as u32;
     channel.send(&Event::Started { run: number, prompt_tokens: run.prompt_tokens() as u32, read_tokens: visible });
-    let telegraph = Telegraph::new(channel, number, requested, run.tokens());
-    write(channel, model, run, telegraph).await
+    let text_stream = TextStream::new(channel, number, requested, run.tokens());
+    write(channel, model, run, text_stream).await
 }
 
 /// Steps until the text is done, or a request comes in.
@@ -237,7 +237,7 @@ async fn write(
     channel: &Channel,
     model: &Model,
     run: &mut Run,
-    mut telegraph: Telegraph<'_>,
+    mut text_stream: TextStream<'_>,
 ) -> Result<(), ServeError> {
     let reason = loop {
         if channel.interrupted().await {
@@ -245,15 +245,15 @@ async fn write(
         }
         match run.step(model)? {
             Progress::Prefilled => {}
-            Progress::Token(text) => telegraph.token(&text),
+            Progress::Token(text) => text_stream.token(&text),
             Progress::Done(text, reason) => {
-                telegraph.token(&text);
+                text_stream.token(&text);
                 break reason;
             }
         }
-        telegraph.frame(run);
+        text_stream.frame(run);
     };
-    telegraph.done(run, reason);
+    text_stream.done(run, reason);
     Ok(())
 }
 

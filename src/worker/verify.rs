@@ -2,10 +2,10 @@
 
 use super::channel::Channel;
 use super::time::{FRAME_MS, now};
+use crate::app::protocol::Event;
 use crate::checkpoint::Model;
+use crate::evaluate::verify::{OtherModel, Verification, Verifier, published};
 use crate::generation::GenerationError;
-use crate::protocol::Event;
-use crate::verify::{OtherModel, Verification, Verifier, published};
 
 /// Why nothing could be compared.
 #[derive(Debug, thiserror::Error)]

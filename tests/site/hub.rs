@@ -1,6 +1,6 @@
 //! GPT-2 from the hub: another origin, one stream, which becomes the file that `convert` writes.
 
-use peargpt::catalog::{Converted, sha256};
+use peargpt::app::catalog::{Converted, sha256};
 
 use crate::browser::Browser;
 use crate::model::{Gpt2, SMALL, WEIGHTS};

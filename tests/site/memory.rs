@@ -1,6 +1,6 @@
 //! How much memory GPT-2 takes at its full size, on both ways to the browser.
 
-use peargpt::catalog::sha256;
+use peargpt::app::catalog::sha256;
 
 use crate::model::{FULL, Gpt2};
 use crate::reader::Reader;
@@ -53,7 +53,7 @@ async fn memory_stays_modest_on_both_ways() {
     assert_eq!(verified(&reader.browser).await.unwrap()[0].sha256, sha256(&model.gguf));
 
     reader.forget_stored().await.unwrap();
-    model.host(&reader.server, peargpt::publish::SLICE);
+    model.host(&reader.server, peargpt::app::publish::SLICE);
     reader.browser.driver().refresh().await.unwrap();
     expect_modest(&reader, &model).await;
     // Another model takes its place.

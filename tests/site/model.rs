@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use peargpt::catalog::{Converted, Entry, GGUF, Part, SAFETENSORS, sha256};
+use peargpt::app::catalog::{Converted, Entry, GGUF, Part, SAFETENSORS, sha256};
 use peargpt::checkpoint::export;
 use peargpt::checkpoint::quantize::{Precision, quantize};
 use peargpt::checkpoint::safetensors::{self, HuggingFace};
@@ -127,7 +127,7 @@ impl Gpt2 {
     /// The site's own catalog with this model in it.
     fn put_catalog(&self, site: &Server, format: &str, parts: Vec<Part>, converted: Option<Converted>, source: &str) {
         let catalog = std::fs::read_to_string(crate::server::dist().join("weights/catalog.json")).unwrap();
-        let entries = peargpt::catalog::parse(&catalog).unwrap();
+        let entries = peargpt::app::catalog::parse(&catalog).unwrap();
         let entry = Entry {
             id: "gpt2".to_string(),
             title: TITLE.to_string(),
@@ -139,7 +139,7 @@ impl Gpt2 {
             converted,
             source: source.to_string(),
         };
-        let catalog = serde_json::to_vec(&peargpt::publish::with_entry(entries, entry)).unwrap();
+        let catalog = serde_json::to_vec(&peargpt::app::publish::with_entry(entries, entry)).unwrap();
         site.put("weights/catalog.json", catalog);
     }
 }

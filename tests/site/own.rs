@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use peargpt::catalog::sha256;
+use peargpt::app::catalog::sha256;
 use peargpt::checkpoint::import::{Answers, Named, Outlook, inspect};
 use serde_json::json;
 use thirtyfour::prelude::*;

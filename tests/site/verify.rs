@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use peargpt::evaluate::verify::{Check, Greedy, Verification, published};
 use peargpt::tokenizer::TokenSpan;
-use peargpt::verify::{Check, Greedy, Verification, published};
 use serde_json::json;
 use thirtyfour::prelude::*;
 
@@ -20,7 +20,7 @@ const STEPS: u32 = 5 + 18;
 async fn before_random_weights() -> Reader {
     let reader = Reader::new().await.unwrap();
     reader.browser.before_every_page(&breakable()).await.unwrap();
-    Gpt2::random(FULL, 1).host(&reader.server, peargpt::publish::SLICE);
+    Gpt2::random(FULL, 1).host(&reader.server, peargpt::app::publish::SLICE);
     reader.open("#/gpt2").await.unwrap();
     reader.wait_for("ready").await.unwrap();
     reader
@@ -143,7 +143,7 @@ async fn before_a_worker_that_finds(found: Option<Verification>) -> Reader {
 /// What GPT-2's own weights may give in 8 bits.
 fn as_published() -> Verification {
     let figures = published().unwrap();
-    let check = |expectation: &peargpt::verify::Expectation| Check {
+    let check = |expectation: &peargpt::evaluate::verify::Expectation| Check {
         prompt: expectation.prompt.clone(),
         tokens_equal: true,
         expected_top1: expectation.top10[0].id,

@@ -1,7 +1,7 @@
 //! Is it GPT-2?
 
 use peargpt::checkpoint::Model;
-use peargpt::verify::{Verification, Verifier, published};
+use peargpt::evaluate::verify::{Verification, Verifier, published};
 
 use crate::{bar, print};
 

@@ -4,11 +4,11 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
+use peargpt::app::publish::{self, About, files};
 use peargpt::checkpoint::Checkpoint;
 use peargpt::checkpoint::export::{self, File, Format};
 use peargpt::checkpoint::quantize::Precision;
-use peargpt::publish::{self, About, files};
-use peargpt::sha256::hex;
+use peargpt::checkpoint::sha256::hex;
 use sha2::{Digest, Sha256};
 
 use crate::read::at;

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::super::meta;
 use super::super::model::Model;
 use super::Engine;
-use crate::protocol::Request;
+use crate::app::protocol::Request;
 
 impl Engine {
     /// Fetches the model that is wanted, from wherever the reader was told, or goes on with that.

@@ -5,9 +5,9 @@ use leptos::prelude::*;
 
 use super::super::model::{Model, Wanted};
 use super::Engine;
-use crate::catalog::Entry;
-use crate::own::is_own;
-use crate::protocol::{Answers, Event, ModelSummary, Request};
+use crate::app::catalog::Entry;
+use crate::app::own::is_own;
+use crate::app::protocol::{Answers, Event, ModelSummary, Request};
 
 /// What is wanted while nobody knows yet which model the files are.
 const UNNAMED: &str = "";

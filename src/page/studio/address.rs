@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::Studio;
-use crate::permalink::{Address, AddressError, Route};
+use crate::app::permalink::{Address, AddressError, Route};
 
 impl Studio {
     /// The catalog's id of the model; of a model of the reader's own, its hash.

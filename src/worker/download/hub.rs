@@ -13,11 +13,11 @@ use super::progress::Progress;
 use super::state::State;
 use super::transfer::{Transfer, Wanted};
 use super::{DownloadError, Hashes, Order, copy, hash_beside, pass, patiently};
-use crate::catalog::{Entry, HubFiles, Part};
+use crate::app::catalog::{Entry, HubFiles, Part};
+use crate::app::protocol::Event;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::safetensors::streaming::{Comparison, Streaming, Texts};
-use crate::protocol::Event;
-use crate::sha256::hex;
+use crate::checkpoint::sha256::hex;
 
 const DRAFT: &str = "draft.gguf";
 const STATE: &str = "draft.state";

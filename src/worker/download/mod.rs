@@ -23,11 +23,11 @@ use self::progress::Progress;
 use super::channel::Channel;
 use super::storage::{Piece, Pieces, Record, Store};
 use super::time::sleep;
-use crate::catalog::{Entry, HubFiles, Part};
-use crate::checksum::Checksums;
-use crate::own::is_own;
-use crate::protocol::{Event, TransferPolicy};
-use crate::sha256::hex;
+use crate::app::catalog::{Entry, HubFiles, Part};
+use crate::app::checksum::Checksums;
+use crate::app::own::is_own;
+use crate::app::protocol::{Event, TransferPolicy};
+use crate::checkpoint::sha256::hex;
 
 /// Bytes that are hashed between two looks at the event loop.
 const STEP: usize = 1 << 20;

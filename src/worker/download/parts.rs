@@ -14,10 +14,10 @@ use super::super::time::sleep;
 use super::progress::Progress;
 use super::transfer::{Transfer, Wanted};
 use super::{DownloadError, Order, copy, patiently};
-use crate::catalog::Part;
-use crate::checksum::Checksums;
-use crate::protocol::Event;
-use crate::sha256::hex;
+use crate::app::catalog::Part;
+use crate::app::checksum::Checksums;
+use crate::app::protocol::Event;
+use crate::checkpoint::sha256::hex;
 
 /// Parts that come at the same time.
 const IN_FLIGHT: usize = 2;

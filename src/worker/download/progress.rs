@@ -7,10 +7,10 @@ use futures_util::future::{Either, select};
 
 use super::super::channel::Channel;
 use super::super::time::{FRAME_MS, now, sleep};
-use crate::pace::Pace;
-use crate::protocol::Event;
+use crate::app::protocol::Event;
+use crate::app::transfer_rate::TransferRate;
 
-/// Milliseconds between two messages while nothing comes, so that the pace is seen to fall.
+/// Milliseconds between two messages while nothing comes, so that the rate is seen to fall.
 const PULSE_MS: u32 = 250;
 
 /// Bytes that are here, and how fast they come.
@@ -19,13 +19,13 @@ pub struct Progress<'a> {
     total: u64,
     received: Cell<u64>,
     last_sent: Cell<f64>,
-    pace: RefCell<Pace>,
+    rate: RefCell<TransferRate>,
 }
 
 impl<'a> Progress<'a> {
     /// Nothing is here yet of `total` bytes.
     pub fn new(channel: &'a Channel, total: u64) -> Self {
-        Progress { channel, total, received: Cell::new(0), last_sent: Cell::new(0.0), pace: RefCell::default() }
+        Progress { channel, total, received: Cell::new(0), last_sent: Cell::new(0.0), rate: RefCell::default() }
     }
 
     /// Bytes that are here.
@@ -44,7 +44,7 @@ impl<'a> Progress<'a> {
             while sleep(PULSE_MS).await.is_ok() {
                 let has_begun = self.last_sent.get() > 0.0;
                 if has_begun && now() - self.last_sent.get() >= f64::from(PULSE_MS) {
-                    self.pace.borrow_mut().mark(now(), self.received());
+                    self.rate.borrow_mut().mark(now(), self.received());
                     self.send();
                 }
             }
@@ -65,7 +65,7 @@ impl<'a> Progress<'a> {
     pub fn arrived(&self, bytes: u64) {
         self.found(bytes);
         let time = now();
-        self.pace.borrow_mut().mark(time, self.received());
+        self.rate.borrow_mut().mark(time, self.received());
         if time - self.last_sent.get() >= FRAME_MS || self.received() == self.total {
             self.send();
         }
@@ -74,13 +74,13 @@ impl<'a> Progress<'a> {
     /// Takes bytes back that have to be fetched again.
     pub fn lost(&self, bytes: u64) {
         self.received.set(self.received.get().saturating_sub(bytes));
-        self.pace.borrow_mut().mark(now(), self.received());
+        self.rate.borrow_mut().mark(now(), self.received());
     }
 
     /// Tells the page.
     pub fn send(&self) {
         self.last_sent.set(now());
-        let bytes_per_second = self.pace.borrow().bytes_per_second();
+        let bytes_per_second = self.rate.borrow().bytes_per_second();
         let (received, total) = (self.received(), self.total);
         self.channel.send(&Event::Downloading { received, total, bytes_per_second });
     }

@@ -12,13 +12,13 @@ use zip::{CompressionMethod, ZipWriter};
 use super::super::channel::Channel;
 use super::super::storage::{MemoryFile, reason};
 use super::super::time::{FRAME_MS, now, sleep};
-use super::pour::pour;
+use super::written::write_out;
+use crate::app::own::{NAME, is_own, texts};
+use crate::app::protocol::{Event, Export, ModelSummary};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::Model;
 use crate::checkpoint::export::{self, File};
 use crate::checkpoint::quantize::Precision;
-use crate::own::{NAME, is_own, texts};
-use crate::protocol::{Event, Export, ModelSummary};
 
 /// Milliseconds for which a file is there. The page has the browser store it at once, and no browser that has begun with
 /// that asks for it again.
@@ -140,9 +140,9 @@ async fn write(
     progress: &mut Progress<'_>,
 ) -> Result<(), ExportFailure> {
     let length = plan.length();
-    let poured = pour(channel, plan, model, writer, |bytes| progress.tell(bytes)).await;
+    let written = write_out(channel, plan, model, writer, |bytes| progress.tell(bytes)).await;
     progress.before += length;
-    poured.map_err(|error| error.map_or(ExportFailure::Interrupted, ExportFailure::from))
+    written.map_err(|error| error.map_or(ExportFailure::Interrupted, ExportFailure::from))
 }
 
 /// The contents, handed to the browser piece by piece.

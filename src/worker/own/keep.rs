@@ -3,14 +3,14 @@
 use wasm_bindgen::JsValue;
 
 use super::super::channel::Channel;
-use super::super::shelf::attempt;
+use super::super::held_weights::attempt;
 use super::super::storage::{Attempt, Record, Store, forget, reason};
-use super::pour::{Checked, pour};
-use crate::catalog::Part;
+use super::written::{Checked, write_out};
+use crate::app::catalog::Part;
+use crate::app::own::NAME;
+use crate::app::protocol::ModelSummary;
 use crate::checkpoint::Model;
 use crate::checkpoint::export;
-use crate::own::NAME;
-use crate::protocol::ModelSummary;
 
 /// Name of the file while it is being written.
 const NEW: &str = "model.new";
@@ -52,7 +52,7 @@ async fn write(channel: &Channel, store: &Store, model: &Model, title: String) -
     let mut file = folder.open(NEW).await.map_err(failed)?;
     file.set_length(bytes).map_err(|error| error.to_string())?;
     let mut file = Checked::new(file);
-    pour(channel, plan, model, &mut file, |_| ()).await.map_err(|error| {
+    write_out(channel, plan, model, &mut file, |_| ()).await.map_err(|error| {
         error.map_or("something else was asked for meanwhile".to_string(), |error| error.to_string())
     })?;
     let (sha256, checksums) = file.finish();

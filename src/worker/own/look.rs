@@ -7,11 +7,11 @@ use web_sys::File;
 
 use super::super::blob::BlobFile;
 use super::super::storage::{Pieces, Store, reason};
+use crate::app::own::texts;
+use crate::app::protocol::{Answers, Description, Finding};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::import::{self, Draft, ImportError, Named, Need, Outlook, Pause};
 use crate::checkpoint::quantize::Precision;
-use crate::own::texts;
-use crate::protocol::{Answers, Description, Finding};
 use crate::tokenizer::TokenizerSpec;
 
 /// GPT-2's id in the catalog, and how many tokens its tokenizer has.

@@ -4,7 +4,7 @@ mod export;
 mod keep;
 mod look;
 mod open;
-mod pour;
+mod written;
 
 pub use export::{ExportFailure, Exported, export};
 pub use keep::keep;

@@ -8,12 +8,12 @@ use super::super::channel::Channel;
 use super::super::storage::reason;
 use super::super::time::{FRAME_MS, now};
 use super::look::{Files, look, named, precision, refused};
-use super::pour::{Checked, pour};
+use super::written::{Checked, write_out};
+use crate::app::own::{NAME, texts};
+use crate::app::protocol::{Answers, Event};
 use crate::checkpoint::Model;
 use crate::checkpoint::import::{Draft, Outlook, Pause};
 use crate::checkpoint::{Checkpoint, export};
-use crate::own::{NAME, texts};
-use crate::protocol::{Answers, Event};
 
 /// Why nothing was opened.
 pub enum ImportFailure {
@@ -53,7 +53,7 @@ pub async fn open(channel: &Channel, run: u32, files: Vec<File>, answers: &Answe
     let mut identity = Checked::new(io::sink());
     let file = export::gguf(&model, NAME, None).map_err(|error| failed(error.to_string()))?;
     let bytes = file.length();
-    pour(channel, file, &model, &mut identity, |_| ()).await.map_err(|error| match error {
+    write_out(channel, file, &model, &mut identity, |_| ()).await.map_err(|error| match error {
         Some(error) => failed(error.to_string()),
         None => ImportFailure::Interrupted,
     })?;

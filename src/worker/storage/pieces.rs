@@ -11,7 +11,7 @@ use web_sys::{Blob, FileReaderSync};
 
 use super::file::{StoredFile, place};
 use super::reason::reason;
-use crate::checksum::{STRETCH, checksum};
+use crate::app::checksum::{STRETCH, checksum};
 
 /// One piece.
 #[derive(Clone, Debug)]

@@ -14,8 +14,8 @@ use super::super::time::scope;
 use super::folder::Folder;
 use super::pieces::Piece;
 use super::reason::reason;
-use crate::catalog::Part;
-use crate::protocol::{Stored, StoredModel};
+use crate::app::catalog::Part;
+use crate::app::protocol::{Stored, StoredModel};
 
 /// Name of the folder of all models.
 const MODELS: &str = "models";

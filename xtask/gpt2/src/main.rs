@@ -10,8 +10,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use peargpt::app::protocol::TransferPolicy;
 use peargpt::checkpoint::{Checkpoint, random};
-use peargpt::protocol::TransferPolicy;
 
 use download::Host;
 

@@ -5,9 +5,9 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use peargpt::catalog::{self, Converted, Entry, sha256};
+use peargpt::app::catalog::{self, Converted, Entry, sha256};
+use peargpt::app::publish::{About, files, slices};
 use peargpt::checkpoint::{Checkpoint, export};
-use peargpt::publish::{About, files, slices};
 
 /// The catalog's name for GPT-2, and the folder of its parts.
 const ID: &str = "gpt2";

@@ -45,7 +45,7 @@ fn merges(pieces: Vec<Vec<u8>>) -> Result<Vec<String>> {
 mod tests {
     use super::*;
     use crate::files::FILES;
-    use peargpt::catalog::sha256;
+    use peargpt::app::catalog::sha256;
     use peargpt::tokenizer::Tokenizer;
 
     #[test]

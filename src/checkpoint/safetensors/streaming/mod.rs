@@ -18,7 +18,7 @@ mod written;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use super::super::CheckpointError;
-use crate::sha256::ResumableSha256;
+use crate::checkpoint::sha256::ResumableSha256;
 use plan::Plan;
 use saved::Saved;
 use transfer::Transfers;

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::super::CheckpointError;
 use super::written::Piece;
-use crate::sha256;
+use crate::checkpoint::sha256;
 
 /// What they begin with; the last byte is the version.
 const BEGINNING: [u8; 8] = *b"peargpt\x02";

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use peargpt::protocol::TransferPolicy;
+use peargpt::app::protocol::TransferPolicy;
 
 use crate::files::Known;
 use partial::Partial;

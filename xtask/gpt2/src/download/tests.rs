@@ -4,11 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use peargpt::catalog::sha256;
+use peargpt::app::catalog::sha256;
 
 use super::server::{Act, Asked, SILENCE, Server};
 use super::*;
-use crate::publish::tests::folder;
+use crate::app::publish::tests::folder;
 
 /// The file that is served: a few pieces long.
 fn content() -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! What a reader has handed over so far, and what is to be done next.
 
-use crate::protocol::{Answers, Asked, Description, Finding, Question};
+use crate::app::protocol::{Answers, Asked, Description, Finding, Question};
 
 /// How far it has come.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,7 +27,7 @@ pub enum Stage {
 
 /// Files with their names, and what the reader says of them. `F` is a file as the browser has it.
 #[derive(Clone, Debug)]
-pub struct Intake<F> {
+pub struct ImportSession<F> {
     files: Vec<(String, F)>,
     /// What the reader says.
     pub answers: Answers,
@@ -38,19 +38,19 @@ pub struct Intake<F> {
     described: Option<Description>,
 }
 
-impl<F> Default for Intake<F> {
+impl<F> Default for ImportSession<F> {
     fn default() -> Self {
         let (answers, stage) = (Answers::default(), Stage::Empty);
-        Intake { files: Vec::new(), answers, stage, asked: Vec::new(), described: None }
+        ImportSession { files: Vec::new(), answers, stage, asked: Vec::new(), described: None }
     }
 }
 
-impl<F> Intake<F> {
+impl<F> ImportSession<F> {
     /// Adds files, which are to be looked at then. One takes the place of an earlier one of its name. Where nothing is
     /// asked for they begin anew: another model, not more of the same.
     pub fn add(&mut self, files: impl IntoIterator<Item = (String, F)>) {
         if !matches!(self.stage, Stage::Asking(_) | Stage::Looking) {
-            *self = Intake::default();
+            *self = ImportSession::default();
         }
         for (name, file) in files {
             self.files.retain(|(earlier, _)| *earlier != name);
@@ -129,79 +129,79 @@ mod tests {
         Finding::Needs(vec![Question { sentence: "missing".into(), asks }])
     }
 
-    fn with(files: &[(&str, u32)]) -> Intake<u32> {
-        let mut intake = Intake::default();
-        intake.add(files.iter().map(|(name, file)| (name.to_string(), *file)));
-        intake
+    fn with(files: &[(&str, u32)]) -> ImportSession<u32> {
+        let mut session = ImportSession::default();
+        session.add(files.iter().map(|(name, file)| (name.to_string(), *file)));
+        session
     }
 
     #[test]
     fn a_further_file_adds_to_what_is_missing() {
-        let mut intake = with(&[("model.safetensors", 1), ("vocab.json", 2)]);
-        assert_eq!(intake.stage, Stage::Looking);
-        intake.find(need(Asked::File));
-        intake.add([("merges.txt".to_string(), 3), ("vocab.json".to_string(), 4)]);
-        assert_eq!(intake.files().copied().collect::<Vec<_>>(), [1, 3, 4]);
-        assert_eq!(intake.names().collect::<Vec<_>>(), ["model.safetensors", "merges.txt", "vocab.json"]);
-        assert_eq!(intake.stage, Stage::Looking);
+        let mut session = with(&[("model.safetensors", 1), ("vocab.json", 2)]);
+        assert_eq!(session.stage, Stage::Looking);
+        session.find(need(Asked::File));
+        session.add([("merges.txt".to_string(), 3), ("vocab.json".to_string(), 4)]);
+        assert_eq!(session.files().copied().collect::<Vec<_>>(), [1, 3, 4]);
+        assert_eq!(session.names().collect::<Vec<_>>(), ["model.safetensors", "merges.txt", "vocab.json"]);
+        assert_eq!(session.stage, Stage::Looking);
     }
 
     #[test]
     fn what_is_handed_over_after_a_model_or_a_failure_is_another_model() {
         for finding in [ready(), Finding::Failed("an image".into())] {
-            let mut intake = with(&[("a", 1)]);
-            intake.answers.heads = Some(3);
-            intake.find(finding);
-            intake.add([("b".to_string(), 2)]);
-            assert_eq!(intake.names().collect::<Vec<_>>(), ["b"]);
-            assert_eq!(intake.answers, Answers::default());
+            let mut session = with(&[("a", 1)]);
+            session.answers.heads = Some(3);
+            session.find(finding);
+            session.add([("b".to_string(), 2)]);
+            assert_eq!(session.names().collect::<Vec<_>>(), ["b"]);
+            assert_eq!(session.answers, Answers::default());
         }
     }
 
     #[test]
     fn a_proposal_counts_until_the_reader_says_otherwise() {
-        let mut intake = with(&[("a", 1)]);
-        intake.find(need(Asked::Heads { proposed: Some(6) }));
-        assert_eq!(intake.answers.heads, Some(6));
-        intake.answers.heads = Some(4);
-        intake.look();
-        intake.find(need(Asked::Heads { proposed: Some(6) }));
-        assert_eq!(intake.answers.heads, Some(4));
-        intake.look();
-        intake.find(need(Asked::Alphabet { proposed: Some("ab".into()) }));
-        assert_eq!(intake.answers.alphabet.as_deref(), Some("ab"));
+        let mut session = with(&[("a", 1)]);
+        session.find(need(Asked::Heads { proposed: Some(6) }));
+        assert_eq!(session.answers.heads, Some(6));
+        session.answers.heads = Some(4);
+        session.look();
+        session.find(need(Asked::Heads { proposed: Some(6) }));
+        assert_eq!(session.answers.heads, Some(4));
+        session.look();
+        session.find(need(Asked::Alphabet { proposed: Some("ab".into()) }));
+        assert_eq!(session.answers.alphabet.as_deref(), Some("ab"));
     }
 
     #[test]
     fn an_answer_that_does_not_do_is_asked_for_again() {
-        let mut intake = with(&[("a", 1)]);
-        intake.find(need(Asked::Heads { proposed: None }));
-        intake.look();
-        intake.find(Finding::Failed("5 does not divide 32".into()));
-        let Stage::Asking(questions) = &intake.stage else { panic!("{:?}", intake.stage) };
+        let mut session = with(&[("a", 1)]);
+        session.find(need(Asked::Heads { proposed: None }));
+        session.look();
+        session.find(Finding::Failed("5 does not divide 32".into()));
+        let Stage::Asking(questions) = &session.stage else { panic!("{:?}", session.stage) };
         let sentences: Vec<&str> = questions.iter().map(|question| question.sentence.as_str()).collect();
         assert_eq!(sentences, ["5 does not divide 32", "missing"]);
-        intake.look();
-        intake.find(Finding::Failed("6 does not divide 32".into()));
-        let Stage::Asking(questions) = &intake.stage else { panic!("{:?}", intake.stage) };
+        session.look();
+        session.find(Finding::Failed("6 does not divide 32".into()));
+        let Stage::Asking(questions) = &session.stage else { panic!("{:?}", session.stage) };
         assert_eq!(questions.len(), 2, "the reason before is gone");
     }
 
     #[test]
     fn what_was_found_too_late_does_not_count() {
-        let mut intake = with(&[]);
-        assert_eq!(intake.stage, Stage::Empty);
-        intake.find(ready());
-        assert_eq!(intake.stage, Stage::Empty);
+        let mut session = with(&[]);
+        assert_eq!(session.stage, Stage::Empty);
+        session.find(ready());
+        assert_eq!(session.stage, Stage::Empty);
     }
 
     #[test]
     fn an_opening_that_was_stopped_can_begin_again() {
-        let mut intake = with(&[("a", 1)]);
-        intake.find(ready());
-        let before = intake.stage.clone();
-        intake.stage = Stage::Opening { done: 3, all: 30 };
-        intake.stop();
-        assert_eq!(intake.stage, before);
+        let mut session = with(&[("a", 1)]);
+        session.find(ready());
+        let before = session.stage.clone();
+        session.stage = Stage::Opening { done: 3, all: 30 };
+        session.stop();
+        assert_eq!(session.stage, before);
     }
 }

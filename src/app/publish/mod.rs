@@ -3,7 +3,7 @@
 #[cfg(not(target_arch = "wasm32"))]
 pub mod files;
 
-use crate::catalog::{Entry, Part, sha256};
+use crate::app::catalog::{Entry, Part, sha256};
 use crate::model::Config;
 
 /// What a catalog says of a model and its file does not.

@@ -1,4 +1,6 @@
-//! How well a model knows a text, as one number.
+//! How well a model knows a text, as one number; and whether it is the model that was published.
+
+pub mod verify;
 
 use crate::kernels::ops::with_numbers;
 use crate::model::{Gpt, ModelError};

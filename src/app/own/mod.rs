@@ -1,10 +1,10 @@
-//! A model of the reader's own, as the page meets it: [`Intake`] is what has been handed over and how far that has
+//! A model of the reader's own, as the page meets it: [`ImportSession`] is what has been handed over and how far that has
 //! come, [`texts`] says what it turned out to be.
 
-mod intake;
+mod import_session;
 pub mod texts;
 
-pub use intake::{Intake, Stage};
+pub use import_session::{ImportSession, Stage};
 
 /// Name of every model of the reader's own inside its GGUF file. The file's SHA-256 is the model's id, which must not
 /// depend on what the reader calls it.

@@ -1,6 +1,6 @@
 //! Addresses: what the part after the `#` asks for, read and written.
 //!
-//! `#/peargpt?prompt=ROMEO%3A&seed=7&run=1` is a route, the parameters of [`crate::settings`], and two of the address's
+//! `#/peargpt?prompt=ROMEO%3A&seed=7&run=1` is a route, the parameters of [`crate::app::settings`], and two of the address's
 //! own: `model`, the weights that the text was written with, and `run`. Whatever an address says wrongly is reported,
 //! and the rest of it counts.
 
@@ -11,8 +11,8 @@ use std::fmt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use self::value::{count, decode, flag, hex, refused, shortened};
+use crate::app::settings::SettingsError;
 use crate::generation::Settings;
-use crate::settings::SettingsError;
 use crate::tokenizer::Vocabulary;
 
 /// How many hex digits of the weights' SHA-256 stand in an address.
@@ -199,7 +199,7 @@ impl Address {
         let mut parameters = self.route.parameters();
         if self.route.writes() {
             let defaults = self.route.defaults();
-            for name in crate::settings::PARAMETERS.map(|parameter| parameter.name) {
+            for name in crate::app::settings::PARAMETERS.map(|parameter| parameter.name) {
                 let value = self.settings.get(name).filter(|value| defaults.get(name).as_ref() != Some(value));
                 parameters.extend(value.map(|value| (name, value)));
             }

@@ -1,7 +1,7 @@
 //! Everything that crosses between the page and the worker, in one place.
 //!
 //! The worker sends [`Event::Ready`] first; messages posted to it before that are lost. Requests are carried out in
-//! order, and any request ends the run before it, but for those that [`Request::is_aside`]: they are answered beside
+//! order, and any request ends the run before it, but for those that [`Request::is_background`]: they are answered beside
 //! what goes on. `run` and `number` are the page's: events of an older one than the page's newest are to be ignored.
 
 mod own;
@@ -9,10 +9,10 @@ mod report;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::Entry;
+use crate::app::catalog::Entry;
+use crate::evaluate::verify::Verification;
 use crate::generation::{Settings, StopReason};
 use crate::tokenizer::TokenSpan;
-use crate::verify::Verification;
 
 pub use own::{Answers, Asked, Description, Export, Finding, Question};
 pub use report::{BenchReport, ModelSummary, Stats, Stored, StoredModel};
@@ -122,7 +122,7 @@ pub enum Request {
 
 impl Request {
     /// Whether this is answered beside what goes on, and ends no run.
-    pub fn is_aside(&self) -> bool {
+    pub fn is_background(&self) -> bool {
         matches!(
             self,
             Request::Tokenize { .. }

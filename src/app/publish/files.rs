@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::with_entry;
-use crate::catalog::{self, CatalogError, Entry, Part};
+use crate::app::catalog::{self, CatalogError, Entry, Part};
 
 /// A catalog or a slice that cannot be read or written.
 #[derive(Debug, thiserror::Error)]

@@ -3,12 +3,12 @@
 use super::channel::Channel;
 use super::memory_bytes;
 use super::time::{FRAME_MS, now};
+use crate::app::protocol::{Event, Stats};
 use crate::generation::Run;
 use crate::generation::StopReason;
-use crate::protocol::{Event, Stats};
 
 /// What is not sent yet, and when things happened.
-pub struct Telegraph<'a> {
+pub struct TextStream<'a> {
     channel: &'a Channel,
     run: u32,
     delta: String,
@@ -19,11 +19,11 @@ pub struct Telegraph<'a> {
     tokens_before: usize,
 }
 
-impl<'a> Telegraph<'a> {
+impl<'a> TextStream<'a> {
     /// For run number `run`, asked for at `requested`, of a text that has `tokens_before` tokens already.
     pub fn new(channel: &'a Channel, run: u32, requested: f64, tokens_before: usize) -> Self {
         let (delta, first_token, last_token, last_sent) = (String::new(), None, requested, requested);
-        Telegraph { channel, run, delta, requested, first_token, last_token, last_sent, tokens_before }
+        TextStream { channel, run, delta, requested, first_token, last_token, last_sent, tokens_before }
     }
 
     /// Takes the text of one token.

@@ -5,7 +5,7 @@
 use xxhash_rust::xxh64::{Xxh64, xxh64};
 
 /// Bytes that have a checksum of their own: a slice as the site serves it.
-pub const STRETCH: usize = crate::publish::SLICE;
+pub const STRETCH: usize = crate::app::publish::SLICE;
 
 /// The checksum of one stretch.
 pub fn checksum(stretch: &[u8]) -> u64 {

@@ -9,12 +9,12 @@ const LEAST_MS: f64 = 700.0;
 
 /// Bytes that have arrived, over time.
 #[derive(Clone, Debug, Default)]
-pub struct Pace {
+pub struct TransferRate {
     /// Times in milliseconds, with the bytes that had arrived by then.
     marks: VecDeque<(f64, u64)>,
 }
 
-impl Pace {
+impl TransferRate {
     /// Notes that `bytes` have arrived in all by `now_ms`.
     pub fn mark(&mut self, now_ms: f64, bytes: u64) {
         // A part that starts over takes its bytes back.
@@ -51,34 +51,34 @@ mod tests {
 
     #[test]
     fn nothing_is_said_too_early() {
-        let mut pace = Pace::default();
-        pace.mark(0.0, 0);
-        pace.mark(600.0, 1000);
-        assert_eq!(pace.bytes_per_second(), None);
-        pace.mark(1000.0, 2000);
-        assert_eq!(pace.bytes_per_second(), Some(2000.0));
+        let mut rate = TransferRate::default();
+        rate.mark(0.0, 0);
+        rate.mark(600.0, 1000);
+        assert_eq!(rate.bytes_per_second(), None);
+        rate.mark(1000.0, 2000);
+        assert_eq!(rate.bytes_per_second(), Some(2000.0));
     }
 
     #[test]
     fn the_pace_follows_the_last_seconds() {
-        let mut pace = Pace::default();
+        let mut rate = TransferRate::default();
         for second in 0..=20 {
             // 1000 bytes per second at first, 5000 from the tenth second on.
             let bytes = 1000 * second + 4000 * u64::saturating_sub(second, 10);
-            pace.mark(1000.0 * second as f64, bytes);
+            rate.mark(1000.0 * second as f64, bytes);
         }
-        assert_eq!(pace.bytes_per_second(), Some(5000.0));
-        pace.mark(30_000.0, 70_000);
-        assert_eq!(pace.bytes_per_second(), Some((70_000.0 - 60_000.0) / 10.0));
+        assert_eq!(rate.bytes_per_second(), Some(5000.0));
+        rate.mark(30_000.0, 70_000);
+        assert_eq!(rate.bytes_per_second(), Some((70_000.0 - 60_000.0) / 10.0));
     }
 
     #[test]
     fn bytes_taken_back_start_it_anew() {
-        let mut pace = Pace::default();
+        let mut rate = TransferRate::default();
         for (time, bytes) in [(0.0, 0), (1000.0, 9000), (2000.0, 4000), (3000.0, 6000)] {
-            pace.mark(time, bytes);
+            rate.mark(time, bytes);
         }
-        assert_eq!(pace.bytes_per_second(), Some(2000.0));
+        assert_eq!(rate.bytes_per_second(), Some(2000.0));
     }
 
     #[test]

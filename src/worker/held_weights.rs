@@ -4,12 +4,12 @@
 use super::channel::Channel;
 use super::download::{DownloadError, Order, Outcome, Stream, obtain};
 use super::storage::{Attempt, Lock, Record, Store, forget, reason};
-use crate::own::is_own;
-use crate::protocol::{Event, Task};
+use crate::app::own::is_own;
+use crate::app::protocol::{Event, Task};
 
 /// What there is of the model that was wanted last.
 #[derive(Default)]
-pub struct Shelf {
+pub struct HeldWeights {
     id: String,
     /// With what lies in memory only; what is in storage would be found again.
     store: Option<Store>,
@@ -17,7 +17,7 @@ pub struct Shelf {
     stream: Option<Stream>,
 }
 
-impl Shelf {
+impl HeldWeights {
     /// Sees to it that the weights are in the store, once no other tab is busy with them.
     pub async fn obtain(&mut self, order: Order<'_>) -> Result<Outcome, DownloadError> {
         let Order { channel, entry, .. } = order;
@@ -46,7 +46,7 @@ impl Shelf {
 
     /// Forgets what lies in memory only.
     pub fn clear(&mut self) {
-        *self = Shelf::default();
+        *self = HeldWeights::default();
     }
 
     /// Ends a download for good, unless what is stored of it cannot be removed: then all stays as it is.

@@ -1,7 +1,7 @@
 //! What files turned out to be, for the page to show.
 
+use crate::app::protocol::{Asked, Description, Export, Question};
 use crate::checkpoint::import::{Need, Summary};
-use crate::protocol::{Asked, Description, Export, Question};
 
 /// The model of these files.
 pub fn description<'a>(summary: &Summary, names: impl IntoIterator<Item = &'a str>, as_they_are: bool) -> Description {

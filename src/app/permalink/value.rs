@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::settings::SettingsError;
+use crate::app::settings::SettingsError;
 
 /// `None` for a `%` without two hex digits after it and for bytes that are not UTF-8; `+` is a space, as in forms.
 pub(super) fn decode(text: &str) -> Option<String> {

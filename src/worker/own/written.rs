@@ -5,14 +5,14 @@ use std::io::{self, Write};
 use sha2::{Digest, Sha256};
 
 use super::super::channel::Channel;
+use crate::app::checksum::Checksums;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::Model;
 use crate::checkpoint::export::File;
-use crate::checksum::Checksums;
-use crate::sha256::hex;
+use crate::checkpoint::sha256::hex;
 
 /// Writes a file of this model, `done` being told how many bytes there are; the error is `None` where a request came in.
-pub async fn pour(
+pub async fn write_out(
     channel: &Channel,
     mut file: File,
     model: &Model,

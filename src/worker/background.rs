@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::channel::{Asides, send};
+use super::channel::{BackgroundRequests, send};
+use super::held_weights::{discard, rename};
 use super::own;
-use super::shelf::{discard, rename};
 use super::storage::list;
-use crate::protocol::{Event, Request, Task};
+use crate::app::protocol::{Event, Request, Task};
 use crate::tokenizer::{Spans, Tokenizer};
 
 /// Bytes of text that are encoded at a time: a few milliseconds.
@@ -31,18 +31,18 @@ impl Lent {
 }
 
 /// Answers as long as the worker lives.
-pub async fn answer(asides: Asides, lent: Lent) {
+pub async fn answer(background: BackgroundRequests, lent: Lent) {
     loop {
-        let (request, files) = asides.receive().await;
+        let (request, files) = background.receive().await;
         match request {
             Request::Tokenize { number, text } => {
                 if let Some(tokenizer) = lent.tokenizer() {
-                    let Spans { count, first: tokens } = tokenize(&asides, &tokenizer, &text).await;
+                    let Spans { count, first: tokens } = tokenize(&background, &tokenizer, &text).await;
                     send(&Event::Tokenized { number, count, tokens });
                 }
             }
             Request::Inspect { run, answers } => {
-                let finding = own::inspect(files, &answers, &|| Box::pin(asides.breathe())).await;
+                let finding = own::inspect(files, &answers, &|| Box::pin(background.breathe())).await;
                 send(&Event::Inspected { run, finding });
             }
             Request::Rename { id, title } => {
@@ -64,12 +64,12 @@ pub async fn answer(asides: Asides, lent: Lent) {
 }
 
 /// The tokens of a text.
-async fn tokenize(asides: &Asides, tokenizer: &Tokenizer, text: &str) -> Spans {
+async fn tokenize(background: &BackgroundRequests, tokenizer: &Tokenizer, text: &str) -> Spans {
     let mut spans = Spans::default();
     let (mut piece, mut rest) = tokenizer.cut(text, PIECE_BYTES);
     spans.push(tokenizer, piece);
     while !rest.is_empty() {
-        asides.breathe().await;
+        background.breathe().await;
         (piece, rest) = tokenizer.cut(rest, PIECE_BYTES);
         spans.push(tokenizer, piece);
     }

@@ -25,6 +25,7 @@ struct Words<'a> {
 }
 
 impl Dot for Words<'_> {
+    #[inline(never)]
     fn dot<const T: usize>(&self, row_block: usize, token: usize) -> [[f32; ROW_BLOCK]; T] {
         let (row_block, tile) = (self.matrix.row_block(row_block), self.activations.words(token));
         let (first, last) = (dot::<T, 0>(row_block, &tile), dot::<T, 1>(row_block, &tile));
@@ -37,7 +38,7 @@ impl Dot for Words<'_> {
 }
 
 /// The products of half a row block's rows with `T` rows of activations.
-#[inline(never)]
+#[inline(always)]
 fn dot<const T: usize, const H: usize>(
     (weights, scales): (&[Weights], &[Scales]),
     tile: &Tile<'_, i16, T>,

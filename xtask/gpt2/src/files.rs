@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn files_of_another_length_or_content_are_told() {
-        let folder = crate::app::publish::tests::folder("files");
+        let folder = crate::publish::tests::folder("files");
         let path = folder.join("abc");
         // FIPS 180-4's example.
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn files_that_are_not_openais_need_a_word() {
-        let folder = crate::app::publish::tests::folder("unverified");
+        let folder = crate::publish::tests::folder("unverified");
         let error = check_all(&folder, true).unwrap_err().to_string();
         assert!(error.ends_with("vocab.json"), "{error}");
         for file in &FILES {

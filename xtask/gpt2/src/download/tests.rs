@@ -8,7 +8,7 @@ use peargpt::app::catalog::sha256;
 
 use super::server::{Act, Asked, SILENCE, Server};
 use super::*;
-use crate::app::publish::tests::folder;
+use crate::publish::tests::folder;
 
 /// The file that is served: a few pieces long.
 fn content() -> Vec<u8> {

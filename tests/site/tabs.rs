@@ -101,13 +101,17 @@ async fn a_download_that_another_tab_has_open_or_goes_on_with_is_not_cancelled()
 #[tokio::test]
 async fn a_model_that_another_tab_is_busy_with_is_kept_once_it_is_done() {
     let reader = Reader::at("#/model").await.unwrap();
-    reader.pick_fixtures(&crate::app::own::NANOGPT).await.unwrap();
+    reader.pick_fixtures(&crate::own::NANOGPT).await.unwrap();
     let id = reader.run_it().await.unwrap();
     reader.elsewhere(async || lock(&reader.browser, &id).await).await;
     reader.elsewhere(async || hold_open(&reader.browser, &id, "model.new").await).await;
     reader.press("keep").await.unwrap();
     reader.notice("The model is not kept: another tab is busy with it").await;
-    assert_eq!(folders(&reader.browser).await.unwrap(), [id.clone()], "what the other tab writes is left alone");
+    assert_eq!(
+        folders(&reader.browser).await.unwrap(),
+        std::slice::from_ref(&id),
+        "what the other tab writes is left alone"
+    );
     reader.elsewhere(async || let_go(&reader.browser).await).await;
     reader.elsewhere(async || unlock(&reader.browser).await).await;
     reader.keep().await.unwrap();
@@ -122,7 +126,7 @@ async fn a_keep_that_fails_leaves_nothing_and_removes_no_model() {
         "FileSystemSyncAccessHandle.prototype.write = () => { throw new DOMException('', 'QuotaExceededError'); };";
     reader.browser.before_every_page(&worker_that(full)).await.unwrap();
     reader.open("#/model").await.unwrap();
-    reader.pick_fixtures(&crate::app::own::NANOGPT).await.unwrap();
+    reader.pick_fixtures(&crate::own::NANOGPT).await.unwrap();
     reader.run_it().await.unwrap();
     reader.press("keep").await.unwrap();
     reader.notice("The model is not kept: ").await;
@@ -145,7 +149,7 @@ async fn without_locks_it_runs_from_memory_and_says_so() {
         reader.wait_for("ready").await.unwrap();
 
         reader.open("#/model").await.unwrap();
-        reader.pick_fixtures(&crate::app::own::NANOGPT).await.unwrap();
+        reader.pick_fixtures(&crate::own::NANOGPT).await.unwrap();
         reader.run_it().await.unwrap();
         reader.press("keep").await.unwrap();
         reader.notice("The model is not kept: locks between tabs are not to be had here").await;
@@ -155,7 +159,7 @@ async fn without_locks_it_runs_from_memory_and_says_so() {
 #[tokio::test]
 async fn without_locks_a_model_that_is_kept_is_read_and_can_be_deleted() {
     let reader = Reader::at("#/model").await.unwrap();
-    reader.pick_fixtures(&crate::app::own::NANOGPT).await.unwrap();
+    reader.pick_fixtures(&crate::own::NANOGPT).await.unwrap();
     reader.run_it().await.unwrap();
     reader.keep().await.unwrap();
     reader.browser.before_every_page(&worker_that(REFUSED)).await.unwrap();

@@ -65,6 +65,11 @@ impl Activations {
         }
     }
 
+    /// Bytes that are held from one use to the next.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.numbers.capacity() + 4 * self.scales.capacity() + self.bytes.held_bytes() + self.words.held_bytes()
+    }
+
     /// Rows there are.
     pub fn tokens(&self) -> usize {
         self.numbers.len().checked_div(self.inputs).unwrap_or(0)
@@ -89,6 +94,10 @@ impl Activations {
 }
 
 impl<N: Copy + From<i8>> Tiles<N> {
+    fn held_bytes(&self) -> usize {
+        self.numbers.capacity() * size_of::<[N; STEP]>() + 4 * (self.scales.capacity() + self.begins.capacity())
+    }
+
     fn fill(&mut self, numbers: &[i8], scales: &[f32], inputs: usize) {
         self.numbers.resize(numbers.len() / STEP, [N::from(0); STEP]);
         self.scales.resize(scales.len(), 0.0);

@@ -30,6 +30,22 @@ pub fn ensure(bytes: u64) -> Result<(), OutOfMemory> {
     Ok(())
 }
 
+/// The same for what is allocated in pieces of so many bytes at most. One block of all of it would ask for more: where
+/// memory never shrinks, that grows it again each time something small has come to lie between.
+pub fn ensure_in_pieces(bytes: u64, piece: u64) -> Result<(), OutOfMemory> {
+    let (refused, piece) = (OutOfMemory { bytes }, piece.max(1));
+    let length = usize::try_from(piece).map_err(|_| refused)?;
+    let mut reserved = Vec::new();
+    for _ in 0..bytes / piece {
+        let mut next = Vec::<u8>::new();
+        next.try_reserve_exact(length).map_err(|_| refused)?;
+        black_box(next.as_mut_ptr());
+        reserve(&mut reserved, 1)?;
+        reserved.push(next);
+    }
+    ensure(bytes % piece).map_err(|_| refused)
+}
+
 /// That many of one item.
 pub fn filled<T: Clone>(count: usize, item: T) -> Result<Vec<T>, OutOfMemory> {
     let mut items = Vec::new();
@@ -60,12 +76,14 @@ mod tests {
         let refused = ensure(1 << 50).unwrap_err();
         assert_eq!(refused.to_string(), "not enough memory: 1125899906.8 MB more are needed at once");
         assert_eq!(ensure(u64::MAX), Err(OutOfMemory { bytes: u64::MAX }));
+        assert_eq!(ensure_in_pieces(1 << 50, 1 << 49), Err(OutOfMemory { bytes: 1 << 50 }));
         assert!(filled(usize::MAX / 16, 0u64).is_err());
         assert!(reserve(&mut vec![1u64], usize::MAX / 16).is_err());
     }
 
     #[test]
     fn what_is_there_is_given() {
+        assert_eq!(ensure_in_pieces(10 << 20, 3 << 20), Ok(()));
         assert_eq!((ensure(1 << 20), filled(3, 7u8)), (Ok(()), Ok(vec![7, 7, 7])));
     }
 }

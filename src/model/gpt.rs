@@ -111,7 +111,7 @@ impl Gpt {
     /// Begins to read ids into the cache, of which the logits after the last are wanted;
     /// [`next_block`](Self::next_block) goes on.
     pub fn begin(&self, ids: &[u32], cache: &KvCache) -> Result<Pass> {
-        self.begin_at(cache.len(), &tensor(ids)?, Wanted::Last, cache.len() + cache.room(), &mut None)
+        self.begin_at(cache.len(), &tensor(ids)?, Wanted::Last, Some(cache.len() + cache.room()), &mut None)
     }
 
     /// Takes a pass that [`begin`](Self::begin) began through one more block; whether it was the last, and the ids are
@@ -151,24 +151,26 @@ impl Gpt {
         mut observer: Option<&mut dyn Observer>,
     ) -> Result<Tensor> {
         let context = match cache {
-            CacheUse::Append(cache) => cache.len() + cache.room(),
-            CacheUse::None | CacheUse::Read(_) => self.config.context,
+            CacheUse::Append(cache) => Some(cache.len() + cache.room()),
+            CacheUse::Read(_) => Some(self.config.context),
+            CacheUse::None => None,
         };
         let mut pass = self.begin_at(position, ids, wanted, context, &mut observer)?;
         while !self.step(&mut pass, cache, &mut observer)? {}
         self.finish(pass, observer)
     }
 
-    /// The residual stream before the first block.
+    /// The residual stream before the first block; `cached` is how many tokens the cache has room for, where there is one.
     fn begin_at(
         &self,
         start: usize,
         ids: &Tensor,
         wanted: Wanted,
-        context: usize,
+        cached: Option<usize>,
         observer: &mut Option<&mut dyn Observer>,
     ) -> Result<Pass> {
         let (batch, tokens) = ids.dims2()?;
+        let context = cached.unwrap_or(self.config.context);
         if batch * tokens == 0 || start + tokens > context {
             return Err(ModelError::Context { context, start, found: tokens });
         }
@@ -177,7 +179,7 @@ impl Gpt {
         if let Some(id) = ops::with_numbers(ids, unknown)? {
             return Err(ModelError::Id { id, vocabulary });
         }
-        ensure_memory(&self.config, batch, tokens, wanted)?;
+        ensure_memory(&self.config, (batch, tokens), wanted, cached.is_some())?;
         let x = self.embedding.forward(ids, start)?; // [batch, tokens, n_embd]
         let x = Watch(observer.as_deref_mut().map(|observer| observer as _)).see(Hook::Embedding, x)?;
         Ok(Pass::new(x, wanted, start, tokens))

@@ -154,7 +154,12 @@ pub(super) fn last_row(x: &Tensor) -> Result<Tensor> {
 }
 
 /// Makes sure that a pass will find its memory: candle's allocations end the program where they fail.
-pub(super) fn ensure_memory(config: &Config, batch: usize, tokens: usize, wanted: Wanted) -> Result<()> {
+pub(super) fn ensure_memory(
+    config: &Config,
+    (batch, tokens): (usize, usize),
+    wanted: Wanted,
+    has_cache: bool,
+) -> Result<()> {
     let Config { n_embd, n_inner, context, vocabulary_size, heads, .. } = *config;
     let [rows, seen] = [batch * tokens, context.max(tokens)].map(|count| count as u64);
     let [n_embd, n_inner, vocabulary, heads] = [n_embd, n_inner, vocabulary_size, heads].map(|size| size as u64);
@@ -162,9 +167,13 @@ pub(super) fn ensure_memory(config: &Config, batch: usize, tokens: usize, wanted
     // The residual stream and its norm before and after, and what is between them: at its largest, three rows and the
     // heads' outputs, or the MLP's hidden layer.
     let stream = rows * (4 * n_embd + (5 * n_embd).max(n_inner + n_embd)) * 4;
-    // Activations as bytes and as words, with their scales, which move once as they grow.
-    let activations = 2 * rows * n_embd.max(n_inner) * 4;
-    // Scores of a tile, and where there is no cache one sequence's keys and values, padded.
-    let attention = seen * 64 + tokens as u64 * 2 * (n_embd + 8 * heads) * 4;
-    Ok(memory::ensure(stream + activations + attention + answered * vocabulary * 4)?)
+    // Activations as bytes and as words, with their scales, as far as they are not held from an earlier pass.
+    let activations = (rows * n_embd.max(n_inner) * 4).saturating_sub(ops::held_bytes() as u64);
+    // Scores of a tile; and one sequence's keys and values, padded, which a cache has already.
+    let own = if has_cache { 0 } else { tokens as u64 * 2 * (n_embd + 8 * heads) * 4 };
+    let attention = seen * 64 + own;
+    let logits = answered * vocabulary * 4;
+    // The largest of the tensors.
+    let piece = logits.max(rows * n_inner.max(3 * n_embd) * 4);
+    Ok(memory::ensure_in_pieces(stream + activations + attention + logits, piece)?)
 }

@@ -28,6 +28,11 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
+/// Bytes that the operations of this thread hold for the activations of a next one.
+pub fn held_bytes() -> usize {
+    SCRATCH.with_borrow(|scratch| scratch.activations.held_bytes())
+}
+
 /// Looks at the numbers of a contiguous tensor.
 pub fn with_numbers<T: WithDType, R>(tensor: &Tensor, look: impl FnOnce(&[T]) -> R) -> Result<R> {
     let (storage, layout) = tensor.storage_and_layout();

@@ -10,7 +10,7 @@ use std::io::Cursor;
 use candle_core::quantized::GgmlDType;
 use common::{Folder, as_gguf, path, text, to_bytes};
 use peargpt::app::catalog;
-use peargpt::checkpoint::quantize::Precision;
+use peargpt::checkpoint::precision::Precision;
 use peargpt::checkpoint::{Checkpoint, gguf};
 use peargpt::model::config::{Activation, Head};
 

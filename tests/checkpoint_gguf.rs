@@ -11,7 +11,7 @@ use std::io::Cursor;
 
 use common::{after, as_gguf, gguf_data};
 use hostile::{HUGE, Numbers, build, mutate, with_peak};
-use peargpt::checkpoint::quantize::Precision;
+use peargpt::checkpoint::precision::Precision;
 use peargpt::checkpoint::{Checkpoint, CheckpointError, gguf};
 
 fn read_gguf(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {

@@ -16,7 +16,7 @@ use candle_core::quantized::gguf_file;
 use imported::{Files, fixtures, logits, named, read};
 use peargpt::checkpoint::Model;
 use peargpt::checkpoint::export::{self, File, Source};
-use peargpt::checkpoint::quantize::Precision;
+use peargpt::checkpoint::precision::Precision;
 use peargpt::checkpoint::{Checkpoint, random};
 use peargpt::model::Config;
 use peargpt::model::config::{Activation, Head};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarMap;
-use peargpt::checkpoint::quantize::{Precision, quantize};
+use peargpt::checkpoint::precision::{Precision, quantize};
 use peargpt::checkpoint::random;
 use peargpt::model::config::{Activation, Head};
 use peargpt::model::{Config, Gpt, Hook, Observer};

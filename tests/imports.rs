@@ -9,7 +9,7 @@ mod imported;
 use candle_core::quantized::GgmlDType;
 use imported::{Files, SHARDS, distance, draft, files, fixtures, named, needs, read, shakespeare};
 use peargpt::checkpoint::import::{Answers, Need, TINY_SHAKESPEARE, inspect};
-use peargpt::checkpoint::quantize::{Precision, quantize};
+use peargpt::checkpoint::precision::{Precision, quantize};
 use peargpt::model::config::{Activation, Head};
 use peargpt::tokenizer::Tokenizer;
 

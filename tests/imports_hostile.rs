@@ -11,8 +11,8 @@ mod imported;
 use hostile::{Numbers, build_and_write, mutate, with_peak};
 use imported::{Files, files, shakespeare};
 use peargpt::checkpoint::Checkpoint;
-use peargpt::checkpoint::import::{Answers, Outlook, inspect};
-use peargpt::checkpoint::quantize::Precision;
+use peargpt::checkpoint::import::{Answers, Inspection, inspect};
+use peargpt::checkpoint::precision::Precision;
 
 /// What is read at once of descriptions and texts, at most, beside what is counted below.
 const BUFFERS: usize = 256 << 10;
@@ -21,8 +21,8 @@ const BUFFERS: usize = 256 << 10;
 fn import(files: &mut Files, precision: Option<Precision>) -> Result<Checkpoint, String> {
     let answers = Answers { heads: Some(4), ..shakespeare() };
     match inspect(files, &answers).map_err(|error| error.to_string())? {
-        Outlook::Ready(draft) => draft.load(files, precision, || ()).map_err(|error| error.to_string()),
-        Outlook::Needs(needs) => Err(format!("at needs: {needs:?}")),
+        Inspection::Ready(draft) => draft.load(files, precision, || ()).map_err(|error| error.to_string()),
+        Inspection::Needs(needs) => Err(format!("at needs: {needs:?}")),
     }
 }
 

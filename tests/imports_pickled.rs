@@ -12,8 +12,8 @@ mod pickled;
 
 use hostile::{HUGE, with_peak};
 use imported::{files, named};
-use peargpt::checkpoint::import::{Answers, Outlook, inspect};
-use peargpt::checkpoint::quantize::Precision;
+use peargpt::checkpoint::import::{Answers, Inspection, inspect};
+use peargpt::checkpoint::precision::Precision;
 use pickled::Tensor;
 
 /// What is read at once of descriptions and elements, at most.
@@ -25,8 +25,8 @@ fn error(bytes: Vec<u8>) -> String {
     let mut files = vec![named("ckpt.pt", bytes)];
     let answers = Answers { heads: Some(2), alphabet: Some("abcde".to_string()), ..Answers::default() };
     let (result, peak) = with_peak(|| match inspect(&mut files, &answers) {
-        Ok(Outlook::Ready(draft)) => draft.load(&mut files, None, || ()).map(|_| ()),
-        Ok(Outlook::Needs(needs)) => panic!("{needs:?}"),
+        Ok(Inspection::Ready(draft)) => draft.load(&mut files, None, || ()).map(|_| ()),
+        Ok(Inspection::Needs(needs)) => panic!("{needs:?}"),
         Err(error) => Err(error),
     });
     assert!(peak < 8 * length + BUFFERS, "{peak} bytes for {length}, {result:?}");

@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Waker};
 
 use common::path;
 use hostile::with_peak;
-use peargpt::checkpoint::import::{Answers, ImportError, Named, Need, Outlook, Pause, inspect_by_steps};
+use peargpt::checkpoint::import::{Answers, ImportError, Inspection, Named, Need, Pause, inspect_by_steps};
 
 /// Bytes of a text that are looked at in one step, and what is read ahead and to tell files apart.
 const STEP: u64 = (128 << 10) + 8192;
@@ -99,7 +99,7 @@ struct Files {
 
 /// What looking at the files came to.
 struct Look {
-    outlook: Result<Outlook, ImportError>,
+    outlook: Result<Inspection, ImportError>,
     /// Pauses that were made.
     pauses: u64,
     /// The most bytes that were read between two.
@@ -164,7 +164,7 @@ fn a_text_beside_a_character_model_is_read_in_steps_and_never_held() {
     files.add("input.txt", alphabet, b"Once more unto the breach, dear friends. ", 2_500_000, b"");
     let length = files.files[1].reader.length();
     let Look { outlook, pauses, most, all, peak } = files.look();
-    assert!(matches!(outlook, Ok(Outlook::Ready(_))), "{outlook:?}");
+    assert!(matches!(outlook, Ok(Inspection::Ready(_))), "{outlook:?}");
     assert!(length > 100_000_000 && all > length && pauses >= steps(length), "{pauses} pauses for {all} of {length}");
     assert!(most <= STEP, "{most} bytes in one step");
     assert!(peak < 2 << 20, "{peak} bytes");
@@ -176,7 +176,7 @@ fn a_text_of_more_characters_than_the_model_has_is_not_read_further() {
     let many: String = ('\u{4e00}'..'\u{5000}').collect();
     files.add("input.txt", many.as_bytes(), b"to be or not to be. ", 5_000_000, b"");
     let Look { outlook, all, .. } = files.look();
-    assert!(matches!(outlook.unwrap(), Outlook::Needs(needs) if matches!(needs[..], [Need::Alphabet { .. }])));
+    assert!(matches!(outlook.unwrap(), Inspection::Needs(needs) if matches!(needs[..], [Need::Alphabet { .. }])));
     assert!(all <= 2 * STEP, "{all} bytes of a text that cannot be it");
 }
 

@@ -19,7 +19,7 @@ use imported::{draft, named};
 use peargpt::checkpoint::Model;
 use peargpt::checkpoint::export::{Source, gguf};
 use peargpt::checkpoint::import::Answers;
-use peargpt::checkpoint::quantize::{Precision, quantize};
+use peargpt::checkpoint::precision::{Precision, quantize};
 use peargpt::checkpoint::{Checkpoint, gguf as format};
 use peargpt::model::Weight;
 

@@ -6,7 +6,7 @@ use std::io::Cursor;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use peargpt::checkpoint::Model;
-use peargpt::checkpoint::import::{self, Answers, Named, Outlook};
+use peargpt::checkpoint::import::{self, Answers, Inspection, Named};
 use peargpt::evaluate::evaluate;
 use peargpt::generation::Settings;
 use peargpt::generation::{Progress, Run};
@@ -111,8 +111,8 @@ fn there_is_a_sentence_or_a_result_whatever_the_limit() {
     until_it_succeeds("an import", 120 * MIB, || {
         let mut files = [Named { name: "model.gguf".to_string(), reader: Cursor::new(bytes.as_slice()) }];
         let outlook = import::inspect(&mut files, &Answers::default()).map_err(|error| error.to_string())?;
-        let Outlook::Ready(draft) = outlook else { return Err("nothing is missing".to_string()) };
-        let mut loading = draft.loading(Some(peargpt::checkpoint::quantize::Precision::F16));
+        let Inspection::Ready(draft) = outlook else { return Err("nothing is missing".to_string()) };
+        let mut loading = draft.loading(Some(peargpt::checkpoint::precision::Precision::F16));
         while loading.left() > 0 {
             loading.step(&mut files).map_err(|error| error.to_string())?;
         }

@@ -9,7 +9,7 @@ use std::io::BufReader;
 
 use candle_core::Tensor;
 use common::{Folder, as_gguf, path, text};
-use peargpt::checkpoint::quantize::Precision;
+use peargpt::checkpoint::precision::Precision;
 use peargpt::checkpoint::{self, Checkpoint};
 use peargpt::model::Gpt;
 use peargpt::tokenizer::Tokenizer;

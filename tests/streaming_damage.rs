@@ -17,7 +17,7 @@ use common::Folder;
 use hostile::Numbers;
 use made::{EVERYTHING, Made, SMALL};
 use peargpt::checkpoint::CheckpointError;
-use peargpt::checkpoint::safetensors::streaming::Streaming;
+use peargpt::checkpoint::import::streaming::Streaming;
 use pushed::{begin, begin_of, push, resume};
 
 /// How a file compares that is read in pieces of this length.

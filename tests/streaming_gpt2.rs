@@ -13,8 +13,8 @@ use std::io::{Cursor, Read, Result, Seek, SeekFrom};
 use common::Folder;
 use hostile::{Numbers, with_peak};
 use made::{Made, SMALL};
-use peargpt::checkpoint::quantize::{Precision, quantize};
-use peargpt::checkpoint::safetensors::streaming::{Streaming, Texts};
+use peargpt::checkpoint::import::streaming::{Streaming, Texts};
+use peargpt::checkpoint::precision::{Precision, quantize};
 use peargpt::checkpoint::safetensors::{self, HuggingFace};
 use sha2::{Digest, Sha256};
 

@@ -15,7 +15,7 @@ use std::io::Cursor;
 use common::Folder;
 use hostile::{Numbers, mutate, with_peak};
 use made::{Made, SMALL, convert};
-use peargpt::checkpoint::safetensors::streaming::{Streaming, Texts};
+use peargpt::checkpoint::import::streaming::{Streaming, Texts};
 use pushed::{NAME, begin, begin_of, push, resume, stream_evenly, texts};
 
 /// What is wrong with a file, said before it ends.

@@ -9,7 +9,7 @@ pub(super) const MOST: u64 = 1 << 24;
 pub(super) const MOST_LAYERS: u64 = 1 << 12;
 
 /// Name and shape of every tensor, in the order in which a file keeps them.
-pub(super) fn tensors(config: &Config) -> impl Iterator<Item = (String, Vec<usize>)> {
+pub(super) fn tensors(config: &Config) -> impl Iterator<Item = (String, Vec<usize>)> + use<> {
     let Config { n_embd, context, vocabulary_size, .. } = *config;
     let (biased, config) = (config.head == Head::Untied { bias: true }, config.clone());
     let untied = config.head != Head::Tied;
@@ -23,6 +23,12 @@ pub(super) fn tensors(config: &Config) -> impl Iterator<Item = (String, Vec<usiz
     let own = |(name, shape): (&str, Vec<usize>)| (name.to_string(), shape);
     let blocks = (0..config.layers).flat_map(move |layer| block(&config, layer));
     first.into_iter().map(own).chain(blocks).chain(last.into_iter().flatten().map(own))
+}
+
+/// The same as a GGUF or a folder for other programs has it: those ask for the bias of queries, keys and values, which
+/// is zeros where a model has none.
+pub(super) fn written(config: &Config) -> impl Iterator<Item = (String, Vec<usize>)> + use<> {
+    tensors(&Config { qkv_bias: true, ..config.clone() })
 }
 
 /// One block's tensors, in the order in which they are used.

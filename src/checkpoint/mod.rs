@@ -1,19 +1,17 @@
 //! From a file to configuration, tokenizer and weights. Files are not trusted.
 
-mod directory;
+mod elements;
 mod error;
 pub mod export;
 pub mod gguf;
 pub mod import;
 mod layout;
 mod model;
-pub mod quantize;
+pub mod precision;
 pub mod random;
-pub mod safetensors;
 pub mod sha256;
 mod source;
-mod tensor;
-mod torch;
+mod tensor_info;
 
 use std::io::{Read, Seek, SeekFrom};
 

@@ -3,7 +3,7 @@
 use std::io::{Read, Seek};
 use std::sync::Arc;
 
-use super::quantize::Precision;
+use super::precision::Precision;
 use super::{Checkpoint, CheckpointError};
 use crate::model::{Gpt, ModelError};
 use crate::tokenizer::{Tokenizer, TokenizerError};

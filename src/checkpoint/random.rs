@@ -4,8 +4,8 @@ use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use half::f16;
 
-use super::quantize::Precision;
-use super::{CheckpointError, layout, tensor};
+use super::precision::Precision;
+use super::{CheckpointError, layout};
 use crate::kernels::{BLOCK, Q8Matrix, ROW_BLOCK};
 use crate::model::{Config, Weight, Weights};
 use crate::sampler::random::Pcg32;
@@ -41,7 +41,9 @@ fn step(random: &mut Pcg32) -> i8 {
 
 fn quantised(name: &str, outputs: usize, inputs: usize, random: &mut Pcg32) -> Result<Q8Matrix, CheckpointError> {
     let scale = f16::from_f32(DEVIATION / STEPS).to_le_bytes();
-    let mut matrix = tensor::zeros(name, outputs, inputs)?;
+    let bytes = outputs as u64 * inputs as u64;
+    let memory = || CheckpointError::Memory { name: name.to_string(), bytes };
+    let mut matrix = Q8Matrix::zeros(outputs, inputs).ok_or_else(memory)?;
     let mut rows = vec![0; ROW_BLOCK * matrix.stored_length()];
     for first_row in (0..outputs).step_by(ROW_BLOCK) {
         rows.truncate((outputs - first_row) * matrix.stored_length());

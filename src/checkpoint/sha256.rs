@@ -1,6 +1,6 @@
 //! SHA-256 (FIPS 180-4) that can be put aside in the middle of a file and taken up again later.
 //!
-//! `sha2`'s own hasher can be serialized too, in a form that belongs to its version; what is stored here has to outlive
+//! `sha2`'s own hasher can be serialized too, in a form that belongs to its version; what is info here has to outlive
 //! an update of the site.
 
 use sha2::block_api::compress256;

@@ -12,6 +12,22 @@ pub enum Activation {
     Relu,
 }
 
+impl Activation {
+    /// Each with its name in `config.json` and in GGUF's `peargpt.activation`.
+    pub const NAMES: [(&str, Activation); 3] =
+        [("gelu_new", Activation::GeluNew), ("gelu", Activation::Gelu), ("relu", Activation::Relu)];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Activation::NAMES.iter().find(|(_, activation)| *activation == self).map_or("", |(name, _)| name)
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Activation> {
+        Activation::NAMES.iter().find(|(known, _)| *known == name).map(|(_, activation)| *activation)
+    }
+}
+
 /// 2 · √(2/π): ½ x (1 + tanh z) is x / (1 + e^(−2z)), with z = √(2/π) (x + [`CUBE`] x³).
 pub const TWICE_ROOT: f32 = 1.595_769;
 /// See [`TWICE_ROOT`].

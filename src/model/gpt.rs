@@ -1,8 +1,5 @@
 //! GPT-2 (Radford et al. 2019): token and position embeddings, pre-norm blocks, a layer norm, the head.
 
-use std::collections::BTreeSet;
-
-use candle_core::quantized::GgmlDType;
 use candle_core::{Device, Tensor};
 
 use super::block::Block;
@@ -19,19 +16,15 @@ use crate::model::Weights;
 #[derive(Debug)]
 pub struct Gpt {
     config: Config,
-    pub(super) embedding: Embedding,
-    pub(super) blocks: Vec<Block>,
-    pub(super) norm: LayerNorm,
-    pub(super) head: Linear,
-    /// Names of the tensors that the file had in 16 bits.
-    pub(super) halves: BTreeSet<String>,
+    embedding: Embedding,
+    blocks: Vec<Block>,
+    norm: LayerNorm,
+    head: Linear,
 }
 
 impl Gpt {
     /// Takes the weights that `config` asks for; others are left where they are.
     pub fn load(config: &Config, weights: &mut Weights) -> Result<Self> {
-        let in_half = weights.iter().filter(|(_, weight)| weight.dtype() == GgmlDType::F16);
-        let halves = in_half.map(|(name, _)| name.to_string()).collect();
         let embedding = Embedding::load(config, weights)?;
         let block = |index| Block::load(config, weights, &format!("blk.{index}"));
         let blocks = (0..config.layers).map(block).collect::<Result<_>>()?;
@@ -40,7 +33,7 @@ impl Gpt {
             Head::Tied => Linear::tied(&embedding),
             Head::Untied { bias } => Linear::load(weights, "output", (config.n_embd, config.vocabulary_size), bias)?,
         };
-        Ok(Gpt { config: config.clone(), embedding, blocks, norm, head, halves })
+        Ok(Gpt { config: config.clone(), embedding, blocks, norm, head })
     }
 
     /// The model's shape.

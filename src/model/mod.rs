@@ -9,7 +9,6 @@ pub mod linear;
 pub mod mlp;
 mod observer;
 mod pass;
-mod tensors;
 mod weights;
 
 pub use config::Config;
@@ -17,7 +16,6 @@ pub use gpt::Gpt;
 pub use kv_cache::KvCache;
 pub use observer::{Hook, Observer};
 pub use pass::Pass;
-pub use tensors::WeightRef;
 pub use weights::{Weight, Weights, WeightsError};
 
 use crate::kernels::memory::OutOfMemory;

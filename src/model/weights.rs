@@ -88,6 +88,23 @@ impl Weight {
         }
     }
 
+    /// The bytes that a file has of it.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        match self {
+            Weight::Q8(matrix) => {
+                let mut bytes = vec![0; self.stored_length()];
+                let rows = bytes.chunks_exact_mut(matrix.stored_length().max(1));
+                rows.enumerate().for_each(|(row, bytes)| matrix.stored_row(row, bytes));
+                Ok(bytes)
+            }
+            Weight::F32(tensor) => {
+                let numbers: Vec<f32> = tensor.flatten_all()?.to_vec1()?;
+                Ok(numbers.iter().flat_map(|number| number.to_le_bytes()).collect())
+            }
+            Weight::Other(tensor) => Ok(tensor.data()?.into_owned()),
+        }
+    }
+
     /// Its numbers in float32.
     pub fn dequantize(&self, device: &Device) -> Result<Tensor, Error> {
         match self {

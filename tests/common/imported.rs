@@ -4,22 +4,17 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
-use std::io::Cursor;
 
-use peargpt::checkpoint::import::{Answers, Draft, ImportError, Named, Need, Outlook, TINY_SHAKESPEARE, inspect};
-use peargpt::checkpoint::quantize::Precision;
+use peargpt::checkpoint::import::{
+    Answers, CheckpointInfo, ImportError, Inspection, Named, Need, TINY_SHAKESPEARE, inspect,
+};
+use peargpt::checkpoint::precision::Precision;
 use peargpt::checkpoint::{Checkpoint, import};
 use peargpt::model::Gpt;
 use serde::Deserialize;
 
-use crate::common::{path, text};
-
-pub type Files = Vec<Named<Cursor<Vec<u8>>>>;
-
-/// A file of this name.
-pub fn named(name: &str, bytes: impl Into<Vec<u8>>) -> Named<Cursor<Vec<u8>>> {
-    Named { name: name.to_string(), reader: Cursor::new(bytes.into()) }
-}
+pub use crate::common::{Files, inspect, named};
+use crate::common::{gguf_of, opened, path, text};
 
 /// Files of a fixture.
 pub fn files(fixture: &str, names: &[&str]) -> Files {
@@ -27,24 +22,23 @@ pub fn files(fixture: &str, names: &[&str]) -> Files {
     names.iter().map(read).collect()
 }
 
-/// The model of these files, where nothing is missing.
-pub fn draft(files: &mut Files, answers: &Answers) -> Result<Draft, ImportError> {
-    match inspect(files, answers)? {
-        import::Outlook::Ready(draft) => Ok(*draft),
-        import::Outlook::Needs(needs) => panic!("{needs:?}"),
-    }
-}
-
 /// What is missing.
 pub fn needs(files: &mut Files, answers: &Answers) -> Vec<Need> {
-    match inspect(files, answers).unwrap() {
-        Outlook::Needs(needs) => needs,
-        Outlook::Ready(draft) => panic!("{:?}", draft.config),
+    match import::inspect(files, answers).unwrap() {
+        Inspection::Needs(needs) => needs,
+        Inspection::Ready(info) => panic!("{:?}", info.config),
     }
 }
 
+/// The GGUF that these files become.
+pub fn converted(files: &mut Files, precision: Option<Precision>) -> Vec<u8> {
+    let info = inspect(files, &shakespeare()).unwrap();
+    gguf_of(&info, files, precision).unwrap()
+}
+
+/// What the site opens of them.
 pub fn read(files: &mut Files, precision: Option<Precision>) -> Checkpoint {
-    draft(files, &shakespeare()).unwrap().load(files, precision, || ()).unwrap()
+    opened(&converted(files, precision))
 }
 
 /// The answer where a character model of 65 tokens says no more.

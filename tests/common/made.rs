@@ -4,10 +4,10 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 use half::{bf16, f16};
-use peargpt::checkpoint::CheckpointError;
-use peargpt::checkpoint::quantize::{Precision, quantize};
+use peargpt::checkpoint::import::ImportError;
+use peargpt::checkpoint::precision::Precision;
 
-use crate::common::{Folder, to_bytes};
+use crate::common::Folder;
 use crate::hostile::Numbers;
 
 /// What a file is made from.
@@ -44,10 +44,8 @@ pub const EVERYTHING: Made =
     Made { dtypes: ["F32", "F16", "BF16"], prefix: "transformer.", extras: true, hidden: 100, ..SMALL };
 
 /// What `convert` makes of a folder.
-pub fn convert(folder: &Folder) -> Result<Vec<u8>, CheckpointError> {
-    let mut checkpoint = folder.read()?;
-    checkpoint.weights = quantize(checkpoint.weights, Precision::Q8_0, || ())?;
-    Ok(to_bytes(&checkpoint))
+pub fn convert(folder: &Folder) -> Result<Vec<u8>, ImportError> {
+    folder.convert(Precision::Q8_0)
 }
 
 /// A tensor to be written.

@@ -9,9 +9,40 @@ use std::fs;
 use std::io::Cursor;
 use std::path::PathBuf;
 
-use peargpt::checkpoint::quantize::{Precision, quantize};
-use peargpt::checkpoint::safetensors::{self, HuggingFace};
-use peargpt::checkpoint::{Checkpoint, CheckpointError, export};
+use peargpt::checkpoint::import::{self, Answers, CheckpointInfo, ImportError, Inspection, Named};
+use peargpt::checkpoint::precision::Precision;
+use peargpt::checkpoint::{self, Checkpoint, gguf};
+
+/// Files in memory.
+pub type Files = Vec<Named<Cursor<Vec<u8>>>>;
+
+/// A file of this name.
+pub fn named(name: &str, bytes: impl Into<Vec<u8>>) -> Named<Cursor<Vec<u8>>> {
+    Named { name: name.to_string(), reader: Cursor::new(bytes.into()) }
+}
+
+/// The model of these files, where nothing is missing.
+pub fn inspect(files: &mut Files, answers: &Answers) -> Result<CheckpointInfo, ImportError> {
+    match import::inspect(files, answers)? {
+        Inspection::Ready(info) => Ok(*info),
+        Inspection::Needs(needs) => panic!("{needs:?}"),
+    }
+}
+
+/// The GGUF that a model becomes, which has the length that was said before.
+pub fn gguf_of(info: &CheckpointInfo, files: &mut Files, precision: Option<Precision>) -> Result<Vec<u8>, ImportError> {
+    let mut bytes = Vec::new();
+    let file = import::to_gguf(info, "fixture", precision)?;
+    let (name, length) = (file.name().to_string(), file.length());
+    file.write(info, files, &mut bytes)?;
+    assert_eq!((name.as_str(), length), ("fixture.gguf", bytes.len() as u64));
+    Ok(bytes)
+}
+
+/// What the site opens.
+pub fn opened(bytes: &[u8]) -> Checkpoint {
+    checkpoint::read(&mut Cursor::new(bytes)).unwrap()
+}
 
 /// A file of the repository.
 pub fn path(name: &str) -> PathBuf {
@@ -42,27 +73,32 @@ impl Folder {
         }
     }
 
-    pub fn read(&self) -> Result<Checkpoint, CheckpointError> {
-        let weights = &mut Cursor::new(self.weights.as_slice());
-        safetensors::read(HuggingFace {
-            config: &self.config,
-            vocabulary: &self.vocabulary,
-            merges: &self.merges,
-            weights,
-        })
+    /// Its files, in memory.
+    pub fn files(&self) -> Files {
+        vec![
+            named("config.json", self.config.as_str()),
+            named("vocab.json", self.vocabulary.as_str()),
+            named("merges.txt", self.merges.as_str()),
+            named("model.safetensors", self.weights.as_slice()),
+        ]
+    }
+
+    /// The GGUF that it becomes.
+    pub fn convert(&self, precision: Precision) -> Result<Vec<u8>, ImportError> {
+        let mut files = self.files();
+        let info = inspect(&mut files, &Answers::default())?;
+        gguf_of(&info, &mut files, Some(precision))
     }
 }
 
 /// A fixture as the GGUF file that it becomes.
 pub fn as_gguf(name: &str, precision: Precision) -> Vec<u8> {
-    let mut checkpoint = Folder::fixture(name).read().unwrap();
-    checkpoint.weights = quantize(checkpoint.weights, precision, || ()).unwrap();
-    to_bytes(&checkpoint)
+    Folder::fixture(name).convert(precision).unwrap()
 }
 
 pub fn to_bytes(checkpoint: &Checkpoint) -> Vec<u8> {
     let mut bytes = Vec::new();
-    export::write_gguf(checkpoint, "fixture", &mut bytes).unwrap();
+    gguf::write(checkpoint, "fixture", &mut bytes).unwrap();
     bytes
 }
 

@@ -6,7 +6,7 @@
 use std::io::Cursor;
 
 use peargpt::checkpoint::CheckpointError;
-use peargpt::checkpoint::safetensors::streaming::{Streaming, Texts};
+use peargpt::checkpoint::import::streaming::{Streaming, Texts};
 use sha2::{Digest, Sha256};
 
 use crate::common::Folder;

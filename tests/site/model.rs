@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use peargpt::app::catalog::{Converted, Entry, GGUF, Part, SAFETENSORS, sha256};
 use peargpt::checkpoint::export;
-use peargpt::checkpoint::quantize::{Precision, quantize};
+use peargpt::checkpoint::precision::{Precision, quantize};
 use peargpt::checkpoint::safetensors::{self, HuggingFace};
 use peargpt::tokenizer::bytes::spell;
 use serde_json::json;

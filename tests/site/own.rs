@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use peargpt::app::catalog::sha256;
-use peargpt::checkpoint::import::{Answers, Named, Outlook, inspect};
+use peargpt::checkpoint::import::{Answers, Inspection, Named, inspect};
 use serde_json::json;
 use thirtyfour::prelude::*;
 
@@ -310,7 +310,7 @@ async fn a_model_is_taken_along() {
         file.read_to_end(&mut bytes).unwrap();
         files.push(Named { name: file.name().unwrap().to_string(), reader: Cursor::new(bytes) });
     }
-    let Outlook::Ready(draft) = inspect(&mut files, &Answers::default()).unwrap() else { panic!("{files:?}") };
+    let Inspection::Ready(draft) = inspect(&mut files, &Answers::default()).unwrap() else { panic!("{files:?}") };
     assert_eq!((draft.config.layers, draft.config.heads), (2, 4));
 
     // What was taken along is handed over again, and stays as it is.

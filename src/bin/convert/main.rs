@@ -7,16 +7,16 @@ mod verify;
 mod write;
 
 use std::fs;
-use std::io::Write;
+use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use peargpt::checkpoint::Checkpoint;
+use peargpt::app::own::NAME;
 use peargpt::checkpoint::Model;
-use peargpt::checkpoint::import::{Draft, Summary};
-use peargpt::checkpoint::quantize::Precision;
+use peargpt::checkpoint::import::{self, CheckpointInfo, Summary, TensorOutline};
+use peargpt::checkpoint::precision::Precision;
 use peargpt::evaluate::{evaluate, last_share};
 use read::at;
 use write::Target;
@@ -43,7 +43,7 @@ struct Arguments {
     /// How matrices are kept [default: q8_0 in a GGUF file, where it is made of one as they are; f32 in a folder].
     #[arg(long, value_enum)]
     quantize: Option<Quantize>,
-    /// The model's name in the file [default: the file's name].
+    /// The model's name in the file [default: GPT, as in the tab, which makes the same file of the same checkpoint].
     #[arg(long, requires = "out")]
     name: Option<String>,
     /// Print what the model is, and its tensors.
@@ -131,31 +131,22 @@ fn run(arguments: Arguments) -> Result<bool, String> {
     let Arguments { heads, alphabet, text, .. } = &arguments;
     let target = write::target(&arguments)?;
     let said = read::Said { heads: *heads, alphabet: alphabet.as_deref(), text: text.as_deref() };
-    let (mut files, draft) = read::draft(&arguments.input, &said, arguments.verify)?;
+    let (mut files, info) = read::inspect(&arguments.input, &said, arguments.verify)?;
     let precision = match &target {
-        Some(Target::File(_)) => arguments.quantize.map_or(draft.usual_precision(), |to| Some(to.into())),
+        Some(Target::File(_)) => arguments.quantize.map_or(info.usual_precision(), |to| Some(to.into())),
         Some(Target::Folder(_, precision)) => Some(*precision),
         None => arguments.quantize.map(Precision::from),
     };
-    let summary = draft.summary(precision);
-    if arguments.json {
-        print(&serde_json::to_string_pretty(&summary).map_err(|error| error.to_string())?)?;
-    }
-    let wants_weights = !arguments.json || target.is_some() || arguments.evaluate.is_some() || arguments.verify;
-    if !wants_weights {
-        return Ok(true);
-    }
-    let checkpoint = load(draft, &mut files, precision)?;
-    if arguments.describe && !arguments.json {
-        print(&describe(&summary, &checkpoint))?;
+    if arguments.describe {
+        print(&describe(&info, precision, arguments.json)?)?;
     }
     if let Some(target) = &target {
-        write::write(&checkpoint, target, &arguments)?;
+        write::write(&info, &mut files, target, precision, &arguments)?;
     }
     if arguments.evaluate.is_none() && !arguments.verify {
         return Ok(true);
     }
-    let model = Model::build(checkpoint).map_err(|error| error.to_string())?;
+    let model = open(&info, &mut files, precision)?;
     if let Some(text) = &arguments.evaluate {
         measure(&model, text, arguments.share)?;
     }
@@ -179,11 +170,15 @@ impl From<Quantize> for Precision {
     }
 }
 
-fn load(draft: Draft, files: &mut read::Files, precision: Option<Precision>) -> Result<Checkpoint, String> {
-    let bar = bar("reading tensors", draft.tensors());
-    let checkpoint = draft.load(files, precision, || bar.inc(1));
+/// The model that the files become, as the site opens it.
+fn open(info: &CheckpointInfo, files: &mut read::Files, precision: Option<Precision>) -> Result<Model, String> {
+    let mut file = import::to_gguf(info, NAME, precision).map_err(|error| error.to_string())?;
+    let (bar, mut bytes) = (bar("reading tensors", file.length() as usize), Vec::new());
+    while file.step(info, files, &mut bytes).map_err(|error| error.to_string())? {
+        bar.set_position(bytes.len() as u64);
+    }
     bar.finish_and_clear();
-    checkpoint.map_err(|error| error.to_string())
+    Model::open(&mut Cursor::new(bytes)).map_err(|error| error.to_string())
 }
 
 fn print(text: &str) -> Result<(), String> {
@@ -194,18 +189,21 @@ fn print(text: &str) -> Result<(), String> {
     }
 }
 
-fn describe(summary: &Summary, checkpoint: &Checkpoint) -> String {
-    let Checkpoint { tokenizer, weights, .. } = checkpoint;
+fn describe(info: &CheckpointInfo, precision: Option<Precision>, json: bool) -> Result<String, String> {
+    let summary: Summary = info.summary(precision);
+    if json {
+        return serde_json::to_string_pretty(&summary).map_err(|error| error.to_string());
+    }
     let mut lines = vec![
         summary.to_string(),
-        format!("merges: {}", tokenizer.merges.len()),
-        format!("start: {}, end of text: {:?}", tokenizer.start, tokenizer.end_of_text),
+        format!("merges: {}", info.tokenizer.merges.len()),
+        format!("start: {}, end of text: {:?}", info.tokenizer.start, info.tokenizer.end_of_text),
     ];
-    lines.extend(weights.iter().map(|(name, tensor)| {
-        let (dtype, bytes) = (format!("{:?}", tensor.dtype()), tensor.stored_length());
-        format!("{name:<28} {dtype:<5} {bytes:>12} bytes {:?}", tensor.shape().dims())
+    lines.extend(info.outline(precision).map(|TensorOutline { name, dtype, bytes, shape }| {
+        let dtype = format!("{dtype:?}");
+        format!("{name:<28} {dtype:<5} {bytes:>12} bytes {shape:?}")
     }));
-    lines.join("\n")
+    Ok(lines.join("\n"))
 }
 
 fn measure(model: &Model, path: &Path, share: f64) -> Result<(), String> {

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use peargpt::checkpoint::import::{self, Answers, Draft, Named, Need, Outlook};
+use peargpt::checkpoint::import::{self, Answers, CheckpointInfo, Inspection, Named, Need};
 
 /// What to do where the files are not there that --verify is about.
 const FETCH: &str = "`cargo xtask gpt2` fetches GPT-2, and leaves its files in target/gpt2";
@@ -26,25 +26,25 @@ pub struct Said<'a> {
 
 /// Finds out what a folder, a file with those beside it, or some files are; `wants_gpt2`: says where GPT-2 is to be had
 /// if they are not there.
-pub fn draft(input: &[PathBuf], said: &Said, wants_gpt2: bool) -> Result<(Files, Draft), String> {
+pub fn inspect(input: &[PathBuf], said: &Said, wants_gpt2: bool) -> Result<(Files, CheckpointInfo), String> {
     let hint = if wants_gpt2 && input.iter().any(|path| !path.exists()) { format!("; {FETCH}") } else { String::new() };
     let mut files = open_all(input).map_err(|message| message + &hint)?;
     let mut answers = Answers { heads: said.heads, alphabet: alphabet(said)?, ..Answers::default() };
-    let mut outlook = inspect(&mut files, &answers)?;
-    if let Outlook::Needs(needs) = &outlook
+    let mut inspection = identify(&mut files, &answers)?;
+    if let Inspection::Needs(needs) = &inspection
         && let [Need::Alphabet { proposed: Some(alphabet), .. }] = needs.as_slice()
     {
         eprintln!("convert: nothing says the alphabet, tiny Shakespeare's is taken; --alphabet or --text says another");
         answers.alphabet = Some(alphabet.to_string());
-        outlook = inspect(&mut files, &answers)?;
+        inspection = identify(&mut files, &answers)?;
     }
-    match outlook {
-        Outlook::Ready(draft) => Ok((files, *draft)),
-        Outlook::Needs(needs) => Err(needs.iter().map(told).collect::<Vec<_>>().join("; ")),
+    match inspection {
+        Inspection::Ready(info) => Ok((files, *info)),
+        Inspection::Needs(needs) => Err(needs.iter().map(told).collect::<Vec<_>>().join("; ")),
     }
 }
 
-fn inspect(files: &mut Files, answers: &Answers) -> Result<Outlook, String> {
+fn identify(files: &mut Files, answers: &Answers) -> Result<Inspection, String> {
     import::inspect(files, answers).map_err(|error| error.to_string())
 }
 

@@ -1,17 +1,18 @@
 //! A model → a GGUF file or a Hugging Face folder, with a word on who cannot read it.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use peargpt::app::own::NAME;
 use peargpt::app::publish::{self, About, files};
-use peargpt::checkpoint::Checkpoint;
-use peargpt::checkpoint::export::{self, File, Format};
-use peargpt::checkpoint::quantize::Precision;
+use peargpt::checkpoint::export::{self, Format};
+use peargpt::checkpoint::import::{self, CheckpointInfo, OutputFile};
+use peargpt::checkpoint::precision::Precision;
 use peargpt::checkpoint::sha256::hex;
 use sha2::{Digest, Sha256};
 
-use crate::read::at;
+use crate::read::{Files, at};
 use crate::{Arguments, bar};
 
 /// Where `--out` says that the model goes.
@@ -39,69 +40,100 @@ pub fn target(arguments: &Arguments) -> Result<Option<Target>, String> {
 }
 
 /// Writes the model, and says which programs cannot read it.
-pub fn write(checkpoint: &Checkpoint, target: &Target, arguments: &Arguments) -> Result<(), String> {
+pub fn write(
+    info: &CheckpointInfo,
+    files: &mut Files,
+    target: &Target,
+    precision: Option<Precision>,
+    arguments: &Arguments,
+) -> Result<(), String> {
     let format = match target {
-        Target::File(out) => write_file(checkpoint, out, arguments).map(|()| Format::Gguf)?,
-        Target::Folder(out, precision) => write_folder(checkpoint, out, *precision).map(|()| Format::HuggingFace)?,
+        Target::File(out) => write_file(info, files, out, precision, arguments).map(|()| Format::Gguf)?,
+        Target::Folder(out, precision) => write_folder(info, files, out, *precision).map(|()| Format::HuggingFace)?,
     };
-    export::notes(checkpoint, format).iter().for_each(|note| eprintln!("convert: {note}"));
+    export::notes(&info.config, &info.tokenizer, format).iter().for_each(|note| eprintln!("convert: {note}"));
     Ok(())
 }
 
-fn write_file(checkpoint: &Checkpoint, out: &Path, arguments: &Arguments) -> Result<(), String> {
-    let stem = out.file_stem().unwrap_or_default().to_string_lossy();
-    let file = export::gguf(checkpoint, arguments.name.as_deref().unwrap_or(&stem), None);
+fn write_file(
+    info: &CheckpointInfo,
+    files: &mut Files,
+    out: &Path,
+    precision: Option<Precision>,
+    arguments: &Arguments,
+) -> Result<(), String> {
+    let file = import::to_gguf(info, arguments.name.as_deref().unwrap_or(NAME), precision);
     let file = file.map_err(|error| at(out, error))?;
-    stream(checkpoint, file, out).map_err(|error| at(out, error))?;
+    stream(info, files, file, out).map_err(|error| at(out, error))?;
     match &arguments.catalog {
-        Some(catalog) => write_catalog(catalog, out, checkpoint, arguments),
+        Some(catalog) => write_catalog(catalog, out, info, arguments),
         None => Ok(()),
     }
 }
 
-fn write_folder(checkpoint: &Checkpoint, out: &Path, precision: Precision) -> Result<(), String> {
-    let files = export::huggingface(checkpoint, precision).map_err(|error| at(out, error))?;
+fn write_folder(info: &CheckpointInfo, files: &mut Files, out: &Path, precision: Precision) -> Result<(), String> {
+    let outputs = export::huggingface(info, precision).map_err(|error| at(out, error))?;
     fs::create_dir_all(out).map_err(|error| at(out, error))?;
-    for file in files {
-        let path = out.join(file.name());
-        stream(checkpoint, file, &path).map_err(|error| at(&path, error))?;
+    for output in outputs {
+        let path = out.join(output.name());
+        stream(info, files, output, &path).map_err(|error| at(&path, error))?;
     }
     Ok(())
 }
 
-fn stream(checkpoint: &Checkpoint, mut file: File, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+/// Writes a file and its SHA-256, which comes out of the same pass; the file takes its name when it is whole.
+fn stream(
+    info: &CheckpointInfo,
+    files: &mut Files,
+    mut file: OutputFile,
+    path: &Path,
+) -> Result<(), Box<dyn std::error::Error>> {
     let (length, bar) = (file.length(), bar("writing bytes", file.length() as usize));
-    let mut writer = BufWriter::new(fs::File::create(path)?);
-    while file.step(checkpoint, &mut bar.wrap_write(&mut writer))? {}
-    writer.into_inner()?.sync_all()?;
+    let new = path.with_added_extension("new");
+    let mut writer = Hashed { writer: BufWriter::new(fs::File::create(&new)?), sha256: Sha256::new() };
+    let written = (|| {
+        while file.step(info, files, &mut bar.wrap_write(&mut writer))? {}
+        Ok::<_, Box<dyn std::error::Error>>(())
+    })();
     bar.finish_and_clear();
-    eprintln!("{}: {length} bytes, sha256 {}", path.display(), sha256(path)?);
+    if written.is_err() {
+        fs::remove_file(&new)?;
+        return written;
+    }
+    let Hashed { writer, sha256 } = writer;
+    writer.into_inner()?.sync_all()?;
+    fs::rename(&new, path)?;
+    eprintln!("{}: {length} bytes, sha256 {}", path.display(), hex(&sha256.finalize()));
     Ok(())
 }
 
-/// SHA-256 of a file, in hex.
-fn sha256(path: &Path) -> io::Result<String> {
-    let (mut reader, mut sha256) = (BufReader::new(fs::File::open(path)?), Sha256::new());
-    loop {
-        let bytes = reader.fill_buf()?;
-        if bytes.is_empty() {
-            return Ok(hex(&sha256.finalize()));
-        }
-        sha256.update(bytes);
-        let count = bytes.len();
-        reader.consume(count);
+/// A writer that hashes what goes through it.
+struct Hashed<W> {
+    writer: W,
+    sha256: Sha256,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.writer.write(bytes)?;
+        self.sha256.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
     }
 }
 
 /// Writes the file's slices beside it, where it needs any, and its entry.
-fn write_catalog(path: &Path, out: &Path, checkpoint: &Checkpoint, arguments: &Arguments) -> Result<(), String> {
+fn write_catalog(path: &Path, out: &Path, info: &CheckpointInfo, arguments: &Arguments) -> Result<(), String> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let url = out.strip_prefix(folder).map_err(|_| at(out, "expected a file in the catalog's folder"))?;
     let bytes = fs::read(out).map_err(|error| at(out, error))?;
     let slices = publish::slices(&bytes, &url.to_string_lossy());
     let said = |text: &Option<String>| text.clone().unwrap_or_default();
     let about = About { id: said(&arguments.id), title: said(&arguments.title), source: said(&arguments.source) };
-    let entry = about.entry(&checkpoint.config, &slices);
+    let entry = about.entry(&info.config, &slices);
     if slices.len() > 1 {
         files::write_slices(folder, &slices).map_err(|error| error.to_string())?;
     }

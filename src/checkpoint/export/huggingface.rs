@@ -7,28 +7,28 @@ use candle_core::quantized::GgmlDType;
 use serde::{Serialize, Serializer};
 
 use super::super::CheckpointError;
-use super::super::quantize::Precision;
-use super::super::safetensors::names;
-use super::{File, Outline, Piece, Source, outlines, piece};
+use super::super::gguf::TensorSpec;
+use super::super::import::{CheckpointInfo, OutputFile, Piece, numbers, piece, specs, theirs};
+use super::super::precision::Precision;
 use crate::model::Config;
-use crate::model::config::{Activation, Head};
+use crate::model::config::Head;
 use crate::tokenizer::TokenizerSpec;
 
 /// Where a tensor's data may begin, and more than any type asks for.
 const ALIGNMENT: usize = 8;
 
 /// The files of a folder, matrices in F16 or F32 and all else in F32.
-pub fn huggingface(source: &impl Source, precision: Precision) -> Result<Vec<File>, CheckpointError> {
+pub fn huggingface(info: &CheckpointInfo, precision: Precision) -> Result<Vec<OutputFile>, CheckpointError> {
     if precision == Precision::Q8_0 {
         return Err(CheckpointError::NoBlocks);
     }
-    let tokenizer = source.tokenizer();
-    let text = |name: &str, bytes| File::new(name.to_string(), vec![Piece::Bytes(bytes)]);
+    let tokenizer = &info.tokenizer;
+    let text = |name: &str, bytes| OutputFile::new(name.to_string(), vec![Piece::Bytes(bytes)]);
     Ok(vec![
-        text("config.json", config(source.config(), &tokenizer, precision)?),
-        text("vocab.json", vocabulary(&tokenizer)?),
-        text("merges.txt", merges(&tokenizer)),
-        weights(source, precision)?,
+        text("config.json", config(&info.config, tokenizer, precision)?),
+        text("vocab.json", vocabulary(tokenizer)?),
+        text("merges.txt", merges(tokenizer)),
+        weights(info, precision)?,
     ])
 }
 
@@ -53,11 +53,7 @@ struct Json {
 
 fn config(config: &Config, tokenizer: &TokenizerSpec, precision: Precision) -> Result<Vec<u8>, CheckpointError> {
     let json = Json {
-        activation_function: match config.activation {
-            Activation::GeluNew => "gelu_new",
-            Activation::Gelu => "gelu",
-            Activation::Relu => "relu",
-        },
+        activation_function: config.activation.name(),
         architectures: ["GPT2LMHeadModel"],
         bos_token_id: tokenizer.start,
         dtype: if precision == Precision::F16 { "float16" } else { "float32" },
@@ -96,27 +92,29 @@ struct Tensor {
 }
 
 /// `model.safetensors`: wider types first, so that each tensor begins at a multiple of its type's length.
-fn weights(source: &impl Source, precision: Precision) -> Result<File, CheckpointError> {
-    let mut tensors = tensors(source, precision)?;
+fn weights(info: &CheckpointInfo, precision: Precision) -> Result<OutputFile, CheckpointError> {
+    let mut tensors = tensors(info, precision)?;
     tensors.sort_by_key(|tensor| std::cmp::Reverse(tensor.dtype.type_size()));
     let header = header(&tensors);
     let pieces = [Piece::Bytes(header)].into_iter().chain(tensors.into_iter().map(|tensor| tensor.piece));
-    Ok(File::new("model.safetensors".to_string(), pieces.collect()))
+    Ok(OutputFile::new("model.safetensors".to_string(), pieces.collect()))
 }
 
-fn tensors(source: &impl Source, precision: Precision) -> Result<Vec<Tensor>, CheckpointError> {
-    let tensor = |outline: Outline| {
-        let ((name, is_turned), piece) = (names::theirs(&outline.name), piece(source, &outline)?);
-        let Outline { mut shape, dtype, .. } = outline;
-        Ok(match piece {
-            Piece::Rows(form) if is_turned => {
+fn tensors(info: &CheckpointInfo, precision: Precision) -> Result<Vec<Tensor>, CheckpointError> {
+    let specs = specs(info, Some(precision));
+    let numbers = numbers(info, &specs)?;
+    let tensor = |(spec, number): (TensorSpec, Option<usize>)| {
+        let ((name, is_turned), piece) = (theirs(&spec.name), piece(&spec, number));
+        let TensorSpec { mut shape, dtype, .. } = spec;
+        match piece {
+            Piece::Rows(rows) if is_turned => {
                 shape.reverse();
-                Tensor { name, shape, dtype, piece: Piece::Turned(form) }
+                Tensor { name, shape, dtype, piece: Piece::Turned(rows) }
             }
             piece => Tensor { name, shape, dtype, piece },
-        })
+        }
     };
-    outlines(source, Some(precision)).into_iter().map(tensor).collect()
+    Ok(specs.into_iter().zip(numbers).map(tensor).collect())
 }
 
 /// The header's length in 8 bytes, and JSON that describes the tensors.

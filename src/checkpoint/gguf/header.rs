@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::super::CheckpointError;
 use super::super::source::{Source, room};
-use super::super::tensor::Dims;
+use super::super::tensor_info::Dims;
 use super::{MAGIC, value};
 
 /// Bytes of a key or a tensor's description that has an empty name and the smallest value.

@@ -7,11 +7,14 @@
 mod header;
 mod metadata;
 mod read;
+mod tensor_infos;
+mod weights;
 mod write;
 
 pub use read::read;
-pub(super) use read::{Kinds, Outlook, outlook};
-pub(super) use write::{Outline, Plan, plan};
+pub(super) use read::{Contents, DTypes, read_contents};
+pub use write::write;
+pub(super) use write::{Layout, TensorSpec, lay_out};
 
 /// What a file begins with.
 pub(super) const MAGIC: [u8; 4] = *b"GGUF";

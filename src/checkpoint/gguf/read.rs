@@ -4,80 +4,84 @@ use std::io::{Read, Seek};
 
 use candle_core::quantized::GgmlDType;
 
-use super::super::directory::{Directory, Stored};
 use super::super::layout::{MOST, MOST_LAYERS};
 use super::super::source::Source;
-use super::super::tensor::Kind;
+use super::super::tensor_info::TensorInfo;
 use super::super::{Checkpoint, CheckpointError};
 use super::header::{self, Header, Info};
 use super::metadata::Metadata;
-use super::{ALIGNMENT, QKV_BIAS, key};
-use crate::model::Config;
+use super::tensor_infos::TensorInfos;
+use super::{ALIGNMENT, QKV_BIAS, key, weights};
 use crate::model::config::{Activation, Head};
+use crate::model::{Config, Weights};
 use crate::tokenizer::TokenizerSpec;
 
 /// Reads a GGUF file.
 ///
-/// Costs at most 8 times its header plus the tensors as the model holds them; nothing is reserved for a tensor before all of them have been
-/// found to be those that the configuration asks for.
+/// Costs at most 8 times its header plus the tensors as the model holds them; nothing is reserved for a tensor before all
+/// of them have been found to be those that the configuration asks for.
 pub fn read<R: Read + Seek>(reader: &mut R) -> Result<Checkpoint, CheckpointError> {
     let mut source = Source::new(reader)?;
-    let Outlook { config, tokenizer, directory } = outlook(&mut source, Kinds::Kept)?;
-    let weights = directory.load(&config, &mut source)?;
-    Ok(Checkpoint { config, tokenizer, weights })
+    let Contents { config, tokenizer, tensors } = read_contents(&mut source, DTypes::Run)?;
+    let mut read = Weights::default();
+    for (info, shape) in tensors {
+        read.put(&info.name, weights::read(&info, &shape, &mut source)?)?;
+    }
+    Ok(Checkpoint { config, tokenizer, weights: read })
 }
 
 /// All that a file says before its tensors are read.
 #[derive(Debug)]
-pub(in super::super) struct Outlook {
+pub(in super::super) struct Contents {
     /// The model's shape.
     pub config: Config,
     /// The tokenizer's pieces.
     pub tokenizer: TokenizerSpec,
-    /// The tensors, not held against the shape yet.
-    pub directory: Directory,
+    /// The tensors that the shape asks for, each with its own, in the order of a file.
+    pub tensors: Vec<(TensorInfo, Vec<usize>)>,
 }
 
-/// Which types of elements are read.
+/// Which dtypes are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Kinds {
-    /// Those that a model keeps: F32, F16 and Q8_0.
-    Kept,
+pub(in super::super) enum DTypes {
+    /// Those that a model runs with: F32, F16 and Q8_0.
+    Run,
     /// All that candle can make numbers of.
     All,
 }
 
 /// Reads the header of a GGUF file.
-pub(in super::super) fn outlook<R: Read + Seek>(
+pub(in super::super) fn read_contents<R: Read + Seek>(
     source: &mut Source<R>,
-    kinds: Kinds,
-) -> Result<Outlook, CheckpointError> {
+    dtypes: DTypes,
+) -> Result<Contents, CheckpointError> {
     let Header { bytes, entries, tensors } = header::read(source)?;
     let metadata = Metadata::new(&bytes, entries)?;
     metadata.need(key::ARCHITECTURE)?.name_of(&["gpt2"])?;
-    let mut directory = read_directory(source, &metadata, &bytes, tensors, kinds)?;
-    let config = read_config(&metadata, &directory)?;
+    let mut infos = read_infos(source, &metadata, &bytes, tensors, dtypes)?;
+    let config = read_config(&metadata, &infos)?;
     if !config.qkv_bias {
-        directory.leave_out(|slot| slot.ends_with(QKV_BIAS));
+        infos.leave_out(|name| name.ends_with(QKV_BIAS));
     }
     let tokenizer = read_tokenizer(&metadata, config.vocabulary_size)?;
-    Ok(Outlook { config, tokenizer, directory })
+    let tensors = infos.into_shaped(&config)?;
+    Ok(Contents { config, tokenizer, tensors })
 }
 
-fn read_directory<R: Read + Seek>(
+fn read_infos<R: Read + Seek>(
     source: &Source<R>,
     metadata: &Metadata,
     bytes: &[u8],
     tensors: Vec<Info>,
-    kinds: Kinds,
-) -> Result<Directory, CheckpointError> {
+    dtypes: DTypes,
+) -> Result<TensorInfos, CheckpointError> {
     let alignment = read_alignment(metadata)?;
     let data = (bytes.len() as u64).next_multiple_of(alignment)..source.length();
-    let mut stored = Vec::with_capacity(tensors.len());
+    let mut infos = Vec::with_capacity(tensors.len());
     for info in tensors {
-        stored.push(place(info, bytes, data.start, alignment, kinds)?);
+        infos.push(place(info, bytes, data.start, alignment, dtypes)?);
     }
-    Directory::new(stored, data)
+    TensorInfos::new(infos, data)
 }
 
 fn read_alignment(metadata: &Metadata) -> Result<u64, CheckpointError> {
@@ -88,7 +92,7 @@ fn read_alignment(metadata: &Metadata) -> Result<u64, CheckpointError> {
 }
 
 /// Where the tensor is in the file.
-fn place(info: Info, bytes: &[u8], data: u64, alignment: u64, kinds: Kinds) -> Result<Stored, CheckpointError> {
+fn place(info: Info, bytes: &[u8], data: u64, alignment: u64, dtypes: DTypes) -> Result<TensorInfo, CheckpointError> {
     let Info { name: span, dims, kind: number, offset } = info;
     let at = span.start;
     let name = match std::str::from_utf8(&bytes[span.start as usize..span.end as usize]) {
@@ -98,18 +102,14 @@ fn place(info: Info, bytes: &[u8], data: u64, alignment: u64, kinds: Kinds) -> R
     let wrong = |field: &str, expected: &str, found: String| {
         Err(CheckpointError::field(&format!("{field} of {name}"), at, expected, found))
     };
-    let kind = match number {
-        0 => Kind::F32,
-        1 => Kind::F16,
-        8 => Kind::Q8_0,
-        other => match coarse(other).filter(|_| kinds == Kinds::All) {
-            Some(dtype) => Kind::Coarse(dtype),
-            None if kinds == Kinds::Kept => return wrong("type", "F32, F16 or Q8_0", type_name(other)),
-            None => return wrong("type", "a float of 16 or 32 bits, or Q4_0 to Q8_K", type_name(other)),
-        },
+    let runs = |dtype: &GgmlDType| matches!(dtype, GgmlDType::F32 | GgmlDType::F16 | GgmlDType::Q8_0);
+    let dtype = match dtype(number).filter(|dtype| dtypes == DTypes::All || runs(dtype)) {
+        Some(dtype) => dtype,
+        None if dtypes == DTypes::Run => return wrong("type", "F32, F16 or Q8_0", type_name(number)),
+        None => return wrong("type", "a float of 16 or 32 bits, or Q4_0 to Q8_K", type_name(number)),
     };
-    let Some(length) = dims.bytes(kind) else {
-        let expected = format!("rows of whole blocks of {}, no more than 2^64 bytes", kind.block().0);
+    let Some(length) = dims.bytes(dtype) else {
+        let expected = format!("rows of whole blocks of {}, no more than 2^64 bytes", dtype.block_size());
         return wrong("shape", &expected, format!("{:?} in {}", dims.as_slice(), type_name(number)));
     };
     if !offset.is_multiple_of(alignment) {
@@ -119,53 +119,41 @@ fn place(info: Info, bytes: &[u8], data: u64, alignment: u64, kinds: Kinds) -> R
     let Some((start, end)) = end else {
         return wrong("offset", "a place in the file", offset.to_string());
     };
-    Ok(Stored { slot: name.clone(), name, at, kind, dims, transposed: false, span: start..end })
+    Ok(TensorInfo { name, at, dtype, dims, transposed: false, span: start..end })
 }
 
-/// A type that a model does not keep.
-fn coarse(number: u32) -> Option<GgmlDType> {
-    Some(match number {
-        2 => GgmlDType::Q4_0,
-        3 => GgmlDType::Q4_1,
-        6 => GgmlDType::Q5_0,
-        7 => GgmlDType::Q5_1,
-        9 => GgmlDType::Q8_1,
-        10 => GgmlDType::Q2K,
-        11 => GgmlDType::Q3K,
-        12 => GgmlDType::Q4K,
-        13 => GgmlDType::Q5K,
-        14 => GgmlDType::Q6K,
-        15 => GgmlDType::Q8K,
-        30 => GgmlDType::BF16,
-        _ => return None,
-    })
+/// llama.cpp's types: number, name, and the dtype where candle has it.
+const TYPES: [(u32, &str, Option<GgmlDType>); 16] = [
+    (0, "F32", Some(GgmlDType::F32)),
+    (1, "F16", Some(GgmlDType::F16)),
+    (2, "Q4_0", Some(GgmlDType::Q4_0)),
+    (3, "Q4_1", Some(GgmlDType::Q4_1)),
+    (6, "Q5_0", Some(GgmlDType::Q5_0)),
+    (7, "Q5_1", Some(GgmlDType::Q5_1)),
+    (8, "Q8_0", Some(GgmlDType::Q8_0)),
+    (9, "Q8_1", Some(GgmlDType::Q8_1)),
+    (10, "Q2_K", Some(GgmlDType::Q2K)),
+    (11, "Q3_K", Some(GgmlDType::Q3K)),
+    (12, "Q4_K", Some(GgmlDType::Q4K)),
+    (13, "Q5_K", Some(GgmlDType::Q5K)),
+    (14, "Q6_K", Some(GgmlDType::Q6K)),
+    (15, "Q8_K", Some(GgmlDType::Q8K)),
+    (28, "F64", None),
+    (30, "BF16", Some(GgmlDType::BF16)),
+];
+
+fn dtype(number: u32) -> Option<GgmlDType> {
+    TYPES.iter().find(|(known, ..)| *known == number)?.2
 }
 
-/// llama.cpp's name of a type.
 fn type_name(number: u32) -> String {
-    let name = match number {
-        0 => "F32",
-        1 => "F16",
-        2 => "Q4_0",
-        3 => "Q4_1",
-        6 => "Q5_0",
-        7 => "Q5_1",
-        8 => "Q8_0",
-        9 => "Q8_1",
-        10 => "Q2_K",
-        11 => "Q3_K",
-        12 => "Q4_K",
-        13 => "Q5_K",
-        14 => "Q6_K",
-        15 => "Q8_K",
-        28 => "F64",
-        30 => "BF16",
-        _ => return format!("type {number}"),
-    };
-    name.to_string()
+    TYPES
+        .iter()
+        .find(|(known, ..)| *known == number)
+        .map_or_else(|| format!("type {number}"), |(_, name, _)| name.to_string())
 }
 
-fn read_config(metadata: &Metadata, directory: &Directory) -> Result<Config, CheckpointError> {
+fn read_config(metadata: &Metadata, infos: &TensorInfos) -> Result<Config, CheckpointError> {
     let size = |key, most| metadata.need(key)?.whole(1, most).map(|size| size as usize);
     let n_embd = size(key::WIDTH, MOST)?;
     let heads = size(key::HEADS, MOST)?;
@@ -182,7 +170,7 @@ fn read_config(metadata: &Metadata, directory: &Directory) -> Result<Config, Che
         vocabulary_size: metadata.need(key::TOKENS)?.string_count(MOST)? as usize,
         layer_norm_epsilon: as_written(metadata.need(key::EPSILON)?.positive()?),
         activation: read_activation(metadata)?,
-        head: read_head(metadata, directory)?,
+        head: read_head(metadata, infos)?,
         qkv_bias: metadata.get(key::QKV_BIAS).map_or(Ok(true), |value| value.flag())?,
     })
 }
@@ -193,13 +181,14 @@ fn as_written(number: f32) -> f64 {
 }
 
 fn read_activation(metadata: &Metadata) -> Result<Activation, CheckpointError> {
-    let place = metadata.get(key::ACTIVATION).map_or(Ok(0), |value| value.name_of(&["gelu_new", "gelu", "relu"]))?;
-    Ok([Activation::GeluNew, Activation::Gelu, Activation::Relu][place])
+    let names = Activation::NAMES.map(|(name, _)| name);
+    let place = metadata.get(key::ACTIVATION).map_or(Ok(0), |value| value.name_of(&names))?;
+    Ok(Activation::NAMES[place].1)
 }
 
-fn read_head(metadata: &Metadata, directory: &Directory) -> Result<Head, CheckpointError> {
+fn read_head(metadata: &Metadata, infos: &TensorInfos) -> Result<Head, CheckpointError> {
     let bias = metadata.get(key::HEAD_BIAS).map_or(Ok(false), |value| value.flag())?;
-    Ok(if bias || directory.has("output.weight") { Head::Untied { bias } } else { Head::Tied })
+    Ok(if bias || infos.has("output.weight") { Head::Untied { bias } } else { Head::Tied })
 }
 
 fn read_tokenizer(metadata: &Metadata, size: usize) -> Result<TokenizerSpec, CheckpointError> {

@@ -1,16 +1,19 @@
 //! Configuration, tokenizer, weights → a GGUF file.
 
+use std::io::Write;
+
 use candle_core::quantized::GgmlDType;
 
-use super::super::CheckpointError;
-use super::{ALIGNMENT, MAGIC, VERSION, key, value};
+use super::super::{Checkpoint, CheckpointError, layout};
+use super::{ALIGNMENT, MAGIC, QKV_BIAS, VERSION, key, value};
 use crate::model::Config;
+use crate::model::Weight;
 use crate::model::config::{Activation, Head};
 use crate::tokenizer::TokenizerSpec;
 
 /// A tensor that is to be written: all that a header says of it.
 #[derive(Debug)]
-pub(in super::super) struct Outline {
+pub(in super::super) struct TensorSpec {
     /// GGUF's name.
     pub name: String,
     /// Its shape, rows first.
@@ -19,7 +22,7 @@ pub(in super::super) struct Outline {
     pub dtype: GgmlDType,
 }
 
-impl Outline {
+impl TensorSpec {
     /// Bytes of the tensor.
     pub fn bytes(&self) -> u64 {
         let elements = self.shape.iter().map(|&size| size as u64).product::<u64>();
@@ -27,9 +30,9 @@ impl Outline {
     }
 }
 
-/// A file before its first tensor is known.
+/// A file's header, and where each tensor belongs.
 #[derive(Debug)]
-pub(in super::super) struct Plan {
+pub(in super::super) struct Layout {
     /// Its beginning, up to the first tensor.
     pub header: Vec<u8>,
     /// Where each tensor begins, from the file's beginning.
@@ -38,13 +41,35 @@ pub(in super::super) struct Plan {
     pub length: u64,
 }
 
+/// Writes a checkpoint that is in memory, each tensor as it is kept there. `name` is the file's `general.name`.
+pub fn write(checkpoint: &Checkpoint, name: &str, writer: &mut impl Write) -> Result<(), CheckpointError> {
+    let Checkpoint { config, tokenizer, weights } = checkpoint;
+    let spec = |(name, shape): (String, Vec<usize>)| {
+        let dtype = weights.get(&name).map_or(GgmlDType::F32, Weight::dtype);
+        TensorSpec { name, shape, dtype }
+    };
+    let tensors: Vec<TensorSpec> = layout::written(config).map(spec).collect();
+    writer.write_all(&lay_out(config, tokenizer, name, &tensors)?.header)?;
+    for tensor in tensors {
+        let failed = |source| CheckpointError::tensor(&tensor.name, source);
+        let mut bytes = match weights.get(&tensor.name) {
+            Some(weight) => weight.to_bytes().map_err(failed)?,
+            None if tensor.name.ends_with(QKV_BIAS) && !config.qkv_bias => vec![0; tensor.bytes() as usize],
+            None => return Err(CheckpointError::Missing { name: tensor.name }),
+        };
+        pad(&mut bytes);
+        writer.write_all(&bytes)?;
+    }
+    Ok(writer.flush()?)
+}
+
 /// The header of a file with these tensors, in this order, and where each belongs; zeros fill the room between them.
-pub(in super::super) fn plan(
+pub(in super::super) fn lay_out(
     config: &Config,
     tokenizer: &TokenizerSpec,
     name: &str,
-    tensors: &[Outline],
-) -> Result<Plan, CheckpointError> {
+    tensors: &[TensorSpec],
+) -> Result<Layout, CheckpointError> {
     let mut keys = Keys::default();
     write_general(&mut keys, name, tensors);
     write_config(&mut keys, config);
@@ -64,10 +89,10 @@ pub(in super::super) fn plan(
     pad(&mut header);
     let data = header.len() as u64;
     starts.iter_mut().for_each(|start| *start += data);
-    Ok(Plan { header, starts, length: data + length })
+    Ok(Layout { header, starts, length: data + length })
 }
 
-fn write_general(keys: &mut Keys, name: &str, tensors: &[Outline]) {
+fn write_general(keys: &mut Keys, name: &str, tensors: &[TensorSpec]) {
     let has = |dtype| tensors.iter().any(|tensor| tensor.dtype == dtype);
     // llama.cpp's LLAMA_FTYPE: what most of the file is.
     let file_type = if has(GgmlDType::Q8_0) { 7 } else { u32::from(has(GgmlDType::F16)) };
@@ -85,10 +110,8 @@ fn write_config(keys: &mut Keys, config: &Config) {
     keys.u32(key::LAYERS, config.layers as u32);
     keys.u32(key::HEADS, config.heads as u32);
     keys.f32(key::EPSILON, config.layer_norm_epsilon as f32);
-    match config.activation {
-        Activation::GeluNew => {}
-        Activation::Gelu => keys.string(key::ACTIVATION, "gelu"),
-        Activation::Relu => keys.string(key::ACTIVATION, "relu"),
+    if config.activation != Activation::GeluNew {
+        keys.string(key::ACTIVATION, config.activation.name());
     }
     if !config.qkv_bias {
         keys.flag(key::QKV_BIAS, false);
@@ -117,7 +140,7 @@ fn write_tokenizer(keys: &mut Keys, tokenizer: &TokenizerSpec) {
 }
 
 /// `offset`: where the tensor begins, from the beginning of the data.
-fn write_info(header: &mut Vec<u8>, tensor: &Outline, offset: u64) -> Result<(), CheckpointError> {
+fn write_info(header: &mut Vec<u8>, tensor: &TensorSpec, offset: u64) -> Result<(), CheckpointError> {
     put_string(header, &tensor.name);
     header.extend((tensor.shape.len() as u32).to_le_bytes());
     tensor.shape.iter().rev().for_each(|&size| header.extend((size as u64).to_le_bytes()));
@@ -126,7 +149,7 @@ fn write_info(header: &mut Vec<u8>, tensor: &Outline, offset: u64) -> Result<(),
     Ok(())
 }
 
-fn type_number(tensor: &Outline) -> Result<u32, CheckpointError> {
+fn type_number(tensor: &TensorSpec) -> Result<u32, CheckpointError> {
     match tensor.dtype {
         GgmlDType::F32 => Ok(0),
         GgmlDType::F16 => Ok(1),

@@ -2,10 +2,10 @@
 
 use std::io::{Read, Seek};
 
-use super::super::CheckpointError;
-use super::super::safetensors::config::{self, Said};
+use super::safetensors::config::{self, Said};
 use super::texts::{MOST_TEXT, read};
 use super::{Content, ImportError, Named, Pause, in_file_by_steps};
+use crate::checkpoint::CheckpointError;
 
 /// The longest `config.json` or index of shards: these are read in one step.
 pub(super) const MOST_DESCRIPTION: u64 = 1 << 20;

@@ -2,11 +2,12 @@
 
 use std::io::{Read, Seek};
 
-use super::super::source::Source;
-use super::super::{CheckpointError, gguf, torch};
 use super::json::Json;
 use super::texts::{self, MOST_TEXT};
+use super::torch;
 use super::{ImportError, Named, Pause, in_file_by_steps};
+use crate::checkpoint::source::Source;
+use crate::checkpoint::{CheckpointError, gguf};
 
 /// Bytes by which most files are told apart.
 const BEGINNING: usize = 4096;

@@ -1,6 +1,6 @@
 //! What can be wrong with several files.
 
-use super::super::CheckpointError;
+use crate::checkpoint::CheckpointError;
 
 /// Files that are no model, or cannot be read.
 #[derive(Debug, thiserror::Error)]

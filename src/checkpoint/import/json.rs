@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 
-use super::super::CheckpointError;
 use super::Pause;
 use super::texts::PIECE;
+use crate::checkpoint::CheckpointError;
 
 /// Bytes of the longest string; one is read in a single step.
 const MOST_STRING: usize = 1 << 20;

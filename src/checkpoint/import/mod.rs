@@ -1,4 +1,4 @@
-//! Checkpoints as people have them: several files, told apart by what is in them.
+//! Checkpoints as people have them: several files, told apart by what is in them, become the GGUF that runs.
 //!
 //! ```text
 //! files ─▶ contents  what each file is
@@ -6,41 +6,50 @@
 //!       ─▶ parts     under GGUF's names; several of one matrix put together
 //!       ─▶ shape     the configuration: said, or told by the tensors
 //!       ─▶ tokens    the tokenizer
-//!       ─▶ Draft     what the model is ─▶ load ─▶ Checkpoint
+//!       ─▶ CheckpointInfo ─▶ to_gguf ─▶ step, step, … ─▶ writer
 //! ```
 //!
-//! [`inspect`] reads descriptions alone, and says what is missing; [`Draft::load`] reads the weights, a few rows at a
-//! time, so that a file's optimiser state and its float32 matrices are never held. Texts are gone through in pieces:
-//! [`inspect_by_steps`] pauses between them.
+//! [`inspect`] reads descriptions alone, and says what is missing; [`to_gguf`] reads the weights, a few rows at a time, so
+//! that neither a file's optimizer state nor its float32 matrices are ever held. Texts are gone through in pieces:
+//! [`inspect_by_steps`] pauses between them. A safetensors file that comes from the network is converted as it comes, see
+//! [`streaming`].
 
 mod companions;
 mod contents;
 mod error;
 mod json;
-mod load;
 mod names;
+mod output;
 mod parts;
+mod safetensors;
 mod shape;
 mod shards;
+pub mod streaming;
 mod summary;
 mod tensors;
 mod texts;
 mod tokens;
+mod torch;
+mod values;
 
 use std::io::{Read, Seek};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
+use candle_core::quantized::GgmlDType;
+
 pub use contents::Content;
 pub use error::ImportError;
-pub use load::Loading;
+pub use output::{OutputFile, TensorOutline, to_gguf};
+pub(super) use output::{Piece, numbers, piece, specs};
+pub(super) use safetensors::names::theirs;
 pub use summary::Summary;
 
-use super::directory::Stored;
+use super::CheckpointError;
 use super::gguf;
-use super::quantize::Precision;
+use super::precision::Precision;
 use super::source::Source;
-use super::{Checkpoint, CheckpointError};
+use super::tensor_info::TensorInfo;
 use crate::model::Config;
 use crate::tokenizer::TokenizerSpec;
 use shape::Shape;
@@ -100,34 +109,41 @@ pub enum Need {
 
 /// What files turned out to be.
 #[derive(Debug)]
-pub enum Outlook {
+pub enum Inspection {
     /// A model that can be loaded.
-    Ready(Box<Draft>),
+    Ready(Box<CheckpointInfo>),
     /// What is missing, each thing once.
     Needs(Vec<Need>),
 }
 
-/// A tensor of the model: nothing where it is zeros, several where the files have it in parts, one below the other.
+/// A tensor of the model: no part where it is zeros, several where the files have it in parts, one below the other.
 #[derive(Debug)]
-struct Slot {
+pub(super) struct ModelTensor {
     name: String,
     shape: Vec<usize>,
     parts: Vec<Part>,
+}
+
+impl ModelTensor {
+    /// Numbers in a row; a vector is one row.
+    fn columns(&self) -> usize {
+        self.shape.last().copied().unwrap_or(1)
+    }
 }
 
 /// A tensor of one of the files.
 #[derive(Debug)]
 struct Part {
     file: usize,
-    stored: Stored,
+    info: TensorInfo,
 }
 
-/// Who made a GGUF file is not known.
+/// What the source of a GGUF is called: who made it is not known.
 const GGUF: &str = "GGUF";
 
-/// A model that is known but for its weights.
+/// Everything about a model but its weights, and where those are.
 #[derive(Debug)]
-pub struct Draft {
+pub struct CheckpointInfo {
     /// The model's shape.
     pub config: Config,
     /// The tokenizer's pieces.
@@ -135,7 +151,8 @@ pub struct Draft {
     source: &'static str,
     padding: usize,
     ignored: Vec<String>,
-    slots: Vec<Slot>,
+    /// In the order of a file.
+    tensors: Vec<ModelTensor>,
 }
 
 /// What is awaited after each step. One type for all, since each would have the whole of what pauses compiled anew.
@@ -150,7 +167,7 @@ fn no_pause() -> Pin<Box<dyn Future<Output = ()>>> {
 ///
 /// Costs in proportion to the files' descriptions (headers, pickles, vocabularies), of which each has its limit; a pickle
 /// 8 times its length, whatever it says.
-pub fn inspect<R: Read + Seek>(files: &mut [Named<R>], answers: &Answers) -> Result<Outlook, ImportError> {
+pub fn inspect<R: Read + Seek>(files: &mut [Named<R>], answers: &Answers) -> Result<Inspection, ImportError> {
     at_once(inspect_by_steps(files, answers, &no_pause))
 }
 
@@ -159,15 +176,15 @@ pub async fn inspect_by_steps<R: Read + Seek>(
     files: &mut [Named<R>],
     answers: &Answers,
     pause: Pause<'_>,
-) -> Result<Outlook, ImportError> {
+) -> Result<Inspection, ImportError> {
     let contents = contents::all(files, pause).await?;
     let chosen = shards::choose(files, &contents, pause).await?;
     if !chosen.missing.is_empty() {
-        return Ok(Outlook::Needs(chosen.missing.into_iter().map(|name| Need::File { name }).collect()));
+        return Ok(Inspection::Needs(chosen.missing.into_iter().map(|name| Need::File { name }).collect()));
     }
     if let (Content::Gguf, &[file]) = (chosen.content, chosen.files.as_slice()) {
-        let draft = in_file(files, file, |source| inspect_gguf(file, source))?;
-        return Ok(Outlook::Ready(Box::new(Draft { ignored: chosen.ignored(files, &contents), ..draft })));
+        let info = in_file(files, file, |source| inspect_gguf(file, source))?;
+        return Ok(Inspection::Ready(Box::new(CheckpointInfo { ignored: chosen.ignored(files, &contents), ..info })));
     }
     let tensors = Tensors::read(files, &chosen)?;
     pause().await;
@@ -183,66 +200,74 @@ fn finish(
     tokens: Result<TokenizerSpec, Need>,
     answers: &Answers,
     ignored: Vec<String>,
-) -> Result<Outlook, ImportError> {
+) -> Result<Inspection, ImportError> {
     let n_embd = shape.config.n_embd;
     let heads = shape.heads.or(answers.heads);
     let proposed = n_embd.is_multiple_of(64).then_some(n_embd / 64);
     let (heads, tokenizer) = match (heads.ok_or(Need::Heads { n_embd, proposed }), tokens) {
         (Ok(heads), Ok(tokenizer)) => (heads, tokenizer),
-        (heads, tokens) => return Ok(Outlook::Needs(heads.err().into_iter().chain(tokens.err()).collect())),
+        (heads, tokens) => return Ok(Inspection::Needs(heads.err().into_iter().chain(tokens.err()).collect())),
     };
     let is_right = heads > 0 && n_embd.is_multiple_of(heads);
     if !is_right {
         let expected = format!("a divisor of the width, which is {n_embd}");
         return Err(CheckpointError::field(&"number of heads", 0, expected, heads).into());
     }
+    Ok(Inspection::Ready(Box::new(assemble(shape, heads, tokenizer, ignored)?)))
+}
+
+/// A model whose heads and tokenizer are known.
+fn assemble(
+    shape: Shape,
+    heads: usize,
+    tokenizer: TokenizerSpec,
+    ignored: Vec<String>,
+) -> Result<CheckpointInfo, CheckpointError> {
     let source = shape.source;
     let padding = shape.config.vocabulary_size - tokenizer.tokens.len();
     let config = Config { heads, vocabulary_size: tokenizer.tokens.len(), ..shape.config.clone() };
-    let slots = shape.slots(&config)?;
-    Ok(Outlook::Ready(Box::new(Draft { config, tokenizer, source, padding, ignored, slots })))
+    let tensors = shape.tensors(&config)?;
+    Ok(CheckpointInfo { config, tokenizer, source, padding, ignored, tensors })
 }
 
-fn inspect_gguf<R: Read + Seek>(file: usize, source: &mut Source<R>) -> Result<Draft, CheckpointError> {
-    let gguf::Outlook { config, tokenizer, directory } = gguf::outlook(source, gguf::Kinds::All)?;
-    let slots = directory.into_shaped(&config)?.into_iter().map(|(stored, shape)| {
-        let name = stored.slot.clone();
-        Slot { name, shape, parts: vec![Part { file, stored }] }
+fn inspect_gguf<R: Read + Seek>(file: usize, source: &mut Source<R>) -> Result<CheckpointInfo, CheckpointError> {
+    let gguf::Contents { config, tokenizer, tensors } = gguf::read_contents(source, gguf::DTypes::All)?;
+    let tensors = tensors.into_iter().map(|(info, shape)| {
+        let name = info.name.clone();
+        ModelTensor { name, shape, parts: vec![Part { file, info }] }
     });
-    let slots = slots.collect();
-    Ok(Draft { config, tokenizer, source: GGUF, padding: 0, ignored: Vec::new(), slots })
+    let tensors = tensors.collect();
+    Ok(CheckpointInfo { config, tokenizer, source: GGUF, padding: 0, ignored: Vec::new(), tensors })
 }
 
-impl Draft {
-    /// Reads the weights: in this precision, or as the files keep them, what a model cannot keep becoming `F32` or, where
-    /// it has 8 bits or less, `Q8_0`. `done` is called after each tensor.
-    pub fn load<R: Read + Seek>(
-        self,
-        files: &mut [Named<R>],
-        precision: Option<Precision>,
-        mut done: impl FnMut(),
-    ) -> Result<Checkpoint, ImportError> {
-        let mut loading = self.loading(precision);
-        while loading.left() > 0 {
-            loading.step(files)?;
-            done();
-        }
-        Ok(loading.finish())
-    }
-
-    /// The same, one tensor at a time.
-    pub fn loading(self, precision: Option<Precision>) -> Loading {
-        Loading::new(self, precision)
-    }
-
-    /// The precision that such files usually get: `Q8_0`, but a GGUF file's is its own.
+impl CheckpointInfo {
+    /// The precision that such files usually get: `Q8_0`, but a GGUF keeps its own.
     pub fn usual_precision(&self) -> Option<Precision> {
         (self.source != GGUF).then_some(Precision::Q8_0)
     }
 
-    /// Tensors that [`load`](Self::load) reads.
-    pub fn tensors(&self) -> usize {
-        self.slots.len()
+    /// Whether the files are a GGUF that runs as it stands.
+    pub fn runs_as_it_stands(&self) -> bool {
+        let runs = |dtype| matches!(dtype, GgmlDType::F32 | GgmlDType::F16 | GgmlDType::Q8_0);
+        self.source == GGUF && self.tensors.iter().flat_map(|tensor| &tensor.parts).all(|part| runs(part.info.dtype))
+    }
+
+    /// The coarsest precision of any of the weights that [`to_gguf`] writes.
+    pub fn precision(&self, asked: Option<Precision>) -> Precision {
+        Precision::coarsest(self.tensors.iter().map(|tensor| self.dtype(tensor, asked)))
+    }
+
+    /// How a tensor is written where this precision is asked for, or, where none is, as the files keep it: what a model
+    /// cannot run with becomes `Q8_0` in a GGUF, since it has 8 bits or less there, and `F32` elsewhere.
+    fn dtype(&self, tensor: &ModelTensor, precision: Option<Precision>) -> GgmlDType {
+        let kept = tensor.parts.first().map_or(GgmlDType::F32, |part| part.info.dtype);
+        match (precision, kept) {
+            (Some(precision), _) => precision.dtype(&tensor.name, &tensor.shape),
+            (None, GgmlDType::F32 | GgmlDType::F16) => kept,
+            (None, GgmlDType::BF16) if self.source != GGUF => GgmlDType::F32,
+            // Of what has blocks only matrices keep them.
+            (None, _) => Precision::Q8_0.dtype(&tensor.name, &tensor.shape),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The names that trainings give to a GPT's tensors → GGUF's.
 
-use super::super::safetensors::names;
+use super::safetensors::names;
 
 /// What wrappers put before every name, in any order: `torch.compile`, `DistributedDataParallel`, and Hugging Face's head.
 const PREFIXES: [&str; 3] = ["_orig_mod.", "module.", "transformer."];

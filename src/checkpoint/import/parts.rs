@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::super::CheckpointError;
-use super::super::tensor::Dims;
+use super::Part;
 use super::names::{self, Place};
-use super::{ImportError, Part};
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::tensor_info::Dims;
 
 /// Who names and turns tensors so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ type ByHead = BTreeMap<Option<(usize, usize)>, Part>;
 /// What there is for each tensor of the model, parts of one in order.
 #[derive(Debug)]
 pub(super) struct Parts {
-    slots: BTreeMap<String, Vec<Part>>,
+    tensors: BTreeMap<String, Vec<Part>>,
     /// Who made them.
     pub layout: Layout,
     /// Heads, where each has matrices of its own.
@@ -36,25 +36,25 @@ pub(super) struct Parts {
 
 impl Parts {
     /// Finds each tensor's place.
-    pub fn new(tensors: Vec<Part>) -> Result<Self, ImportError> {
-        let mut slots: BTreeMap<String, ByHead> = BTreeMap::new();
+    pub fn new(parts: Vec<Part>) -> Result<Self, CheckpointError> {
+        let mut tensors: BTreeMap<String, ByHead> = BTreeMap::new();
         let mut layout = Layout::HuggingFace;
-        for part in tensors {
-            let name = part.stored.name.clone();
+        for part in parts {
+            let name = part.info.name.clone();
             let Some(Place { slot, head }) = names::place(&name) else {
                 let expected = "a tensor of a GPT-2, of nanoGPT or of the lecture's GPT";
-                return Err(CheckpointError::field(&"name of a tensor", part.stored.at, expected, name).into());
+                return Err(CheckpointError::field(&"name of a tensor", part.info.at, expected, name));
             };
             if head.is_some() {
                 layout = Layout::Lecture;
             }
-            if slots.entry(slot).or_default().insert(head, part).is_some() {
-                return Err(CheckpointError::Duplicate { name }.into());
+            if tensors.entry(slot).or_default().insert(head, part).is_some() {
+                return Err(CheckpointError::Duplicate { name });
             }
         }
-        let heads = check_heads(&slots)?;
-        let slots = slots.into_iter().map(|(slot, parts)| (slot, parts.into_values().collect())).collect();
-        let mut parts = Parts { slots, layout, heads };
+        let heads = check_heads(&tensors)?;
+        let tensors = tensors.into_iter().map(|(slot, parts)| (slot, parts.into_values().collect())).collect();
+        let mut parts = Parts { tensors, layout, heads };
         parts.turn()?;
         Ok(parts)
     }
@@ -69,8 +69,8 @@ impl Parts {
             self.layout = Layout::NanoGpt;
             return Ok(());
         }
-        for (_, parts) in self.slots.iter_mut().filter(|(slot, _)| CONV1D.iter().any(|end| slot.ends_with(end))) {
-            parts.iter_mut().for_each(|part| part.stored.transposed ^= true);
+        for (_, parts) in self.tensors.iter_mut().filter(|(slot, _)| CONV1D.iter().any(|end| slot.ends_with(end))) {
+            parts.iter_mut().for_each(|part| part.info.transposed ^= true);
         }
         Ok(())
     }
@@ -78,50 +78,50 @@ impl Parts {
     /// Rows and columns of a matrix in one part.
     pub fn matrix(&self, slot: &str) -> Result<[u64; 2], CheckpointError> {
         let missing = || CheckpointError::Missing { name: slot.to_string() };
-        let part = self.slots.get(slot).and_then(|parts| parts.first()).ok_or_else(missing)?;
-        let shape: Dims = part.stored.shape();
+        let part = self.tensors.get(slot).and_then(|parts| parts.first()).ok_or_else(missing)?;
+        let shape: Dims = part.info.shape();
         shape.as_slice().try_into().map_err(|_| {
-            let field = format!("shape of {}", part.stored.name);
-            CheckpointError::field(&field, part.stored.at, "rows and columns", format!("{:?}", shape.as_slice()))
+            let field = format!("shape of {}", part.info.name);
+            CheckpointError::field(&field, part.info.at, "rows and columns", format!("{:?}", shape.as_slice()))
         })
     }
 
     /// Whether there is a tensor for this slot.
     pub fn has(&self, slot: &str) -> bool {
-        self.slots.contains_key(slot)
+        self.tensors.contains_key(slot)
     }
 
     /// Whether any slot ends so.
     pub fn any_ends_with(&self, end: &str) -> bool {
-        self.slots.keys().any(|slot| slot.ends_with(end))
+        self.tensors.keys().any(|slot| slot.ends_with(end))
     }
 
     /// One more than the highest number of a block.
     pub fn layers(&self) -> usize {
         let number = |slot: &str| slot.strip_prefix("blk.")?.split_once('.')?.0.parse::<usize>().ok();
-        self.slots.keys().filter_map(|slot| number(slot)).max().map_or(0, |last| last.saturating_add(1))
+        self.tensors.keys().filter_map(|slot| number(slot)).max().map_or(0, |last| last.saturating_add(1))
     }
 
     /// The parts of a slot, which stay.
     pub fn get(&self, slot: &str) -> &[Part] {
-        self.slots.get(slot).map(Vec::as_slice).unwrap_or_default()
+        self.tensors.get(slot).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Hands over the parts of a slot.
     pub fn take(&mut self, slot: &str) -> Option<Vec<Part>> {
-        self.slots.remove(slot)
+        self.tensors.remove(slot)
     }
 
     /// Any part that has not been taken.
     pub fn left(&self) -> Option<&Part> {
-        self.slots.values().flatten().next()
+        self.tensors.values().flatten().next()
     }
 }
 
 /// The number of heads, where matrices are by head: each has all three, and all blocks have as many.
-fn check_heads(slots: &BTreeMap<String, ByHead>) -> Result<Option<usize>, CheckpointError> {
+fn check_heads(tensors: &BTreeMap<String, ByHead>) -> Result<Option<usize>, CheckpointError> {
     let mut heads = None;
-    for (slot, parts) in slots.iter().filter(|(_, parts)| parts.keys().any(Option::is_some)) {
+    for (slot, parts) in tensors.iter().filter(|(_, parts)| parts.keys().any(Option::is_some)) {
         let count = parts.len() / 3;
         let all = (0..3).flat_map(|which| (0..count).map(move |head| Some((which, head))));
         let is_right =

@@ -1,18 +1,23 @@
 //! The configuration: what the files say, and what the tensors tell.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 
-use super::super::CheckpointError;
-use super::super::layout::{self, MOST, MOST_LAYERS};
-use super::super::safetensors::config::Said;
 use super::parts::{Layout, Parts};
+use super::safetensors::config::Said;
 use super::tensors::Tensors;
-use super::{ImportError, Named, Part, Pause, Slot, in_file};
+use super::{ImportError, ModelTensor, Named, Part, Pause, in_file};
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::layout::{self, MOST, MOST_LAYERS};
+use crate::checkpoint::tensor_info::{TensorInfo, check_spans};
 use crate::model::Config;
 use crate::model::config::{Activation, Head};
 
 /// Bytes of two tensors that are compared at once.
 const COMPARED: u64 = 64 << 10;
+
+/// Length of a head in all of OpenAI's sizes; the tensors do not tell it.
+const HEAD_DIM: usize = 64;
 
 /// A configuration and the tensors that it is of.
 #[derive(Debug)]
@@ -38,33 +43,51 @@ impl Shape {
     ) -> Result<Self, ImportError> {
         let heads = tensors.argument("n_head").map(|heads| heads as usize);
         let is_safetensors = tensors.is_safetensors;
-        let mut parts = Parts::new(tensors.parts)?;
-        let (qkv_bias, head_bias) = (parts.any_ends_with(".attn_qkv.bias"), parts.has("output.bias"));
-        let said_config = said.map(|said| said.config_with(head_bias, qkv_bias));
-        let head = match &said_config {
+        let parts = Parts::new(tensors.parts)?;
+        let said = said.map(|said| said.config(parts.has("output.bias"), parts.any_ends_with(".attn_qkv.bias")));
+        let head = match &said {
             Some(config) => config.head,
             None => find_head(&parts, files, pause).await?,
         };
+        let shape = Shape::told(parts, said, head, is_safetensors)?;
+        Ok(Shape { heads: shape.heads.or(heads), ..shape })
+    }
+
+    /// The shape that `config.json` says, or else the tensors tell.
+    fn told(mut parts: Parts, said: Option<Config>, head: Head, is_safetensors: bool) -> Result<Self, CheckpointError> {
+        let qkv_bias = parts.any_ends_with(".attn_qkv.bias");
         if head == Head::Tied {
             parts.take("output.weight");
         }
         let told = Config { head, qkv_bias, ..tell(&parts)? };
-        let config = said_config.clone().unwrap_or(told);
         let layout = parts.layout;
-        let heads = said_config.map(|config| config.heads).or(heads).or(parts.heads);
+        let heads = said.as_ref().map(|config| config.heads).or(parts.heads);
         let source = match (layout, is_safetensors) {
             (Layout::HuggingFace, true) => "Hugging Face, safetensors",
             (Layout::HuggingFace, false) => "Hugging Face, torch",
             (Layout::NanoGpt, _) => "nanoGPT",
             (Layout::Lecture, _) => "the lecture's GPT",
         };
-        Ok(Shape { config, heads, source, layout, parts })
+        Ok(Shape { config: said.unwrap_or(told), heads, source, layout, parts })
+    }
+
+    /// The shape of one of OpenAI's models, whose head is tied, and whose heads all have 64 numbers, from the tensors of
+    /// its safetensors file.
+    pub fn of_openai(infos: Vec<TensorInfo>) -> Result<Self, CheckpointError> {
+        let parts = infos.into_iter().map(|info| Part { file: 0, info }).collect();
+        let shape = Shape::told(Parts::new(parts)?, None, Head::Tied, true)?;
+        let n_embd = shape.config.n_embd;
+        if !n_embd.is_multiple_of(HEAD_DIM) {
+            let expected = format!("a multiple of {HEAD_DIM}, the length of a head");
+            return Err(CheckpointError::field(&"width", 0, expected, n_embd));
+        }
+        Ok(Shape { heads: Some(n_embd / HEAD_DIM), ..shape })
     }
 
     /// The model's tensors; `config` may have fewer tokens than there are rows.
-    pub fn slots(mut self, config: &Config) -> Result<Vec<Slot>, CheckpointError> {
+    pub fn tensors(mut self, config: &Config) -> Result<Vec<ModelTensor>, CheckpointError> {
         let rows = self.config.vocabulary_size;
-        let mut slots = Vec::new();
+        let mut tensors = Vec::new();
         for (name, shape) in layout::tensors(config) {
             let stored: Vec<usize> = match name.as_str() {
                 "token_embd.weight" | "output.weight" | "output.bias" => {
@@ -74,27 +97,27 @@ impl Shape {
             };
             let parts = match self.parts.take(&name) {
                 Some(parts) => parts,
-                None if self.is_left_out(&slots, &name) => Vec::new(),
+                None if self.is_left_out(&tensors, &name) => Vec::new(),
                 None => return Err(CheckpointError::Missing { name }),
             };
             check_shape(&parts, &stored)?;
-            slots.push(Slot { name, shape, parts });
+            tensors.push(ModelTensor { name, shape, parts });
         }
-        if let Some(Part { stored, .. }) = self.parts.left() {
+        if let Some(Part { info, .. }) = self.parts.left() {
             let expected = "a tensor of the model that the configuration describes";
-            return Err(CheckpointError::field(&stored.name, stored.at, expected, "one more"));
+            return Err(CheckpointError::field(&info.name, info.at, expected, "one more"));
         }
-        check_apart(&slots)?;
-        Ok(slots)
+        check_apart(&tensors)?;
+        Ok(tensors)
     }
 
     /// Whether no layer of this kind has a bias, neither those that come nor those that came: they are all zeros.
-    fn is_left_out(&self, slots: &[Slot], name: &str) -> bool {
+    fn is_left_out(&self, tensors: &[ModelTensor], name: &str) -> bool {
         let Some((_, kind)) = name.strip_suffix(".bias").and_then(|path| path.rsplit_once(['.', '_'])) else {
             return false;
         };
         let end = format!("{kind}.bias");
-        let came = slots.iter().any(|slot| slot.name.ends_with(&end) && !slot.parts.is_empty());
+        let came = tensors.iter().any(|tensor| tensor.name.ends_with(&end) && !tensor.parts.is_empty());
         !came && !self.parts.any_ends_with(&end)
     }
 }
@@ -121,8 +144,8 @@ async fn same<R: Read + Seek>(
     files: &mut [Named<R>],
     pause: Pause<'_>,
 ) -> Result<bool, ImportError> {
-    let (a, b) = (&one.stored, &other.stored);
-    if (a.kind, a.dims, a.transposed) != (b.kind, b.dims, b.transposed) {
+    let (a, b) = (&one.info, &other.info);
+    if (a.dtype, a.dims, a.transposed) != (b.dtype, b.dims, b.transposed) {
         return Ok(false);
     }
     if one.file == other.file && a.span == b.span {
@@ -132,11 +155,11 @@ async fn same<R: Read + Seek>(
     for begin in (0..length).step_by(COMPARED as usize) {
         let count = COMPARED.min(length - begin) as usize;
         let mut read = |part: &Part| {
-            let Part { file, stored } = part;
+            let Part { file, info } = part;
             in_file(files, *file, |source| {
                 let mut bytes = vec![0; count];
-                source.seek(stored.span.start + begin)?;
-                source.fill(&stored.name, &mut bytes).map(|()| bytes)
+                source.seek(info.span.start + begin)?;
+                source.fill(&info.name, &mut bytes).map(|()| bytes)
             })
         };
         if read(one)? != read(other)? {
@@ -182,15 +205,15 @@ fn tell(parts: &Parts) -> Result<Config, CheckpointError> {
 
 /// The parts, one below the other, have this shape.
 fn check_shape(parts: &[Part], shape: &[usize]) -> Result<(), CheckpointError> {
-    let Some(Part { stored: first, .. }) = parts.first() else { return Ok(()) };
+    let Some(Part { info: first, .. }) = parts.first() else { return Ok(()) };
     let expected: Vec<u64> = shape.iter().map(|&size| size as u64).collect();
     let mut found = first.shape().as_slice().to_vec();
-    for Part { stored, .. } in &parts[1..] {
-        match (found.as_mut_slice(), stored.shape().as_slice()) {
+    for Part { info, .. } in &parts[1..] {
+        match (found.as_mut_slice(), info.shape().as_slice()) {
             ([rows, columns], &[more, same]) if *columns == same => *rows = rows.saturating_add(more),
             (found, other) => {
-                let field = format!("shape of {}", stored.name);
-                return Err(CheckpointError::field(&field, stored.at, format!("{found:?}"), format!("{other:?}")));
+                let field = format!("shape of {}", info.name);
+                return Err(CheckpointError::field(&field, info.at, format!("{found:?}"), format!("{other:?}")));
             }
         }
     }
@@ -202,17 +225,10 @@ fn check_shape(parts: &[Part], shape: &[usize]) -> Result<(), CheckpointError> {
 }
 
 /// No tensor lies over another: all of them together take no more room than the files.
-fn check_apart(slots: &[Slot]) -> Result<(), CheckpointError> {
-    let mut parts: Vec<&Part> = slots.iter().flat_map(|slot| &slot.parts).collect();
-    parts.sort_unstable_by_key(|part| (part.file, part.stored.span.start, part.stored.span.end));
-    let over = |pair: &&[&Part]| pair[0].file == pair[1].file && pair[0].stored.span.end > pair[1].stored.span.start;
-    match parts.windows(2).find(over) {
-        None => Ok(()),
-        Some(pair) => {
-            let (first, second) = (&pair[0].stored, &pair[1].stored);
-            let expected = format!("bytes behind those of {}, which end at {}", first.name, first.span.end);
-            let field = format!("place of {}", second.name);
-            Err(CheckpointError::field(&field, second.at, expected, format!("{:?}", second.span)))
-        }
+fn check_apart(tensors: &[ModelTensor]) -> Result<(), CheckpointError> {
+    let mut by_file: BTreeMap<usize, Vec<&TensorInfo>> = BTreeMap::new();
+    for Part { file, info } in tensors.iter().flat_map(|tensor| &tensor.parts) {
+        by_file.entry(*file).or_default().push(info);
     }
+    by_file.values_mut().try_for_each(|infos| check_spans(infos, 0..u64::MAX))
 }

@@ -5,8 +5,8 @@ use std::io::{Read, Seek};
 
 use serde::Deserialize;
 
-use super::super::CheckpointError;
 use super::{Content, ImportError, Named, Pause, companions};
+use crate::checkpoint::CheckpointError;
 
 /// The files to read weights from.
 #[derive(Debug)]

@@ -5,11 +5,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::super::quantize::Precision;
-use super::super::tensor::Kind;
-use super::{Draft, load};
+use super::CheckpointInfo;
+use crate::checkpoint::precision::Precision;
 use crate::model::Config;
-use crate::model::config::{Activation, Head};
+use crate::model::config::Head;
 
 /// What is to be known of a model before it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -46,12 +45,13 @@ pub struct Summary {
     pub ignored: Vec<String>,
 }
 
-impl Draft {
+impl CheckpointInfo {
     /// What the model is, loaded in this precision.
     pub fn summary(&self, precision: Option<Precision>) -> Summary {
         let Config { layers, n_embd, heads, context, vocabulary_size, activation, head, .. } = self.config;
-        let kinds = self.slots.iter().flat_map(|slot| &slot.parts).map(|part| name(part.stored.kind));
-        let kept = self.slots.iter().map(|slot| format!("{:?}", load::kept(slot, precision)));
+        let parts = self.tensors.iter().flat_map(|tensor| &tensor.parts);
+        let stored = parts.map(|part| format!("{:?}", part.info.dtype));
+        let kept = self.tensors.iter().map(|tensor| format!("{:?}", self.dtype(tensor, precision)));
         Summary {
             architecture: "gpt2",
             source: self.source,
@@ -63,30 +63,16 @@ impl Draft {
             vocabulary: vocabulary_size,
             tokens: if self.tokenizer.merges.is_empty() { "characters" } else { "byte pairs" },
             padding_rows: self.padding,
-            activation: match activation {
-                Activation::GeluNew => "gelu_new",
-                Activation::Gelu => "gelu",
-                Activation::Relu => "relu",
-            },
+            activation: activation.name(),
             head: match head {
                 Head::Tied => "tied",
                 Head::Untied { bias: false } => "untied",
                 Head::Untied { bias: true } => "untied, with a bias",
             },
-            stored: kinds.collect::<BTreeSet<_>>().into_iter().collect(),
+            stored: stored.collect::<BTreeSet<_>>().into_iter().collect(),
             kept: kept.collect::<BTreeSet<_>>().into_iter().collect(),
             ignored: self.ignored.clone(),
         }
-    }
-}
-
-fn name(kind: Kind) -> String {
-    match kind {
-        Kind::F32 => "F32".to_string(),
-        Kind::F16 => "F16".to_string(),
-        Kind::Bf16 => "BF16".to_string(),
-        Kind::Q8_0 => "Q8_0".to_string(),
-        Kind::Coarse(dtype) => format!("{dtype:?}"),
     }
 }
 

@@ -1,14 +1,17 @@
 //! The tensors of the chosen files, under the files' names.
 
 use std::io::{Read, Seek};
+use std::ops::Range;
 
-use super::super::directory::Stored;
-use super::super::safetensors::{header, names};
-use super::super::source::Source;
-use super::super::{CheckpointError, torch};
 use super::names::is_buffer;
+use super::safetensors::header::{self, Described};
+use super::safetensors::names;
 use super::shards::Chosen;
+use super::torch;
 use super::{Content, ImportError, Named, Part, in_file};
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::source::Source;
+use crate::checkpoint::tensor_info::TensorInfo;
 
 /// What the files say of the weights.
 #[derive(Debug)]
@@ -28,7 +31,7 @@ impl Tensors {
         let mut tensors = Tensors { parts: Vec::new(), arguments: Vec::new(), is_safetensors };
         for &file in &chosen.files {
             let saved = in_file(files, file, |source| read(chosen.content, source))?;
-            tensors.parts.extend(saved.tensors.into_iter().map(|stored| Part { file, stored }));
+            tensors.parts.extend(saved.tensors.into_iter().map(|info| Part { file, info }));
             tensors.arguments.extend(saved.arguments);
         }
         Ok(tensors)
@@ -48,17 +51,22 @@ fn read<R: Read + Seek>(content: Content, source: &mut Source<R>) -> Result<torc
     }
 }
 
-fn read_safetensors<R: Read + Seek>(source: &mut Source<R>) -> Result<Vec<Stored>, CheckpointError> {
+fn read_safetensors<R: Read + Seek>(source: &mut Source<R>) -> Result<Vec<TensorInfo>, CheckpointError> {
     let (described, data) = header::read(source)?;
+    place_all(described, &data)
+}
+
+/// The tensors of a safetensors file, but for buffers; `data` is where they lie in the file.
+pub(super) fn place_all(described: Vec<Described>, data: &Range<u64>) -> Result<Vec<TensorInfo>, CheckpointError> {
     let mut tensors = Vec::new();
     for tensor in described {
         if !is_buffer(&tensor.name) {
-            let stored = names::place(tensor, data.start)?;
-            if stored.span.end > data.end {
-                let (expected, found) = (format!("bytes within {data:?}"), format!("{:?}", stored.span));
-                return Err(CheckpointError::field(&format!("place of {}", stored.name), stored.at, expected, found));
+            let info = names::place(tensor, data.start)?;
+            if info.span.end > data.end {
+                let (expected, found) = (format!("bytes within {data:?}"), format!("{:?}", info.span));
+                return Err(CheckpointError::field(&format!("place of {}", info.name), info.at, expected, found));
             }
-            tensors.push(Stored { transposed: false, ..stored });
+            tensors.push(info);
         }
     }
     Ok(tensors)

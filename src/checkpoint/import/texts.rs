@@ -2,9 +2,9 @@
 
 use std::io::{Read, Seek};
 
-use super::super::CheckpointError;
-use super::super::source::{Source, room};
 use super::Pause;
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::source::{Source, room};
 
 /// The longest text that is read whole; GPT-2's `tokenizer.json` has 1.4 MB.
 pub(super) const MOST_TEXT: u64 = 16 << 20;

@@ -8,7 +8,7 @@
 
 use serde::Deserialize;
 
-use crate::checkpoint::quantize::Precision;
+use crate::checkpoint::precision::Precision;
 
 /// What a model of a certain shape is to give.
 #[derive(Clone, Debug, PartialEq)]

@@ -14,7 +14,7 @@ use report::compare;
 pub use report::{Check, Greedy, SHARED, Verification};
 
 use crate::checkpoint::Model;
-use crate::checkpoint::quantize::Precision;
+use crate::checkpoint::precision::Precision;
 use crate::generation::Window;
 use crate::generation::{Decoding, GenerationError, Step};
 use crate::sampler::{Sampler, Sampling};

@@ -5,7 +5,7 @@ use candle_core::quantized::{GgmlDType, QTensor};
 
 use super::report::likeliest;
 use super::*;
-use crate::checkpoint::quantize::quantize;
+use crate::checkpoint::precision::quantize;
 use crate::checkpoint::{Checkpoint, random};
 use crate::model::Weights;
 use crate::model::{Config, Gpt};

@@ -16,7 +16,7 @@ use super::{DownloadError, Hashes, Order, copy, hash_beside, pass, patiently};
 use crate::app::catalog::{Entry, HubFiles, Part};
 use crate::app::protocol::Event;
 use crate::checkpoint::CheckpointError;
-use crate::checkpoint::safetensors::streaming::{Comparison, Streaming, Texts};
+use crate::checkpoint::import::streaming::{Comparison, Streaming, Texts};
 use crate::checkpoint::sha256::hex;
 
 const DRAFT: &str = "draft.gguf";

@@ -18,7 +18,7 @@ use crate::app::protocol::{Event, Export, ModelSummary};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::Model;
 use crate::checkpoint::export::{self, File};
-use crate::checkpoint::quantize::Precision;
+use crate::checkpoint::precision::Precision;
 
 /// Milliseconds for which a file is there. The page has the browser store it at once, and no browser that has begun with
 /// that asks for it again.

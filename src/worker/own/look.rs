@@ -10,8 +10,8 @@ use super::super::storage::{Pieces, Store, reason};
 use crate::app::own::texts;
 use crate::app::protocol::{Answers, Description, Finding};
 use crate::checkpoint::CheckpointError;
-use crate::checkpoint::import::{self, Draft, ImportError, Named, Need, Outlook, Pause};
-use crate::checkpoint::quantize::Precision;
+use crate::checkpoint::import::{self, Draft, ImportError, Inspection, Named, Need, Pause};
+use crate::checkpoint::precision::Precision;
 use crate::tokenizer::TokenizerSpec;
 
 /// GPT-2's id in the catalog, and how many tokens its tokenizer has.
@@ -41,8 +41,8 @@ pub async fn inspect(files: Vec<File>, answers: &Answers, pause: Pause<'_>) -> F
         Err(error) => return Finding::Failed(refused(reason(&error))),
     };
     match look(&mut files, answers, pause).await {
-        Ok(Outlook::Ready(draft)) => Finding::Ready(describe(&draft, &files, answers)),
-        Ok(Outlook::Needs(needs)) => Finding::Needs(needs.iter().map(texts::question).collect()),
+        Ok(Inspection::Ready(draft)) => Finding::Ready(describe(&draft, &files, answers)),
+        Ok(Inspection::Needs(needs)) => Finding::Needs(needs.iter().map(texts::question).collect()),
         Err(error @ ImportError::File { source: CheckpointError::Read { .. }, .. }) => {
             Finding::Failed(format!("{} If it is a folder, choose it with the button for folders.", refused(error)))
         }
@@ -62,12 +62,12 @@ pub fn refused(error: impl std::fmt::Display) -> String {
 
 /// What these files are. A model of GPT-2's tokens without a tokenizer takes GPT-2's, where that is stored here.
 /// `pause` is awaited after each step.
-pub async fn look(files: &mut Files, answers: &Answers, pause: Pause<'_>) -> Result<Outlook, ImportError> {
+pub async fn look(files: &mut Files, answers: &Answers, pause: Pause<'_>) -> Result<Inspection, ImportError> {
     let Answers { heads, alphabet, .. } = answers.clone();
     let mut answers = import::Answers { heads: heads.map(|heads| heads as usize), alphabet, tokenizer: None };
     let outlook = import::inspect_by_steps(files, &answers, pause).await?;
     let is_gpt2s = |need: &Need| matches!(need, Need::Tokenizer { tokens } if *tokens >= GPT2_TOKENS);
-    if let Outlook::Needs(needs) = &outlook
+    if let Inspection::Needs(needs) = &outlook
         && needs.iter().any(is_gpt2s)
         && let Some(tokenizer) = stored_tokenizer().await
     {
@@ -86,7 +86,7 @@ async fn stored_tokenizer() -> Option<TokenizerSpec> {
     }
     let named = Named { name: GPT2.to_string(), reader: Pieces::new(pieces).ok()? };
     match import::inspect(&mut [named], &import::Answers::default()).ok()? {
-        Outlook::Ready(draft) => Some(draft.tokenizer),
-        Outlook::Needs(_) => None,
+        Inspection::Ready(draft) => Some(draft.tokenizer),
+        Inspection::Needs(_) => None,
     }
 }

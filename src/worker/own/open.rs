@@ -12,7 +12,7 @@ use super::written::{Checked, write_out};
 use crate::app::own::{NAME, texts};
 use crate::app::protocol::{Answers, Event};
 use crate::checkpoint::Model;
-use crate::checkpoint::import::{Draft, Outlook, Pause};
+use crate::checkpoint::import::{Draft, Inspection, Pause};
 use crate::checkpoint::{Checkpoint, export};
 
 /// Why nothing was opened.
@@ -43,8 +43,8 @@ pub async fn open(channel: &Channel, run: u32, files: Vec<File>, answers: &Answe
     let looked = channel.unless_interrupted(look(&mut files, answers, pause)).await;
     let outlook = looked.ok_or(ImportFailure::Interrupted)?;
     let draft = match outlook.map_err(|error| failed(error.to_string()))? {
-        Outlook::Ready(draft) => *draft,
-        Outlook::Needs(_) => return Err(failed("something is missing".to_string())),
+        Inspection::Ready(draft) => *draft,
+        Inspection::Needs(_) => return Err(failed("something is missing".to_string())),
     };
     let names = files.iter().map(|file| file.name.as_str());
     let title = texts::name(names);

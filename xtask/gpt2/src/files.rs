@@ -1,14 +1,14 @@
 //! What GPT-2 consists of on the hub, and a folder of it → the model.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
-use peargpt::checkpoint::Checkpoint;
-use peargpt::checkpoint::quantize::{Precision, quantize};
-use peargpt::checkpoint::safetensors::{self, HuggingFace};
+use peargpt::checkpoint::import::{self, Answers, CheckpointInfo, Inspection, Named};
+use peargpt::checkpoint::precision::Precision;
+use peargpt::checkpoint::{Checkpoint, gguf};
 use peargpt::model::Config;
 use peargpt::model::config::{Activation, Head};
 use sha2::{Digest, Sha256};
@@ -127,20 +127,59 @@ pub fn check_all(folder: &Path, unverified: bool) -> Result<bool> {
     Ok(is_openais)
 }
 
-/// Reads a folder's files as a model of GPT-2's shape, in 8 bits.
-pub fn read(folder: &Path) -> Result<Checkpoint> {
-    let [vocabulary, merges] = ["vocab.json", "merges.txt"].map(|name| {
-        let path = folder.join(name);
-        fs::read_to_string(&path).with_context(|| path.display().to_string())
-    });
-    let path = folder.join("model.safetensors");
-    let mut weights = BufReader::new(File::open(&path).with_context(|| path.display().to_string())?);
-    let files = HuggingFace { config: CONFIG, vocabulary: &vocabulary?, merges: &merges?, weights: &mut weights };
-    let mut checkpoint = safetensors::read(files).with_context(|| path.display().to_string())?;
-    let bar = ProgressBar::new(checkpoint.weights.iter().count() as u64);
-    checkpoint.weights = quantize(checkpoint.weights, Precision::Q8_0, || bar.inc(1))?;
-    bar.finish_and_clear();
-    Ok(checkpoint)
+/// A file on disk or in memory.
+trait Bytes: Read + Seek {}
+
+impl<T: Read + Seek> Bytes for T {}
+
+/// A model of GPT-2's shape, and the files that it is read from.
+pub struct Model {
+    /// What it is.
+    pub info: CheckpointInfo,
+    files: Vec<Named<Box<dyn Bytes>>>,
+}
+
+impl Model {
+    /// The model in a folder's files.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let open = |name: &str| {
+            let path = folder.join(name);
+            let file = File::open(&path).with_context(|| path.display().to_string())?;
+            Ok(named(name, BufReader::new(file)))
+        };
+        let mut files = FILES.iter().map(|file| open(file.name)).collect::<Result<Vec<_>>>()?;
+        files.push(named("config.json", Cursor::new(CONFIG)));
+        Model::of(files).with_context(|| folder.display().to_string())
+    }
+
+    /// A model that is in memory.
+    pub fn held(checkpoint: &Checkpoint) -> Result<Self> {
+        let mut bytes = Vec::new();
+        gguf::write(checkpoint, "GPT-2", &mut bytes)?;
+        Model::of(vec![named("gpt2.gguf", Cursor::new(bytes))])
+    }
+
+    fn of(mut files: Vec<Named<Box<dyn Bytes>>>) -> Result<Self> {
+        match import::inspect(&mut files, &Answers::default())? {
+            Inspection::Ready(info) => Ok(Model { info: *info, files }),
+            Inspection::Needs(needs) => bail!("something is missing: {needs:?}"),
+        }
+    }
+
+    /// Its GGUF, in 8 bits, of this name.
+    pub fn gguf(&mut self, name: &str) -> Result<Vec<u8>> {
+        let mut file = import::to_gguf(&self.info, name, Some(Precision::Q8_0))?;
+        let (bar, mut bytes) = (ProgressBar::new(file.length()), Vec::new());
+        while file.step(&self.info, &mut self.files, &mut bytes)? {
+            bar.set_position(bytes.len() as u64);
+        }
+        bar.finish_and_clear();
+        Ok(bytes)
+    }
+}
+
+fn named(name: &str, reader: impl Bytes + 'static) -> Named<Box<dyn Bytes>> {
+    Named { name: name.to_string(), reader: Box::new(reader) }
 }
 
 #[cfg(test)]

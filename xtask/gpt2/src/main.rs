@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use files::Model;
 use peargpt::app::protocol::TransferPolicy;
 use peargpt::checkpoint::{Checkpoint, random};
 
@@ -51,10 +52,10 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<String> {
     let into = arguments.into.clone().unwrap_or_else(|| root().join("weights"));
-    let (checkpoint, source) = obtain(arguments)?;
+    let (mut model, source) = obtain(arguments)?;
     match arguments.converted {
-        true => publish::note(&checkpoint, &into, &files::FILES.map(|file| file.sha256)),
-        false => publish::publish(&checkpoint, &into, source),
+        true => publish::note(&mut model, &into, &files::FILES.map(|file| file.sha256)),
+        false => publish::publish(&mut model, &into, source),
     }
 }
 
@@ -63,25 +64,25 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."))
 }
 
-/// The model, in 8 bits, and where it is from, for the catalog.
-fn obtain(arguments: &Arguments) -> Result<(Checkpoint, String)> {
+/// The model, and where it is from, for the catalog.
+fn obtain(arguments: &Arguments) -> Result<(Model, String)> {
     if let Some(seed) = arguments.random {
         let config = files::config();
         let tokenizer = vocabulary::gpt2(config.vocabulary_size)?;
         let source = format!("Random weights of GPT-2's shape (seed {seed}), for benchmarks; they write nonsense.");
         let weights = random::weights(&config, seed)?;
-        return Ok((Checkpoint { config, tokenizer, weights }, source));
+        return Ok((Model::held(&Checkpoint { config, tokenizer, weights })?, source));
     }
     match &arguments.from {
         Some(folder) => {
             let is_openais = files::check_all(folder, arguments.unverified)?;
             let own = "Converted from files of one's own, in the shape of GPT-2.".to_string();
-            Ok((files::read(folder)?, if is_openais { files::PAGE.to_string() } else { own }))
+            Ok((Model::read(folder)?, if is_openais { files::PAGE.to_string() } else { own }))
         }
         None => {
             let folder = root().join("target/gpt2");
             fetch(&folder)?;
-            Ok((files::read(&folder)?, files::PAGE.to_string()))
+            Ok((Model::read(&folder)?, files::PAGE.to_string()))
         }
     }
 }

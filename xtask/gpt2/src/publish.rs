@@ -4,24 +4,23 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use crate::files::Model;
 use anyhow::{Context, Result, bail};
 use peargpt::app::catalog::{self, Converted, Entry, sha256};
 use peargpt::app::publish::{About, files, slices};
-use peargpt::checkpoint::{Checkpoint, export};
 
 /// The catalog's name for GPT-2, and the folder of its parts.
 const ID: &str = "gpt2";
 
 /// Writes the model into a catalog's folder; says what there is now.
-pub fn publish(checkpoint: &Checkpoint, into: &Path, source: String) -> Result<String> {
-    let mut bytes = Vec::new();
-    export::write_gguf(checkpoint, "GPT-2", &mut bytes)?;
+pub fn publish(model: &mut Model, into: &Path, source: String) -> Result<String> {
+    let bytes = model.gguf("GPT-2")?;
     let slices = slices(&bytes, &format!("{ID}/gpt2.gguf"));
     empty(&into.join(ID))?;
     files::write_slices(into, &slices)?;
     let about = About { id: ID.to_string(), title: "GPT-2".to_string(), source };
     let catalog = into.join("catalog.json");
-    files::write_entry(&catalog, about.entry(&checkpoint.config, &slices))?;
+    files::write_entry(&catalog, about.entry(&model.info.config, &slices))?;
     let (folder, count, length) = (into.join(ID), slices.len(), bytes.len());
     Ok(format!(
         "{folder} holds GPT-2: {count} parts, {length} bytes, sha256 {sha256}; {catalog} lists it.\n\
@@ -33,12 +32,11 @@ pub fn publish(checkpoint: &Checkpoint, into: &Path, source: String) -> Result<S
 }
 
 /// Notes in a catalog what becomes of GPT-2 where it is fetched from the hub, in files of these hashes; says what that is.
-pub fn note(checkpoint: &Checkpoint, into: &Path, hashes: &[&str]) -> Result<String> {
+pub fn note(model: &mut Model, into: &Path, hashes: &[&str]) -> Result<String> {
     let path = into.join("catalog.json");
     let mut entry = fetched(&path, hashes)?;
-    let mut file = Vec::new();
     // What the reader's browser makes has the catalog's title inside.
-    export::write_gguf(checkpoint, &entry.title, &mut file)?;
+    let file = model.gguf(&entry.title)?;
     let converted = Converted { bytes: file.len() as u64, sha256: sha256(&file) };
     let said = format!(
         "{}: GPT-2 from the hub becomes a file of {} bytes, sha256 {}.",
@@ -77,8 +75,7 @@ pub mod tests {
     use std::io::Cursor;
     use std::path::PathBuf;
 
-    use peargpt::checkpoint::Model;
-    use peargpt::checkpoint::{self, random};
+    use peargpt::checkpoint::{self, Checkpoint, random};
     use peargpt::model::Config;
 
     use super::*;
@@ -92,14 +89,14 @@ pub mod tests {
     }
 
     /// GPT-2's vocabulary on a body of 2 blocks; a bit more than one file may have.
-    fn long() -> Checkpoint {
+    fn long() -> Model {
         random(Config { layers: 2, n_embd: 320, heads: 5, n_inner: 640, context: 64, ..files::config() }, 1)
     }
 
-    fn random(config: Config, seed: u64) -> Checkpoint {
+    fn random(config: Config, seed: u64) -> Model {
         let tokenizer = vocabulary::gpt2(config.vocabulary_size).unwrap();
         let weights = random::weights(&config, seed).unwrap();
-        Checkpoint { config, tokenizer, weights }
+        Model::held(&Checkpoint { config, tokenizer, weights }).unwrap()
     }
 
     /// A catalog with a model of the site's own, and GPT-2 on the hub.
@@ -123,20 +120,19 @@ pub mod tests {
         fs::write(&path, catalog_of_the_hub()).unwrap();
         let read = || catalog::parse(&fs::read_to_string(&path).unwrap()).unwrap();
         let (before, body) = (read(), Config { layers: 1, n_embd: 64, heads: 2, n_inner: 96, ..files::config() });
-        let model = random(Config { context: 16, vocabulary_size: 300, ..body }, 3);
-        let mut file = Vec::new();
-        export::write_gguf(&model, "GPT-2", &mut file).unwrap();
-        let said = note(&model, &folder, &["0".repeat(64).as_str()]).unwrap();
+        let mut model = random(Config { context: 16, vocabulary_size: 300, ..body }, 3);
+        let file = model.gguf("GPT-2").unwrap();
+        let said = note(&mut model, &folder, &["0".repeat(64).as_str()]).unwrap();
         assert!(said.contains(&sha256(&file)), "{said}");
         let mut after = read();
         assert!(after[1].converted.take().unwrap().is_file(file.len() as u64, &sha256(&file)));
         assert_eq!(after, before);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
         // Of other files, or of what the site serves itself, it would not be true.
-        let error = note(&model, &folder, &["1".repeat(64).as_str()]).unwrap_err().to_string();
+        let error = note(&mut model, &folder, &["1".repeat(64).as_str()]).unwrap_err().to_string();
         assert!(error.contains("its GPT-2 is not what is fetched from"), "{error}");
-        publish(&model, &folder, "random".to_string()).unwrap();
-        note(&model, &folder, &[]).unwrap_err();
+        publish(&mut model, &folder, "random".to_string()).unwrap();
+        note(&mut model, &folder, &[]).unwrap_err();
     }
 
     #[test]
@@ -145,7 +141,7 @@ pub mod tests {
         fs::create_dir(folder.join(ID)).unwrap();
         fs::write(folder.join("gpt2/gpt2.gguf.part099"), "old").unwrap();
         fs::write(folder.join("catalog.json"), catalog_of_the_hub()).unwrap();
-        publish(&long(), &folder, "random".to_string()).unwrap();
+        publish(&mut long(), &folder, "random".to_string()).unwrap();
         let entries = catalog::parse(&fs::read_to_string(folder.join("catalog.json")).unwrap()).unwrap();
         let ids: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
         assert_eq!((ids, entries[1].format.as_str(), entries[1].parts.len()), (vec!["a", "gpt2"], "gguf", 5));
@@ -157,7 +153,7 @@ pub mod tests {
             whole.extend(slice);
         }
         assert_eq!(fs::read_dir(folder.join(ID)).unwrap().count(), 5);
-        let model = Model::open(&mut Cursor::new(whole)).unwrap();
+        let model = checkpoint::Model::open(&mut Cursor::new(whole)).unwrap();
         assert_eq!(model.tokenizer.encode("The dog").unwrap(), [464, 3290]);
         assert_eq!(model.gpt.config().parameters() as u64, entries[1].parameters);
     }
@@ -167,8 +163,7 @@ pub mod tests {
         let body = Config { layers: 1, n_embd: 64, heads: 2, n_inner: 96, ..files::config() };
         let config = Config { context: 16, vocabulary_size: 300, ..body };
         let file = |seed| {
-            let mut bytes = Vec::new();
-            export::write_gguf(&random(config.clone(), seed), "GPT-2", &mut bytes).unwrap();
+            let bytes = random(config.clone(), seed).gguf("GPT-2").unwrap();
             checkpoint::read(&mut Cursor::new(&bytes)).unwrap();
             sha256(&bytes)
         };

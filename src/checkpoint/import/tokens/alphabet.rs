@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 
-use super::super::super::CheckpointError;
-use super::super::super::source::Source;
-use super::super::super::torch::{pickle, read_pickle};
 use super::super::Pause;
 use super::super::texts::Pieces;
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::import::torch::{pickle, read_pickle};
+use crate::checkpoint::source::Source;
 use crate::tokenizer::{TokenizerSpec, bytes};
 use pickle::{Value, Values};
 
@@ -23,7 +23,7 @@ pub(super) fn tokenizer(alphabet: &[char]) -> TokenizerSpec {
 
 /// The characters of a text in the order of Python's `sorted(set(text))`, line ends read as Python reads them; no more of
 /// it is read once there are more than `most`.
-pub(in super::super) async fn of_text<R: Read + Seek>(
+pub(in crate::checkpoint) async fn of_text<R: Read + Seek>(
     source: &mut Source<'_, R>,
     most: usize,
     pause: Pause<'_>,

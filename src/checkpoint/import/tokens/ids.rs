@@ -1,7 +1,7 @@
 //! Pieces by their ids, as `vocab.json` and `tokenizer.json` list them.
 
-use super::super::super::CheckpointError;
 use super::super::json::Json;
+use crate::checkpoint::CheckpointError;
 
 /// Pieces that have come so far.
 pub(super) struct Ids {

@@ -2,22 +2,26 @@
 
 pub(super) mod alphabet;
 mod ids;
+mod merges;
 mod tokenizer_json;
 
 use std::io::{Read, Seek};
 
-use super::super::CheckpointError;
-use super::super::safetensors::config::Said;
-use super::super::safetensors::vocabulary;
 use super::json::Json;
 use super::parts::Layout;
 use super::shape::Shape;
 use super::{
-    Answers, Content, ImportError, Named, Need, Pause, TINY_SHAKESPEARE, companions, in_file, in_file_by_steps, texts,
+    Answers, Content, ImportError, Named, Need, Pause, TINY_SHAKESPEARE, companions, in_file, in_file_by_steps,
 };
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::import::safetensors::config::Said;
 use crate::tokenizer::TokenizerSpec;
 use ids::Ids;
 
+/// What GPT-2 starts from and ends with.
+const END_OF_TEXT: &str = "<|endoftext|>";
+/// The newline in GPT-2's byte alphabet: what a model without [`END_OF_TEXT`] starts from.
+const NEWLINE: &str = "Ċ";
 /// GPT-2's tokens; a model of as many or more, with no vocabulary beside it, is taken to have these.
 const GPT2: usize = 50_257;
 
@@ -57,17 +61,9 @@ async fn byte_pairs<R: Read + Seek>(
     pause: Pause<'_>,
 ) -> Result<Option<Result<TokenizerSpec, Need>>, ImportError> {
     let vocabulary = companions::only(files, contents, Content::Vocabulary, pause).await?;
-    let merges = merges(files, contents, pause).await?;
+    let merges = merges_text(files, contents, pause).await?;
     match (vocabulary, merges) {
-        (Some(vocabulary), Some(merges)) => {
-            let mut json = Json::new(&vocabulary, "vocab.json", pause);
-            let mut ids = Ids::new("vocab.json", rows);
-            ids.read(&mut json).await?;
-            json.end()?;
-            let tokens = ids.tokens()?;
-            let start = start.filter(|&start| (start as usize) < tokens.len());
-            Ok(Some(Ok(vocabulary::spec(tokens, read_merges(&merges, pause).await?, start))))
-        }
+        (Some(vocabulary), Some(merges)) => Ok(Some(Ok(of_texts(&vocabulary, &merges, rows, start, pause).await?))),
         (vocabulary, merges) => {
             if let Some(text) = companions::only(files, contents, Content::Tokenizer, pause).await? {
                 return Ok(Some(Ok(tokenizer_json::parse(&text, start, rows, pause).await?)));
@@ -82,8 +78,33 @@ async fn byte_pairs<R: Read + Seek>(
     }
 }
 
+/// From the texts of `vocab.json` and `merges.txt`; at most `rows` tokens, `start` the first one that `config.json` says.
+pub(super) async fn of_texts(
+    vocabulary: &str,
+    merges: &str,
+    rows: usize,
+    start: Option<u32>,
+    pause: Pause<'_>,
+) -> Result<TokenizerSpec, CheckpointError> {
+    let mut json = Json::new(vocabulary, "vocab.json", pause);
+    let mut ids = Ids::new("vocab.json", rows);
+    ids.read(&mut json).await?;
+    json.end()?;
+    Ok(spec(ids.tokens()?, merges::read(merges, pause).await?, start))
+}
+
+/// The tokenizer of these pieces, which starts from `start`, `<|endoftext|>`, a newline or the first of them, whichever is
+/// there.
+fn spec(tokens: Vec<String>, merges: Vec<String>, start: Option<u32>) -> TokenizerSpec {
+    let id = |piece| tokens.iter().position(|token| token == piece).map(|id| id as u32);
+    let end_of_text = id(END_OF_TEXT);
+    let start = start.filter(|&start| (start as usize) < tokens.len());
+    let start = start.or(end_of_text).or_else(|| id(NEWLINE)).unwrap_or(0);
+    TokenizerSpec { tokens, merges, start, end_of_text }
+}
+
 /// `merges.txt`, which a character model has empty.
-async fn merges<R: Read + Seek>(
+async fn merges_text<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
     pause: Pause<'_>,
@@ -93,18 +114,6 @@ async fn merges<R: Read + Seek>(
         true => Ok(Some(String::new())),
         false => companions::only(files, contents, Content::Merges, pause).await,
     }
-}
-
-/// The merges of a whole file.
-async fn read_merges(text: &str, pause: Pause<'_>) -> Result<Vec<String>, CheckpointError> {
-    let (mut merges, mut rest) = (Vec::new(), &text[vocabulary::merges_start(text)..]);
-    while !rest.is_empty() {
-        let (lines, behind) = texts::cut(rest);
-        merges.append(&mut vocabulary::merges_in(lines, text.len() - rest.len())?);
-        rest = behind;
-        pause().await;
-    }
-    Ok(merges)
 }
 
 /// A character model's: from the answer, or from a text with as many characters.
@@ -145,4 +154,20 @@ fn check_count(count: usize, rows: usize, field: &str) -> Result<(), ImportError
     }
     let expected = format!("1 to {rows} tokens, as the model's embedding has rows");
     Err(CheckpointError::field(&field, 0, expected, count).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{at_once, no_pause};
+    use super::*;
+
+    #[test]
+    fn the_start_is_end_of_text_or_a_newline_where_nothing_is_said() {
+        let start =
+            |vocabulary, said| at_once(of_texts(vocabulary, "#version: 0.2", 2, said, &no_pause)).unwrap().start;
+        assert_eq!(start(r#"{"a":0,"<|endoftext|>":1}"#, None), 1);
+        assert_eq!(start(r#"{"a":0,"Ċ":1}"#, None), 1);
+        assert_eq!(start(r#"{"a":0,"Ċ":1}"#, Some(0)), 0);
+        assert_eq!(start(r#"{"a":0,"Ċ":1}"#, Some(2)), 1);
+    }
 }

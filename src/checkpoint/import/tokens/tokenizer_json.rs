@@ -1,13 +1,11 @@
 //! `tokenizer.json` of the `tokenizers` library, as far as it is GPT-2's byte-level BPE.
 
-use super::super::super::CheckpointError;
 use super::super::Pause;
 use super::super::json::Json;
 use super::ids::Ids;
+use crate::checkpoint::CheckpointError;
 use crate::tokenizer::TokenizerSpec;
 
-/// What GPT-2 starts from and ends with.
-const END_OF_TEXT: &str = "<|endoftext|>";
 const PART: &str = "tokenizer.json";
 
 /// What has been found; everything else is passed over.
@@ -32,10 +30,7 @@ pub(super) async fn parse(
         let found = format!("{} behind {}", kinds.0, kinds.1.unwrap_or("none"));
         return Err(CheckpointError::field(&PART, 0, "BPE behind the pre-tokenizer ByteLevel", found));
     }
-    let tokens = ids.tokens()?;
-    let end_of_text = tokens.iter().position(|token| token == END_OF_TEXT).map(|id| id as u32);
-    let start = start.filter(|&start| (start as usize) < tokens.len()).or(end_of_text).unwrap_or(0);
-    Ok(TokenizerSpec { tokens, merges, start, end_of_text })
+    Ok(super::spec(ids.tokens()?, merges, start))
 }
 
 async fn find(text: &str, most: usize, pause: Pause<'_>) -> Result<Found, CheckpointError> {

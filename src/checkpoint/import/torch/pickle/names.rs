@@ -1,12 +1,12 @@
 //! The names that a pickle may call or mention.
 
-use super::super::super::tensor::Kind;
+use candle_core::quantized::GgmlDType;
 
 /// How a storage keeps its elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super::super) enum Element {
+pub(in crate::checkpoint) enum Element {
     /// A type that weights may have.
-    Known(Kind),
+    Known(GgmlDType),
     /// One that they may not, by its place among [`OTHERS`]; masks and counters do.
     Other(u8),
 }
@@ -26,15 +26,15 @@ impl Element {
     /// Bytes of one.
     pub fn size(self) -> u64 {
         match self {
-            Element::Known(kind) => kind.block().1,
+            Element::Known(dtype) => dtype.type_size() as u64,
             Element::Other(place) => OTHERS[usize::from(place)].2,
         }
     }
 
     /// What weights may have; or torch's name of what they may not.
-    pub fn kind(self) -> Result<Kind, &'static str> {
+    pub fn dtype(self) -> Result<GgmlDType, &'static str> {
         match self {
-            Element::Known(kind) => Ok(kind),
+            Element::Known(dtype) => Ok(dtype),
             Element::Other(place) => Err(OTHERS[usize::from(place)].1),
         }
     }
@@ -42,7 +42,7 @@ impl Element {
 
 /// A name that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super::super) enum Name {
+pub(in crate::checkpoint) enum Name {
     /// A dict, in any of its forms.
     Dict,
     /// A list or set.
@@ -75,9 +75,9 @@ impl Name {
 
 fn storage(name: &str) -> Option<Element> {
     Some(match name {
-        "FloatStorage" => Element::Known(Kind::F32),
-        "HalfStorage" => Element::Known(Kind::F16),
-        "BFloat16Storage" => Element::Known(Kind::Bf16),
+        "FloatStorage" => Element::Known(GgmlDType::F32),
+        "HalfStorage" => Element::Known(GgmlDType::F16),
+        "BFloat16Storage" => Element::Known(GgmlDType::BF16),
         _ => Element::Other(OTHERS.iter().position(|(storage, ..)| *storage == name)? as u8),
     })
 }

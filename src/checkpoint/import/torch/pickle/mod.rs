@@ -9,16 +9,16 @@ mod names;
 mod rebuild;
 mod values;
 
-use super::super::CheckpointError;
+use crate::checkpoint::CheckpointError;
 use cursor::Cursor;
 use names::Name;
-pub(in super::super) use values::{Storage, Tensor, Value, Values};
+pub(in crate::checkpoint) use values::{Storage, Tensor, Value, Values};
 
 /// The longest pickle that is believed; that of GPT-2 XL with its optimiser's state has 300 KB.
-pub(in super::super) const MOST_BYTES: u64 = 16 << 20;
+pub(in crate::checkpoint) const MOST_BYTES: u64 = 16 << 20;
 
 /// Reads the pickle that `bytes` begin with; `base` is where they begin in the file. The values, and the pickle's length.
-pub(in super::super) fn read(bytes: &[u8], base: u64) -> Result<(Values<'_>, usize), CheckpointError> {
+pub(in crate::checkpoint) fn read(bytes: &[u8], base: u64) -> Result<(Values<'_>, usize), CheckpointError> {
     let mut machine = Machine {
         cursor: Cursor::new(bytes, base),
         values: Values::new(bytes),

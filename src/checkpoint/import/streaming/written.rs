@@ -10,7 +10,7 @@ use std::vec::IntoIter;
 
 use xxhash_rust::xxh64::Xxh64;
 
-use super::super::super::CheckpointError;
+use crate::checkpoint::CheckpointError;
 
 /// Bytes of the file that were written one behind the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ mod written;
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-use super::super::CheckpointError;
+use crate::checkpoint::CheckpointError;
 use crate::checkpoint::sha256::ResumableSha256;
 use plan::Plan;
 use saved::Saved;

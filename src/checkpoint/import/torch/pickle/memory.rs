@@ -1,6 +1,6 @@
 //! What the values of a pickle may take: a few times what has been read of it.
 
-use super::super::super::CheckpointError;
+use crate::checkpoint::CheckpointError;
 
 /// Bytes of values for each byte of the pickle, at most: 8 with the byte itself. torch's own take 4, in protocol 5 up to 6;
 /// those of an alphabet of thousands 5.

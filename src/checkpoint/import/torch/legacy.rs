@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::ops::Range;
 
-use super::super::CheckpointError;
-use super::super::source::Source;
 use super::pickle::{self, Storage, Value, Values};
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::source::Source;
 
 /// The magic number's pickle: 0x1950a86a20f9469cfc6c.
 pub(super) const MAGIC: [u8; 15] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
@@ -71,9 +71,9 @@ fn find_storages<R: Read + Seek>(
             return Err(CheckpointError::field(&"names of storages", at, "storages of the object", told));
         };
         let offset = source.offset();
-        let stored = source.u64(&"length of a storage")?;
-        if stored != count {
-            return Err(CheckpointError::field(&"length of a storage", offset, count, stored));
+        let info = source.u64(&"length of a storage")?;
+        if info != count {
+            return Err(CheckpointError::field(&"length of a storage", offset, count, info));
         }
         source.claim(&"storage", count, element.size())?;
         let begin = source.offset();

@@ -5,13 +5,13 @@ use std::vec::IntoIter;
 
 use xxhash_rust::xxh64::Xxh64;
 
-use super::super::super::CheckpointError;
-use super::super::super::gguf::ALIGNMENT;
-use super::super::super::source::room;
-use super::super::super::tensor::check_finite;
 use super::plan::Task;
 use super::written::{Noted, put};
 use super::{encode, saved};
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::elements::check_finite;
+use crate::checkpoint::gguf::ALIGNMENT;
+use crate::checkpoint::source::room;
 
 /// The most bytes that are converted at once, where a unit has fewer.
 const CHUNK: usize = 64 << 10;
@@ -134,18 +134,18 @@ impl Transfer {
         offset: u64,
         file: &mut Noted<'_, F>,
     ) -> Result<(), CheckpointError> {
-        let Task { name, kind, dtype, rows, span, start, .. } = &self.task;
-        check_finite(name, *kind, bytes, span.start + offset)?;
+        let Task { name, stored, dtype, rows, span, start, .. } = &self.task;
+        check_finite(name, *stored, bytes, span.start + offset)?;
         let (unit, block) = (self.task.unit(), dtype.type_size());
         let number = offset / unit;
         if *rows == 1 {
-            return file.write(start + number * block as u64, &encode::blocks(*kind, *dtype, bytes));
+            return file.write(start + number * block as u64, &encode::blocks(name, *stored, *dtype, bytes)?);
         }
         let row_bytes = self.row_bytes();
         for (panel, number) in bytes.chunks_exact(unit as usize).zip(number as usize..) {
-            encode::panel(*kind, *dtype, panel, *rows as usize, |row, bytes| {
+            encode::panel(name, (*stored, *dtype), panel, *rows as usize, |row, bytes| {
                 self.matrix[row * row_bytes + number * block..][..block].copy_from_slice(bytes);
-            });
+            })?;
         }
         Ok(())
     }

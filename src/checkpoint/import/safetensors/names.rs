@@ -1,15 +1,13 @@
 //! Hugging Face's names of a GPT-2's tensors → GGUF's.
 
-use std::ops::Range;
-
 use safetensors::Dtype;
 
-use super::super::CheckpointError;
-use super::super::directory::Stored;
-use super::super::tensor::Kind;
 use super::header::Described;
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::tensor_info::TensorInfo;
+use candle_core::quantized::GgmlDType;
 
-/// Layers in a block: here, in GGUF, and whether it is a `Conv1D`, whose matrix is stored `[in, out]`.
+/// Layers in a block: here, in GGUF, and whether it is a `Conv1D`, whose matrix is info `[in, out]`.
 const IN_BLOCK: [(&str, &str, bool); 6] = [
     ("ln_1", "attn_norm", false),
     ("attn.c_attn", "attn_qkv", true),
@@ -23,26 +21,8 @@ const IN_BLOCK: [(&str, &str, bool); 6] = [
 const OUTSIDE: [(&str, &str); 4] =
     [("wte", "token_embd"), ("wpe", "position_embd"), ("ln_f", "output_norm"), ("lm_head", "output")];
 
-/// The tensors that are weights, under both names; `data` is where they lie in the file.
-pub(super) fn stored(
-    described: Vec<Described>,
-    data: &Range<u64>,
-    is_tied: bool,
-) -> Result<Vec<Stored>, CheckpointError> {
-    let mut stored = Vec::with_capacity(described.len());
-    for tensor in described {
-        let name = tensor.name.strip_prefix("transformer.").unwrap_or(&tensor.name);
-        // A tied head is the token embedding once more.
-        let is_repeated = is_tied && name == "lm_head.weight";
-        if !(is_repeated || is_mask(name)) {
-            stored.push(place(tensor, data.start)?);
-        }
-    }
-    Ok(stored)
-}
-
 /// Whether this is a causal mask, `h.N.attn.bias` or `h.N.attn.masked_bias`: a buffer, not a weight.
-pub(in super::super) fn is_mask(name: &str) -> bool {
+pub(in crate::checkpoint) fn is_mask(name: &str) -> bool {
     matches!(in_block(name), Some((_, "attn.bias" | "attn.masked_bias")))
 }
 
@@ -52,8 +32,8 @@ fn in_block(name: &str) -> Option<(usize, &str)> {
     Some((number.parse().ok()?, rest))
 }
 
-/// GGUF's name, and whether the matrix is stored `[in, out]`.
-pub(in super::super) fn slot(name: &str) -> Option<(String, bool)> {
+/// GGUF's name, and whether the matrix is info `[in, out]`.
+pub(in crate::checkpoint) fn slot(name: &str) -> Option<(String, bool)> {
     let name = name.strip_prefix("transformer.").unwrap_or(name);
     let (path, part) = name.rsplit_once('.')?;
     if let Some((number, layer)) = in_block(path) {
@@ -64,8 +44,8 @@ pub(in super::super) fn slot(name: &str) -> Option<(String, bool)> {
     Some((format!("{ours}.{part}"), false))
 }
 
-/// Hugging Face's name of a tensor of GGUF's name, and whether the matrix is stored `[in, out]`.
-pub(in super::super) fn theirs(slot: &str) -> (String, bool) {
+/// Hugging Face's name of a tensor of GGUF's name, and whether the matrix is info `[in, out]`.
+pub(in crate::checkpoint) fn theirs(slot: &str) -> (String, bool) {
     let (path, part) = slot.rsplit_once('.').unwrap_or((slot, ""));
     if let Some((number, layer)) = path.strip_prefix("blk.").and_then(|rest| rest.split_once('.'))
         && let Some((theirs, _, is_conv1d)) = IN_BLOCK.iter().find(|(_, ours, _)| *ours == layer)
@@ -78,15 +58,15 @@ pub(in super::super) fn theirs(slot: &str) -> (String, bool) {
 }
 
 /// Where a tensor is in the file, `data` being where the first may begin.
-pub(in super::super) fn place(tensor: Described, data: u64) -> Result<Stored, CheckpointError> {
+pub(in crate::checkpoint) fn place(tensor: Described, data: u64) -> Result<TensorInfo, CheckpointError> {
     let Described { name, info } = tensor;
     let wrong = |field: &str, at: u64, expected: &str, found: String| {
         CheckpointError::field(&format!("{field} of {name}"), at, expected, found)
     };
-    let kind = match info.dtype {
-        Dtype::F32 => Kind::F32,
-        Dtype::F16 => Kind::F16,
-        Dtype::BF16 => Kind::Bf16,
+    let dtype = match info.dtype {
+        Dtype::F32 => GgmlDType::F32,
+        Dtype::F16 => GgmlDType::F16,
+        Dtype::BF16 => GgmlDType::BF16,
         other => return Err(wrong("dtype", 8, "F32, F16 or BF16", other.to_string())),
     };
     let (begin, end) = info.data_offsets;
@@ -94,12 +74,12 @@ pub(in super::super) fn place(tensor: Described, data: u64) -> Result<Stored, Ch
     let Some((start, end)) = span.filter(|(start, end)| start <= end) else {
         return Err(wrong("data_offsets", 8, "begin before end", format!("{begin} and {end}")));
     };
-    if info.shape.bytes(kind) != Some(end - start) {
+    if info.shape.bytes(dtype) != Some(end - start) {
         let expected = format!("as many bytes as {:?} takes", info.shape.as_slice());
         return Err(wrong("data_offsets", start, &expected, format!("{} bytes", end - start)));
     }
-    let (slot, transposed) = slot(&name).unwrap_or_else(|| (name.clone(), false));
-    Ok(Stored { name, slot, at: start, kind, dims: info.shape, transposed, span: start..end })
+    // Whether a matrix is `[in, out]` depends on who wrote the file, see `parts`.
+    Ok(TensorInfo { name, at: start, dtype, dims: info.shape, transposed: false, span: start..end })
 }
 
 #[cfg(test)]

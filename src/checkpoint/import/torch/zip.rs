@@ -6,8 +6,8 @@
 use std::io::{Read, Seek};
 use std::ops::Range;
 
-use super::super::CheckpointError;
-use super::super::source::{Source, room};
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::source::{Source, room};
 
 /// The file ends with this record, and a comment of up to 64 KiB.
 const END: [u8; 4] = *b"PK\x05\x06";

@@ -18,14 +18,20 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// The coarsest precision of any of these weights.
-    pub fn of(weights: &Weights) -> Precision {
-        let has = |dtype| weights.iter().any(|(_, tensor)| tensor.dtype() == dtype);
+    /// The coarsest precision of any of these.
+    pub(super) fn coarsest(dtypes: impl Iterator<Item = GgmlDType> + Clone) -> Precision {
+        let has = |dtype| dtypes.clone().any(|found| found == dtype);
         match (has(GgmlDType::Q8_0), has(GgmlDType::F16)) {
             (true, _) => Precision::Q8_0,
             (false, true) => Precision::F16,
             (false, false) => Precision::F32,
         }
+    }
+
+    /// The coarsest precision of any of these weights.
+    pub fn of(weights: &Weights) -> Precision {
+        let dtypes: Vec<GgmlDType> = weights.iter().map(|(_, weight)| weight.dtype()).collect();
+        Precision::coarsest(dtypes.into_iter())
     }
 
     /// The type for this tensor.

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use super::super::super::CheckpointError;
-use super::super::super::tensor::Dims;
 use super::memory::Memory;
 use super::names::{Element, Name};
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::tensor_info::Dims;
 
 /// A value: 8 bytes; what is larger lies in [`Values`] or in the pickle.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in super::super::super) enum Value {
+pub(in crate::checkpoint) enum Value {
     /// `None`.
     None,
     /// `True` or `False`.
@@ -60,7 +60,7 @@ impl fmt::Display for Value {
 
 /// A storage as the pickle describes it.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super::super) struct Storage {
+pub(in crate::checkpoint) struct Storage {
     /// Its name in the file, a text.
     pub key: Value,
     /// How its elements are kept.
@@ -71,7 +71,7 @@ pub(in super::super::super) struct Storage {
 
 /// A tensor as the pickle describes it.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super::super) struct Tensor {
+pub(in crate::checkpoint) struct Tensor {
     /// Where the pickle describes it in the file.
     pub at: u64,
     /// Where its elements are.
@@ -99,7 +99,7 @@ const PIECE: usize = 256;
 
 /// A pickle that has been read.
 #[derive(Debug)]
-pub(in super::super::super) struct Values<'a> {
+pub(in crate::checkpoint) struct Values<'a> {
     bytes: &'a [u8],
     /// What all of this may take.
     pub(super) memory: Memory,

@@ -2,9 +2,8 @@
 
 use serde::Deserialize;
 
-use super::super::CheckpointError;
-use super::super::directory::Directory;
-use super::super::layout::{MOST, MOST_LAYERS};
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::layout::{MOST, MOST_LAYERS};
 use crate::model::Config;
 use crate::model::config::{Activation, Head};
 
@@ -52,13 +51,13 @@ fn yes() -> bool {
 
 /// A `config.json` that has been checked.
 #[derive(Debug)]
-pub(in super::super) struct Said {
+pub(in crate::checkpoint) struct Said {
     json: Json,
     activation: Activation,
 }
 
 /// Reads and checks `config.json`.
-pub(in super::super) fn parse(text: &str) -> Result<Said, CheckpointError> {
+pub(in crate::checkpoint) fn parse(text: &str) -> Result<Said, CheckpointError> {
     let failed = |source| CheckpointError::Json { part: "config.json", source };
     let json: Json = serde_json::from_str(text).map_err(failed)?;
     let activation = check_variant(text, &json)?;
@@ -79,13 +78,13 @@ fn check_variant(text: &str, json: &Json) -> Result<Activation, CheckpointError>
     if let Some((field, found, expected)) = flags.iter().find(|(_, found, expected)| found != expected) {
         return Err(wrong(text, field, expected.to_string(), found.to_string()));
     }
-    match json.activation_function.as_str() {
+    let found = match json.activation_function.as_str() {
         // The same formula under two names; plain `gelu` is another one.
-        "gelu_new" | "gelu_pytorch_tanh" => Ok(Activation::GeluNew),
-        "gelu" => Ok(Activation::Gelu),
-        "relu" => Ok(Activation::Relu),
-        other => Err(wrong(text, "activation_function", "`gelu_new`, `gelu` or `relu`", format!("`{other}`"))),
-    }
+        "gelu_pytorch_tanh" => "gelu_new",
+        other => other,
+    };
+    let expected = "`gelu_new`, `gelu` or `relu`";
+    Activation::named(found).ok_or_else(|| wrong(text, "activation_function", expected, format!("`{found}`")))
 }
 
 fn check_sizes(text: &str, json: &Json) -> Result<(), CheckpointError> {
@@ -115,30 +114,15 @@ fn wrong(text: &str, field: &str, expected: impl std::fmt::Display, found: Strin
     CheckpointError::field(&format!("config.json {field}"), offset, expected, found)
 }
 
-/// Whether queries, keys and values have biases in the file.
-fn has_qkv_bias(directory: &Directory) -> bool {
-    directory.slots().any(|slot| slot.ends_with(".attn_qkv.bias"))
-}
-
 impl Said {
-    /// Whether the head is the token embedding.
-    pub fn is_tied(&self) -> bool {
-        self.json.tie_word_embeddings
-    }
-
     /// The token that a text starts from, where it is one.
     pub fn start(&self) -> Option<u32> {
         // transformers writes GPT-2's 50256 into small models too.
         self.json.bos_token_id.filter(|&id| id < self.json.vocab_size).map(|id| id as u32)
     }
 
-    /// The configuration, biases being there where the file has them.
-    pub fn config(&self, directory: &Directory) -> Config {
-        self.config_with(directory.has("output.bias"), has_qkv_bias(directory))
-    }
-
     /// The configuration, with a bias of an untied head and of queries, keys and values or without.
-    pub fn config_with(&self, head_bias: bool, qkv_bias: bool) -> Config {
+    pub fn config(&self, head_bias: bool, qkv_bias: bool) -> Config {
         let json = &self.json;
         let untied = Head::Untied { bias: head_bias };
         Config {

@@ -10,13 +10,13 @@ use std::ops::Range;
 use safetensors::Dtype;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::super::CheckpointError;
-use super::super::source::Source;
-use super::super::tensor::Dims;
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::source::Source;
+use crate::checkpoint::tensor_info::Dims;
 
 /// A tensor as the header describes it.
 #[derive(Debug)]
-pub(in super::super) struct Described {
+pub(in crate::checkpoint) struct Described {
     /// Its name in the file.
     pub name: String,
     /// Type, shape, place.
@@ -26,7 +26,7 @@ pub(in super::super) struct Described {
 /// Type, shape and place of a tensor.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in super::super) struct Info {
+pub(in crate::checkpoint) struct Info {
     pub dtype: Dtype,
     pub shape: Dims,
     /// Begin and end, from the beginning of the data.
@@ -34,7 +34,7 @@ pub(in super::super) struct Info {
 }
 
 /// Reads the header: the tensors it describes, and where the data lies in the file.
-pub(in super::super) fn read<R: Read + Seek>(
+pub(in crate::checkpoint) fn read<R: Read + Seek>(
     source: &mut Source<R>,
 ) -> Result<(Vec<Described>, Range<u64>), CheckpointError> {
     let length = source.u64(&"header length")?;
@@ -44,7 +44,7 @@ pub(in super::super) fn read<R: Read + Seek>(
 }
 
 /// Reads what stands behind the header's length: the tensors it describes.
-pub(super) fn parse(json: impl Read) -> Result<Vec<Described>, CheckpointError> {
+pub(in crate::checkpoint) fn parse(json: impl Read) -> Result<Vec<Described>, CheckpointError> {
     let mut json = serde_json::Deserializer::from_reader(json);
     let tensors = Tensors::deserialize(&mut json).and_then(|tensors| json.end().map(|()| tensors.0));
     let failed = |source| CheckpointError::Json { part: "the header of model.safetensors, from byte 8", source };

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::super::super::CheckpointError;
+use crate::checkpoint::CheckpointError;
 
 /// A place in a pickle.
 pub(super) struct Cursor<'a> {

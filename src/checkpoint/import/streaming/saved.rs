@@ -2,8 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::super::super::CheckpointError;
 use super::written::Piece;
+use crate::checkpoint::CheckpointError;
 use crate::checkpoint::sha256;
 
 /// What they begin with; the last byte is the version.

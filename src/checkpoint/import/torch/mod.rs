@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 use std::ops::Range;
 
-use super::CheckpointError;
-use super::directory::Stored;
-use super::source::{Source, room};
-use super::tensor::Dims;
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::source::{Source, room};
+use crate::checkpoint::tensor_info::Dims;
+use crate::checkpoint::tensor_info::TensorInfo;
 use legacy::Legacy;
 use pickle::{MOST_BYTES, Storage, Tensor, Value, Values};
 use zip::Archive;
@@ -30,8 +30,8 @@ const FIRST: u64 = 64 << 10;
 /// What a file says of a model.
 #[derive(Debug)]
 pub(super) struct Saved {
-    /// Its tensors, under the file's names; slots are the same, and nothing is transposed but what torch turned.
-    pub tensors: Vec<Stored>,
+    /// Its tensors, under the file's names; tensors are the same, and nothing is transposed but what torch turned.
+    pub tensors: Vec<TensorInfo>,
     /// Whole numbers among nanoGPT's `model_args`.
     pub arguments: Vec<(String, u64)>,
 }
@@ -146,13 +146,13 @@ fn place<R: Read + Seek>(
     values: &Values,
     storages: &Storages,
     source: &mut Source<R>,
-) -> Result<Stored, CheckpointError> {
+) -> Result<TensorInfo, CheckpointError> {
     let &Tensor { at, storage, offset, .. } = tensor;
     let wrong = |field: &str, expected: String, found: String| {
         Err(CheckpointError::field(&format!("{field} of {name}"), at, expected, found))
     };
-    let kind = match storage.element.kind() {
-        Ok(kind) => kind,
+    let dtype = match storage.element.dtype() {
+        Ok(dtype) => dtype,
         Err(found) => return wrong("dtype", "float32, float16 or bfloat16".to_string(), found.to_string()),
     };
     let Some((dims, transposed)) = order(tensor) else {
@@ -163,7 +163,7 @@ fn place<R: Read + Seek>(
     let size = storage.element.size();
     let within = |bytes: u64| Some(offset.checked_mul(size)?..offset.checked_mul(size)?.checked_add(bytes)?);
     let bounds = storage.count.checked_mul(size);
-    let inner = dims.bytes(kind).and_then(within).filter(|inner| bounds.is_some_and(|end| inner.end <= end));
+    let inner = dims.bytes(dtype).and_then(within).filter(|inner| bounds.is_some_and(|end| inner.end <= end));
     let (Some(inner), Some(bounds)) = (inner, bounds) else {
         let expected = format!("a shape that fits the storage's {} elements", storage.count);
         return wrong("shape", expected, format!("{:?} from element {offset} on", dims.as_slice()));
@@ -173,7 +173,7 @@ fn place<R: Read + Seek>(
         return wrong("storage", format!("{bounds} bytes"), (span.end - span.start).to_string());
     }
     let span = span.start + inner.start..span.start + inner.end;
-    Ok(Stored { name: name.to_string(), slot: name.to_string(), at, kind, dims, transposed, span })
+    Ok(TensorInfo { name: name.to_string(), at, dtype, dims, transposed, span })
 }
 
 /// The shape as the file has it, and whether torch has it turned; `None` where the elements are scattered.

@@ -1,8 +1,8 @@
 //! Calls that rebuild tensors and containers.
 
-use super::super::super::CheckpointError;
 use super::values::{Storage, Value};
 use super::{Machine, Name};
+use crate::checkpoint::CheckpointError;
 
 impl Machine<'_> {
     /// A call, a new object, the state of one, or a storage by its description.

@@ -1,0 +1,143 @@
+//! A file's blocks of elements, of every dtype ↔ float32.
+
+use candle_core::quantized::GgmlDType;
+use candle_core::quantized::k_quants::{
+    BlockQ2K, BlockQ3K, BlockQ4_0, BlockQ4_1, BlockQ4K, BlockQ5_0, BlockQ5_1, BlockQ5K, BlockQ6K, BlockQ8_0, BlockQ8_1,
+    BlockQ8K, GgmlType,
+};
+use half::{bf16, f16};
+
+use super::CheckpointError;
+
+// Elements are copied as they stand in the file, which is little-endian.
+const _: () = assert!(cfg!(target_endian = "little"));
+
+/// Elements of the largest block there is.
+const MOST_BLOCK: usize = 256;
+
+/// Whole blocks → their elements in f32.
+pub(super) fn decode(dtype: GgmlDType, bytes: &[u8], values: &mut [f32]) {
+    match dtype {
+        GgmlDType::F32 => each(bytes, values, f32::from_le_bytes),
+        GgmlDType::F16 => each(bytes, values, |bytes| f16::from_le_bytes(bytes).to_f32()),
+        GgmlDType::BF16 => each(bytes, values, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+        GgmlDType::Q4_0 => decode_blocks::<BlockQ4_0>(bytes, values),
+        GgmlDType::Q4_1 => decode_blocks::<BlockQ4_1>(bytes, values),
+        GgmlDType::Q5_0 => decode_blocks::<BlockQ5_0>(bytes, values),
+        GgmlDType::Q5_1 => decode_blocks::<BlockQ5_1>(bytes, values),
+        GgmlDType::Q8_0 => decode_blocks::<BlockQ8_0>(bytes, values),
+        GgmlDType::Q8_1 => decode_blocks::<BlockQ8_1>(bytes, values),
+        GgmlDType::Q2K => decode_blocks::<BlockQ2K>(bytes, values),
+        GgmlDType::Q3K => decode_blocks::<BlockQ3K>(bytes, values),
+        GgmlDType::Q4K => decode_blocks::<BlockQ4K>(bytes, values),
+        GgmlDType::Q5K => decode_blocks::<BlockQ5K>(bytes, values),
+        GgmlDType::Q6K => decode_blocks::<BlockQ6K>(bytes, values),
+        GgmlDType::Q8K => decode_blocks::<BlockQ8K>(bytes, values),
+    }
+}
+
+fn each<const N: usize>(bytes: &[u8], values: &mut [f32], convert: impl Fn([u8; N]) -> f32) {
+    values.iter_mut().zip(bytes.as_chunks().0).for_each(|(value, bytes)| *value = convert(*bytes));
+}
+
+fn decode_blocks<T: Plain>(bytes: &[u8], values: &mut [f32]) {
+    let mut block = [T::zeros()];
+    for (bytes, values) in bytes.chunks_exact(size_of::<T>()).zip(values.chunks_exact_mut(T::BLCK_SIZE)) {
+        bytes_of(&mut block).copy_from_slice(bytes);
+        T::to_float(&block, values);
+    }
+}
+
+/// f32 → whole blocks of F32, F16 or Q8_0, as a file has them; an error where 16 bits cannot hold a number of the tensor
+/// `name`.
+pub(super) fn encode(name: &str, dtype: GgmlDType, values: &[f32]) -> Result<Vec<u8>, CheckpointError> {
+    let (bytes, bits) = match dtype {
+        GgmlDType::Q8_0 => (encode_as::<BlockQ8_0>(values), "8 bits and a scale of 16"),
+        GgmlDType::F16 => (encode_as::<f16>(values), "16 bits"),
+        _ => return Ok(encode_as::<f32>(values)),
+    };
+    match first_not_finite(dtype, &bytes) {
+        None => Ok(bytes),
+        Some(_) => Err(CheckpointError::too_large(name, bits)),
+    }
+}
+
+fn encode_as<T: Plain>(values: &[f32]) -> Vec<u8> {
+    let mut blocks = vec![T::zeros(); values.len() / T::BLCK_SIZE];
+    T::from_float(values, &mut blocks);
+    bytes_of(&mut blocks).to_vec()
+}
+
+/// An error for the first NaN or infinity among these elements, which begin at `offset` in the file: one poisons every
+/// logit.
+pub(super) fn check_finite(name: &str, dtype: GgmlDType, bytes: &[u8], offset: u64) -> Result<(), CheckpointError> {
+    let Some(block) = first_not_finite(dtype, bytes) else { return Ok(()) };
+    let offset = offset + block as u64 * dtype.type_size() as u64;
+    Err(CheckpointError::field(&name, offset, "a finite number", "NaN or infinity"))
+}
+
+/// The first block whose number, or scale, is not finite: its exponent has every bit set.
+fn first_not_finite(dtype: GgmlDType, bytes: &[u8]) -> Option<usize> {
+    let half = |bits: [u8; 2], exponent: u16| u16::from_le_bytes(bits) & exponent == exponent;
+    match dtype {
+        GgmlDType::F32 => bytes.as_chunks().0.iter().position(|&bits| !f32::from_le_bytes(bits).is_finite()),
+        GgmlDType::F16 => bytes.as_chunks().0.iter().position(|&bits| half(bits, 0x7c00)),
+        GgmlDType::BF16 => bytes.as_chunks().0.iter().position(|&bits| half(bits, 0x7f80)),
+        GgmlDType::Q8_0 => bytes.as_chunks::<34>().0.iter().position(|block| half([block[0], block[1]], 0x7c00)),
+        _ => bytes.chunks_exact(dtype.type_size()).position(|block| {
+            let mut values = [0.0; MOST_BLOCK];
+            let values = &mut values[..dtype.block_size()];
+            decode(dtype, block, values);
+            !values.iter().all(|value| value.is_finite())
+        }),
+    }
+}
+
+/// Blocks that a file's bytes may be copied into.
+///
+/// # Safety
+/// Every bit pattern is a value of the type, and the type has no padding.
+pub(super) unsafe trait Plain: GgmlType + 'static {}
+
+// SAFETY: numbers.
+unsafe impl Plain for f32 {}
+// SAFETY: a transparent u16.
+unsafe impl Plain for f16 {}
+
+/// Types of `repr(C)` whose fields are numbers and arrays of them, and add up to their size, which candle asserts.
+macro_rules! plain {
+    ($($block:ty),*) => {
+        $(
+            // SAFETY: the numbers' bit patterns are all values, and nothing is left for padding.
+            unsafe impl Plain for $block {}
+        )*
+    };
+}
+
+plain!(BlockQ4_0, BlockQ4_1, BlockQ5_0, BlockQ5_1, BlockQ8_0, BlockQ8_1);
+plain!(BlockQ2K, BlockQ3K, BlockQ4K, BlockQ5K, BlockQ6K, BlockQ8K);
+
+/// The blocks' memory.
+pub(super) fn bytes_of<T: Plain>(blocks: &mut [T]) -> &mut [u8] {
+    // SAFETY: the slice is borrowed mutably for as long as the bytes are, bytes have no alignment, and `Plain` says
+    // that whatever is written to them leaves values behind.
+    unsafe { std::slice::from_raw_parts_mut(blocks.as_mut_ptr().cast(), size_of_val(blocks)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_are_not_finite_are_found_in_every_dtype() {
+        let f32s: Vec<u8> = [1.0, f32::MAX, f32::NAN].iter().flat_map(|x: &f32| x.to_le_bytes()).collect();
+        assert_eq!(first_not_finite(GgmlDType::F32, &f32s), Some(2));
+        let f16s: Vec<u8> = [f16::MAX, f16::NEG_INFINITY].iter().flat_map(|x| x.to_le_bytes()).collect();
+        assert_eq!(first_not_finite(GgmlDType::F16, &f16s), Some(1));
+        let bf16s: Vec<u8> = [bf16::MAX, bf16::INFINITY].iter().flat_map(|x| x.to_le_bytes()).collect();
+        assert_eq!(first_not_finite(GgmlDType::BF16, &bf16s), Some(1));
+        let mut blocks = [0xff; 68];
+        blocks[..2].copy_from_slice(&f16::ONE.to_le_bytes());
+        assert_eq!(first_not_finite(GgmlDType::Q8_0, &blocks), Some(1));
+    }
+}

@@ -1,0 +1,239 @@
+//! A file on its way out: planned as a whole, so that its length is known, and written tensor by tensor, some rows at a
+//! time, so that nobody waits and no tensor is held.
+
+use std::io::{Read, Seek, Write};
+use std::ops::Range;
+
+use candle_core::quantized::GgmlDType;
+
+use super::values::RowReader;
+use super::{CheckpointInfo, ImportError, ModelTensor, Named};
+use crate::checkpoint::elements::encode;
+use crate::checkpoint::gguf::{self, TensorSpec};
+use crate::checkpoint::precision::Precision;
+use crate::checkpoint::{CheckpointError, layout};
+
+/// Bytes that are written at once, or a row where that is more; a matrix that is turned comes as a whole.
+const PIECE: usize = 256 << 10;
+/// Numbers of a matrix that is turned which are encoded at once.
+const ELEMENTS: usize = 16 << 10;
+
+/// A file that is being written. After an error it is of no use.
+#[derive(Debug)]
+pub struct OutputFile {
+    name: String,
+    length: u64,
+    pieces: Vec<Piece>,
+    /// The piece that is next.
+    piece: usize,
+    /// Its rows that have been written.
+    row: usize,
+    reader: RowReader,
+}
+
+/// A part of a file.
+#[derive(Debug)]
+pub(in crate::checkpoint) enum Piece {
+    Bytes(Vec<u8>),
+    Zeros(u64),
+    /// A tensor as GGUF has it.
+    Rows(TensorPiece),
+    /// A matrix `[in, out]`.
+    Turned(TensorPiece),
+}
+
+/// A tensor that is written.
+#[derive(Debug)]
+pub(in crate::checkpoint) struct TensorPiece {
+    /// Its number among the model's.
+    tensor: usize,
+    /// Rows; 1 where there is no matrix.
+    rows: usize,
+    /// Numbers in a row.
+    columns: usize,
+    /// F32, F16 or Q8_0.
+    dtype: GgmlDType,
+}
+
+impl TensorPiece {
+    /// Bytes of a row.
+    fn row(&self) -> usize {
+        self.columns / self.dtype.block_size() * self.dtype.type_size()
+    }
+}
+
+impl Piece {
+    /// Its bytes.
+    pub fn length(&self) -> u64 {
+        match self {
+            Piece::Bytes(bytes) => bytes.len() as u64,
+            Piece::Zeros(count) => *count,
+            Piece::Rows(tensor) | Piece::Turned(tensor) => tensor.rows as u64 * tensor.row() as u64,
+        }
+    }
+
+    /// Rows that can be written one without the other.
+    fn rows(&self) -> usize {
+        if let Piece::Rows(tensor) = self { tensor.rows } else { 1 }
+    }
+
+    /// The rows from this one on that are written at once.
+    fn next(&self, row: usize) -> Range<usize> {
+        let bytes = (self.length() / self.rows() as u64).max(1) as usize;
+        row..self.rows().min(row + (PIECE / bytes).max(1))
+    }
+}
+
+/// The GGUF that a model becomes, in this precision or as its files keep it. `name` is its `general.name`.
+///
+/// The same model, name and precision give the same bytes, whatever its files were.
+pub fn to_gguf(info: &CheckpointInfo, name: &str, precision: Option<Precision>) -> Result<OutputFile, CheckpointError> {
+    let specs = specs(info, precision);
+    let numbers = numbers(info, &specs)?;
+    let gguf::Layout { header, .. } = gguf::lay_out(&info.config, &info.tokenizer, name, &specs)?;
+    let mut pieces = vec![Piece::Bytes(header)];
+    for (spec, number) in specs.iter().zip(numbers) {
+        let bytes = spec.bytes();
+        pieces.push(piece(spec, number));
+        pieces.push(Piece::Zeros(bytes.next_multiple_of(gguf::ALIGNMENT) - bytes));
+    }
+    Ok(OutputFile::new(format!("{name}.gguf"), pieces))
+}
+
+/// A tensor as [`to_gguf`] writes it.
+#[derive(Clone, Debug)]
+pub struct TensorOutline {
+    /// GGUF's name.
+    pub name: String,
+    /// How its elements are kept.
+    pub dtype: GgmlDType,
+    /// Its bytes.
+    pub bytes: u64,
+    /// Its shape, rows first.
+    pub shape: Vec<usize>,
+}
+
+impl CheckpointInfo {
+    /// The tensors that [`to_gguf`] writes in this precision.
+    pub fn outline(&self, precision: Option<Precision>) -> impl Iterator<Item = TensorOutline> {
+        specs(self, precision).into_iter().map(|spec| {
+            let bytes = spec.bytes();
+            let TensorSpec { name, shape, dtype } = spec;
+            TensorOutline { name, dtype, bytes, shape }
+        })
+    }
+}
+
+/// The tensors that are written, in the order of a file, which is the model's too; a bias that the model does not have is
+/// zeros.
+pub(in crate::checkpoint) fn specs(info: &CheckpointInfo, precision: Option<Precision>) -> Vec<TensorSpec> {
+    let mut tensors = info.tensors.iter().peekable();
+    let spec = |(name, shape): (String, Vec<usize>)| {
+        let dtype = tensors.next_if(|tensor| tensor.name == name).map(|tensor| info.dtype(tensor, precision));
+        TensorSpec { name, shape, dtype: dtype.unwrap_or(GgmlDType::F32) }
+    };
+    layout::written(&info.config).map(spec).collect()
+}
+
+/// A tensor as a GGUF has it: the model's of this number, or zeros.
+pub(in crate::checkpoint) fn piece(spec: &TensorSpec, tensor: Option<usize>) -> Piece {
+    let Some(tensor) = tensor else { return Piece::Zeros(spec.bytes()) };
+    let (rows, columns) = match *spec.shape.as_slice() {
+        [rows, columns] => (rows, columns),
+        _ => (1, spec.shape.iter().product()),
+    };
+    Piece::Rows(TensorPiece { tensor, rows, columns, dtype: spec.dtype })
+}
+
+/// Of each tensor that is written the model's number of it.
+pub(in crate::checkpoint) fn numbers(
+    info: &CheckpointInfo,
+    specs: &[TensorSpec],
+) -> Result<Vec<Option<usize>>, CheckpointError> {
+    let mut next = 0;
+    let number = |spec: &TensorSpec| match info.tensors.get(next) {
+        Some(tensor) if tensor.name == spec.name => {
+            next += 1;
+            Ok(Some(next - 1))
+        }
+        _ if spec.name.ends_with(gguf::QKV_BIAS) && !info.config.qkv_bias => Ok(None),
+        _ => Err(CheckpointError::Missing { name: spec.name.clone() }),
+    };
+    specs.iter().map(number).collect()
+}
+
+impl OutputFile {
+    /// A file of these pieces.
+    pub(in crate::checkpoint) fn new(name: String, pieces: Vec<Piece>) -> Self {
+        let length = pieces.iter().map(Piece::length).sum();
+        OutputFile { name, length, pieces, piece: 0, row: 0, reader: RowReader::default() }
+    }
+
+    /// Its name, without folders.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Bytes of all of it.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Writes the next piece, of the model and the files that it was planned for; `false` when that was the last.
+    pub fn step<R: Read + Seek>(
+        &mut self,
+        info: &CheckpointInfo,
+        files: &mut [Named<R>],
+        writer: &mut impl Write,
+    ) -> Result<bool, ImportError> {
+        let Some(piece) = self.pieces.get(self.piece) else { return Ok(false) };
+        let rows = piece.next(self.row);
+        let is_done = rows.end == piece.rows();
+        let mut write = |bytes: &[u8]| writer.write_all(bytes).map_err(CheckpointError::from);
+        match piece {
+            Piece::Bytes(bytes) => write(bytes)?,
+            Piece::Zeros(count) => write(&vec![0; *count as usize])?,
+            Piece::Rows(TensorPiece { tensor, dtype, .. }) => {
+                let tensor = &info.tensors[*tensor];
+                write(&self.reader.rows(tensor, files, *dtype, rows.clone())?)?;
+            }
+            Piece::Turned(TensorPiece { tensor, dtype, .. }) => {
+                let tensor = &info.tensors[*tensor];
+                let values = turned(tensor, &mut self.reader, files)?;
+                values.chunks(ELEMENTS).try_for_each(|values| write(&encode(&tensor.name, *dtype, values)?))?;
+            }
+        }
+        (self.piece, self.row) = if is_done { (self.piece + 1, 0) } else { (self.piece, rows.end) };
+        Ok(self.piece < self.pieces.len())
+    }
+
+    /// Writes all that is left.
+    pub fn write<R: Read + Seek>(
+        mut self,
+        info: &CheckpointInfo,
+        files: &mut [Named<R>],
+        writer: &mut impl Write,
+    ) -> Result<(), ImportError> {
+        while self.step(info, files, writer)? {}
+        Ok(writer.flush().map_err(CheckpointError::from)?)
+    }
+}
+
+/// A matrix `[in, out]`, as a `Conv1D` has it.
+fn turned<R: Read + Seek>(
+    tensor: &ModelTensor,
+    reader: &mut RowReader,
+    files: &mut [Named<R>],
+) -> Result<Vec<f32>, ImportError> {
+    let (rows, columns) = (tensor.shape[0], tensor.columns());
+    let mut turned = crate::checkpoint::source::room(&tensor.name, rows as u64 * columns as u64)?;
+    turned.resize(rows * columns, 0.0);
+    let step = (ELEMENTS / columns).max(1);
+    for first in (0..rows).step_by(step) {
+        let values = reader.values(tensor, files, first..rows.min(first + step))?;
+        for (row, values) in values.chunks(columns).enumerate() {
+            values.iter().enumerate().for_each(|(column, value)| turned[column * rows + first + row] = *value);
+        }
+    }
+    Ok(turned)
+}

@@ -1,9 +1,9 @@
 //! The program of the Web Worker, for every browser with WebAssembly SIMD; built by Trunk. The whole of it is in
-//! [`peargpt::worker`].
+//! [`peargpt::worker::engine`].
 
 #[cfg(target_arch = "wasm32")]
 fn main() {
-    peargpt::worker::start();
+    peargpt::worker::engine::start();
 }
 
 #[cfg(not(target_arch = "wasm32"))]

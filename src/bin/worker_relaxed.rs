@@ -4,7 +4,7 @@
 #[cfg(target_arch = "wasm32")]
 fn main() {
     peargpt::kernels::use_relaxed_simd();
-    peargpt::worker::start();
+    peargpt::worker::engine::start();
 }
 
 #[cfg(not(target_arch = "wasm32"))]

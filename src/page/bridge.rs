@@ -10,11 +10,12 @@ use web_sys::{Blob, BlobPropertyBag, ErrorEvent, MessageEvent, Url, Worker};
 
 use super::js::describe;
 use super::meta;
-use crate::app::protocol::{Event, Request};
+use crate::app::protocol::{Event, Program, Request};
 
 /// Owner of the worker.
 pub struct Bridge {
-    report: Box<dyn Fn(Event)>,
+    program: Program,
+    report: Box<dyn Fn(Event, Array)>,
     worker: RefCell<Option<Running>>,
 }
 
@@ -28,8 +29,20 @@ struct Running {
 
 impl Bridge {
     /// A bridge without a worker yet. A worker that breaks, in whatever way, reports [`Event::Panicked`].
-    pub fn new(report: impl Fn(Event) + 'static) -> Rc<Self> {
-        Rc::new(Bridge { report: Box::new(report), worker: RefCell::default() })
+    pub fn new(program: Program, report: impl Fn(Event, Array) + 'static) -> Rc<Self> {
+        Rc::new(Bridge { program, report: Box::new(report), worker: RefCell::default() })
+    }
+
+    /// Whether there is a worker.
+    pub fn is_open(&self) -> bool {
+        self.worker.borrow().is_some()
+    }
+
+    /// Ends the worker; the next request starts another.
+    pub fn close(&self) {
+        if let Some(running) = self.worker.borrow_mut().take() {
+            running.end();
+        }
     }
 
     /// Starts the worker, if there is none.
@@ -39,7 +52,7 @@ impl Bridge {
         }
         match Running::start(self) {
             Ok(running) => *self.worker.borrow_mut() = Some(running),
-            Err(error) => (self.report)(Event::Panicked { message: describe(&error) }),
+            Err(error) => self.tell(Event::Panicked { message: describe(&error) }),
         }
     }
 
@@ -60,13 +73,14 @@ impl Bridge {
     }
 
     fn receive(self: &Rc<Self>, message: &MessageEvent) {
-        match serde_wasm_bindgen::from_value(message.data()) {
+        let parts: Array = message.data().unchecked_into();
+        match serde_wasm_bindgen::from_value(parts.get(0)) {
             Ok(Event::Panicked { message }) => self.break_off(message),
             Ok(event) => {
                 if matches!(event, Event::Ready { .. }) {
                     self.release();
                 }
-                (self.report)(event);
+                (self.report)(event, parts.get(1).unchecked_into());
             }
             Err(error) => self.break_off(format!("it sent what is no event: {error}")),
         }
@@ -81,18 +95,18 @@ impl Bridge {
     }
 
     fn break_off(&self, message: String) {
-        if let Some(running) = self.worker.borrow_mut().take() {
-            running.worker.set_onmessage(None);
-            running.worker.set_onerror(None);
-            running.worker.terminate();
-        }
-        (self.report)(Event::Panicked { message });
+        self.close();
+        self.tell(Event::Panicked { message });
+    }
+
+    fn tell(&self, event: Event) {
+        (self.report)(event, Array::new());
     }
 }
 
 impl Running {
     fn start(bridge: &Rc<Bridge>) -> Result<Self, JsValue> {
-        let worker = Worker::new(&script_url()?)?;
+        let worker = Worker::new(&script_url(bridge.program)?)?;
         let owner = Rc::downgrade(bridge);
         let on_message = listener(owner.clone(), |bridge, message: MessageEvent| bridge.receive(&message));
         let on_error = listener(owner, |bridge, error: ErrorEvent| {
@@ -102,6 +116,12 @@ impl Running {
         worker.set_onmessage(Some(function(&on_message)));
         worker.set_onerror(Some(function(&on_error)));
         Ok(Running { worker, held_back: Some(Vec::new()), _on_message: on_message, _on_error: on_error })
+    }
+
+    fn end(self) {
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
+        self.worker.terminate();
     }
 
     fn post(&self, request: &Request, files: &Array) -> Result<(), JsValue> {
@@ -126,9 +146,12 @@ fn function<T: ?Sized>(closure: &Closure<T>) -> &Function {
 
 /// A worker loaded from a URL of its own would not be bound by the document's policy; one from a blob inherits it. A
 /// start that fails is thrown outside the promise, where it becomes the worker's `error` event.
-fn script_url() -> Result<String, JsValue> {
+fn script_url(program: Program) -> Result<String, JsValue> {
     let quoted = |file: &str| js_sys::JSON::stringify(&meta::absolute(&format!("{file}?v={}", meta::version())).into());
-    let worker = meta::worker();
+    let worker = match program {
+        Program::Engine => meta::worker(),
+        Program::Converter => "converter".to_string(),
+    };
     let (script, module) = (quoted(&format!("{worker}.js"))?, quoted(&format!("{worker}_bg.wasm"))?);
     let source = format!(
         "importScripts({script});\n\

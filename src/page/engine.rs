@@ -10,9 +10,9 @@ use js_sys::Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::bridge::Bridge;
 use super::kept::Kept;
 use super::model::{Model, Wanted, catalog_url, find};
+use super::programs::Programs;
 use super::{fetch, meta};
 use crate::app::catalog::Entry;
 use crate::app::protocol::{Answers, Event, Request, Stored, Task};
@@ -52,7 +52,7 @@ pub struct Engine {
     wanted: StoredValue<Wanted>,
     /// The tokens of the text that was counted last.
     pub tokens: RwSignal<Option<Tokens>>,
-    bridge: StoredValue<Option<Rc<Bridge>>, LocalStorage>,
+    bridge: StoredValue<Option<Rc<Programs>>, LocalStorage>,
     restarts: StoredValue<u32>,
     loads: StoredValue<u32>,
     newest_run: StoredValue<u32>,
@@ -83,7 +83,7 @@ impl Engine {
             source: StoredValue::new_local(None),
             listeners: StoredValue::new_local(BTreeMap::new()),
         };
-        engine.bridge.set_value(Some(Bridge::new(move |event| engine.receive(event))));
+        engine.bridge.set_value(Some(Programs::new(move |event| engine.receive(event))));
         engine
     }
 
@@ -185,7 +185,7 @@ impl Engine {
 
     fn receive(self, event: Event) {
         match event {
-            Event::Ready { backend } => self.backend.set(Some(backend)),
+            Event::Ready { backend } => self.backend.set(backend),
             Event::Asking { host, received, total } => self.model.set(Model::Asking { host, received, total }),
             Event::Waiting => self.model.set(Model::Waiting),
             Event::Downloading { received, total, bytes_per_second } => self.model.update(|model| {
@@ -233,6 +233,8 @@ impl Engine {
                 }
             }
             Event::Panicked { message } => self.recover(&message),
+            // Between the workers.
+            Event::ToFetch { .. } | Event::Converted { .. } | Event::Fetched { .. } | Event::Kept { .. } => {}
         }
     }
 

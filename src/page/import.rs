@@ -94,7 +94,7 @@ impl Import {
 
     /// Interrupts the opening.
     pub fn stop(self) {
-        self.engine.send(Request::Stop);
+        self.engine.send(Request::StopConverting);
     }
 
     /// Forgets the files.

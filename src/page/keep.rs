@@ -24,7 +24,7 @@ pub fn Keep(
     let keep = move |_| {
         meta::ask_to_keep();
         engine.mishap.set(None);
-        engine.send(Request::Keep { title: untrack(|| studio.name()) });
+        engine.send(Request::Keep { title: untrack(|| studio.name()), model: None });
     };
     move || {
         id.get().map(|_| {

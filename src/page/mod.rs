@@ -14,7 +14,7 @@
 //!         │     manuscript
 //!      engine ─ model, fetch           the model: wanted, arriving, ready
 //!         │
-//!      bridge                          the worker
+//!     programs ─ bridge                the two workers
 //! ```
 
 // What the views stand on.
@@ -25,6 +25,7 @@ mod js;
 mod kept;
 mod meta;
 mod model;
+mod programs;
 
 // What a reader asks for, and gets.
 mod form;

@@ -76,7 +76,7 @@ pub fn TakeAlong(
                     class="quiet"
                     data-testid="export-stop"
                     hidden=move || !is_running()
-                    on:click=move |_| studio.engine.send(Request::Stop)
+                    on:click=move |_| studio.engine.send(Request::StopConverting)
                 >
                     "Stop"
                 </button>
@@ -101,7 +101,7 @@ fn write(studio: Studio, written: RwSignal<Written>, format: Export) {
             _ => Written::Not,
         });
     };
-    studio.engine.begin(|run| Request::Export { run, format }, hear);
+    studio.engine.begin(|run| Request::Export { run, format, model: None }, hear);
 }
 
 /// Has the browser store a file of its own where the reader stores files.

@@ -1,4 +1,4 @@
-//! The worker's end of the bridge: requests come in, some of them with files, events go out.
+//! A worker's end of the bridge: requests come in and events go out, some of them with files.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -11,13 +11,13 @@ use js_sys::Array;
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
-use web_sys::{File, MessageEvent};
+use web_sys::{Blob, MessageEvent};
 
 use super::time::{Breath, scope};
 use crate::app::protocol::{Event, Request};
 
 /// A request, and the files that it brings.
-pub type Message = (Request, Vec<File>);
+pub type Message = (Request, Vec<Blob>);
 
 /// Requests that have arrived: those that wait for their turn, and those that are answered beside what goes on.
 #[derive(Default)]
@@ -87,6 +87,11 @@ impl Channel {
     /// Posts an event to the page.
     pub fn send(&self, event: &Event) {
         send(event);
+    }
+
+    /// Posts an event with a file.
+    pub fn send_with(&self, event: &Event, file: Option<Blob>) {
+        post(event, &file.into_iter().collect());
     }
 }
 
@@ -160,8 +165,12 @@ impl Queue {
 
 /// Posts an event to the page. Also for the panic hook, which has no channel.
 pub fn send(event: &Event) {
-    let message = event.serialize(&Serializer::json_compatible());
-    let posted = message.map_err(JsValue::from).and_then(|message| scope().post_message(&message));
+    post(event, &Array::new());
+}
+
+fn post(event: &Event, files: &Array) {
+    let event = event.serialize(&Serializer::json_compatible());
+    let posted = event.map_err(JsValue::from).and_then(|event| scope().post_message(&Array::of2(&event, files)));
     if let Err(error) = posted {
         wasm_bindgen::throw_val(error); // reaches the page as the worker's `error` event
     }

@@ -2,24 +2,32 @@
 //! download is interrupted, and taken away.
 
 use super::channel::Channel;
-use super::download::{DownloadError, Order, Outcome, Stream, obtain};
+use super::download::{DownloadError, Order, Outcome};
 use super::storage::{Attempt, Lock, Record, Store, forget, reason};
 use crate::app::own::is_own;
 use crate::app::protocol::{Event, Task};
 
-/// What there is of the model that was wanted last.
-#[derive(Default)]
-pub struct HeldWeights {
+/// What there is of the model that was wanted last; `S` is a stream that goes on only in memory.
+pub struct HeldWeights<S> {
     id: String,
     /// With what lies in memory only; what is in storage would be found again.
     store: Option<Store>,
-    /// A stream that goes on only in memory.
-    stream: Option<Stream>,
+    stream: Option<S>,
 }
 
-impl HeldWeights {
-    /// Sees to it that the weights are in the store, once no other tab is busy with them.
-    pub async fn obtain(&mut self, order: Order<'_>) -> Result<Outcome, DownloadError> {
+impl<S> Default for HeldWeights<S> {
+    fn default() -> Self {
+        HeldWeights { id: String::new(), store: None, stream: None }
+    }
+}
+
+impl<S> HeldWeights<S> {
+    /// Has `obtain` see to it that the weights are in the store, once no other tab is busy with them.
+    pub async fn obtain(
+        &mut self,
+        order: Order<'_>,
+        obtain: impl AsyncFnOnce(&Store, &mut Option<S>) -> Result<Outcome, DownloadError>,
+    ) -> Result<Outcome, DownloadError> {
         let Order { channel, entry, .. } = order;
         let interrupted = Outcome::Interrupted { received: 0, total: entry.bytes };
         let Some(lock) = hold(channel, &entry.id).await else { return Ok(interrupted) };
@@ -36,7 +44,7 @@ impl HeldWeights {
             Attempt::Refused(reason) if !is_own(&entry.id) => store.stay_in_memory(reason.clone()),
             _ => {}
         }
-        let outcome = obtain(order, &store, &mut self.stream).await;
+        let outcome = obtain(&store, &mut self.stream).await;
         self.store = Some(store).filter(|store| store.is_in_memory() || self.stream.is_some());
         if let Attempt::Held(lock) = lock {
             lock.release().await;

@@ -1,31 +1,25 @@
-//! The program of the Web Worker, and the only code that knows it is in one: fetches a model, and writes with it.
+//! The programs of the web workers, and the only code that knows it is in one: [`engine`] and [`converter`], and what both
+//! stand on.
 
-mod background;
-mod bench;
+pub mod converter;
+pub mod engine;
+
 mod blob;
 mod channel;
 mod download;
 mod held_weights;
-mod open;
-mod own;
-mod serve;
 mod storage;
-mod text_stream;
 mod time;
-mod verify;
 
-/// Serves as long as the worker lives.
-pub fn start() {
+use wasm_bindgen::JsValue;
+
+/// Runs a program as long as the worker lives.
+fn start(program: impl Future<Output = Result<(), JsValue>> + 'static) {
     wasm_bindgen_futures::spawn_local(async {
-        if let Err(error) = serve::serve().await {
+        if let Err(error) = program.await {
             wasm_bindgen::throw_val(error); // reaches the page as the worker's `error` event
         }
     });
-}
-
-/// What computes, for people to read.
-fn backend() -> String {
-    format!("WebAssembly {}, 1 thread", crate::kernels::selected().name)
 }
 
 /// Size of the WebAssembly memory, in bytes.

@@ -16,10 +16,10 @@ pub enum Stage {
     Ready(Description),
     /// It is being opened.
     Opening {
-        /// Tensors read.
-        done: u32,
-        /// Tensors there are, 0 until that is known.
-        all: u32,
+        /// Bytes written or hashed.
+        done: u64,
+        /// Bytes there will be, 0 until that is known.
+        all: u64,
     },
     /// It could not be; the sentence says why.
     Failed(String),

@@ -1,8 +1,11 @@
-//! Everything that crosses between the page and the worker, in one place.
+//! Everything that crosses between the page and its workers, in one place.
 //!
-//! The worker sends [`Event::Ready`] first; messages posted to it before that are lost. Requests are carried out in
-//! order, and any request ends the run before it, but for those that [`Request::is_background`]: they are answered beside
-//! what goes on. `run` and `number` are the page's: events of an older one than the page's newest are to be ignored.
+//! There are two workers, see [`Program`]. Each sends [`Event::Ready`] first; messages posted to it before that are lost. A
+//! message is an array of two: a request or an event, and the files that come with it.
+//!
+//! A worker carries requests out in order, and any request ends the run before it, but for those that
+//! [`Request::is_background`]: they are answered beside what goes on. `run` and `number` are the page's: events of an older
+//! one than the page's newest are to be ignored.
 
 mod own;
 mod report;
@@ -14,10 +17,20 @@ use crate::evaluate::verify::Verification;
 use crate::generation::{Settings, StopReason};
 use crate::tokenizer::TokenSpan;
 
-pub use own::{Answers, Asked, Description, Export, Finding, Question};
+pub use own::{Answers, Asked, Description, Export, FileLocation, Finding, GgufFile, ModelFile, Question};
 pub use report::{BenchReport, ModelSummary, Stats, Stored, StoredModel};
 
-/// Page → worker. A message is an array of two: this, and the files that it brings, as the browser has them.
+/// A worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// Opens GGUF files and writes with them; fetches those of this site.
+    Engine,
+    /// Turns whatever is handed over, or comes from Hugging Face, into GGUF files, and those into others; started on
+    /// demand, and ended once nothing is left to do.
+    Converter,
+}
+
+/// Page → worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Request {
     /// Fetch, verify and open a model; one that is open is closed first.
@@ -28,9 +41,26 @@ pub enum Request {
         catalog_url: String,
         /// How its parts are fetched.
         policy: TransferPolicy,
-        /// Whether the reader has agreed to fetch it from another origin. Without that, what is not here yet ends in
-        /// [`Event::Asking`].
+        /// Whether the reader has agreed to fetch it from another origin. What is not here yet ends in [`Event::ToFetch`],
+        /// or without that in [`Event::Asking`].
         consent: bool,
+    },
+    /// Open a GGUF that the converter has made or found to run as it stands, and that comes with this where it is not in
+    /// storage; a model that is open is closed first.
+    Open {
+        /// The page's number of the import, whose last event this is to be; none after [`Request::Fetch`].
+        run: Option<u32>,
+        /// The file.
+        file: GgufFile,
+    },
+    /// Fetch a model from Hugging Face, and convert it as it comes. Ends in [`Event::Fetched`].
+    Fetch {
+        /// The model.
+        entry: Entry,
+        /// Absolute URL of the catalog, which the parts' URLs are relative to.
+        catalog_url: String,
+        /// How it is fetched.
+        policy: TransferPolicy,
     },
     /// Interrupt the download; [`Request::Load`] resumes it.
     Pause,
@@ -54,17 +84,20 @@ pub enum Request {
         /// What the reader says of them.
         answers: Answers,
     },
-    /// Open the model in the files that come with this; one that is open is closed first.
+    /// Turn the files that come with this into a GGUF. Ends in [`Event::Converted`].
     Import {
         /// The page's number of this run.
         run: u32,
         /// What the reader says of them.
         answers: Answers,
     },
-    /// Store the model of the reader's own that is open.
+    /// Store a model of the reader's own, which comes with this where it is not in storage. The page sends it without the
+    /// file, which the bridge knows.
     Keep {
         /// What it is to be called.
         title: String,
+        /// The file.
+        model: Option<ModelFile>,
     },
     /// Call what is stored of the reader's own by another name.
     Rename {
@@ -103,13 +136,17 @@ pub enum Request {
         /// The page's number of this run.
         run: u32,
     },
-    /// Write the model that is open into a file to take along.
+    /// Write a model into a file for other programs. The page sends it without the model's file, which the bridge knows.
     Export {
         /// The page's number of this run.
         run: u32,
         /// What the file is to be.
         format: Export,
+        /// The model's file.
+        model: Option<ModelFile>,
     },
+    /// End [`Request::Import`] or [`Request::Export`].
+    StopConverting,
     /// Count the tokens of a text, beside what goes on. Answered while a model is open, and where several of these
     /// wait only the newest is.
     Tokenize {
@@ -121,12 +158,26 @@ pub enum Request {
 }
 
 impl Request {
+    /// Who carries it out. [`Request::Pause`] and [`Request::Cancel`] are for whoever fetches.
+    pub fn program(&self) -> Program {
+        match self {
+            Request::Fetch { .. }
+            | Request::Inspect { .. }
+            | Request::Import { .. }
+            | Request::Keep { .. }
+            | Request::Export { .. }
+            | Request::StopConverting => Program::Converter,
+            _ => Program::Engine,
+        }
+    }
+
     /// Whether this is answered beside what goes on, and ends no run.
     pub fn is_background(&self) -> bool {
         matches!(
             self,
             Request::Tokenize { .. }
                 | Request::Inspect { .. }
+                | Request::Keep { .. }
                 | Request::ListStored
                 | Request::Discard { .. }
                 | Request::Rename { .. }
@@ -139,8 +190,8 @@ impl Request {
 pub enum Event {
     /// The worker listens.
     Ready {
-        /// What computes, for people to read: `WebAssembly SIMD, 1 thread`.
-        backend: String,
+        /// What computes, for people to read: `WebAssembly SIMD, 1 thread`; nothing where nothing does.
+        backend: Option<String>,
     },
     /// The weights lie on another origin, and the reader has not agreed to fetch them from there.
     Asking {
@@ -150,6 +201,11 @@ pub enum Event {
         received: u64,
         /// Bytes there are in all.
         total: u64,
+    },
+    /// The weights lie on another origin, and the reader has agreed to fetch them from there.
+    ToFetch {
+        /// The catalog's id.
+        id: String,
     },
     /// Another tab is busy with the same weights; this one waits for it.
     Waiting,
@@ -199,10 +255,27 @@ pub enum Event {
     Importing {
         /// The run.
         run: u32,
-        /// Tensors read.
-        done: u32,
-        /// Tensors there are.
-        all: u32,
+        /// Bytes written or hashed.
+        done: u64,
+        /// Bytes there will be.
+        all: u64,
+    },
+    /// The GGUF of [`Request::Import`], which comes with this where it is not in storage.
+    Converted {
+        /// The run.
+        run: u32,
+        /// The file.
+        file: GgufFile,
+    },
+    /// What [`Request::Fetch`] was to bring is in storage; where that takes none, the file comes with this.
+    Fetched {
+        /// The file.
+        file: GgufFile,
+    },
+    /// [`Request::Keep`] has ended; [`Event::Failed`] came before where nothing is kept.
+    Kept {
+        /// The file as it is stored now.
+        file: Option<GgufFile>,
     },
     /// The model of [`Request::Import`] can be asked.
     Imported {
@@ -270,11 +343,11 @@ pub enum Event {
         /// Bytes there will be.
         all: u64,
     },
-    /// The file of [`Request::Export`], there for a minute, or until another is written or another model opened.
+    /// The file of [`Request::Export`], which comes with this.
     Exported {
         /// The run.
         run: u32,
-        /// Where it is: an address within this browser.
+        /// Where it is for a minute: an address within this browser, filled in by the page.
         url: String,
         /// What it is to be called.
         name: String,

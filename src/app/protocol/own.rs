@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::TransferPolicy;
+use crate::app::catalog::Entry;
+
 /// What the reader says of the files that a request brings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answers {
@@ -59,6 +62,50 @@ pub enum Asked {
         /// The likeliest answer.
         proposed: Option<String>,
     },
+}
+
+/// A GGUF that runs, and what it is known by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GgufFile {
+    /// The catalog's id, or SHA-256 of a model of the reader's own.
+    pub id: String,
+    /// What the model is called.
+    pub title: String,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Its SHA-256, in hex.
+    pub sha256: String,
+    /// Of each stretch, see [`checksum`](crate::app::checksum).
+    pub checksums: Vec<u64>,
+    /// Where it is.
+    pub location: FileLocation,
+}
+
+/// Where a GGUF is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileLocation {
+    /// In the memory of the page, or a file of the reader's: it comes with the message.
+    Message,
+    /// In storage until the model is left, under this name.
+    Unkept(String),
+    /// In storage for good, under the model's id.
+    Kept,
+}
+
+/// The file of a model that is open.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ModelFile {
+    /// One of the catalog's, which is fetched again where storage does not have it.
+    Catalog {
+        /// The model.
+        entry: Entry,
+        /// Absolute URL of the catalog.
+        catalog_url: String,
+        /// How its parts are fetched.
+        policy: TransferPolicy,
+    },
+    /// One that the converter has made or found.
+    Gguf(GgufFile),
 }
 
 /// What a model is written as.

@@ -246,10 +246,12 @@ impl CheckpointInfo {
         (self.source != GGUF).then_some(Precision::Q8_0)
     }
 
-    /// Whether the files are a GGUF that runs as it stands.
-    pub fn runs_as_it_stands(&self) -> bool {
+    /// Which of the files is a GGUF that runs as it stands, if one is.
+    pub fn as_it_stands(&self) -> Option<usize> {
         let runs = |dtype| matches!(dtype, GgmlDType::F32 | GgmlDType::F16 | GgmlDType::Q8_0);
-        self.source == GGUF && self.tensors.iter().flat_map(|tensor| &tensor.parts).all(|part| runs(part.info.dtype))
+        let mut parts = self.tensors.iter().flat_map(|tensor| &tensor.parts);
+        let file = parts.clone().next()?.file;
+        (self.source == GGUF && parts.all(|part| runs(part.info.dtype))).then_some(file)
     }
 
     /// The coarsest precision of any of the weights that [`to_gguf`] writes.

@@ -1,15 +1,16 @@
-//! Brings a model's weights into the store: what is there already is verified, what is missing is fetched, from this
-//! site in parts or from the hub as a stream, and verified by its sha256.
+//! Brings a model's weights into the store: what is there already is verified, what is missing is fetched from this site
+//! in parts, and verified by its sha256. What comes from the hub, the converter fetches, with the same means.
 
 mod error;
-mod hub;
-mod parts;
+pub mod parts;
 mod progress;
-mod state;
+mod stream_state;
 mod transfer;
 
 pub use error::DownloadError;
-pub use hub::Stream;
+pub use progress::Progress;
+pub use stream_state::{STATE, StreamState};
+pub use transfer::{Transfer, Wanted};
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -19,7 +20,6 @@ use sha2::{Digest, Sha256};
 use web_sys::Url;
 
 use self::parts::Source;
-use self::progress::Progress;
 use super::channel::Channel;
 use super::storage::{Piece, Pieces, Record, Store};
 use super::time::sleep;
@@ -56,6 +56,8 @@ pub enum Outcome {
     Here(Weights),
     /// They lie on another origin, and the reader has to be asked.
     Asking,
+    /// They lie on another origin, and the converter has to fetch them.
+    ToFetch,
     /// They are of the reader's own, and not stored here.
     NotHere,
     /// A request came in; so many bytes are here by then.
@@ -74,21 +76,28 @@ pub struct Weights {
     pub title: String,
 }
 
-/// Sees to it that the weights are in the store.
-pub async fn obtain(order: Order<'_>, store: &Store, stream: &mut Option<Stream>) -> Result<Outcome, DownloadError> {
+/// Sees to it that the weights are in the store, as far as they come from this site.
+pub async fn obtain(order: Order<'_>, store: &Store) -> Result<Outcome, DownloadError> {
+    during(order, store, async |progress| match order.entry.hub_files() {
+        Some(files) => made_of_hub(order, files, store, progress).await,
+        None if is_own(&order.entry.id) => from_storage(order, store, progress).await,
+        None => from_site(order, store, progress).await,
+    })
+    .await
+}
+
+/// Carries out a download, whose progress the page is told.
+pub async fn during(
+    order: Order<'_>,
+    store: &Store,
+    download: impl AsyncFnOnce(&Progress<'_>) -> Result<Outcome, DownloadError>,
+) -> Result<Outcome, DownloadError> {
     let progress = Progress::new(order.channel, order.entry.bytes);
     store.begin();
     if order.thorough {
         store.distrust();
     }
-    let outcome = progress.tell_during(async {
-        match order.entry.hub_files() {
-            Some(files) => from_hub(order, files, store, stream, &progress).await,
-            None if is_own(&order.entry.id) => from_storage(order, store, &progress).await,
-            None => from_site(order, store, &progress).await,
-        }
-    });
-    match outcome.await {
+    match progress.tell_during(download(&progress)).await {
         Err(DownloadError::Interrupted) => {
             Ok(Outcome::Interrupted { received: progress.received(), total: progress.total() })
         }
@@ -123,11 +132,11 @@ async fn from_storage(order: Order<'_>, store: &Store, progress: &Progress<'_>) 
     finish(Order { entry: &entry, ..order }, store, &parts, Some(record), None).await
 }
 
-async fn from_hub(
+/// What the converter has made of the hub's files, where it has.
+async fn made_of_hub(
     order: Order<'_>,
     files: HubFiles<'_>,
     store: &Store,
-    stream: &mut Option<Stream>,
     progress: &Progress<'_>,
 ) -> Result<Outcome, DownloadError> {
     let made_from = files.weights.sha256.to_ascii_lowercase();
@@ -144,14 +153,28 @@ async fn from_hub(
     {
         return finish(order, store, &parts, record, Some(made_from)).await;
     }
-    if !order.consent {
-        let received = hub::received(order, files, store).await;
-        let host = Url::new(&files.weights.url).map(|url| url.hostname()).unwrap_or_default();
-        order.channel.send(&Event::Asking { host, received, total: order.entry.bytes });
-        return Ok(Outcome::Asking);
+    if order.consent {
+        return Ok(Outcome::ToFetch);
     }
-    let made = hub::fetch(order, files, store, stream, progress).await?;
-    finish(order, store, std::slice::from_ref(&made), None, Some(made_from)).await
+    let received = received(order, files, store).await;
+    let host = Url::new(&files.weights.url).map(|url| url.hostname()).unwrap_or_default();
+    order.channel.send(&Event::Asking { host, received, total: order.entry.bytes });
+    Ok(Outcome::Asking)
+}
+
+/// Bytes of the hub's files that are in the store, those of a stream that was cut among them.
+async fn received(order: Order<'_>, files: HubFiles<'_>, store: &Store) -> u64 {
+    let mut received = 0;
+    for text in [files.vocabulary, files.merges] {
+        received += store.pieces(text).await.map_or(0, |_| text.bytes);
+    }
+    let state = match store.folder() {
+        Some(folder) => folder.read(STATE).await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let position = StreamState::parse(&state).map_or(0, |state| state.position);
+    // A stored state is not trusted.
+    received.saturating_add(position).min(order.entry.bytes)
 }
 
 /// What the record says was verified need not be again.
@@ -162,7 +185,7 @@ fn trust(order: Order<'_>, store: &Store, record: Option<&Record>) {
 }
 
 /// Parts that are not in the store, or damaged there. Those that are there are counted as found.
-async fn missing<'a>(
+pub async fn missing<'a>(
     channel: &Channel,
     store: &Store,
     parts: &'a [Part],
@@ -203,15 +226,15 @@ async fn verify(channel: &Channel, store: &Store, part: &Part, pieces: Vec<Piece
 }
 
 /// What a file is known by.
-struct Hashes {
+pub struct Hashes {
     /// In hex.
-    sha256: String,
+    pub sha256: String,
     /// Of each stretch.
-    checksums: Vec<u64>,
+    pub checksums: Vec<u64>,
 }
 
 /// The pieces' hashes, or why they cannot be read.
-async fn hash(
+pub async fn hash(
     channel: &Channel,
     pieces: impl IntoIterator<Item = Piece>,
 ) -> Result<std::io::Result<Hashes>, DownloadError> {
@@ -219,7 +242,7 @@ async fn hash(
 }
 
 /// The same; `beside` takes the bytes too.
-async fn hash_beside(
+pub async fn hash_beside(
     channel: &Channel,
     pieces: impl IntoIterator<Item = Piece>,
     mut beside: impl FnMut(&[u8]),
@@ -236,7 +259,7 @@ async fn hash_beside(
 }
 
 /// Reads a file to its end. The event loop runs meanwhile, but nothing interrupts it.
-async fn pass(channel: &Channel, file: &mut impl Read, mut take: impl FnMut(&[u8])) -> std::io::Result<()> {
+pub async fn pass(channel: &Channel, file: &mut impl Read, mut take: impl FnMut(&[u8])) -> std::io::Result<()> {
     let mut buffer = vec![0; STEP];
     loop {
         match file.read(&mut buffer)? {
@@ -248,7 +271,7 @@ async fn pass(channel: &Channel, file: &mut impl Read, mut take: impl FnMut(&[u8
 }
 
 /// Opens what the store has, and notes down what the whole is made of, where `record` does not say so.
-async fn finish(
+pub async fn finish(
     order: Order<'_>,
     store: &Store,
     parts: &[Part],
@@ -285,7 +308,7 @@ async fn finish(
 }
 
 /// Says once why something will not be kept.
-fn tell_obstacle(order: Order<'_>, store: &Store) {
+pub fn tell_obstacle(order: Order<'_>, store: &Store) {
     if let Some(reason) = store.untold_obstacle() {
         order.channel.send(&Event::Notice(format!(
             "{} runs from memory and will not be kept for your next visit: {}.",
@@ -296,7 +319,7 @@ fn tell_obstacle(order: Order<'_>, store: &Store) {
 }
 
 /// Tries again what failed for a passing reason; tries are counted anew whenever `position` has grown in between.
-async fn patiently<T>(
+pub async fn patiently<T>(
     order: Order<'_>,
     position: impl Fn() -> u64,
     mut attempt: impl AsyncFnMut() -> Result<T, DownloadError>,
@@ -321,7 +344,7 @@ async fn patiently<T>(
 }
 
 /// Bytes of a chunk, through a buffer that is used again.
-fn copy(chunk: &Uint8Array, buffer: &mut Vec<u8>) {
+pub fn copy(chunk: &Uint8Array, buffer: &mut Vec<u8>) {
     buffer.resize(chunk.length() as usize, 0);
     chunk.copy_to(buffer);
 }

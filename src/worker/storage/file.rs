@@ -4,7 +4,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use js_sys::{Array, Function, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{FileSystemReadWriteOptions, FileSystemSyncAccessHandle};
+use web_sys::{Blob, FileSystemReadWriteOptions, FileSystemSyncAccessHandle};
 
 use super::reason::reason;
 
@@ -117,6 +117,12 @@ impl MemoryFile {
         }
         self.length = length;
         Ok(())
+    }
+
+    /// The contents, handed to the browser piece by piece.
+    pub fn into_blob(self) -> Result<Blob, JsValue> {
+        let pieces: Array = self.into_chunks().collect();
+        Blob::new_with_u8_array_sequence(&pieces)
     }
 
     /// The contents, piece by piece.

@@ -134,6 +134,14 @@ impl Folder {
         JsFuture::from(moved).await.map(drop)
     }
 
+    /// Moves a file to another folder, in the place of a file of that name.
+    pub async fn move_to(&self, from: &str, folder: &Folder, to: &str) -> Result<(), JsValue> {
+        let handle = self.handle(from).await?;
+        let relocate: Function = Reflect::get(&handle, &"move".into())?.dyn_into()?;
+        let moved: Promise = relocate.call2(&handle, &folder.0, &to.into())?.dyn_into()?;
+        JsFuture::from(moved).await.map(drop)
+    }
+
     /// Removes a file, or a folder with all that is in it, if there is one; an error where something of it is open.
     pub async fn remove(&self, name: &str) -> Result<(), JsValue> {
         let options = FileSystemRemoveOptions::new();

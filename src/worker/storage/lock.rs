@@ -24,6 +24,17 @@ pub struct Lock {
     done: Promise,
 }
 
+/// How a lock is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Alone, if nobody holds it.
+    IfAvailable,
+    /// With others, if nobody holds it alone.
+    Shared,
+    /// Alone, once nobody holds it.
+    Wait,
+}
+
 /// What came of asking for a lock.
 pub enum Attempt {
     /// It is held.
@@ -37,12 +48,17 @@ pub enum Attempt {
 impl Lock {
     /// The lock of this name, if nobody holds it.
     pub async fn attempt(name: &str) -> Attempt {
-        Lock::ask(name, true).await
+        Lock::ask(name, Mode::IfAvailable).await
+    }
+
+    /// The lock of this name together with others who share it, if nobody holds it alone.
+    pub async fn share(name: &str) -> Attempt {
+        Lock::ask(name, Mode::Shared).await
     }
 
     /// The lock of this name, once nobody else holds it; asked for until this is dropped.
     pub async fn wait(name: &str) -> Attempt {
-        Lock::ask(name, false).await
+        Lock::ask(name, Mode::Wait).await
     }
 
     /// Gives it back; returns once others can have it, which takes the browser a moment longer than a drop.
@@ -53,8 +69,8 @@ impl Lock {
         drop(JsFuture::from(done).await);
     }
 
-    async fn ask(name: &str, if_available: bool) -> Attempt {
-        let (lock, answer) = match Lock::begin(name, if_available) {
+    async fn ask(name: &str, mode: Mode) -> Attempt {
+        let (lock, answer) = match Lock::begin(name, mode) {
             Ok(begun) => begun,
             Err(error) => return Attempt::Refused(refusal(&error)),
         };
@@ -66,7 +82,7 @@ impl Lock {
     }
 
     /// The lock, which may yet have to be waited for, and the answer: whether it is granted, or an error.
-    fn begin(name: &str, if_available: bool) -> Result<(Lock, Promise), JsValue> {
+    fn begin(name: &str, mode: Mode) -> Result<(Lock, Promise), JsValue> {
         let manager = manager().ok_or_else(|| js_sys::Error::new("the browser has none for this page"))?;
         let mut release = None;
         let held = Promise::new(&mut |resolve, _| release = Some(resolve));
@@ -74,7 +90,7 @@ impl Lock {
         let abort = AbortController::new()?;
         let mut done = Err(JsValue::UNDEFINED);
         let answer = Promise::new(&mut |resolve, reject| {
-            done = request(&manager, name, if_available, &abort.signal(), &held, (resolve, reject));
+            done = request(&manager, name, mode, &abort.signal(), &held, (resolve, reject));
         });
         Ok((Lock { release, abort, done: done? }, answer))
     }
@@ -85,17 +101,20 @@ impl Lock {
 fn request(
     manager: &LockManager,
     name: &str,
-    if_available: bool,
+    mode: Mode,
     signal: &AbortSignal,
     held: &Promise,
     (resolve, reject): (Function, Function),
 ) -> Result<Promise, JsValue> {
     let (options, held) = (Object::new(), held.clone());
-    match if_available {
-        true => Reflect::set(&options, &"ifAvailable".into(), &true.into())?,
+    match mode {
+        Mode::IfAvailable | Mode::Shared => Reflect::set(&options, &"ifAvailable".into(), &true.into())?,
         // The two do not go together.
-        false => Reflect::set(&options, &"signal".into(), signal)?,
+        Mode::Wait => Reflect::set(&options, &"signal".into(), signal)?,
     };
+    if mode == Mode::Shared {
+        Reflect::set(&options, &"mode".into(), &"shared".into())?;
+    }
     let callback = Closure::once_into_js(move |lock: JsValue| -> JsValue {
         let is_granted = !lock.is_null();
         drop(resolve.call1(&JsValue::UNDEFINED, &is_granted.into()));

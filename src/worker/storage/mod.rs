@@ -10,18 +10,23 @@
 //! draft.state  where that stream stands
 //! *.new        a file that is being written
 //! ```
+//!
+//! What the converter makes lies in `unkept/` until it is kept or the model is left, see [`Unkept`].
 
-mod draft;
 mod file;
 mod folder;
 mod lock;
+mod new_file;
 mod pieces;
 mod reason;
 mod store;
+mod unkept;
 
-pub use draft::Draft;
-pub use file::{MemoryFile, bytes, place};
+pub use file::{MemoryFile, StoredFile, bytes, place};
+pub use folder::Folder;
 pub use lock::{Attempt, Lock};
+pub use new_file::NewFile;
 pub use pieces::{Piece, Pieces};
 pub use reason::reason;
 pub use store::{Record, Store, forget, list};
+pub use unkept::{Unkept, sweep};

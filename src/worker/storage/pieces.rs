@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::rc::Rc;
 
-use js_sys::Uint8Array;
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsValue;
 use web_sys::{Blob, FileReaderSync};
 
@@ -25,6 +25,11 @@ pub enum Piece {
 }
 
 impl Piece {
+    /// A file that is held open.
+    pub fn open(file: StoredFile, checksums: Option<Rc<[u64]>>) -> Self {
+        Piece::Open(Rc::new(RefCell::new(file)), checksums)
+    }
+
     /// Its length in bytes.
     pub fn length(&self) -> u64 {
         match self {
@@ -59,6 +64,21 @@ impl Pieces {
         let pieces: Vec<_> = pieces.into_iter().map(&mut place).collect();
         let (reader, ahead) = (FileReaderSync::new()?, Vec::new());
         Ok(Pieces { pieces, position: 0, length, reader, ahead, ahead_start: 0 })
+    }
+
+    /// The pieces in order.
+    pub fn into_pieces(self) -> Vec<Piece> {
+        self.pieces.into_iter().map(|(_, piece)| piece).collect()
+    }
+
+    /// Its bytes, where none of them is in storage.
+    pub fn into_blob(self) -> Option<Blob> {
+        let bytes = |(_, piece): (Range<u64>, Piece)| match piece {
+            Piece::Memory(bytes) => Some(JsValue::from(bytes)),
+            _ => None,
+        };
+        let bytes: Array = self.pieces.into_iter().map(bytes).collect::<Option<_>>()?;
+        Blob::new_with_u8_array_sequence(&bytes).ok()
     }
 
     /// What has been read ahead from the position on.

@@ -132,7 +132,7 @@ impl Store {
             return Some(pieces);
         };
         let Some(file) = folder.reader(&name(part)).await else { return Some(pieces) };
-        Some(vec![Piece::Open(Rc::new(RefCell::new(file)), checksums.clone())])
+        Some(vec![Piece::open(file, checksums.clone())])
     }
 
     /// The checksums of a file that has been verified, in this visit or an earlier one.

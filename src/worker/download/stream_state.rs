@@ -1,8 +1,11 @@
 //! Where a stream from the hub stands, as it is stored.
 
+/// Name of the file that it is stored in.
+pub const STATE: &str = "draft.state";
+
 /// A stream's state as it is stored: the position and the length of the etag in 8 bytes each, the etag, the rest.
 #[derive(Debug, PartialEq)]
-pub struct State<'a> {
+pub struct StreamState<'a> {
     /// Bytes of the file that have been taken.
     pub position: u64,
     /// The version of the file, empty where the host says none.
@@ -11,13 +14,13 @@ pub struct State<'a> {
     pub saved: &'a [u8],
 }
 
-impl<'a> State<'a> {
+impl<'a> StreamState<'a> {
     /// Reads what `to_bytes` made; `None` where it is something else.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let (position, rest) = bytes.split_first_chunk()?;
         let (length, rest) = rest.split_first_chunk()?;
         let (etag, saved) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
-        Some(State { position: u64::from_le_bytes(*position), etag: std::str::from_utf8(etag).ok()?, saved })
+        Some(StreamState { position: u64::from_le_bytes(*position), etag: std::str::from_utf8(etag).ok()?, saved })
     }
 
     /// The state as it is stored.

@@ -1,5 +1,6 @@
 //! The model that is open.
 
+use super::super::storage::Unkept;
 use super::verify::can_be_verified;
 use crate::app::protocol::ModelSummary;
 use crate::checkpoint::Model;
@@ -14,6 +15,8 @@ pub struct Open {
     pub summary: ModelSummary,
     /// The text.
     pub text: Option<Run>,
+    /// Its file, where that is in storage only as long as it is open.
+    pub unkept: Option<Unkept>,
 }
 
 /// What a model is known by, whatever is in it.
@@ -31,7 +34,7 @@ pub struct Identity {
 impl Open {
     /// A model that took so many milliseconds to load.
     pub fn new(model: Model, identity: Identity, load_ms: f64) -> Self {
-        let config = model.gpt.config();
+        let (config, spec) = (model.gpt.config(), model.tokenizer.spec());
         let summary = ModelSummary {
             id: identity.id,
             title: identity.title,
@@ -46,10 +49,10 @@ impl Open {
             vocabulary: model.tokenizer.vocabulary(),
             alphabet: model.tokenizer.alphabet(),
             can_be_verified: can_be_verified(&model),
-            gguf_notes: notes(&model, Format::Gguf),
-            huggingface_notes: notes(&model, Format::HuggingFace),
+            gguf_notes: notes(config, &spec, Format::Gguf),
+            huggingface_notes: notes(config, &spec, Format::HuggingFace),
             load_ms,
         };
-        Open { model, summary, text: None }
+        Open { model, summary, text: None, unkept: None }
     }
 }

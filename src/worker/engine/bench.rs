@@ -2,9 +2,10 @@
 
 use std::hint::black_box;
 
-use super::channel::Channel;
-use super::time::now;
-use super::{backend, memory_bytes};
+use super::super::channel::Channel;
+use super::super::memory_bytes;
+use super::super::time::now;
+use super::backend;
 use crate::app::protocol::{BenchReport, ModelSummary};
 use crate::checkpoint::Model;
 use crate::generation::Window;

@@ -1,8 +1,8 @@
 //! Sends a run's text and numbers to the page, at most once per frame.
 
-use super::channel::Channel;
-use super::memory_bytes;
-use super::time::{FRAME_MS, now};
+use super::super::channel::Channel;
+use super::super::memory_bytes;
+use super::super::time::{FRAME_MS, now};
 use crate::app::protocol::{Event, Stats};
 use crate::generation::Run;
 use crate::generation::StopReason;

@@ -1,7 +1,7 @@
 //! Whether the open model is GPT-2, with a way back to the event loop between two steps.
 
-use super::channel::Channel;
-use super::time::{FRAME_MS, now};
+use super::super::channel::Channel;
+use super::super::time::{FRAME_MS, now};
 use crate::app::protocol::Event;
 use crate::checkpoint::Model;
 use crate::evaluate::verify::{OtherModel, Verification, Verifier, published};

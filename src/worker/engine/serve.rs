@@ -1,25 +1,21 @@
 //! The worker's loop: one request after the other.
 
 use wasm_bindgen::JsValue;
-use web_sys::File;
+use web_sys::Blob;
 
+use super::super::channel::{Channel, send};
+use super::super::download::{self, Order, Outcome, Weights};
+use super::super::held_weights::HeldWeights;
+use super::super::storage::{Piece, Pieces, Unkept, reason, sweep};
+use super::super::time::now;
 use super::background::{self, Lent};
-use super::channel::{Channel, send};
-use super::download::{Order, Outcome, Weights};
-use super::held_weights::HeldWeights;
 use super::open::{Identity, Open};
-use super::own::{self, ExportFailure, Exported, ImportFailure, Opened};
-use super::storage::list;
 use super::text_stream::TextStream;
-use super::time::now;
 use super::verify::{self, VerifyError};
 use super::{backend, bench};
-use crate::app::protocol::{Answers, Event, Export, Request, Task};
-use crate::checkpoint::CheckpointError;
-use crate::checkpoint::{Model, OpenError};
-use crate::generation::Settings;
-use crate::generation::StopReason;
-use crate::generation::{GenerationError, Progress, Run};
+use crate::app::protocol::{Event, FileLocation, GgufFile, Request, Task};
+use crate::checkpoint::{CheckpointError, Model, OpenError};
+use crate::generation::{GenerationError, Progress, Run, Settings, StopReason};
 
 /// Why a request could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -40,38 +36,38 @@ enum ServeError {
 pub async fn serve() -> Result<(), JsValue> {
     std::panic::set_hook(Box::new(|panic| send(&Event::Panicked { message: panic.to_string() })));
     let channel = Channel::open()?;
-    channel.send(&Event::Ready { backend: backend() });
+    channel.send(&Event::Ready { backend: Some(backend()) });
     let lent = Lent::default();
     wasm_bindgen_futures::spawn_local(background::answer(channel.background()?, lent.clone()));
+    wasm_bindgen_futures::spawn_local(sweep());
     let (mut open, mut held): (Option<Open>, _) = (None, HeldWeights::default());
-    let mut exported = Exported::default();
     loop {
         let (request, files) = channel.receive().await;
         match request {
             Request::Load { entry, catalog_url, policy, consent } => {
-                close(&mut open, &lent);
-                exported.let_go();
+                close(&mut open, &lent).await;
                 let (channel, entry, catalog_url) = (&channel, &entry, catalog_url.as_str());
                 open = load(&mut held, Order { channel, entry, catalog_url, policy, consent, thorough: false }).await;
                 lend(&open, &lent);
             }
-            Request::Import { run, answers } => {
-                close(&mut open, &lent);
-                exported.let_go();
+            Request::Open { run, file } => {
+                close(&mut open, &lent).await;
                 held.clear();
-                open = import(&channel, run, files, &answers).await;
+                open = open_file(&channel, run, file, files.into_iter().next()).await;
                 lend(&open, &lent);
             }
             Request::Cancel { id } => held.cancel(&channel, &id).await,
-            request => answer(&channel, open.as_mut(), request, &mut exported).await,
+            request => answer(&channel, open.as_mut(), request).await,
         }
     }
 }
 
-/// One model at a time in memory.
-fn close(open: &mut Option<Open>, lent: &Lent) {
+/// One model at a time in memory. What has not been kept of it is removed.
+async fn close(open: &mut Option<Open>, lent: &Lent) {
     lent.set(None);
-    drop(open.take());
+    if let Some(unkept) = open.take().and_then(|open| open.unkept) {
+        unkept.remove().await;
+    }
 }
 
 /// What is answered beside runs may use the open model's tokenizer.
@@ -80,28 +76,16 @@ fn lend(open: &Option<Open>, lent: &Lent) {
 }
 
 /// Does something with the model that is open.
-async fn answer(channel: &Channel, open: Option<&mut Open>, request: Request, exported: &mut Exported) {
+async fn answer(channel: &Channel, open: Option<&mut Open>, request: Request) {
     match request {
-        Request::Keep { title } => {
-            if let Err(message) = keep(channel, open, title).await {
-                channel.send(&Event::Failed { task: Task::Storage, message });
-            }
-            channel.send(&Event::Stored(list().await));
-        }
         Request::Generate { run, settings } => report(channel, run, generate(channel, open, run, &settings).await),
         Request::Continue { run, words } => report(channel, run, go_on(channel, open, run, words).await),
         Request::Bench { run, prompt_tokens, tokens } => {
             report(channel, run, measure(channel, open.as_deref(), run, prompt_tokens, tokens).await);
         }
         Request::Verify { run } => report(channel, run, compare(channel, open.as_deref(), run).await),
-        Request::Export { run, format } => export(channel, open.as_deref(), run, format, exported).await,
-        // Those that open models are carried out by then.
-        Request::Load { .. } | Request::Import { .. } | Request::Cancel { .. } => {}
-        // What ran has ended by the time this is read.
-        Request::Pause | Request::Stop => {}
-        // Answered by `background`.
-        Request::Tokenize { .. } | Request::Inspect { .. } => {}
-        Request::ListStored | Request::Discard { .. } | Request::Rename { .. } => {}
+        // What ran has ended by the time that this is read, and the rest is answered elsewhere.
+        _ => {}
     }
 }
 
@@ -113,7 +97,7 @@ fn report(channel: &Channel, run: u32, outcome: Result<(), ServeError>) {
 
 /// Fetches and opens a model; what came of it, if anything did not work, is sent to the page. Where storage turns out to
 /// have damaged it, all of it is looked through, and the damaged part fetched again.
-async fn load(held: &mut HeldWeights, order: Order<'_>) -> Option<Open> {
+async fn load(held: &mut HeldWeights<()>, order: Order<'_>) -> Option<Open> {
     let (begun, Order { channel, entry, .. }) = (now(), order);
     let mut weights = fetch(held, order).await?;
     let model = match open(channel, &mut weights).await {
@@ -142,52 +126,56 @@ async fn load(held: &mut HeldWeights, order: Order<'_>) -> Option<Open> {
     Some(open)
 }
 
-/// Opens a model of the reader's own; what came of it is sent to the page.
-async fn import(channel: &Channel, run: u32, files: Vec<File>, answers: &Answers) -> Option<Open> {
+/// Opens a file of the converter's; what came of it is sent to the page.
+async fn open_file(channel: &Channel, run: Option<u32>, file: GgufFile, blob: Option<Blob>) -> Option<Open> {
     let begun = now();
-    let event = match own::open(channel, run, files, answers).await {
-        Ok(Opened { model, title, bytes, sha256 }) => {
-            let identity = Identity { id: sha256.clone(), title, bytes, sha256 };
-            let open = Open::new(model, identity, now() - begun);
-            channel.send(&Event::Imported { run, summary: open.summary.clone() });
-            return Some(open);
+    let task = run.map_or(Task::Load, Task::Run);
+    let (model, unkept) = match read_file(channel, &file, blob).await {
+        Ok(read) => read,
+        Err(reason) => {
+            let message = format!("{} cannot be opened: {}.", file.title, reason.trim_end_matches('.'));
+            channel.send(&Event::Failed { task, message });
+            return None;
         }
-        Err(ImportFailure::Interrupted) => Event::Interrupted { run },
-        Err(ImportFailure::Files(message)) => Event::Failed { task: Task::Run(run), message },
     };
-    channel.send(&event);
-    None
-}
-
-/// Writes the model that is open into a file; what came of it is sent to the page.
-async fn export(channel: &Channel, open: Option<&Open>, run: u32, format: Export, last: &mut Exported) {
-    let outcome = match open {
-        Some(Open { model, summary, .. }) => own::export(channel, run, format, model, summary, last).await,
-        None => Err(ExportFailure::Because(ServeError::NoModel.to_string())),
-    };
-    channel.send(&match outcome {
-        Ok(()) => return,
-        Err(ExportFailure::Interrupted) => Event::Interrupted { run },
-        Err(ExportFailure::Because(reason)) => {
-            let message = format!("The file could not be written: {}.", reason.trim_end_matches('.'));
-            Event::Failed { task: Task::Run(run), message }
-        }
+    let GgufFile { id, title, bytes, sha256, .. } = file;
+    let open = Open::new(model, Identity { id, title, bytes, sha256 }, now() - begun);
+    let summary = open.summary.clone();
+    channel.send(&match run {
+        Some(run) => Event::Imported { run, summary },
+        None => Event::Loaded(summary),
     });
+    Some(Open { unkept, ..open })
 }
 
-/// Stores the model that is open; the error is a sentence.
-async fn keep(channel: &Channel, open: Option<&mut Open>, title: String) -> Result<(), String> {
-    let Open { model, summary, .. } = open.ok_or_else(|| ServeError::NoModel.to_string())?;
-    own::keep(channel, model, summary, title.clone()).await?;
-    summary.title = title;
-    Ok(())
+/// The model of a file, and the hold on that where it is in storage.
+async fn read_file(channel: &Channel, file: &GgufFile, blob: Option<Blob>) -> Result<(Model, Option<Unkept>), String> {
+    let gone = || "its file is gone; hand it over once more".to_string();
+    let unkept = match &file.location {
+        FileLocation::Unkept(name) => Some(Unkept::find(name).await.ok_or_else(gone)?),
+        _ => None,
+    };
+    let piece = match (&unkept, blob) {
+        (Some(unkept), _) => unkept.piece(&file.checksums).await.ok_or_else(gone)?,
+        (None, Some(blob)) => {
+            Piece::File(blob, Some(file.checksums.as_slice().into()).filter(|_| !file.checksums.is_empty()))
+        }
+        (None, None) => return Err(gone()),
+    };
+    channel.send(&Event::Opening);
+    channel.interrupted().await;
+    let mut pieces = Pieces::new([piece]).map_err(|error| reason(&error))?;
+    let model = Model::open(&mut pieces).map_err(|error| error.to_string())?;
+    Ok((model, unkept))
 }
 
 /// Fetches a model's weights, or tells the page why not.
-async fn fetch(held: &mut HeldWeights, order: Order<'_>) -> Option<Weights> {
-    let event = match held.obtain(order).await {
+async fn fetch(held: &mut HeldWeights<()>, order: Order<'_>) -> Option<Weights> {
+    let obtained = held.obtain(order, async |store, _| download::obtain(order, store).await).await;
+    let event = match obtained {
         Ok(Outcome::Here(weights)) => return Some(weights),
         Ok(Outcome::Asking) => return None,
+        Ok(Outcome::ToFetch) => Event::ToFetch { id: order.entry.id.clone() },
         Ok(Outcome::NotHere) => Event::NotHere,
         Ok(Outcome::Interrupted { received, total }) => Event::Paused { received, total },
         Err(error) => Event::Failed { task: Task::Load, message: error.to_string() },

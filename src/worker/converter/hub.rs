@@ -5,53 +5,82 @@
 use std::io::{Read, Seek, SeekFrom, Write};
 
 use js_sys::Uint8Array;
-use web_sys::RequestCache;
+use web_sys::{Blob, RequestCache};
 
-use super::super::storage::{Draft, Piece, Pieces, Store, reason};
-use super::parts;
-use super::progress::Progress;
-use super::state::State;
-use super::transfer::{Transfer, Wanted};
-use super::{DownloadError, Hashes, Order, copy, hash_beside, pass, patiently};
+use super::super::channel::Channel;
+use super::super::download::{
+    DownloadError, Hashes, Order, Outcome, Progress, STATE, StreamState, Transfer, Wanted, Weights, copy, during,
+    finish, hash_beside, missing, parts, pass, patiently, tell_obstacle,
+};
+use super::super::held_weights::HeldWeights;
+use super::super::storage::{NewFile, Piece, Pieces, Store, reason};
 use crate::app::catalog::{Entry, HubFiles, Part};
-use crate::app::protocol::Event;
+use crate::app::protocol::{Event, FileLocation, GgufFile, Task, TransferPolicy};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::import::streaming::{Comparison, Streaming, Texts};
 use crate::checkpoint::sha256::hex;
 
+/// Name of the file that is made.
 const DRAFT: &str = "draft.gguf";
-const STATE: &str = "draft.state";
 /// Bytes that are taken between two looks at how long ago the last checkpoint was.
 const PIECE: usize = 16 << 10;
 
 /// A stream under way.
 pub struct Stream {
     streaming: Streaming,
-    draft: Draft,
+    file: NewFile,
     /// The version of the file on the hub, where it says one.
     etag: Option<String>,
     /// How far the stored state is.
     saved: u64,
 }
 
-/// Bytes of the order that are in the store, the stream's among them.
-pub async fn received(order: Order<'_>, files: HubFiles<'_>, store: &Store) -> u64 {
-    let mut received = 0;
-    for text in [files.vocabulary, files.merges] {
-        received += store.pieces(text).await.map_or(0, |_| text.bytes);
+/// Fetches a model and converts it; what came of it is sent to the page.
+pub async fn fetch(
+    channel: &Channel,
+    held: &mut HeldWeights<Stream>,
+    entry: &Entry,
+    catalog_url: &str,
+    policy: TransferPolicy,
+) {
+    let order = Order { channel, entry, catalog_url, policy, consent: true, thorough: false };
+    let outcome = held.obtain(order, async |store, stream| {
+        during(order, store, async |progress| match entry.hub_files() {
+            Some(files) => {
+                let made = receive(order, files, store, stream, progress).await?;
+                let made_from = Some(files.weights.sha256.to_ascii_lowercase());
+                finish(order, store, std::slice::from_ref(&made), None, made_from).await
+            }
+            None => Ok(Outcome::NotHere),
+        })
+        .await
+    });
+    match outcome.await {
+        Ok(Outcome::Here(weights)) => {
+            let (file, blob) = fetched(entry, weights);
+            held.clear();
+            channel.send_with(&Event::Fetched { file }, blob);
+        }
+        Ok(Outcome::Interrupted { received, total }) => channel.send(&Event::Paused { received, total }),
+        Ok(_) => {
+            let message = format!("{} is not on another site.", entry.title);
+            channel.send(&Event::Failed { task: Task::Load, message });
+        }
+        Err(error) => channel.send(&Event::Failed { task: Task::Load, message: error.to_string() }),
     }
-    let state = match store.folder() {
-        Some(folder) => folder.read(STATE).await.unwrap_or_default(),
-        None => Vec::new(),
-    };
-    let position = State::parse(&state).map_or(0, |state| state.position);
-    // A stored state is not trusted.
-    received.saturating_add(position).min(order.entry.bytes)
+}
+
+/// The file, and its bytes where they are in memory.
+fn fetched(entry: &Entry, weights: Weights) -> (GgufFile, Option<Blob>) {
+    let Weights { file, title, bytes, sha256 } = weights;
+    let blob = file.into_blob();
+    let location = if blob.is_some() { FileLocation::Message } else { FileLocation::Kept };
+    (GgufFile { id: entry.id.clone(), title, bytes, sha256, checksums: Vec::new(), location }, blob)
 }
 
 /// Fetches what is missing, and returns the file that was made of it, as a part of the store. `stream` keeps what goes
 /// on only in memory.
-pub async fn fetch(
+async fn receive(
     order: Order<'_>,
     files: HubFiles<'_>,
     store: &Store,
@@ -78,7 +107,7 @@ pub async fn fetch(
         Err(error) => {
             hub.save(&mut under_way).await;
             // What is in storage must not be held while nothing comes: another tab may go on with it.
-            *stream = under_way.draft.is_in_memory().then_some(under_way);
+            *stream = under_way.file.is_in_memory().then_some(under_way);
             Err(error)
         }
     };
@@ -90,9 +119,9 @@ pub async fn fetch(
 
 /// One of the texts beside the weights, fetched where it is missing.
 async fn text(order: Order<'_>, part: &Part, store: &Store, progress: &Progress<'_>) -> Result<String, DownloadError> {
-    if !super::missing(order.channel, store, std::slice::from_ref(part), progress).await?.is_empty() {
+    if !missing(order.channel, store, std::slice::from_ref(part), progress).await?.is_empty() {
         parts::fetch_one(order, store, part, progress).await?;
-        super::tell_obstacle(order, store);
+        tell_obstacle(order, store);
     }
     let gone = || DownloadError::Browser(format!("{} is gone from its storage", part.url));
     let mut text = String::new();
@@ -121,35 +150,35 @@ impl Hub<'_> {
 
     /// The stream as it was stored last, or one from the beginning.
     async fn open(&self) -> Result<Stream, DownloadError> {
-        let (mut draft, mut state) = (Draft::new(None), Vec::new());
+        let (mut file, mut state) = (NewFile::new(None), Vec::new());
         if let Some(folder) = self.store.make_folder().await {
             match folder.open(DRAFT).await {
-                Ok(file) => {
-                    draft = Draft::new(Some(file));
+                Ok(stored) => {
+                    file = NewFile::new(Some(stored));
                     state = folder.read(STATE).await.unwrap_or_default();
                 }
                 Err(error) => self.store.set_obstacle(reason(&error)),
             }
         }
-        if let Some(State { position: saved, etag, saved: rest }) = State::parse(&state) {
-            match self.resume(rest, &mut draft).await {
+        if let Some(StreamState { position: saved, etag, saved: rest }) = StreamState::parse(&state) {
+            match self.resume(rest, &mut file).await {
                 Ok(streaming) => {
                     let etag = Some(etag.to_string()).filter(|etag| !etag.is_empty());
-                    return Ok(Stream { streaming, draft, etag, saved });
+                    return Ok(Stream { streaming, file, etag, saved });
                 }
                 Err(error) => self.tell_unfit(&error),
             }
         }
-        Ok(Stream { streaming: self.anew()?, draft, etag: None, saved: 0 })
+        Ok(Stream { streaming: self.anew()?, file, etag: None, saved: 0 })
     }
 
-    /// Goes on from what was stored, once what lies in the draft is what was written to it.
-    async fn resume(&self, saved: &[u8], draft: &mut Draft) -> Result<Streaming, CheckpointError> {
+    /// Goes on from what was stored, once what lies in the file is what was written to it.
+    async fn resume(&self, saved: &[u8], file: &mut NewFile) -> Result<Streaming, CheckpointError> {
         let (title, bytes) = (&self.order.entry.title, self.weights.bytes);
-        let streaming = Streaming::resume(self.texts, title, bytes, saved, draft)?;
+        let streaming = Streaming::resume(self.texts, title, bytes, saved, file)?;
         let mut comparison = streaming.comparison();
-        draft.seek(SeekFrom::Start(0))?;
-        pass(self.order.channel, draft, |bytes| comparison.update(bytes)).await?;
+        file.seek(SeekFrom::Start(0))?;
+        pass(self.order.channel, file, |bytes| comparison.update(bytes)).await?;
         comparison.finish().map(|()| streaming)
     }
 
@@ -200,15 +229,15 @@ impl Hub<'_> {
 
     fn take(&self, stream: &mut Stream, bytes: &[u8]) -> Result<(), DownloadError> {
         let is_known = stream.streaming.output_length().is_some();
-        stream.streaming.push(bytes, &mut stream.draft).map_err(|error| self.failed(error))?;
+        stream.streaming.push(bytes, &mut stream.file).map_err(|error| self.failed(error))?;
         if let (false, Some(length)) = (is_known, stream.streaming.output_length()) {
             let too_long = |_| DownloadError::Memory { title: self.order.entry.title.clone(), bytes: length };
-            stream.draft.set_length(length).map_err(too_long)?;
+            stream.file.set_length(length).map_err(too_long)?;
         }
-        if let Some(obstacle) = stream.draft.take_obstacle() {
+        if let Some(obstacle) = stream.file.take_obstacle() {
             self.store.set_obstacle(obstacle);
         }
-        super::tell_obstacle(self.order, self.store);
+        tell_obstacle(self.order, self.store);
         Ok(())
     }
 
@@ -229,13 +258,13 @@ impl Hub<'_> {
 
     /// Stores where the stream stands. Where that fails it goes on all the same; there is only more to be fetched again.
     async fn save(&self, stream: &mut Stream) {
-        let Some(folder) = self.store.folder().filter(|_| !stream.draft.is_in_memory()) else { return };
+        let Some(folder) = self.store.folder().filter(|_| !stream.file.is_in_memory()) else { return };
         let position = stream.streaming.position();
-        let saved = stream.streaming.save(&mut stream.draft);
+        let saved = stream.streaming.save(&mut stream.file);
         if let Ok(saved) = saved
-            && stream.draft.flush().is_ok()
+            && stream.file.flush().is_ok()
         {
-            let state = State { position, etag: stream.etag.as_deref().unwrap_or_default(), saved: &saved };
+            let state = StreamState { position, etag: stream.etag.as_deref().unwrap_or_default(), saved: &saved };
             if folder.write(STATE, &Uint8Array::from(state.to_bytes().as_slice())).await.is_ok() {
                 stream.saved = position;
             }
@@ -252,21 +281,21 @@ impl Hub<'_> {
 
     /// Sees whether it was the file that the catalog names and has become what was written of it, and keeps that.
     async fn finish(&self, stream: Stream) -> Result<Part, DownloadError> {
-        let Stream { streaming, mut draft, .. } = stream;
+        let Stream { streaming, mut file, .. } = stream;
         let comparison = streaming.comparison();
-        let found = hex(&streaming.finish(&mut draft).map_err(|error| self.failed(error))?);
+        let found = hex(&streaming.finish(&mut file).map_err(|error| self.failed(error))?);
         if !found.eq_ignore_ascii_case(&self.weights.sha256) {
             let (url, expected) = (self.weights.url.clone(), self.weights.sha256.clone());
             return Err(DownloadError::Discarded { url, expected, found });
         }
-        draft.flush().map_err(|error| DownloadError::Browser(error.to_string()))?;
-        let pieces = match (draft.is_in_memory(), self.store.folder()) {
+        file.flush().map_err(|error| DownloadError::Browser(error.to_string()))?;
+        let pieces = match (file.is_in_memory(), self.store.folder()) {
             (false, Some(folder)) => {
-                drop(draft);
+                drop(file);
                 let gone = || DownloadError::Browser(format!("{DRAFT} is gone from its storage"));
                 vec![Piece::File(folder.file(DRAFT).await.ok_or_else(gone)?.into(), None)]
             }
-            _ => draft.into_pieces(),
+            _ => file.into_pieces(),
         };
         let part = self.verify(&pieces, comparison).await?;
         match (pieces.as_slice(), self.store.folder()) {

@@ -2,15 +2,15 @@
 
 use std::io::BufReader;
 
-use wasm_bindgen::JsValue;
-use web_sys::File;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Blob, File};
 
 use super::super::blob::BlobFile;
 use super::super::storage::{Pieces, Store, reason};
 use crate::app::own::texts;
 use crate::app::protocol::{Answers, Description, Finding};
 use crate::checkpoint::CheckpointError;
-use crate::checkpoint::import::{self, Draft, ImportError, Inspection, Named, Need, Pause};
+use crate::checkpoint::import::{self, CheckpointInfo, ImportError, Inspection, Named, Need, Pause};
 use crate::checkpoint::precision::Precision;
 use crate::tokenizer::TokenizerSpec;
 
@@ -22,26 +22,30 @@ const GPT2_TOKENS: usize = 50_257;
 pub type Files = Vec<Named<BufReader<BlobFile>>>;
 
 /// Opens what was handed over.
-pub fn named(files: Vec<File>) -> Result<Files, JsValue> {
-    files.into_iter().map(|file| Ok(Named { name: file.name(), reader: BlobFile::open(file.into())? })).collect()
+pub fn named(files: &[Blob]) -> Result<Files, JsValue> {
+    let named = |file: &Blob| {
+        let name = file.dyn_ref::<File>().map(File::name).unwrap_or_default();
+        Ok(Named { name, reader: BlobFile::open(file.clone())? })
+    };
+    files.iter().map(named).collect()
 }
 
 /// How the weights are to be kept.
-pub fn precision(answers: &Answers, draft: &Draft) -> Option<Precision> {
+pub fn precision(answers: &Answers, info: &CheckpointInfo) -> Option<Precision> {
     match answers.as_they_are {
         Some(as_they_are) => (!as_they_are).then_some(Precision::Q8_0),
-        None => draft.usual_precision(),
+        None => info.usual_precision(),
     }
 }
 
 /// What these files are, for the page to show.
-pub async fn inspect(files: Vec<File>, answers: &Answers, pause: Pause<'_>) -> Finding {
-    let mut files = match named(files) {
+pub async fn inspect(files: Vec<Blob>, answers: &Answers, pause: Pause<'_>) -> Finding {
+    let mut files = match named(&files) {
         Ok(files) => files,
         Err(error) => return Finding::Failed(refused(reason(&error))),
     };
-    match look(&mut files, answers, pause).await {
-        Ok(Inspection::Ready(draft)) => Finding::Ready(describe(&draft, &files, answers)),
+    match identify(&mut files, answers, pause).await {
+        Ok(Inspection::Ready(info)) => Finding::Ready(describe(&info, &files, answers)),
         Ok(Inspection::Needs(needs)) => Finding::Needs(needs.iter().map(texts::question).collect()),
         Err(error @ ImportError::File { source: CheckpointError::Read { .. }, .. }) => {
             Finding::Failed(format!("{} If it is a folder, choose it with the button for folders.", refused(error)))
@@ -50,9 +54,9 @@ pub async fn inspect(files: Vec<File>, answers: &Answers, pause: Pause<'_>) -> F
     }
 }
 
-fn describe(draft: &Draft, files: &Files, answers: &Answers) -> Description {
-    let precision = precision(answers, draft);
-    texts::description(&draft.summary(precision), files.iter().map(|file| file.name.as_str()), precision.is_none())
+fn describe(info: &CheckpointInfo, files: &Files, answers: &Answers) -> Description {
+    let precision = precision(answers, info);
+    texts::description(&info.summary(precision), files.iter().map(|file| file.name.as_str()), precision.is_none())
 }
 
 /// Why files cannot be opened, as a sentence.
@@ -62,19 +66,19 @@ pub fn refused(error: impl std::fmt::Display) -> String {
 
 /// What these files are. A model of GPT-2's tokens without a tokenizer takes GPT-2's, where that is stored here.
 /// `pause` is awaited after each step.
-pub async fn look(files: &mut Files, answers: &Answers, pause: Pause<'_>) -> Result<Inspection, ImportError> {
+pub async fn identify(files: &mut Files, answers: &Answers, pause: Pause<'_>) -> Result<Inspection, ImportError> {
     let Answers { heads, alphabet, .. } = answers.clone();
     let mut answers = import::Answers { heads: heads.map(|heads| heads as usize), alphabet, tokenizer: None };
-    let outlook = import::inspect_by_steps(files, &answers, pause).await?;
+    let inspection = import::inspect_by_steps(files, &answers, pause).await?;
     let is_gpt2s = |need: &Need| matches!(need, Need::Tokenizer { tokens } if *tokens >= GPT2_TOKENS);
-    if let Inspection::Needs(needs) = &outlook
+    if let Inspection::Needs(needs) = &inspection
         && needs.iter().any(is_gpt2s)
         && let Some(tokenizer) = stored_tokenizer().await
     {
         answers.tokenizer = Some(tokenizer);
         return import::inspect_by_steps(files, &answers, pause).await;
     }
-    Ok(outlook)
+    Ok(inspection)
 }
 
 /// GPT-2's tokenizer, where GPT-2 is stored here.
@@ -86,7 +90,7 @@ async fn stored_tokenizer() -> Option<TokenizerSpec> {
     }
     let named = Named { name: GPT2.to_string(), reader: Pieces::new(pieces).ok()? };
     match import::inspect(&mut [named], &import::Answers::default()).ok()? {
-        Inspection::Ready(draft) => Some(draft.tokenizer),
+        Inspection::Ready(info) => Some(info.tokenizer),
         Inspection::Needs(_) => None,
     }
 }

@@ -1,6 +1,9 @@
-//! A file under way: in storage, and from the moment on that storage fails, in memory.
+//! A file that is being written: in storage, or in memory once storage fails.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
+
+use wasm_bindgen::JsValue;
+use web_sys::Blob;
 
 use super::file::{MemoryFile, StoredFile};
 use super::pieces::Piece;
@@ -14,17 +17,17 @@ enum Place {
 
 /// A file that is being written.
 #[derive(Debug)]
-pub struct Draft {
+pub struct NewFile {
     place: Place,
     /// Why it went into memory.
     obstacle: Option<String>,
 }
 
-impl Draft {
+impl NewFile {
     /// In this file, or in memory where there is none.
     pub fn new(file: Option<StoredFile>) -> Self {
         let place = file.map_or_else(|| Place::Memory(MemoryFile::default()), Place::Stored);
-        Draft { place, obstacle: None }
+        NewFile { place, obstacle: None }
     }
 
     /// Whether it lies in memory, and ends with the tab.
@@ -53,6 +56,14 @@ impl Draft {
         }
     }
 
+    /// The contents, where they are in memory; nothing where they are in storage.
+    pub fn into_blob(self) -> Result<Blob, JsValue> {
+        match self.place {
+            Place::Stored(_) => Blob::new(),
+            Place::Memory(file) => file.into_blob(),
+        }
+    }
+
     /// Does something with the file, a second time in memory where storage fails.
     fn attempt<T>(&mut self, mut act: impl FnMut(&mut Place) -> io::Result<T>) -> io::Result<T> {
         match (act(&mut self.place), &mut self.place) {
@@ -75,7 +86,7 @@ fn copied(file: &mut StoredFile) -> io::Result<MemoryFile> {
     Ok(memory)
 }
 
-impl Read for Draft {
+impl Read for NewFile {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match &mut self.place {
             Place::Stored(file) => file.read(bytes),
@@ -84,7 +95,7 @@ impl Read for Draft {
     }
 }
 
-impl Write for Draft {
+impl Write for NewFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.attempt(|place| match place {
             Place::Stored(file) => file.write(bytes),
@@ -100,7 +111,7 @@ impl Write for Draft {
     }
 }
 
-impl Seek for Draft {
+impl Seek for NewFile {
     fn seek(&mut self, seek: SeekFrom) -> io::Result<u64> {
         match &mut self.place {
             Place::Stored(file) => file.seek(seek),

@@ -1,14 +1,13 @@
-//! The worker's second loop: requests that are answered beside what goes on. None of them may take longer than a step of
-//! a run without letting others at work.
+//! The engine's second loop: requests that are answered beside what goes on. None of them takes longer than a step of a
+//! run before it lets others at work.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::channel::{BackgroundRequests, send};
-use super::held_weights::{discard, rename};
-use super::own;
-use super::storage::list;
+use super::super::channel::{BackgroundRequests, send};
+use super::super::held_weights::{discard, rename};
+use super::super::storage::list;
 use crate::app::protocol::{Event, Request, Task};
 use crate::tokenizer::{Spans, Tokenizer};
 
@@ -33,17 +32,13 @@ impl Lent {
 /// Answers as long as the worker lives.
 pub async fn answer(background: BackgroundRequests, lent: Lent) {
     loop {
-        let (request, files) = background.receive().await;
+        let (request, _) = background.receive().await;
         match request {
             Request::Tokenize { number, text } => {
                 if let Some(tokenizer) = lent.tokenizer() {
                     let Spans { count, first: tokens } = tokenize(&background, &tokenizer, &text).await;
                     send(&Event::Tokenized { number, count, tokens });
                 }
-            }
-            Request::Inspect { run, answers } => {
-                let finding = own::inspect(files, &answers, &|| Box::pin(background.breathe())).await;
-                send(&Event::Inspected { run, finding });
             }
             Request::Rename { id, title } => {
                 if let Err(message) = rename(&id, title).await {

@@ -1,0 +1,12 @@
+//! The program of the converter's worker; the whole of it is in [`peargpt::worker::converter`].
+
+#[cfg(target_arch = "wasm32")]
+fn main() {
+    peargpt::worker::converter::start();
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() {
+    eprintln!("This program runs in a Web Worker: build the site with `cargo xtask serve`.");
+    std::process::exit(2);
+}

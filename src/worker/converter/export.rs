@@ -1,0 +1,172 @@
+//! A model's GGUF, as files for other programs.
+
+use std::io::{self, Seek};
+
+use wasm_bindgen::JsValue;
+use web_sys::Blob;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use super::super::channel::Channel;
+use super::super::download::{Order, Outcome, obtain};
+use super::super::held_weights::HeldWeights;
+use super::super::storage::{MemoryFile, Piece, Pieces, Unkept, reason};
+use super::output::{OutputError, Progress, copy, write_out};
+use super::serve::only;
+use crate::app::catalog::Entry;
+use crate::app::own::{NAME, is_own, texts};
+use crate::app::protocol::{Event, Export, FileLocation, GgufFile, ModelFile, Task, TransferPolicy};
+use crate::checkpoint::export::huggingface;
+use crate::checkpoint::import::{self, Answers, CheckpointInfo, Inspection, Named, OutputFile, to_gguf};
+use crate::checkpoint::precision::Precision;
+
+/// Writes a model into a file; what came of it is sent to the page.
+pub async fn export(channel: &Channel, run: u32, format: Export, model: Option<ModelFile>, files: Vec<Blob>) {
+    let event = |done, all| Event::Exporting { run, done, all };
+    let written = match model {
+        Some(model) => write(channel, format, model, only(files), &event).await,
+        None => Err(OutputError::Because("no model is open; load one first".to_string())),
+    };
+    match written {
+        Ok((blob, name)) => channel.send_with(&Event::Exported { run, url: String::new(), name }, Some(blob)),
+        Err(OutputError::Interrupted) => channel.send(&Event::Interrupted { run }),
+        Err(error) => {
+            let message = format!("The file could not be written: {}.", error.to_string().trim_end_matches('.'));
+            channel.send(&Event::Failed { task: Task::Run(run), message });
+        }
+    }
+}
+
+/// A model's GGUF, which is read as it was opened.
+struct Source {
+    id: String,
+    title: String,
+    pieces: Vec<Piece>,
+    /// Holds the file while it is read.
+    _unkept: Option<Unkept>,
+}
+
+async fn write(
+    channel: &Channel,
+    format: Export,
+    model: ModelFile,
+    blob: Option<Blob>,
+    event: &dyn Fn(u64, u64) -> Event,
+) -> Result<(Blob, String), OutputError> {
+    let source = open(channel, model, blob).await?;
+    let (mut files, info) = inspect(&source)?;
+    let name = if is_own(&source.id) { NAME } else { &source.title };
+    let kept = info.precision(None);
+    let blob = match format {
+        Export::Gguf8 if kept == Precision::Q8_0 => whole(channel, &source, event).await?,
+        Export::Gguf8 => gguf(channel, &info, &mut files, (name, Precision::Q8_0), event).await?,
+        Export::Gguf16 => gguf(channel, &info, &mut files, (name, Precision::F16), event).await?,
+        Export::HuggingFace => {
+            let precision = if kept == Precision::F32 { Precision::F32 } else { Precision::F16 };
+            folder(channel, &info, &mut files, precision, event).await?
+        }
+    };
+    Ok((blob, texts::file_name(&source.title, format)))
+}
+
+async fn open(channel: &Channel, model: ModelFile, blob: Option<Blob>) -> Result<Source, OutputError> {
+    let gone = || OutputError::Because("the model's file is gone; open it once more".to_string());
+    match model {
+        ModelFile::Catalog { entry, catalog_url, policy } => from_catalog(channel, &entry, &catalog_url, policy).await,
+        ModelFile::Gguf(GgufFile { id, title, checksums, location: FileLocation::Unkept(name), .. }) => {
+            let unkept = Unkept::find(&name).await.ok_or_else(gone)?;
+            let file = unkept.blob().await.ok_or_else(gone)?;
+            let pieces = vec![Piece::File(file, Some(checksums.into()))];
+            Ok(Source { id, title, pieces, _unkept: Some(unkept) })
+        }
+        ModelFile::Gguf(GgufFile { id, title, location: FileLocation::Kept, .. }) => {
+            let entry = Entry { title, ..Entry::own(id) };
+            from_catalog(channel, &entry, "", TransferPolicy::default()).await
+        }
+        ModelFile::Gguf(GgufFile { id, title, checksums, .. }) => {
+            let checksums = Some(checksums.into()).filter(|checksums: &std::rc::Rc<[u64]>| !checksums.is_empty());
+            let pieces = vec![Piece::File(blob.ok_or_else(gone)?, checksums)];
+            Ok(Source { id, title, pieces, _unkept: None })
+        }
+    }
+}
+
+/// From storage, or from this site once more where storage does not have it.
+async fn from_catalog(
+    channel: &Channel,
+    entry: &Entry,
+    catalog_url: &str,
+    policy: TransferPolicy,
+) -> Result<Source, OutputError> {
+    let order = Order { channel, entry, catalog_url, policy, consent: false, thorough: false };
+    let mut held = HeldWeights::<()>::default();
+    let outcome = held.obtain(order, async |store, _| obtain(order, store).await).await;
+    match outcome.map_err(|error| OutputError::Because(error.to_string()))? {
+        Outcome::Here(weights) => {
+            let pieces = weights.file.into_pieces();
+            Ok(Source { id: entry.id.clone(), title: weights.title, pieces, _unkept: None })
+        }
+        Outcome::Interrupted { .. } => Err(OutputError::Interrupted),
+        _ => Err(OutputError::Because("the model's file is not stored here any more; load it once more".to_string())),
+    }
+}
+
+fn inspect(source: &Source) -> Result<([Named<Pieces>; 1], CheckpointInfo), OutputError> {
+    let reader = pieces(source)?;
+    let mut files = [Named { name: format!("{}.gguf", source.title), reader }];
+    match import::inspect(&mut files, &Answers::default())? {
+        Inspection::Ready(info) => Ok((files, *info)),
+        Inspection::Needs(_) => Err(OutputError::Because("something is missing in its file".to_string())),
+    }
+}
+
+fn pieces(source: &Source) -> Result<Pieces, OutputError> {
+    Pieces::new(source.pieces.iter().cloned()).map_err(because)
+}
+
+fn because(error: JsValue) -> OutputError {
+    OutputError::Because(reason(&error))
+}
+
+/// The very file that the model is known by, once all of it has been read without damage.
+async fn whole(channel: &Channel, source: &Source, event: &dyn Fn(u64, u64) -> Event) -> Result<Blob, OutputError> {
+    let mut reader = pieces(source)?;
+    let bytes = reader.seek(io::SeekFrom::End(0))?;
+    reader.rewind()?;
+    let (mut file, mut progress) = (MemoryFile::default(), Progress::new(channel, bytes, event));
+    copy(&mut reader, &mut file, &mut progress).await?;
+    file.into_blob().map_err(because)
+}
+
+async fn gguf(
+    channel: &Channel,
+    info: &CheckpointInfo,
+    files: &mut [Named<Pieces>],
+    (name, precision): (&str, Precision),
+    event: &dyn Fn(u64, u64) -> Event,
+) -> Result<Blob, OutputError> {
+    let plan = to_gguf(info, name, Some(precision)).map_err(|error| OutputError::Because(error.to_string()))?;
+    let (mut file, mut progress) = (MemoryFile::default(), Progress::new(channel, plan.length(), event));
+    write_out(plan, info, files, &mut file, &mut progress).await?;
+    file.into_blob().map_err(because)
+}
+
+/// A zip file of the folder, nothing in it compressed: weights hardly shrink.
+async fn folder(
+    channel: &Channel,
+    info: &CheckpointInfo,
+    files: &mut [Named<Pieces>],
+    precision: Precision,
+    event: &dyn Fn(u64, u64) -> Event,
+) -> Result<Blob, OutputError> {
+    let plans = huggingface(info, precision).map_err(|error| OutputError::Because(error.to_string()))?;
+    let mut progress = Progress::new(channel, plans.iter().map(OutputFile::length).sum(), event);
+    let mut zip = ZipWriter::new(MemoryFile::default());
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for plan in plans {
+        let is_large = plan.length() >= u64::from(u32::MAX);
+        zip.start_file(plan.name(), options.large_file(is_large)).map_err(io::Error::from)?;
+        write_out(plan, info, files, &mut zip, &mut progress).await?;
+    }
+    zip.finish().map_err(io::Error::from)?.into_blob().map_err(because)
+}

@@ -1,0 +1,110 @@
+//! From files to the GGUF that the engine runs.
+
+use std::io;
+
+use web_sys::Blob;
+
+use super::super::channel::Channel;
+use super::super::storage::{NewFile, StoredFile, Unkept, reason};
+use super::identify::{Files, identify, named, precision, refused};
+use super::output::{Checked, OutputError, Progress, copy, write_out};
+use crate::app::own::{NAME, texts};
+use crate::app::protocol::{Answers, Event, FileLocation, GgufFile, Task};
+use crate::checkpoint::import::{CheckpointInfo, Inspection, Pause, to_gguf};
+use crate::checkpoint::precision::Precision;
+
+/// Turns the model in these files into a GGUF; what came of it is sent to the page.
+pub async fn import(channel: &Channel, run: u32, files: Vec<Blob>, answers: &Answers) {
+    match convert(channel, run, &files, answers).await {
+        Ok((file, blob)) => channel.send_with(&Event::Converted { run, file }, blob),
+        Err(OutputError::Interrupted) => channel.send(&Event::Interrupted { run }),
+        Err(error) => channel.send(&Event::Failed { task: Task::Run(run), message: refused(error) }),
+    }
+}
+
+async fn convert(
+    channel: &Channel,
+    run: u32,
+    blobs: &[Blob],
+    answers: &Answers,
+) -> Result<(GgufFile, Option<Blob>), OutputError> {
+    let mut files = named(blobs).map_err(|error| OutputError::Because(reason(&error)))?;
+    let pause: Pause = &|| Box::pin(async { _ = channel.interrupted().await });
+    let identified = channel.unless_interrupted(identify(&mut files, answers, pause)).await;
+    let info = match identified.ok_or(OutputError::Interrupted)?? {
+        Inspection::Ready(info) => *info,
+        Inspection::Needs(_) => return Err(OutputError::Because("something is missing".to_string())),
+    };
+    let title = texts::name(files.iter().map(|file| file.name.as_str()));
+    let precision = precision(answers, &info);
+    let event = |done, all| Event::Importing { run, done, all };
+    let (file, blob) = match info.as_it_stands().filter(|_| precision.is_none()) {
+        Some(file) => (hash(channel, &mut files, file, blobs, &event).await?, Some(blobs[file].clone())),
+        None => write(channel, &info, &mut files, precision, &event).await?,
+    };
+    Ok((GgufFile { title, ..file }, blob))
+}
+
+/// A GGUF that runs as it stands is hashed, not copied.
+async fn hash(
+    channel: &Channel,
+    files: &mut Files,
+    file: usize,
+    blobs: &[Blob],
+    event: &dyn Fn(u64, u64) -> Event,
+) -> Result<GgufFile, OutputError> {
+    let bytes = blobs[file].size() as u64;
+    let (reader, mut checked) = (&mut files[file].reader, Checked::new(io::sink()));
+    io::Seek::rewind(reader)?;
+    copy(reader, &mut checked, &mut Progress::new(channel, bytes, event)).await?;
+    let (_, sha256, checksums) = checked.finish();
+    Ok(file_of(bytes, sha256, checksums, FileLocation::Message))
+}
+
+/// Writes the GGUF into storage, or into memory where there is none.
+async fn write(
+    channel: &Channel,
+    info: &CheckpointInfo,
+    files: &mut Files,
+    precision: Option<Precision>,
+    event: &dyn Fn(u64, u64) -> Event,
+) -> Result<(GgufFile, Option<Blob>), OutputError> {
+    let plan = to_gguf(info, NAME, precision).map_err(|error| OutputError::Because(error.to_string()))?;
+    let bytes = plan.length();
+    let (unkept, file) = match Unkept::create().await {
+        Ok((unkept, file)) => (Some(unkept), Some(file)),
+        Err(_) => (None, None), // as on plain http, where all runs from memory
+    };
+    let (mut progress, mut checked) = (Progress::new(channel, bytes, event), Checked::new(room(file, bytes)?));
+    let written = write_out(plan, info, files, &mut checked, &mut progress).await;
+    let (file, sha256, checksums) = checked.finish();
+    let in_memory = file.is_in_memory();
+    let pieces = file.into_blob(); // what is open cannot be removed
+    match (written, unkept) {
+        (Ok(()), Some(unkept)) if !in_memory => {
+            let name = unkept.name().to_string();
+            // Held until this worker ends; by then the engine holds it too.
+            unkept.hold();
+            Ok((file_of(bytes, sha256, checksums, FileLocation::Unkept(name)), None))
+        }
+        (written, unkept) => {
+            if let Some(unkept) = unkept {
+                unkept.remove().await;
+            }
+            written?;
+            let blob = pieces.map_err(|error| OutputError::Because(reason(&error)))?;
+            Ok((file_of(bytes, sha256, checksums, FileLocation::Message), Some(blob)))
+        }
+    }
+}
+
+/// Reserves room for the whole file.
+fn room(file: Option<StoredFile>, bytes: u64) -> io::Result<NewFile> {
+    let mut file = NewFile::new(file);
+    file.set_length(bytes)?;
+    Ok(file)
+}
+
+fn file_of(bytes: u64, sha256: String, checksums: Vec<u64>, location: FileLocation) -> GgufFile {
+    GgufFile { id: sha256.clone(), title: String::new(), bytes, sha256, checksums, location }
+}

@@ -1,0 +1,140 @@
+//! A file on its way out, piece by piece, with what it is known by.
+
+use std::io::{self, Read, Seek, Write};
+
+use sha2::{Digest, Sha256};
+
+use super::super::channel::Channel;
+use super::super::time::{FRAME_MS, now};
+use crate::app::checksum::Checksums;
+use crate::app::protocol::Event;
+use crate::checkpoint::import::{CheckpointInfo, ImportError, Named, OutputFile};
+use crate::checkpoint::sha256::hex;
+
+/// Why a file has not been written.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// A request came in.
+    #[error("something else was asked for meanwhile")]
+    Interrupted,
+    /// The files cannot be read, or are none.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// It cannot be written.
+    #[error(transparent)]
+    Write(#[from] io::Error),
+    /// For another reason.
+    #[error("{0}")]
+    Because(String),
+}
+
+/// Tells the page how far something has come, at most once per frame.
+pub struct Progress<'a> {
+    channel: &'a Channel,
+    event: &'a dyn Fn(u64, u64) -> Event,
+    done: u64,
+    all: u64,
+    last_sent: f64,
+}
+
+impl<'a> Progress<'a> {
+    /// Nothing is done yet of `all` bytes; `event` says that of both numbers.
+    pub fn new(channel: &'a Channel, all: u64, event: &'a dyn Fn(u64, u64) -> Event) -> Self {
+        Progress { channel, event, done: 0, all, last_sent: f64::NEG_INFINITY }
+    }
+
+    /// Counts bytes, and lets messages in; an error where one of them ends this.
+    pub async fn step(&mut self, bytes: u64) -> Result<(), OutputError> {
+        self.done += bytes;
+        if now() - self.last_sent >= FRAME_MS {
+            self.last_sent = now();
+            self.channel.send(&(self.event)(self.done, self.all));
+        }
+        if self.channel.interrupted().await { Err(OutputError::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// Writes a file of this model.
+pub async fn write_out<R: Read + Seek>(
+    mut file: OutputFile,
+    info: &CheckpointInfo,
+    files: &mut [Named<R>],
+    writer: &mut impl Write,
+    progress: &mut Progress<'_>,
+) -> Result<(), OutputError> {
+    let mut is_more = true;
+    while is_more {
+        let mut counted = Counted { writer, bytes: 0 };
+        is_more = file.step(info, files, &mut counted)?;
+        let bytes = counted.bytes;
+        progress.step(bytes).await?;
+    }
+    Ok(writer.flush()?)
+}
+
+/// Reads a file to its end into a writer.
+pub async fn copy(
+    reader: &mut impl Read,
+    writer: &mut impl Write,
+    progress: &mut Progress<'_>,
+) -> Result<(), OutputError> {
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let count = reader.read(&mut buffer)?;
+        writer.write_all(&buffer[..count])?;
+        if count == 0 {
+            return Ok(writer.flush()?);
+        }
+        progress.step(count as u64).await?;
+    }
+}
+
+/// A writer that counts.
+struct Counted<'a, W> {
+    writer: &'a mut W,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counted<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.writer.write(bytes)?;
+        self.bytes += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// A writer with what its file is known by.
+pub struct Checked<W> {
+    writer: W,
+    sha256: Sha256,
+    checksums: Checksums,
+}
+
+impl<W: Write> Checked<W> {
+    /// Of a file that is still empty.
+    pub fn new(writer: W) -> Self {
+        Checked { writer, sha256: Sha256::new(), checksums: Checksums::default() }
+    }
+
+    /// The writer, SHA-256 in hex, and the checksum of each stretch.
+    pub fn finish(self) -> (W, String, Vec<u64>) {
+        (self.writer, hex(&self.sha256.finalize()), self.checksums.finish())
+    }
+}
+
+impl<W: Write> Write for Checked<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.writer.write(bytes)?;
+        self.sha256.update(&bytes[..count]);
+        self.checksums.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}

@@ -1,0 +1,59 @@
+//! The converter's loops: imports, exports and the stream from the hub one after the other, the rest beside them.
+
+use wasm_bindgen::JsValue;
+use web_sys::Blob;
+
+use super::super::channel::{BackgroundRequests, Channel, send};
+use super::super::held_weights::HeldWeights;
+use super::super::storage::list;
+use super::{export, hub, identify, import, keep};
+use crate::app::protocol::{Event, Request, Task};
+
+/// Listens and answers as long as the worker lives.
+pub async fn serve() -> Result<(), JsValue> {
+    std::panic::set_hook(Box::new(|panic| send(&Event::Panicked { message: panic.to_string() })));
+    let channel = Channel::open()?;
+    channel.send(&Event::Ready { backend: None });
+    wasm_bindgen_futures::spawn_local(answer(channel.background()?));
+    let mut held = HeldWeights::default();
+    loop {
+        let (request, files) = channel.receive().await;
+        match request {
+            Request::Fetch { entry, catalog_url, policy } => {
+                hub::fetch(&channel, &mut held, &entry, &catalog_url, policy).await;
+            }
+            Request::Import { run, answers } => import::import(&channel, run, files, &answers).await,
+            Request::Export { run, format, model } => export::export(&channel, run, format, model, files).await,
+            Request::Cancel { id } => held.cancel(&channel, &id).await,
+            // What ran has ended by the time that another is read; the rest is the engine's.
+            _ => {}
+        }
+    }
+}
+
+/// Answers what is asked beside what goes on.
+async fn answer(background: BackgroundRequests) {
+    loop {
+        let (request, files) = background.receive().await;
+        match request {
+            Request::Inspect { run, answers } => {
+                let finding = identify::inspect(files, &answers, &|| Box::pin(background.breathe())).await;
+                send(&Event::Inspected { run, finding });
+            }
+            Request::Keep { title, model } => {
+                let kept = keep::keep(&background, title, model, files.into_iter().next()).await;
+                if let Err(message) = &kept {
+                    send(&Event::Failed { task: Task::Storage, message: message.clone() });
+                }
+                send(&Event::Kept { file: kept.ok() });
+                send(&Event::Stored(list().await));
+            }
+            _ => {} // the engine's
+        }
+    }
+}
+
+/// The file that comes with a request.
+pub fn only(files: Vec<Blob>) -> Option<Blob> {
+    files.into_iter().next()
+}

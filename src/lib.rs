@@ -3,18 +3,20 @@
 //! The modules stand in the order in which a prompt becomes text; each imports only those below it:
 //!
 //! ```text
-//! page                                      worker
+//! page                                      engine's worker
 //! prompt + settings ── Request::Generate ─▶ tokenizer   text → ids
 //!                                           model       ids + KV cache → logits
 //!                                           sampler     logits → id
 //!                                           generation  the loop, the stop rules, UTF-8 assembly
 //! text appended     ◀── Event::Text ──────  batched per animation frame
 //! numbers shown     ◀── Event::Done ──────
+//!
+//! files dropped     ── converter's worker ─▶ any format → GGUF + its sha256 ─▶ engine's worker
 //! ```
 //!
 //! Everything but [`worker`] and [`page`] knows nothing of browsers and is tested natively.
 
-// The two programs of the browser, and what crosses between them.
+// The browser's programs: the page, the engine's worker and the converter's.
 #[cfg(target_arch = "wasm32")]
 pub mod page;
 #[cfg(target_arch = "wasm32")]
@@ -28,7 +30,7 @@ pub mod evaluate;
 // From a prompt to text.
 pub mod generation;
 
-// From a file to a model, which turns ids into logits.
+// From a file to a model, which turns ids into logits; checkpoint/import and checkpoint/export do the rest.
 pub mod checkpoint;
 pub mod model;
 

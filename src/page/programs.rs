@@ -42,6 +42,8 @@ struct State {
     runs: BTreeSet<u32>,
     /// How many models it is to store.
     keeps: u32,
+    /// Address of the file that was exported last.
+    exported: Option<String>,
 }
 
 impl Programs {
@@ -76,6 +78,7 @@ impl Programs {
         match request {
             Request::Load { ref entry, ref catalog_url, policy, .. } => {
                 self.leave(&entry.id);
+                self.let_go();
                 let load = (entry.clone(), catalog_url.clone(), policy);
                 let model = ModelFile::Catalog { entry: load.0.clone(), catalog_url: load.1.clone(), policy };
                 let mut state = self.state.borrow_mut();
@@ -95,6 +98,7 @@ impl Programs {
                 self.converter.send(request, files);
             }
             Request::Export { run, format, .. } => {
+                self.let_go();
                 self.state.borrow_mut().runs.insert(run);
                 let (model, files) = self.model();
                 self.converter.send(Request::Export { run, format, model }, files);
@@ -166,6 +170,7 @@ impl Programs {
             Event::Kept { file } => self.kept(file),
             Event::Exported { run, name, .. } => {
                 let url = blob.map(|blob| address(&blob)).unwrap_or_default();
+                self.state.borrow_mut().exported = Some(url.clone());
                 self.done(run, Event::Exported { run, url, name });
             }
             Event::Inspected { run, .. } => {
@@ -198,6 +203,7 @@ impl Programs {
         state.import = None;
         state.model = Some((ModelFile::Gguf(file.clone()), blob.clone()));
         drop(state);
+        self.let_go();
         self.engine.send(Request::Open { run: Some(run), file }, blob.into_iter().collect());
     }
 
@@ -229,6 +235,14 @@ impl Programs {
         }
         drop(state);
         self.end_converter();
+    }
+
+    /// Has the browser forget the file that was exported last.
+    fn let_go(&self) {
+        if let Some(url) = self.state.borrow_mut().exported.take() {
+            // An address that is none any more is no error.
+            drop(Url::revoke_object_url(&url));
+        }
     }
 
     fn done(&self, run: u32, event: Event) {

@@ -14,7 +14,6 @@ use thirtyfour::prelude::*;
 use crate::browser::PATIENCE;
 use crate::looks::expect_good_looks;
 use crate::reader::Reader;
-use crate::worker::worker_that;
 
 /// Notes down which events come from workers.
 const LISTEN: &str = "
@@ -22,7 +21,7 @@ const LISTEN: &str = "
     window.Worker = class extends Worker {
         constructor(...anything) {
             super(...anything);
-            this.addEventListener('message', ({ data }) => window.heard.push(Object.keys(data)[0]));
+            this.addEventListener('message', ({ data }) => window.heard.push(Object.keys(data[0])[0]));
         }
     };";
 
@@ -329,7 +328,7 @@ async fn a_model_is_taken_along() {
     assert_eq!(reader.browser.console().await.unwrap(), Vec::<String>::new());
 }
 
-/// The worker says when it lets a file go, and waits for long only until it is told not to.
+/// The page says when it lets a file go, and waits for long only until it is told not to.
 const HOLDS: &str = "
     const test = new BroadcastChannel('exports');
     const late = [];
@@ -344,7 +343,7 @@ const HOLDS: &str = "
 #[tokio::test]
 async fn a_file_that_was_taken_along_is_let_go() {
     let reader = Reader::new().await.unwrap();
-    reader.browser.before_every_page(&worker_that(HOLDS)).await.unwrap();
+    reader.browser.before_every_page(HOLDS).await.unwrap();
     reader.open("#/model").await.unwrap();
     let downloads = Downloads::of(&reader, "let-go").await.unwrap();
     let listen = "

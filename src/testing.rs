@@ -1,11 +1,17 @@
 //! Small models of random weights, for tests.
 
+use std::io::Cursor;
+
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 
+use crate::checkpoint::import::{self, Answers, Inspection, Named};
+use crate::checkpoint::precision::Precision;
+use crate::checkpoint::{Checkpoint, gguf};
 use crate::model::Weights;
 use crate::model::config::{Activation, Head};
 use crate::model::{Config, Gpt};
+use crate::tokenizer::{TokenizerSpec, bytes};
 
 /// A shape small enough for debug builds: context 32, 27 tokens.
 pub fn small() -> Config {
@@ -63,4 +69,17 @@ pub fn random_gpt(config: &Config, seed: u64) -> Gpt {
     add("output_norm.weight".into(), &[n_embd]);
     add("output_norm.bias".into(), &[n_embd]);
     Gpt::load(config, &mut weights).unwrap()
+}
+
+/// Weights of this shape in another precision, as files are converted.
+pub fn in_precision(config: &Config, weights: Weights, precision: Precision) -> Weights {
+    let spelled = |id: u32| bytes::spell(char::from_u32('一' as u32 + id).unwrap().to_string().as_bytes());
+    let tokens = (0..config.vocabulary_size as u32).map(spelled).collect();
+    let tokenizer = TokenizerSpec { tokens, merges: Vec::new(), start: 0, end_of_text: None };
+    let (mut file, mut converted) = (Vec::new(), Vec::new());
+    gguf::write(&Checkpoint { config: config.clone(), tokenizer, weights }, "test", &mut file).unwrap();
+    let mut files = [Named { name: "test.gguf".to_string(), reader: Cursor::new(file) }];
+    let Inspection::Ready(info) = import::inspect(&mut files, &Answers::default()).unwrap() else { panic!() };
+    import::to_gguf(&info, "test", Some(precision)).unwrap().write(&info, &mut files, &mut converted).unwrap();
+    gguf::read(&mut Cursor::new(converted)).unwrap().weights
 }

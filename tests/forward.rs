@@ -1,11 +1,13 @@
 //! One forward pass: to write, to look inside, to learn. Whoever looks changes no bit, and what is replaced counts.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
+mod common;
+
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarMap;
-use peargpt::checkpoint::precision::{Precision, quantize};
+use peargpt::checkpoint::precision::Precision;
 use peargpt::checkpoint::random;
 use peargpt::model::config::{Activation, Head};
 use peargpt::model::{Config, Gpt, Hook, Observer};
@@ -27,7 +29,7 @@ fn config() -> Config {
 }
 
 fn weights(precision: Precision) -> Weights {
-    quantize(random::weights(&config(), 5).unwrap(), precision, || ()).unwrap()
+    common::in_precision(&config(), random::weights(&config(), 5).unwrap(), precision)
 }
 
 /// With 8-bit matrices and keys, and with all in float32.

@@ -10,9 +10,12 @@ mod imported;
 #[path = "common/pickled.rs"]
 mod pickled;
 
+use std::io;
+
+use common::{gguf_of, inspect, named};
 use hostile::{HUGE, with_peak};
-use imported::{files, named};
-use peargpt::checkpoint::import::{Answers, Inspection, inspect};
+use imported::files;
+use peargpt::checkpoint::import::{self, Answers, Inspection};
 use peargpt::checkpoint::precision::Precision;
 use pickled::Tensor;
 
@@ -24,8 +27,10 @@ fn error(bytes: Vec<u8>) -> String {
     let length = bytes.len();
     let mut files = vec![named("ckpt.pt", bytes)];
     let answers = Answers { heads: Some(2), alphabet: Some("abcde".to_string()), ..Answers::default() };
-    let (result, peak) = with_peak(|| match inspect(&mut files, &answers) {
-        Ok(Inspection::Ready(draft)) => draft.load(&mut files, None, || ()).map(|_| ()),
+    let (result, peak) = with_peak(|| match import::inspect(&mut files, &answers) {
+        Ok(Inspection::Ready(info)) => {
+            import::to_gguf(&info, "x", None).unwrap().write(&info, &mut files, &mut io::sink())
+        }
         Ok(Inspection::Needs(needs)) => panic!("{needs:?}"),
         Err(error) => Err(error),
     });
@@ -108,8 +113,8 @@ fn numbers_that_fewer_bits_cannot_hold_are_named() {
     tensors[6].bytes[4..8].copy_from_slice(&1e30f32.to_le_bytes());
     let mut files = vec![named("ckpt.pt", pickled::checkpoint(&tensors))];
     let answers = Answers { heads: Some(2), alphabet: Some("abcde".to_string()), ..Answers::default() };
-    let draft = imported::draft(&mut files, &answers).unwrap();
-    let error = draft.load(&mut files, Some(Precision::F16), || ()).unwrap_err().to_string();
+    let info = inspect(&mut files, &answers).unwrap();
+    let error = gguf_of(&info, &mut files, Some(Precision::F16)).unwrap_err().to_string();
     assert!(error.contains("`blk.0.ffn_up.weight` at byte 0: expected numbers that 16 bits can hold"), "{error}");
 }
 
@@ -190,8 +195,8 @@ fn a_zip_file_of_64_bits_opens_and_is_refused_where_it_lies() {
     let bytes = |file: Vec<u8>| {
         let answers = Answers { heads: Some(2), alphabet: Some("abcde".to_string()), ..Answers::default() };
         let mut files = vec![named("ckpt.pt", file)];
-        let draft = imported::draft(&mut files, &answers).unwrap();
-        common::to_bytes(&draft.load(&mut files, None, || ()).unwrap())
+        let info = inspect(&mut files, &answers).unwrap();
+        gguf_of(&info, &mut files, None).unwrap()
     };
     assert!(bytes(whole.clone()) == bytes(pickled::zip(&entries)));
     let patched = |at: usize, bytes: &[u8]| {

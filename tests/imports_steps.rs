@@ -99,7 +99,7 @@ struct Files {
 
 /// What looking at the files came to.
 struct Look {
-    outlook: Result<Inspection, ImportError>,
+    inspection: Result<Inspection, ImportError>,
     /// Pauses that were made.
     pauses: u64,
     /// The most bytes that were read between two.
@@ -136,16 +136,16 @@ impl Files {
             most.set(most.get().max(read.take()));
         };
         let answers = Answers { heads: Some(4), ..Answers::default() };
-        let (outlook, peak) = with_peak(|| {
+        let (inspection, peak) = with_peak(|| {
             let pause: Pause = &|| Box::pin(async { rest() });
             let future = pin!(inspect_by_steps(&mut self.files, &answers, pause));
             match future.poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(outlook) => outlook,
+                Poll::Ready(inspection) => inspection,
                 Poll::Pending => panic!("nothing waits"),
             }
         });
         rest();
-        Look { outlook, pauses: pauses.get(), most: most.get(), all: all.get(), peak }
+        Look { inspection, pauses: pauses.get(), most: most.get(), all: all.get(), peak }
     }
 }
 
@@ -163,8 +163,8 @@ fn a_text_beside_a_character_model_is_read_in_steps_and_never_held() {
     let mut files = Files::default().fixture(&["lecture/bare.pth"]);
     files.add("input.txt", alphabet, b"Once more unto the breach, dear friends. ", 2_500_000, b"");
     let length = files.files[1].reader.length();
-    let Look { outlook, pauses, most, all, peak } = files.look();
-    assert!(matches!(outlook, Ok(Inspection::Ready(_))), "{outlook:?}");
+    let Look { inspection, pauses, most, all, peak } = files.look();
+    assert!(matches!(inspection, Ok(Inspection::Ready(_))), "{inspection:?}");
     assert!(length > 100_000_000 && all > length && pauses >= steps(length), "{pauses} pauses for {all} of {length}");
     assert!(most <= STEP, "{most} bytes in one step");
     assert!(peak < 2 << 20, "{peak} bytes");
@@ -175,8 +175,8 @@ fn a_text_of_more_characters_than_the_model_has_is_not_read_further() {
     let mut files = Files::default().fixture(&["lecture/bare.pth"]);
     let many: String = ('\u{4e00}'..'\u{5000}').collect();
     files.add("input.txt", many.as_bytes(), b"to be or not to be. ", 5_000_000, b"");
-    let Look { outlook, all, .. } = files.look();
-    assert!(matches!(outlook.unwrap(), Inspection::Needs(needs) if matches!(needs[..], [Need::Alphabet { .. }])));
+    let Look { inspection, all, .. } = files.look();
+    assert!(matches!(inspection.unwrap(), Inspection::Needs(needs) if matches!(needs[..], [Need::Alphabet { .. }])));
     assert!(all <= 2 * STEP, "{all} bytes of a text that cannot be it");
 }
 
@@ -185,8 +185,8 @@ fn a_text_instead_of_a_checkpoint_is_told_by_its_beginning() {
     for times in [300_000, 3_000_000] {
         let mut files = Files::default();
         files.add("notes.txt", b"", b"Once more unto the breach, dear friends. ", times, b"");
-        let Look { outlook, all, .. } = files.look();
-        assert!(outlook.unwrap_err().to_string().ends_with("notes.txt: a text"));
+        let Look { inspection, all, .. } = files.look();
+        assert!(inspection.unwrap_err().to_string().ends_with("notes.txt: a text"));
         assert!(all <= 8192, "{all} bytes");
     }
 }

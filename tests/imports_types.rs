@@ -5,22 +5,19 @@
 mod common;
 #[path = "common/exchanged.rs"]
 mod exchanged;
-#[path = "common/imported.rs"]
-mod imported;
 
 use std::fs;
+use std::io::Cursor;
 use std::path::PathBuf;
 use std::process::Command;
 
 use candle_core::Device;
 use candle_core::quantized::{GgmlDType, QTensor};
+use common::{gguf_of, in_precision, inspect, named, opened, to_bytes};
 use exchanged::{KNOWN, UNKNOWN, exchange, model, stored};
-use imported::{draft, named};
-use peargpt::checkpoint::Model;
-use peargpt::checkpoint::export::{Source, gguf};
 use peargpt::checkpoint::import::Answers;
-use peargpt::checkpoint::precision::{Precision, quantize};
-use peargpt::checkpoint::{Checkpoint, gguf as format};
+use peargpt::checkpoint::precision::Precision;
+use peargpt::checkpoint::{Model, gguf};
 use peargpt::model::Weight;
 
 /// As they are, or one of the three that may be asked for.
@@ -31,25 +28,17 @@ const LENGTHS: [usize; 3] = [256, 32, 40];
 /// Name and shape of every tensor, and the file with all of them in float32.
 fn whole(length: usize) -> (Vec<(String, Vec<usize>)>, Vec<u8>) {
     let mut checkpoint = model(length);
-    checkpoint.weights = quantize(checkpoint.weights, Precision::F32, || ()).unwrap();
+    checkpoint.weights = in_precision(&checkpoint.config, checkpoint.weights, Precision::F32);
     let shapes = checkpoint.weights.iter().map(|(name, weight)| (name.to_string(), weight.shape().into_dims()));
-    (shapes.collect(), common::to_bytes(&checkpoint))
+    (shapes.collect(), to_bytes(&checkpoint))
 }
 
-fn read(file: &[u8], precision: Option<Precision>) -> Result<Checkpoint, String> {
+/// What becomes of a file, and whether it runs as it stands.
+fn convert(file: &[u8], precision: Option<Precision>) -> Result<(Vec<u8>, bool), String> {
     let mut files = vec![named("model.gguf", file)];
-    let draft = draft(&mut files, &Answers::default()).map_err(|error| error.to_string())?;
-    let mut loading = draft.loading(precision);
-    while loading.left() > 0 {
-        loading.step(&mut files).map_err(|error| error.to_string())?;
-    }
-    Ok(loading.finish())
-}
-
-fn written(source: &impl Source) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    gguf(source, "fixture", None).unwrap().write(source, &mut bytes).unwrap();
-    bytes
+    let info = inspect(&mut files, &Answers::default()).map_err(|error| error.to_string())?;
+    let bytes = gguf_of(&info, &mut files, precision).map_err(|error| error.to_string())?;
+    Ok((bytes, info.runs_as_it_stands()))
 }
 
 fn numbers(weight: &Weight) -> Vec<f32> {
@@ -68,10 +57,11 @@ fn becomes(name: &str, shape: &[usize], dtype: GgmlDType) -> GgmlDType {
     }
 }
 
-/// A file that can be read is written by what was read as by the model that is made of it, and read again.
+/// What a file becomes opens, is written by who has it in memory, and becomes itself.
 fn expect_model(file: &[u8], name: &str, tensor: &QTensor) {
     for precision in PRECISIONS {
-        let checkpoint = read(file, precision).unwrap();
+        let (bytes, runs) = convert(file, precision).unwrap();
+        let checkpoint = opened(&bytes);
         let weight = checkpoint.weights.get(name).unwrap();
         if precision.is_none() {
             assert_eq!(weight.dtype(), becomes(name, tensor.shape().dims(), tensor.dtype()), "{name}");
@@ -80,27 +70,33 @@ fn expect_model(file: &[u8], name: &str, tensor: &QTensor) {
             let expected: Vec<f32> = tensor.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap();
             assert!(numbers(weight) == expected, "{name} in {:?}", tensor.dtype());
         }
-        let bytes = written(&checkpoint);
-        let model = Model::build(checkpoint).unwrap();
-        assert!(written(&model) == bytes, "{name} from {:?} in {precision:?}", tensor.dtype());
-        assert!(written(&read(&bytes, None).unwrap()) == bytes, "{name} from {:?} in {precision:?}", tensor.dtype());
+        assert!(to_bytes(&checkpoint) == bytes, "{name} from {:?} in {precision:?}", tensor.dtype());
+        Model::build(checkpoint).unwrap();
+        assert!(convert(&bytes, None).unwrap().0 == bytes, "{name} from {:?} in {precision:?}", tensor.dtype());
+        assert_eq!(runs, matches!(tensor.dtype(), GgmlDType::F32 | GgmlDType::F16 | GgmlDType::Q8_0), "{name}");
+        expect_opens(file, runs);
     }
-    // What the site opens.
-    match format::read(&mut std::io::Cursor::new(file)) {
+}
+
+/// The site opens a file that runs as it stands, and no other.
+fn expect_opens(file: &[u8], runs: bool) {
+    match gguf::read(&mut Cursor::new(file)) {
         Ok(checkpoint) => {
-            let bytes = written(&checkpoint);
-            assert!(written(&Model::build(checkpoint).unwrap()) == bytes, "{name} from {:?}", tensor.dtype());
+            assert!(runs);
+            let bytes = to_bytes(&checkpoint);
+            Model::build(checkpoint).unwrap();
+            assert!(to_bytes(&opened(&bytes)) == bytes);
         }
-        Err(error) => assert!(error.to_string().contains("expected F32, F16 or Q8_0"), "{error}"),
+        Err(error) => assert!(!runs && error.to_string().contains("expected F32, F16 or Q8_0"), "{error}"),
     }
 }
 
 fn expect_sentence(file: &[u8], name: &str, field: &str) {
     for precision in PRECISIONS {
-        let error = read(file, precision).err().unwrap_or_default();
+        let error = convert(file, precision).err().unwrap_or_default();
         assert!(error.contains(&format!("`{field} of {name}` at byte ")), "{name} in {precision:?}: `{error}`");
     }
-    assert!(format::read(&mut std::io::Cursor::new(file)).is_err());
+    assert!(gguf::read(&mut Cursor::new(file)).is_err());
 }
 
 #[test]

@@ -1,10 +1,8 @@
-//! Weights → weights that take less room.
+//! How many bits a weight has in a file.
 
-use candle_core::quantized::{GgmlDType, QTensor};
-use candle_core::{Device, Error};
+use candle_core::quantized::GgmlDType;
 
-use super::CheckpointError;
-use crate::model::{Weight, Weights};
+use crate::model::Weights;
 
 /// How matrices are kept; biases, norms and positions are small, and stay F32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,37 +44,16 @@ impl Precision {
     }
 }
 
-/// Converts every tensor to this precision, `done` being called after each.
-pub fn quantize(weights: Weights, precision: Precision, mut done: impl FnMut()) -> Result<Weights, CheckpointError> {
-    let mut converted = Weights::default();
-    for (name, tensor) in weights {
-        let dtype = precision.dtype(&name, tensor.shape().dims());
-        match tensor.dtype() == dtype {
-            true => converted.put(&name, tensor)?,
-            false => {
-                let tensor = convert(&tensor, dtype).map_err(|source| CheckpointError::tensor(&name, source))?;
-                converted.insert(&name, tensor)?;
-            }
-        }
-        done();
-    }
-    Ok(converted)
-}
-
-fn convert(tensor: &Weight, dtype: GgmlDType) -> Result<QTensor, Error> {
-    QTensor::quantize(&tensor.dequantize(&Device::Cpu)?, dtype)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::checkpoint::random;
-    use crate::testing::small;
+    use crate::testing::{in_precision, small};
 
     #[test]
     fn weights_are_as_precise_as_their_coarsest() {
         for precision in [Precision::F32, Precision::F16, Precision::Q8_0] {
-            let weights = quantize(random::weights(&small(), 1).unwrap(), precision, || ()).unwrap();
+            let weights = in_precision(&small(), random::weights(&small(), 1).unwrap(), precision);
             assert_eq!(Precision::of(&weights), precision);
         }
     }

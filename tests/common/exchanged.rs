@@ -8,8 +8,8 @@ use candle_core::{Device, Tensor};
 use peargpt::checkpoint::{Checkpoint, random};
 use peargpt::model::Config;
 use peargpt::model::config::{Activation, Head};
-use peargpt::tokenizer::{TokenizerSpec, bytes};
 
+use crate::common::characters;
 use crate::common::numbers::Numbers;
 
 /// llama.cpp's numbers of the types that are read.
@@ -47,9 +47,7 @@ pub fn model(length: usize) -> Checkpoint {
         head: Head::Untied { bias: true },
         qkv_bias: true,
     };
-    let spelled = |id| bytes::spell(char::from_u32('一' as u32 + id).unwrap().to_string().as_bytes());
-    let tokens = (0..length as u32).map(spelled).collect();
-    let tokenizer = TokenizerSpec { tokens, merges: Vec::new(), start: 0, end_of_text: None };
+    let tokenizer = characters(length);
     let weights = random::weights(&config, 5).unwrap();
     Checkpoint { config, tokenizer, weights }
 }

@@ -5,10 +5,9 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::io;
+use std::io::Cursor;
 
-use peargpt::checkpoint::{Checkpoint, export};
-use peargpt::checkpoint::{Model, OpenError};
+use peargpt::checkpoint::{Checkpoint, Model, OpenError};
 use peargpt::model::Gpt;
 
 pub use crate::common::numbers::Numbers;
@@ -74,11 +73,10 @@ pub fn mutate(numbers: &mut Numbers, bytes: &mut Vec<u8>, header: usize) {
     }
 }
 
-/// A model that was read after all can be built and written, unless its tokenizer is none.
-pub fn build_and_write(checkpoint: Checkpoint) {
-    match Model::build(checkpoint) {
-        Ok(model) => export::gguf(&model, "mutated", None).unwrap().write(&model, &mut io::sink()).unwrap(),
-        Err(OpenError::Tokenizer(_)) => {}
+/// What became of a file after all opens, unless its tokenizer is none.
+pub fn open(file: &[u8]) {
+    match Model::open(&mut Cursor::new(file)) {
+        Ok(_) | Err(OpenError::Tokenizer(_)) => {}
         Err(error) => panic!("{error}"),
     }
 }

@@ -5,11 +5,9 @@
 
 use std::fs;
 
-use peargpt::checkpoint::import::{
-    Answers, CheckpointInfo, ImportError, Inspection, Named, Need, TINY_SHAKESPEARE, inspect,
-};
+use peargpt::checkpoint::Checkpoint;
+use peargpt::checkpoint::import::{self, Answers, Inspection, Need, TINY_SHAKESPEARE};
 use peargpt::checkpoint::precision::Precision;
-use peargpt::checkpoint::{Checkpoint, import};
 use peargpt::model::Gpt;
 use serde::Deserialize;
 

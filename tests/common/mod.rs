@@ -6,12 +6,15 @@
 pub mod numbers;
 
 use std::fs;
-use std::io::Cursor;
+use std::io::{Cursor, Read, Seek};
 use std::path::PathBuf;
 
 use peargpt::checkpoint::import::{self, Answers, CheckpointInfo, ImportError, Inspection, Named};
 use peargpt::checkpoint::precision::Precision;
 use peargpt::checkpoint::{self, Checkpoint, gguf};
+use peargpt::model::{Config, Weights};
+use peargpt::tokenizer::TokenizerSpec;
+use peargpt::tokenizer::bytes::spell;
 
 /// Files in memory.
 pub type Files = Vec<Named<Cursor<Vec<u8>>>>;
@@ -22,7 +25,7 @@ pub fn named(name: &str, bytes: impl Into<Vec<u8>>) -> Named<Cursor<Vec<u8>>> {
 }
 
 /// The model of these files, where nothing is missing.
-pub fn inspect(files: &mut Files, answers: &Answers) -> Result<CheckpointInfo, ImportError> {
+pub fn inspect<R: Read + Seek>(files: &mut [Named<R>], answers: &Answers) -> Result<CheckpointInfo, ImportError> {
     match import::inspect(files, answers)? {
         Inspection::Ready(info) => Ok(*info),
         Inspection::Needs(needs) => panic!("{needs:?}"),
@@ -30,7 +33,11 @@ pub fn inspect(files: &mut Files, answers: &Answers) -> Result<CheckpointInfo, I
 }
 
 /// The GGUF that a model becomes, which has the length that was said before.
-pub fn gguf_of(info: &CheckpointInfo, files: &mut Files, precision: Option<Precision>) -> Result<Vec<u8>, ImportError> {
+pub fn gguf_of<R: Read + Seek>(
+    info: &CheckpointInfo,
+    files: &mut [Named<R>],
+    precision: Option<Precision>,
+) -> Result<Vec<u8>, ImportError> {
     let mut bytes = Vec::new();
     let file = import::to_gguf(info, "fixture", precision)?;
     let (name, length) = (file.name().to_string(), file.length());
@@ -42,6 +49,22 @@ pub fn gguf_of(info: &CheckpointInfo, files: &mut Files, precision: Option<Preci
 /// What the site opens.
 pub fn opened(bytes: &[u8]) -> Checkpoint {
     checkpoint::read(&mut Cursor::new(bytes)).unwrap()
+}
+
+/// Weights of this shape in another precision, as files are converted.
+pub fn in_precision(config: &Config, weights: Weights, precision: Precision) -> Weights {
+    let tokenizer = characters(config.vocabulary_size);
+    let checkpoint = Checkpoint { config: config.clone(), tokenizer, weights };
+    let mut files = vec![named("model.gguf", to_bytes(&checkpoint))];
+    let info = inspect(&mut files, &Answers::default()).unwrap();
+    opened(&gguf_of(&info, &mut files, Some(precision)).unwrap()).weights
+}
+
+/// A tokenizer of so many characters.
+pub fn characters(count: usize) -> TokenizerSpec {
+    let spelled = |id| spell(char::from_u32('一' as u32 + id).unwrap().to_string().as_bytes());
+    let tokens = (0..count as u32).map(spelled).collect();
+    TokenizerSpec { tokens, merges: Vec::new(), start: 0, end_of_text: None }
 }
 
 /// A file of the repository.
@@ -81,6 +104,11 @@ impl Folder {
             named("merges.txt", self.merges.as_str()),
             named("model.safetensors", self.weights.as_slice()),
         ]
+    }
+
+    /// What the site opens of it, in float32.
+    pub fn read(&self) -> Result<Checkpoint, ImportError> {
+        Ok(opened(&self.convert(Precision::F32)?))
     }
 
     /// The GGUF that it becomes.

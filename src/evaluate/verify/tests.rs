@@ -5,11 +5,10 @@ use candle_core::quantized::{GgmlDType, QTensor};
 
 use super::report::likeliest;
 use super::*;
-use crate::checkpoint::precision::quantize;
 use crate::checkpoint::{Checkpoint, random};
 use crate::model::Weights;
 use crate::model::{Config, Gpt};
-use crate::testing::{self, small};
+use crate::testing::{self, in_precision, small};
 use crate::tokenizer::{Tokenizer, TokenizerSpec, bytes};
 
 /// A character model of `a` to `z` and the newline.
@@ -84,7 +83,7 @@ fn a_model_is_itself() {
 #[test]
 fn what_a_model_may_err_by_is_told_by_its_file() {
     for precision in [Precision::F32, Precision::F16, Precision::Q8_0] {
-        let weights = quantize(random::weights(&small(), 1).unwrap(), precision, || ()).unwrap();
+        let weights = in_precision(&small(), random::weights(&small(), 1).unwrap(), precision);
         let checkpoint = Checkpoint { config: small(), tokenizer: spec(), weights };
         assert_eq!(Model::build(checkpoint).unwrap().precision, precision);
     }
@@ -188,12 +187,11 @@ fn the_verdict_names_what_differs() {
 #[test]
 fn what_is_no_number_fails() {
     let right = model();
-    let mut weights = random::weights(&small(), 1).unwrap();
+    // `Q8_0` matrices would take a row of NaN for one of zeros.
+    let mut weights = in_precision(&small(), random::weights(&small(), 1).unwrap(), Precision::F32);
     weights.take("output_norm.bias", &[64]).unwrap();
     let broken = candle_core::Tensor::from_vec(vec![f32::NAN; 64], 64, &Device::Cpu).unwrap();
     weights.insert("output_norm.bias", QTensor::quantize(&broken, GgmlDType::F32).unwrap()).unwrap();
-    // `Q8_0` matrices would take a row of NaN for one of zeros.
-    let mut weights = quantize(weights, Precision::F32, || ()).unwrap();
     let broken = Model { gpt: Gpt::load(&small(), &mut weights).unwrap(), ..rounded() };
     let verification = verify(&broken, figures(&right));
     assert!(!verification.passed);
@@ -236,7 +234,7 @@ fn weights_that_are_rounded_keep_within_what_the_tolerance_counts_on() {
     let config = Config { n_embd: 768, n_inner: 3072, heads: 12, vocabulary_size: 2000, ..small() };
     let logits = |precision| {
         let weights = between_steps(random::weights(&config, 1).unwrap());
-        let mut weights = quantize(weights, precision, || ()).unwrap();
+        let mut weights = in_precision(&config, weights, precision);
         let gpt = Gpt::load(&config, &mut weights).unwrap();
         gpt.forward_all(&[5, 80, 1999, 3, 700, 41], None).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap()
     };

@@ -65,6 +65,15 @@ fn a_header_that_lies_is_refused_by_field_and_offset() {
     }
 }
 
+/// OpenAI's models have them all, and none is made up.
+#[test]
+fn biases_that_are_nowhere_are_missed() {
+    for (name, ours) in [("attn.c_attn", "attn_qkv"), ("attn.c_proj", "attn_output"), ("ln_1", "attn_norm")] {
+        let folder = Made { layers: 1, without: Some(name), ..SMALL }.folder();
+        assert_eq!(error(&folder), format!("the file has no tensor `blk.0.{ours}.bias`"));
+    }
+}
+
 #[test]
 fn lengths_that_lie_are_refused() {
     let whole = SMALL.folder();

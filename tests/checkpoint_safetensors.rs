@@ -1,14 +1,26 @@
 //! Safetensors files are not trusted: whatever they claim, reading ends in an error that names field and offset, and costs
-//! at most 8 times the header plus the tensors.
+//! at most 8 times the header and the texts beside it; converting, some rows and a transposed matrix more.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;
 #[path = "common/hostile.rs"]
 mod hostile;
+#[path = "common/made.rs"]
+mod made;
 
-use common::Folder;
-use hostile::{Numbers, build, mutate, with_peak};
+use std::io::{Write, sink};
+
+use common::{Files, Folder, inspect, named};
+use hostile::{Numbers, mutate, open, with_peak};
+use made::{Made, SMALL};
+use peargpt::checkpoint::import::{self, Answers, ImportError};
+use peargpt::checkpoint::precision::Precision;
+
+/// What is read at once of texts.
+const BUFFERS: usize = 64 << 10;
+/// Rows of 256 KiB in 8 bits, and as float32.
+const ROWS: usize = 1280 << 10;
 
 /// Header and data of a safetensors file.
 fn header_of(file: &[u8]) -> (&str, &[u8]) {
@@ -45,11 +57,17 @@ fn a_safetensors_header_that_lies_is_refused_before_a_tensor_is_read() {
         (instead(r#""shape":[1,96],"data_offsets":[0,384]"#), ["`shape of", "expected [96], found [1, 96]"]),
         (bias.replace("F32", "I32"), ["`dtype of transformer.h.0", "expected F32, F16 or BF16, found I32"]),
         (bias.replace("F32", "F33"), ["the header", "unknown variant `F33`"]),
-        (bias.replace("h.0.attn.c_attn", "h.0.attn.c_atta"), ["the file has no tensor", "blk.0.attn_qkv.bias"]),
+        (
+            bias.replace("h.0.attn.c_attn", "h.0.attn.c_atta"),
+            ["`name of a tensor` at byte", "found transformer.h.0.attn.c_atta.bias"],
+        ),
         (bias.replace("h.0.attn.c_attn", "h.1.attn.c_attn"), ["the file has two tensors", "h.1.attn.c_attn.bias"]),
         (
-            format!("{bias},{}", bias.replace("attn.bias\"", "nope\"").replace("[96]", "[0]").replace("384", "0")),
-            ["nope` at byte", "one more"],
+            format!(
+                "{bias},{}",
+                bias.replace("h.0.attn.c_attn.bias", "h.2.ln_1.bias").replace("[96]", "[0]").replace("384", "0")
+            ),
+            ["h.2.ln_1.bias` at byte", "found one more"],
         ),
         ("[".repeat(100_000), ["the header", "key must be a string"]),
         (format!(r#""__metadata__":{}"#, "[".repeat(100_000)), ["the header", ""]),
@@ -81,7 +99,11 @@ fn a_config_that_does_not_fit_is_refused_by_field_and_offset() {
         (r#""n_embd": 32"#, r#""n_embd": 1000000000000"#, ["`config.json n_embd` at byte", "found 1000000000000"]),
         (r#""n_layer": 2"#, r#""n_layer": -2"#, ["config.json", "invalid value: integer `-2`"]),
         (r#""n_layer": 2"#, r#""n_layer": 3"#, ["the file has no tensor", "`blk.2.attn_norm.weight`"]),
-        (r#""vocab_size": 46"#, r#""vocab_size": 16777216"#, ["`vocab.json` at byte 0", "expected 16777216 tokens"]),
+        (
+            r#""vocab_size": 46"#,
+            r#""vocab_size": 16777216"#,
+            ["`shape of transformer.wte.weight` at byte", "expected [16777216, 32], found [46, 32]"],
+        ),
         (r#""gelu_new""#, r#""swish""#, ["`config.json activation_function` at byte", "found `swish`"]),
         (r#""gpt2""#, r#""llama""#, ["`config.json model_type` at byte", "found `llama`"]),
         ("1e-05", "0", ["`config.json layer_norm_epsilon` at byte", "a positive number"]),
@@ -97,13 +119,14 @@ fn a_config_that_does_not_fit_is_refused_by_field_and_offset() {
 
 /// Reading says this, and stays within 8 times the files that are read as a whole.
 fn check_folder(folder: &Folder, says: [&str; 2]) {
-    let (result, peak) = with_peak(|| folder.read());
+    let mut files = folder.files();
+    let (result, peak) = with_peak(|| inspect(&mut files, &Answers::default()));
     let error = result.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(says.iter().all(|part| error.contains(part)), "expected {says:?}, found `{error}`");
     // Whatever its length claims, the header is what stands before the fixture's data.
     let header = folder.weights.len() - header_of(&Folder::fixture("small").weights).1.len();
     let texts = folder.config.len() + folder.vocabulary.len() + folder.merges.len() + header;
-    assert!(peak <= 8 * texts, "{peak} bytes for {texts}: {error}");
+    assert!(peak <= 8 * texts + BUFFERS, "{peak} bytes for {texts}: {error}");
 }
 
 #[test]
@@ -113,31 +136,46 @@ fn files_cut_off_anywhere_are_refused() {
     for step in 0..200 {
         folder.weights = whole[..whole.len() * step / 200].to_vec();
         let error = folder.read().unwrap_err().to_string();
-        assert!(error.contains("at byte"), "{step}: {error}");
+        let says = if step == 0 { "an empty file" } else { "at byte" };
+        assert!(error.contains(says), "{step}: {error}");
+    }
+}
+
+/// Writes the GGUF that a folder becomes.
+fn convert(files: &mut Files, gguf: &mut impl Write) -> Result<(), ImportError> {
+    let info = inspect(files, &Answers::default())?;
+    import::to_gguf(&info, "x", Some(Precision::Q8_0))?.write(&info, files, gguf)
+}
+
+/// One block of GPT-2's, whose embedding has 31 MB.
+const BLOCK: Made = Made { layers: 1, width: 768, hidden: 3072, context: 64, vocabulary: 10_000, ..SMALL };
+
+#[test]
+fn a_conversion_holds_a_transposed_matrix_and_some_rows() {
+    for (dtypes, size) in [(["F32"; 3], 4), (["F16"; 3], 2)] {
+        let folder = Made { dtypes, ..BLOCK }.folder();
+        let mut files = folder.files();
+        let texts = folder.vocabulary.len() + header_of(&folder.weights).0.len();
+        let (result, peak) = with_peak(|| convert(&mut files, &mut sink()));
+        result.unwrap();
+        assert!(peak <= 8 * texts + 768 * 3072 * size + ROWS, "{peak} for {} bytes", folder.weights.len());
     }
 }
 
 #[test]
-fn reading_costs_little_more_than_the_tensors() {
-    let folder = Folder::fixture("small");
-    let header = header_of(&folder.weights).0.len();
-    let (result, peak) = with_peak(|| folder.read().unwrap());
-    let tensors = folder.weights.len() - header;
-    assert!(peak <= 8 * header + tensors, "{peak} for {header} and {tensors}, {result:?}");
-}
-
-#[test]
 fn ten_thousand_mutations_of_a_safetensors_file_end_well() {
-    let mut folder = Folder::fixture("small");
-    let whole = folder.weights.clone();
+    let (mut files, at) = (Folder::fixture("small").files(), 3);
+    let whole = files[at].reader.get_ref().clone();
     let (header, mut numbers, mut refused) = (header_of(&whole).0.len(), Numbers(2), 0);
+    let texts: usize = files[..at].iter().map(|file| file.reader.get_ref().len()).sum();
     for run in 0..10_000 {
-        folder.weights.clone_from(&whole);
-        mutate(&mut numbers, &mut folder.weights, header);
-        let (result, peak) = with_peak(|| folder.read());
-        assert!(peak <= 8 * header + whole.len() - header, "{run}: {peak} bytes, {result:?}");
+        let (mut weights, mut gguf) = (whole.clone(), Vec::with_capacity(2 * whole.len()));
+        mutate(&mut numbers, &mut weights, header);
+        files[at] = named("model.safetensors", weights);
+        let (result, peak) = with_peak(|| convert(&mut files, &mut gguf));
+        assert!(peak <= 8 * (header + texts) + BUFFERS, "{run}: {peak} bytes, {result:?}");
         match result {
-            Ok(checkpoint) => build(checkpoint),
+            Ok(()) => open(&gguf),
             Err(_) => refused += 1,
         }
     }

@@ -8,8 +8,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use common::{path, text};
+use common::{Files, inspect, named, path, text};
 use peargpt::app::catalog;
+use peargpt::checkpoint::import::{self, Answers};
+use peargpt::checkpoint::precision::Precision;
 
 fn convert(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_convert")).args(arguments).current_dir(path("")).output().unwrap()
@@ -132,6 +134,55 @@ fn a_model_becomes_a_folder_and_a_file_again() {
     };
     assert!(gguf(&whole, "f32") == gguf("tests/fixtures/small", "f32"));
     assert!(gguf(&half, "f16") == gguf("tests/fixtures/small", "f16"));
+}
+
+/// Every file of a folder, in memory.
+fn files(folder: &str) -> Files {
+    let mut paths: Vec<PathBuf> = fs::read_dir(path(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_string();
+    paths.iter().map(|path| named(&name(path), fs::read(path).unwrap())).collect()
+}
+
+#[test]
+fn the_terminal_and_the_tab_make_the_same_file() {
+    let folder = folder("the_terminal_and_the_tab_make_the_same_file");
+    let (out, again) = (folder.join("out.gguf"), folder.join("again.gguf"));
+    let (out, again) = (out.to_str().unwrap(), again.to_str().unwrap());
+    let sources = ["small", "variant"].map(str::to_string).into_iter();
+    let imported = ["nanogpt", "unbiased", "bin", "sharded", "quantised", "kquants"];
+    for source in sources.chain(imported.map(|name| format!("imported/{name}"))) {
+        let source = format!("tests/fixtures/{source}");
+        printed(&[&source, "--out", out, "--heads", "4"]);
+        let mut files = files(&source);
+        let info = inspect(&mut files, &Answers { heads: Some(4), ..Answers::default() }).unwrap();
+        let (file, mut bytes) = (import::to_gguf(&info, "GPT", info.usual_precision()).unwrap(), Vec::new());
+        file.write(&info, &mut files, &mut bytes).unwrap();
+        assert!(fs::read(out).unwrap() == bytes, "{source}");
+        printed(&[out, "--out", again]);
+        assert!(fs::read(again).unwrap() == bytes, "{source} from the GGUF");
+    }
+}
+
+#[test]
+fn a_file_that_is_there_stays_until_the_new_one_is_whole() {
+    let folder = folder("a_file_that_is_there_stays_until_the_new_one_is_whole");
+    let (source, out) = (folder.join("source.gguf"), folder.join("out.gguf"));
+    let mut bytes = common::as_gguf("small", Precision::F32);
+    let end = bytes.len();
+    bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    fs::write(&source, &bytes).unwrap();
+    fs::write(&out, "before").unwrap();
+    let output = convert(&[source.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(fs::read_to_string(&out).unwrap(), "before");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
+    // A file may be written over itself.
+    bytes[end - 4..].copy_from_slice(&0f32.to_le_bytes());
+    fs::write(&source, &bytes).unwrap();
+    printed(&[source.to_str().unwrap(), "--out", source.to_str().unwrap(), "--name", "fixture"]);
+    assert!(fs::read(&source).unwrap() == bytes);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
 }
 
 #[test]

@@ -17,6 +17,8 @@ use peargpt::checkpoint::precision::Precision;
 
 /// What is read at once of descriptions and texts, at most, beside what is counted below.
 const BUFFERS: usize = 256 << 10;
+/// Rows of 256 KiB in 8 bits, as float32; the GGUF alone has so large tensors.
+const ROWS: usize = 1 << 20;
 
 /// Writes the GGUF that these files become, as they are or in this precision, or says a sentence.
 fn import(files: &mut Files, precision: Option<Precision>, gguf: &mut impl Write) -> Result<(), String> {
@@ -49,6 +51,11 @@ impl Subject {
 
     fn whole(&self) -> Vec<u8> {
         self.files[self.at].reader.get_ref().clone()
+    }
+
+    /// Memory that a conversion may take beside what descriptions cost.
+    fn most(&self) -> usize {
+        BUFFERS + if self.files[self.at].name == "model.gguf" { ROWS } else { 0 }
     }
 
     fn with(&mut self, bytes: Vec<u8>) -> &mut Files {
@@ -98,7 +105,7 @@ fn files_cut_off_anywhere_are_refused() {
 #[test]
 fn ten_thousand_mutations_end_well() {
     for (name, mut subject) in subjects() {
-        let (whole, mut numbers, mut refused, mut most) = (subject.whole(), Numbers(11), 0, 0);
+        let (whole, mut numbers, mut refused) = (subject.whole(), Numbers(11), 0);
         let all: usize = subject.files.iter().map(|file| file.reader.get_ref().len()).sum();
         // GGUF's header has had ten thousand in checkpoint_gguf.rs, and this file's weights take their time.
         let runs = if name == "GGUF" { 1_000 } else { 10_000 };
@@ -119,14 +126,13 @@ fn ten_thousand_mutations_end_well() {
             let precision = [None, Some(Precision::Q8_0)][run / 2 % 2];
             let (files, mut gguf) = (subject.with(file), Vec::with_capacity(8 * all));
             let (result, peak) = with_peak(|| import(files, precision, &mut gguf));
-            most = most.max(peak);
-            assert!(peak <= 8 * header + all + BUFFERS, "{name}, {run}: {peak} bytes of {all}, {result:?}");
+            assert!(peak <= 8 * header + subject.most(), "{name}, {run}: {peak} bytes of {all}, {result:?}");
             match result {
                 Ok(()) => open(&gguf),
                 Err(_) => refused += 1,
             }
         }
-        println!("{name}: {refused} refused, at most {most} bytes of {all}, {header}");
+        println!("{name}: {refused} refused");
         assert!((runs / 5..runs).contains(&refused), "{name}: {refused} refused");
     }
 }
@@ -135,7 +141,6 @@ fn ten_thousand_mutations_end_well() {
 fn a_checkpoint_is_read_a_few_rows_at_a_time() {
     for (name, mut subject) in subjects() {
         let (result, peak) = with_peak(|| import(&mut subject.files, Some(Precision::Q8_0), &mut sink()));
-        println!("{name}: {peak} {}", subject.header.end);
-        assert!(result.is_ok() && peak <= 8 * subject.header.end + BUFFERS, "{name}: {peak} bytes");
+        assert!(result.is_ok() && peak <= 8 * subject.header.end + subject.most(), "{name}: {peak} bytes");
     }
 }

@@ -38,7 +38,7 @@ fn convert(file: &[u8], precision: Option<Precision>) -> Result<(Vec<u8>, bool),
     let mut files = vec![named("model.gguf", file)];
     let info = inspect(&mut files, &Answers::default()).map_err(|error| error.to_string())?;
     let bytes = gguf_of(&info, &mut files, precision).map_err(|error| error.to_string())?;
-    Ok((bytes, info.runs_as_it_stands()))
+    Ok((bytes, info.as_it_stands().is_some()))
 }
 
 fn numbers(weight: &Weight) -> Vec<f32> {

@@ -2,11 +2,13 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::RefCell;
 use std::io::Cursor;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use peargpt::checkpoint::Model;
 use peargpt::checkpoint::import::{self, Answers, Inspection, Named};
+use peargpt::checkpoint::precision::Precision;
 use peargpt::evaluate::evaluate;
 use peargpt::generation::Settings;
 use peargpt::generation::{Progress, Run};
@@ -52,12 +54,12 @@ fn with_limit<T, E: ToString>(bytes: usize, work: impl FnOnce() -> Result<T, E>)
     outcome.map_err(|error| error.to_string())
 }
 
-/// Does the work with ever more memory, from a MiB in small steps, until it succeeds a few times; every failure before
-/// has to speak of memory.
-fn until_it_succeeds<T, E: ToString>(what: &str, most: usize, work: impl Fn() -> Result<T, E>) {
+/// Does the work with ever more memory, in small steps, until it succeeds a few times; every failure before has to speak
+/// of memory.
+fn until_it_succeeds<T, E: ToString>(what: &str, least: usize, most: usize, work: impl Fn() -> Result<T, E>) {
     let (mut refusals, mut successes) = (0, 0);
     // A step of an odd size, so that the limit falls everywhere.
-    for limit in (MIB..).step_by(201_777) {
+    for limit in (least..).step_by(least / 5 - 7) {
         assert!(limit < most, "{what} does not succeed with {most} bytes");
         match with_limit(limit, &work) {
             Ok(_) => successes += 1,
@@ -72,7 +74,7 @@ fn until_it_succeeds<T, E: ToString>(what: &str, most: usize, work: impl Fn() ->
         }
     }
     println!("{what}: {refusals} refusals");
-    assert!(refusals > 0, "{what} takes less than a MiB, so nothing was tried");
+    assert!(refusals > 0, "{what} takes less than {least} bytes, so nothing was tried");
 }
 
 fn gguf() -> Vec<u8> {
@@ -101,21 +103,25 @@ fn write(model: &Model, settings: &Settings) -> Result<usize, String> {
 fn there_is_a_sentence_or_a_result_whatever_the_limit() {
     let bytes = gguf();
     let open = || Model::open(&mut Cursor::new(bytes.as_slice()));
-    until_it_succeeds("opening", 40 * MIB, open);
+    until_it_succeeds("opening", MIB, 40 * MIB, open);
     let model = open().unwrap();
     let (short, long) = (settings(200), settings(1_000_000));
-    until_it_succeeds("a text", 40 * MIB, || write(&model, &short));
-    until_it_succeeds("a long prompt", 40 * MIB, || write(&model, &long));
+    until_it_succeeds("a text", MIB, 40 * MIB, || write(&model, &short));
+    until_it_succeeds("a long prompt", MIB, 40 * MIB, || write(&model, &long));
     let ids: Vec<u32> = (0..600).map(|index| index * 7 % 65).collect();
-    until_it_succeeds("an evaluation", 60 * MIB, || evaluate(&model.gpt, &ids, |_| ()));
-    until_it_succeeds("an import", 120 * MIB, || {
+    until_it_succeeds("an evaluation", MIB, 60 * MIB, || evaluate(&model.gpt, &ids, |_| ()));
+    let convert = |gguf: &mut &mut [u8]| {
         let mut files = [Named { name: "model.gguf".to_string(), reader: Cursor::new(bytes.as_slice()) }];
-        let outlook = import::inspect(&mut files, &Answers::default()).map_err(|error| error.to_string())?;
-        let Inspection::Ready(draft) = outlook else { return Err("nothing is missing".to_string()) };
-        let mut loading = draft.loading(Some(peargpt::checkpoint::precision::Precision::F16));
-        while loading.left() > 0 {
-            loading.step(&mut files).map_err(|error| error.to_string())?;
-        }
-        Model::build(loading.finish()).map_err(|error| error.to_string())
+        let inspection = import::inspect(&mut files, &Answers::default())?;
+        let Inspection::Ready(info) = inspection else { panic!("nothing is missing") };
+        import::to_gguf(&info, "half", Some(Precision::F16))?.write(&info, &mut files, gguf)
+    };
+    let mut half = vec![0; 2 * bytes.len()];
+    convert(&mut half.as_mut_slice()).unwrap();
+    let place = RefCell::new(vec![0; half.len()]);
+    until_it_succeeds("a conversion", MIB / 4, 4 * MIB, || convert(&mut place.borrow_mut().as_mut_slice()));
+    assert!(place.into_inner() == half);
+    until_it_succeeds("opening what was converted", 4 * MIB, 60 * MIB, || {
+        Model::open(&mut Cursor::new(half.as_slice()))
     });
 }

@@ -39,19 +39,22 @@ fn with_header(made: &Made, old: &str, new: &str) -> Folder {
 fn a_header_that_lies_is_refused_by_field_and_offset() {
     let lie = |old: &str, new: &str| error(&with_header(&SMALL, old, new));
     let cases = [
-        ("[64, 192]", "[192, 64]", "attn.c_attn.weight` at byte"),
+        ("[64, 192]", "[32, 384]", "attn.c_attn.weight` at byte"),
+        // As nanoGPT has it, which keeps the other matrices so too.
+        ("[64, 192]", "[192, 64]", "`shape of h.0.mlp.c_fc.weight` at byte"),
         (r#""F32""#, r#""I32""#, "expected F32, F16 or BF16, found I32"),
         (r#""h.1.ln_1.bias""#, r#""h.1.ln_1.bios""#, "the file has no tensor `blk.1.attn_norm.bias`"),
         (
             r#""h.1.ln_1.bias""#,
             r#""h.4096.ln_1.bias""#,
-            "`number of a block` at byte 8: expected below 4096, found 4096",
+            "`number of a block` at byte 0: expected below 4096, found 4096",
         ),
         (r#""h.1.ln_1.bias""#, r#""h.9.ln_1.bias""#, "the file has no tensor `blk.1.attn_norm.bias`"),
         (r#""wte.weight""#, r#""transformer.h.0.ln_1.bias""#, "the file has two tensors"),
-        (r#""wte.weight""#, r#""wta.weight""#, "the file has no tensor `token_embd.weight`"),
+        (r#""wte.weight""#, r#""wta.weight""#, "of the lecture's GPT, found wta.weight"),
+        (r#""wte.weight""#, r#""lm_head.weight""#, "the file has no tensor `token_embd.weight`"),
         ("[101, 64]", "[6464]", "shape of wte.weight` at byte"),
-        ("[101, 64]", "[202, 32]", "expected a width that 64, the length of a head, divides, found 32"),
+        ("[101, 64]", "[202, 32]", "`width` at byte 0: expected a multiple of 64, the length of a head, found 32"),
         ("[101, 64]", "[0, 64]", "`data_offsets of wte.weight` at byte"),
         ("[7, 64]", "[14, 32]", "`shape of wpe.weight` at byte"),
         (r#"{"__meta"#, r#"{{"__meta"#, "the header of model.safetensors, from byte 8: key must be a string"),
@@ -59,6 +62,15 @@ fn a_header_that_lies_is_refused_by_field_and_offset() {
     for (old, new, says) in cases {
         let error = lie(old, new);
         assert!(error.contains(says), "{old} → {new}: expected `{says}`, found `{error}`");
+    }
+}
+
+/// OpenAI's models have them all, and none is made up.
+#[test]
+fn biases_that_are_nowhere_are_missed() {
+    for (name, ours) in [("attn.c_attn", "attn_qkv"), ("attn.c_proj", "attn_output"), ("ln_1", "attn_norm")] {
+        let folder = Made { layers: 1, without: Some(name), ..SMALL }.folder();
+        assert_eq!(error(&folder), format!("the file has no tensor `blk.0.{ours}.bias`"));
     }
 }
 

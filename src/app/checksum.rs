@@ -45,6 +45,22 @@ impl Checksums {
     }
 }
 
+/// Checksums on their way between programs: JavaScript's numbers have no 64 bits.
+pub mod hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Each as 16 hex digits.
+    pub fn serialize<S: Serializer>(checksums: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(checksums.iter().map(|checksum| format!("{checksum:016x}")))
+    }
+
+    /// What [`serialize`] made.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        texts.iter().map(|text| u64::from_str_radix(text, 16).map_err(D::Error::custom)).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,12 +8,15 @@ use candle_core::quantized::k_quants::{
 use half::{bf16, f16};
 
 use super::CheckpointError;
+use super::source::room;
 
 // Elements are copied as they stand in the file, which is little-endian.
 const _: () = assert!(cfg!(target_endian = "little"));
 
 /// Elements of the largest block there is.
 const MOST_BLOCK: usize = 256;
+/// Elements that are encoded at once: whole blocks of each dtype that is written.
+const ENCODED: usize = 1024;
 
 /// Whole blocks → their elements in f32.
 pub(super) fn decode(dtype: GgmlDType, bytes: &[u8], values: &mut [f32]) {
@@ -52,9 +55,9 @@ fn decode_blocks<T: Plain>(bytes: &[u8], values: &mut [f32]) {
 /// `name`.
 pub(super) fn encode(name: &str, dtype: GgmlDType, values: &[f32]) -> Result<Vec<u8>, CheckpointError> {
     let (bytes, bits) = match dtype {
-        GgmlDType::Q8_0 => (encode_as::<BlockQ8_0>(values), "8 bits and a scale of 16"),
-        GgmlDType::F16 => (encode_as::<f16>(values), "16 bits"),
-        _ => return Ok(encode_as::<f32>(values)),
+        GgmlDType::Q8_0 => (encode_as::<BlockQ8_0>(name, values)?, "8 bits and a scale of 16"),
+        GgmlDType::F16 => (encode_as::<f16>(name, values)?, "16 bits"),
+        _ => return encode_as::<f32>(name, values),
     };
     match first_not_finite(dtype, &bytes) {
         None => Ok(bytes),
@@ -62,10 +65,16 @@ pub(super) fn encode(name: &str, dtype: GgmlDType, values: &[f32]) -> Result<Vec
     }
 }
 
-fn encode_as<T: Plain>(values: &[f32]) -> Vec<u8> {
-    let mut blocks = vec![T::zeros(); values.len() / T::BLCK_SIZE];
-    T::from_float(values, &mut blocks);
-    bytes_of(&mut blocks).to_vec()
+fn encode_as<T: Plain>(name: &str, values: &[f32]) -> Result<Vec<u8>, CheckpointError> {
+    let count = values.len() / T::BLCK_SIZE;
+    let mut bytes = room(&name, (count * size_of::<T>()) as u64)?;
+    let mut blocks = vec![T::zeros(); count.min(ENCODED / T::BLCK_SIZE)];
+    for values in values.chunks(ENCODED) {
+        let blocks = &mut blocks[..values.len() / T::BLCK_SIZE];
+        T::from_float(values, blocks);
+        bytes.extend_from_slice(bytes_of(blocks));
+    }
+    Ok(bytes)
 }
 
 /// An error for the first NaN or infinity among these elements, which begin at `offset` in the file: one poisons every

@@ -23,6 +23,8 @@ pub struct Made {
     pub prefix: &'static str,
     /// Masks, a head that repeats the embedding, and bytes that are nobody's.
     pub extras: bool,
+    /// A layer of each block whose bias is left out.
+    pub without: Option<&'static str>,
     /// Of the weights, and of the tensors' order.
     pub seed: u64,
 }
@@ -36,6 +38,7 @@ pub const SMALL: Made = Made {
     dtypes: ["F32"; 3],
     prefix: "",
     extras: false,
+    without: None,
     seed: 1,
 };
 
@@ -112,6 +115,9 @@ impl Made {
         }
         if self.extras {
             shapes.push(("lm_head.weight".to_string(), vec![vocabulary, width]));
+        }
+        if let Some(layer) = self.without {
+            shapes.retain(|(name, _)| !name.ends_with(&format!(".{layer}.bias")));
         }
         let dtype = |index: usize| self.dtypes[index % self.dtypes.len()];
         let named =

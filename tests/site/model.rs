@@ -5,9 +5,8 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use peargpt::app::catalog::{Converted, Entry, GGUF, Part, SAFETENSORS, sha256};
-use peargpt::checkpoint::export;
-use peargpt::checkpoint::precision::{Precision, quantize};
-use peargpt::checkpoint::safetensors::{self, HuggingFace};
+use peargpt::checkpoint::import::{self, Answers, Inspection, Named};
+use peargpt::checkpoint::precision::Precision;
 use peargpt::tokenizer::bytes::spell;
 use serde_json::json;
 
@@ -62,17 +61,14 @@ impl Gpt2 {
             "n_positions": shape.context, "vocab_size": tokens.len(),
         })
         .to_string();
-        let files = HuggingFace {
-            config: &config,
-            vocabulary: &vocabulary,
-            merges: &merges,
-            weights: &mut Cursor::new(&weights),
-        };
-        let mut checkpoint = safetensors::read(files).unwrap();
-        checkpoint.weights = quantize(checkpoint.weights, Precision::Q8_0, || ()).unwrap();
-        let mut file = Vec::new();
-        export::write_gguf(&checkpoint, TITLE, &mut file).unwrap();
-        Gpt2 { shape, vocabulary, merges, weights, gguf: file }
+        let files = [
+            ("config.json", config.as_bytes()),
+            ("vocab.json", vocabulary.as_bytes()),
+            ("merges.txt", merges.as_bytes()),
+            ("model.safetensors", weights.as_slice()),
+        ];
+        let gguf = convert(files);
+        Gpt2 { shape, vocabulary, merges, weights, gguf }
     }
 
     /// Writes its files into a folder, but for the configuration.
@@ -220,4 +216,13 @@ fn serialize(tensors: &[(String, Vec<usize>, Vec<f32>)]) -> Vec<u8> {
     }
     let header = serde_json::Value::Object(header).to_string();
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &data].concat()
+}
+
+/// The GGUF that these files become.
+fn convert<const N: usize>(files: [(&str, &[u8]); N]) -> Vec<u8> {
+    let mut files = files.map(|(name, bytes)| Named { name: name.to_string(), reader: Cursor::new(bytes) });
+    let Inspection::Ready(info) = import::inspect(&mut files, &Answers::default()).unwrap() else { panic!() };
+    let mut gguf = Vec::new();
+    import::to_gguf(&info, TITLE, Some(Precision::Q8_0)).unwrap().write(&info, &mut files, &mut gguf).unwrap();
+    gguf
 }

@@ -76,6 +76,7 @@ pub struct GgufFile {
     /// Its SHA-256, in hex.
     pub sha256: String,
     /// Of each stretch, see [`checksum`](crate::app::checksum).
+    #[serde(with = "crate::app::checksum::hex")]
     pub checksums: Vec<u64>,
     /// Where it is.
     pub location: FileLocation,

@@ -72,8 +72,10 @@ pub(super) fn plan(bytes: &[u8], length: u64, texts: Texts<'_>, name: &str) -> R
     let specs = output::specs(&info, Some(Precision::Q8_0));
     let gguf::Layout { header, starts, length } = gguf::lay_out(&info.config, &info.tokenizer, name, &specs)?;
     let mut tasks: Vec<Task> = Vec::with_capacity(specs.len());
-    for ((spec, tensor), start) in specs.iter().zip(&info.tensors).zip(starts) {
-        let [part] = tensor.parts.as_slice() else { return Err(CheckpointError::Missing { name: spec.name.clone() }) };
+    // OpenAI's models have every bias: none is made up.
+    for ((spec, number), start) in specs.iter().zip(output::numbers(&info, &specs)?).zip(starts) {
+        let parts = number.map_or(&[][..], |number| &info.tensors[number].parts);
+        let [part] = parts else { return Err(CheckpointError::Missing { name: spec.name.clone() }) };
         tasks.push(task(part, spec, start));
     }
     tasks.sort_unstable_by_key(|task| task.span.start);

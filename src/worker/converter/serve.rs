@@ -45,8 +45,9 @@ async fn answer(background: BackgroundRequests) {
                 if let Err(message) = &kept {
                     send(&Event::Failed { task: Task::Storage, message: message.clone() });
                 }
-                send(&Event::Kept { file: kept.ok() });
                 send(&Event::Stored(list().await));
+                // The last word: this worker is ended then, where nothing else is to be done.
+                send(&Event::Kept { file: kept.ok() });
             }
             _ => {} // the engine's
         }

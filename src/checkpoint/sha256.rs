@@ -9,7 +9,7 @@ use sha2::block_api::compress256;
 const BLOCK: usize = 64;
 
 /// A hash that is not at its end: eight words, the bytes hashed so far, the block that is not full, behind zeros.
-pub type Saved = [u8; 32 + 8 + BLOCK];
+pub type SavedSha256 = [u8; 32 + 8 + BLOCK];
 
 /// The first state, FIPS 180-4, 5.3.3.
 const FIRST: [u32; 8] =
@@ -66,8 +66,8 @@ impl ResumableSha256 {
     }
 
     /// What [`resume`](Self::resume) goes on from.
-    pub fn save(&self) -> Saved {
-        let mut saved = [0; size_of::<Saved>()];
+    pub fn save(&self) -> SavedSha256 {
+        let mut saved = [0; size_of::<SavedSha256>()];
         saved[..32].copy_from_slice(&words(&self.state));
         saved[32..40].copy_from_slice(&self.length.to_be_bytes());
         saved[40..].copy_from_slice(&self.block);
@@ -75,7 +75,7 @@ impl ResumableSha256 {
     }
 
     /// Goes on from what was saved.
-    pub fn resume(saved: &Saved) -> Self {
+    pub fn resume(saved: &SavedSha256) -> Self {
         let mut hash = Self::new();
         for (word, bytes) in hash.state.iter_mut().zip(saved.as_chunks().0) {
             *word = u32::from_be_bytes(*bytes);

@@ -4,7 +4,7 @@ use core::arch::x86_64::*;
 use std::ops::Range;
 
 use super::activations::Tile;
-use super::matrix::{Scales, Weights};
+use super::matrix::{BlockWeights, Scales};
 use super::tiles::{self, Dot};
 use super::{Activations, BLOCK, Q8Matrix, ROW_BLOCK, STEP};
 
@@ -13,16 +13,16 @@ pub fn multiply(matrix: &Q8Matrix, row_blocks: Range<usize>, activations: &Activ
     if !is_x86_feature_detected!("avx2") {
         return super::scalar::multiply(matrix, row_blocks, activations, out);
     }
-    tiles::multiply(&Words { matrix, activations }, matrix, row_blocks, activations, out);
+    tiles::multiply(&Avx2Words { matrix, activations }, matrix, row_blocks, activations, out);
 }
 
 /// Made only where there is AVX2.
-struct Words<'a> {
+struct Avx2Words<'a> {
     matrix: &'a Q8Matrix,
     activations: &'a Activations,
 }
 
-impl Dot for Words<'_> {
+impl Dot for Avx2Words<'_> {
     fn dot<const T: usize>(&self, row_block: usize, token: usize) -> [[f32; ROW_BLOCK]; T] {
         // SAFETY: the processor has AVX2.
         unsafe { dot(self.matrix.row_block(row_block), &self.activations.words(token)) }
@@ -31,7 +31,10 @@ impl Dot for Words<'_> {
 
 /// The products of a row block with `T` rows of activations.
 #[target_feature(enable = "avx2")]
-fn dot<const T: usize>((weights, scales): (&[Weights], &[Scales]), tile: &Tile<'_, i16, T>) -> [[f32; ROW_BLOCK]; T] {
+fn dot<const T: usize>(
+    (weights, scales): (&[BlockWeights], &[Scales]),
+    tile: &Tile<'_, i16, T>,
+) -> [[f32; ROW_BLOCK]; T] {
     let mut sums = [_mm256_setzero_ps(); T];
     let numbers = tile.numbers.chunks_exact(T * BLOCK / STEP);
     let blocks = weights.iter().zip(scales).zip(numbers).zip(tile.scales).zip(tile.begins);

@@ -17,7 +17,7 @@ const STORED: usize = 2 + BLOCK;
 /// columns. Weights lie here without a sign, 128 added to each. A processor fetches 64 bytes at a time.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-pub(super) struct Weights(pub [[[u8; STEP]; ROW_BLOCK]; BLOCK / STEP]);
+pub(super) struct BlockWeights(pub [[[u8; STEP]; ROW_BLOCK]; BLOCK / STEP]);
 
 /// What 1 stands for in a block of each row of a row block.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ const OFFSET: u8 = 128;
 /// `[outputs, inputs]` in 8 bits, eight rows together, block after block. Rows of zeros fill the last row block.
 #[derive(Debug)]
 pub struct Q8Matrix {
-    weights: Vec<Weights>,
+    weights: Vec<BlockWeights>,
     scales: Vec<Scales>,
     outputs: usize,
     inputs: usize,
@@ -41,7 +41,7 @@ impl Q8Matrix {
     /// multiple of [`BLOCK`].
     pub fn zeros(outputs: usize, inputs: usize) -> Option<Self> {
         let places = outputs.div_ceil(ROW_BLOCK).checked_mul(inputs / BLOCK)?;
-        let weights = filled(places, Weights([[[OFFSET; STEP]; ROW_BLOCK]; BLOCK / STEP])).ok()?;
+        let weights = filled(places, BlockWeights([[[OFFSET; STEP]; ROW_BLOCK]; BLOCK / STEP])).ok()?;
         Some(Q8Matrix { weights, scales: filled(places, Scales([0.0; ROW_BLOCK])).ok()?, outputs, inputs })
     }
 
@@ -138,7 +138,7 @@ impl Q8Matrix {
     }
 
     /// The weights of a row block's rows, and their scales, block after block.
-    pub(super) fn row_block(&self, row_block: usize) -> (&[Weights], &[Scales]) {
+    pub(super) fn row_block(&self, row_block: usize) -> (&[BlockWeights], &[Scales]) {
         (&self.weights[self.range(row_block)], &self.scales[self.range(row_block)])
     }
 
@@ -160,7 +160,7 @@ impl Q8Matrix {
 }
 
 /// Puts eight rows; `false` where a scale is not finite.
-fn put_row_block(rows: &[u8], weights: &mut [Weights], scales: &mut [Scales]) -> bool {
+fn put_row_block(rows: &[u8], weights: &mut [BlockWeights], scales: &mut [Scales]) -> bool {
     let stored = rows.as_chunks::<STORED>().0;
     let rows: [_; ROW_BLOCK] = std::array::from_fn(|lane| &stored[lane * scales.len()..][..scales.len()]);
     let mut is_finite = true;

@@ -14,7 +14,7 @@ use std::hint::black_box;
 use std::ops::Range;
 
 use super::activations::Tile;
-use super::matrix::{Scales, Weights};
+use super::matrix::{BlockWeights, Scales};
 use super::tiles::{self, Dot};
 use super::{Activations, BLOCK, Kernel, Operands, Q8Matrix, ROW_BLOCK, STEP, scalar};
 
@@ -80,7 +80,7 @@ const HALVES: usize = ROW_BLOCK * STEP / VECTOR;
 /// The products of a row block with `T` rows of activations.
 #[target_feature(enable = "relaxed-simd")]
 fn dot<const T: usize, const SIGNED: bool>(
-    (weights, scales): (&[Weights], &[Scales]),
+    (weights, scales): (&[BlockWeights], &[Scales]),
     tile: Tile<'_, i8, T>,
 ) -> [[f32; ROW_BLOCK]; T] {
     // Where LLVM knows how many rounds there are, it puts all loads of a block before its first product, and there are

@@ -9,7 +9,7 @@ use super::activation::{Activation, CUBE, TWICE_ROOT, gelu};
 use super::exp::{LEAST, LN_2, MOST, POLYNOMIAL};
 use super::lanes::{LANES, ROUNDING};
 use super::layout::{Element, Heads, ROW};
-use super::matrix::{Scales, Weights};
+use super::matrix::{BlockWeights, Scales};
 use super::{Activations, BLOCK, Keys, Operands, Q8Matrix, ROW_BLOCK};
 
 /// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, of which those of the row blocks given.
@@ -25,7 +25,7 @@ pub fn multiply(matrix: &Q8Matrix, row_blocks: Range<usize>, activations: &Activ
 }
 
 /// The product of one row of a row block with one row of activations.
-fn dot((weights, scales): (&[Weights], &[Scales]), lane: usize, numbers: &[i8], number_scales: &[f32]) -> f32 {
+fn dot((weights, scales): (&[BlockWeights], &[Scales]), lane: usize, numbers: &[i8], number_scales: &[f32]) -> f32 {
     let mut sum = 0.0;
     for (block, numbers) in numbers.chunks_exact(BLOCK).enumerate() {
         let weights = weights[block].0.iter().flat_map(|step| step[lane]).map(|weight| i32::from(weight) - 128);

@@ -4,7 +4,7 @@ use core::arch::wasm32::*;
 use std::ops::Range;
 
 use super::activations::Tile;
-use super::matrix::{Scales, Weights};
+use super::matrix::{BlockWeights, Scales};
 use super::tiles::{self, Dot};
 use super::{Activations, BLOCK, Q8Matrix, ROW_BLOCK, STEP};
 
@@ -16,15 +16,15 @@ const HALF: usize = ROW_BLOCK / 2;
 /// There is no product of 8-bit numbers: weights are widened to 16 bits, which one instruction multiplies and adds up
 /// in pairs.
 pub fn multiply(matrix: &Q8Matrix, row_blocks: Range<usize>, activations: &Activations, out: &mut [f32]) {
-    tiles::multiply(&Words { matrix, activations }, matrix, row_blocks, activations, out);
+    tiles::multiply(&Simd128Words { matrix, activations }, matrix, row_blocks, activations, out);
 }
 
-struct Words<'a> {
+struct Simd128Words<'a> {
     matrix: &'a Q8Matrix,
     activations: &'a Activations,
 }
 
-impl Dot for Words<'_> {
+impl Dot for Simd128Words<'_> {
     #[inline(never)]
     fn dot<const T: usize>(&self, row_block: usize, token: usize) -> [[f32; ROW_BLOCK]; T] {
         let (row_block, tile) = (self.matrix.row_block(row_block), self.activations.words(token));
@@ -40,7 +40,7 @@ impl Dot for Words<'_> {
 /// The products of half a row block's rows with `T` rows of activations.
 #[inline(always)]
 fn dot<const T: usize, const H: usize>(
-    (weights, scales): (&[Weights], &[Scales]),
+    (weights, scales): (&[BlockWeights], &[Scales]),
     tile: &Tile<'_, i16, T>,
 ) -> [[f32; HALF]; T] {
     let mut sums = [f32x4_splat(0.0); T];

@@ -7,7 +7,7 @@ use super::config::{Config, Head};
 use super::kv_cache::KvCache;
 use super::linear::{Embedding, LayerNorm, Linear};
 use super::observer::Watch;
-use super::pass::{CacheUse, Pass, Wanted, ensure_memory, last_row};
+use super::pass::{CacheUse, Outputs, Pass, ensure_memory, last_row};
 use super::{Hook, ModelError, Observer, Result};
 use crate::kernels::ops;
 use crate::model::Weights;
@@ -62,7 +62,7 @@ impl Gpt {
     /// in it; without one the ids of a sequence attend to each other, all in float32, and a gradient can flow to
     /// weights that are variables.
     pub fn forward(&self, ids: &Tensor, cache: Option<&mut KvCache>) -> Result<Tensor> {
-        self.run(ids, Wanted::All, &mut CacheUse::new(cache), None)
+        self.run(ids, Outputs::All, &mut CacheUse::new(cache), None)
     }
 
     /// As [`forward`](Self::forward), watched.
@@ -72,7 +72,7 @@ impl Gpt {
         cache: Option<&mut KvCache>,
         observer: &mut dyn Observer,
     ) -> Result<Tensor> {
-        self.run(ids, Wanted::All, &mut CacheUse::new(cache), Some(observer))
+        self.run(ids, Outputs::All, &mut CacheUse::new(cache), Some(observer))
     }
 
     /// Reads ids, `[1, tokens]`, of the window again, which stand at `position` and after in the cache: the logits after
@@ -88,7 +88,7 @@ impl Gpt {
         if found > cache.len() {
             return Err(ModelError::NotRead { expected: cache.len(), found });
         }
-        self.run_from(position, ids, Wanted::All, &mut CacheUse::Read(cache), observer)
+        self.run_from(position, ids, Outputs::All, &mut CacheUse::Read(cache), observer)
     }
 
     /// The logits after each of `ids`, `[ids, vocabulary]`, as they are where the text is written: with a cache.
@@ -104,7 +104,7 @@ impl Gpt {
     /// Begins to read ids into the cache, of which the logits after the last are wanted;
     /// [`next_block`](Self::next_block) goes on.
     pub fn begin(&self, ids: &[u32], cache: &KvCache) -> Result<Pass> {
-        self.begin_at(cache.len(), &tensor(ids)?, Wanted::Last, Some(cache.len() + cache.room()), &mut None)
+        self.begin_at(cache.len(), &tensor(ids)?, Outputs::Last, Some(cache.len() + cache.room()), &mut None)
     }
 
     /// Takes a pass that [`begin`](Self::begin) began through one more block; whether it was the last, and the ids are
@@ -120,14 +120,14 @@ impl Gpt {
 
     /// Reads ids into the cache: the logits after the last one, `[vocabulary]`.
     pub fn next_logits(&self, ids: &[u32], cache: &mut KvCache) -> Result<Tensor> {
-        let logits = self.run(&tensor(ids)?, Wanted::Last, &mut CacheUse::Append(cache), None)?;
+        let logits = self.run(&tensor(ids)?, Outputs::Last, &mut CacheUse::Append(cache), None)?;
         Ok(logits.flatten_all()?)
     }
 
     fn run(
         &self,
         ids: &Tensor,
-        wanted: Wanted,
+        wanted: Outputs,
         cache: &mut CacheUse<'_>,
         observer: Option<&mut dyn Observer>,
     ) -> Result<Tensor> {
@@ -139,7 +139,7 @@ impl Gpt {
         &self,
         position: usize,
         ids: &Tensor,
-        wanted: Wanted,
+        wanted: Outputs,
         cache: &mut CacheUse<'_>,
         mut observer: Option<&mut dyn Observer>,
     ) -> Result<Tensor> {
@@ -158,7 +158,7 @@ impl Gpt {
         &self,
         start: usize,
         ids: &Tensor,
-        wanted: Wanted,
+        wanted: Outputs,
         cached: Option<usize>,
         observer: &mut Option<&mut dyn Observer>,
     ) -> Result<Pass> {
@@ -195,7 +195,7 @@ impl Gpt {
     /// The logits of the rows that are wanted.
     fn finish(&self, pass: Pass, observer: Option<&mut dyn Observer>) -> Result<Tensor> {
         let mut watch = Watch(observer);
-        let x = if pass.wanted == Wanted::Last { last_row(&pass.x)? } else { pass.x };
+        let x = if pass.wanted == Outputs::Last { last_row(&pass.x)? } else { pass.x };
         let x = watch.see(Hook::Norm, self.norm.forward(&x)?)?;
         watch.see(Hook::Logits, self.head.forward(&x)?) // [batch, rows, vocabulary]
     }

@@ -10,7 +10,7 @@ use crate::kernels::{BlockCache, Heads};
 
 /// The rows whose logits are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Outputs {
     /// The last of each sequence: the others only leave their keys and values in the last block.
     Last,
     /// All.
@@ -24,7 +24,7 @@ pub struct Pass {
     pub(super) x: Tensor,
     /// The block that comes next.
     pub(super) next: usize,
-    pub(super) wanted: Wanted,
+    pub(super) wanted: Outputs,
     /// Where the first row stands.
     position: usize,
     /// Rows there are in each sequence.
@@ -49,7 +49,7 @@ impl CacheUse<'_> {
 }
 
 impl Pass {
-    pub(super) fn new(x: Tensor, wanted: Wanted, position: usize, tokens: usize) -> Self {
+    pub(super) fn new(x: Tensor, wanted: Outputs, position: usize, tokens: usize) -> Self {
         Pass { x, next: 0, wanted, position, tokens }
     }
 
@@ -76,7 +76,7 @@ impl Pass {
             CacheUse::Append(cache) => BlockCacheUse::Append { cache: cache.block_mut(block)?, position, end },
             CacheUse::Read(cache) => BlockCacheUse::Read { cache: cache.block(block)?, end },
         };
-        let last_only = is_last && self.wanted == Wanted::Last;
+        let last_only = is_last && self.wanted == Outputs::Last;
         Ok(BlockPass { block, cache, last_only, watch: Watch(observer.as_deref_mut().map(|observer| observer as _)) })
     }
 
@@ -157,13 +157,13 @@ pub(super) fn last_row(x: &Tensor) -> Result<Tensor> {
 pub(super) fn ensure_memory(
     config: &Config,
     (batch, tokens): (usize, usize),
-    wanted: Wanted,
+    wanted: Outputs,
     has_cache: bool,
 ) -> Result<()> {
     let Config { n_embd, n_inner, context, vocabulary_size, heads, .. } = *config;
     let [rows, seen] = [batch * tokens, context.max(tokens)].map(|count| count as u64);
     let [n_embd, n_inner, vocabulary, heads] = [n_embd, n_inner, vocabulary_size, heads].map(|size| size as u64);
-    let answered = if wanted == Wanted::Last { batch as u64 } else { rows };
+    let answered = if wanted == Outputs::Last { batch as u64 } else { rows };
     // The residual stream and its norm before and after, and what is between them: at its largest, three rows and the
     // heads' outputs, or the MLP's hidden layer.
     let stream = rows * (4 * n_embd + (5 * n_embd).max(n_inner + n_embd)) * 4;

@@ -12,18 +12,18 @@ use crate::kernels::memory::{self, OutOfMemory};
 
 mod bpe;
 pub mod bytes;
-mod pieces;
 mod pretokenize;
 mod spans;
 mod stream;
+mod token_table;
 
 #[cfg(test)]
 mod tests;
 
 use bpe::BytePairs;
-use pieces::Pieces;
 pub use spans::{SHOWN_TOKENS, Spans, TokenSpan};
 pub use stream::Utf8Stream;
+use token_table::TokenTable;
 
 /// The unit of a model's tokens; the defaults depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,7 +148,7 @@ enum Encoder {
 /// Turns text into ids and ids into bytes.
 #[derive(Clone, Debug)]
 pub struct Tokenizer {
-    pieces: Pieces,
+    pieces: TokenTable,
     encoder: Encoder,
     start: u32,
     /// The id, and how the file spells it.
@@ -163,7 +163,7 @@ impl Tokenizer {
     /// fine until a text needs them.
     pub fn new(spec: TokenizerSpec) -> Result<Tokenizer, TokenizerError> {
         check_ids(&spec)?;
-        let pieces = Pieces::read(&spec)?;
+        let pieces = TokenTable::read(&spec)?;
         let ids = ids_by_piece(&spec)?;
         let encoder = if spec.merges.is_empty() {
             let characters = pieces.iter().zip(0..).filter_map(|(piece, id)| Some((single_character(piece)?, id)));

@@ -8,7 +8,7 @@ use crate::model::Config;
 
 /// What a catalog says of a model and its file does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct About {
+pub struct CatalogNote {
     /// Name in addresses.
     pub id: String,
     /// Name that readers see.
@@ -17,10 +17,10 @@ pub struct About {
     pub source: String,
 }
 
-impl About {
+impl CatalogNote {
     /// The entry of a GGUF file that is served in these slices.
     pub fn entry(self, config: &Config, slices: &[(Part, &[u8])]) -> Entry {
-        let About { id, title, source } = self;
+        let CatalogNote { id, title, source } = self;
         let parts: Vec<Part> = slices.iter().map(|(part, _)| part.clone()).collect();
         Entry {
             id,

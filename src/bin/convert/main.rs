@@ -130,7 +130,7 @@ fn one_line(message: &str) -> String {
 fn run(arguments: Arguments) -> Result<bool, String> {
     let Arguments { heads, alphabet, text, .. } = &arguments;
     let target = write::target(&arguments)?;
-    let said = read::Said { heads: *heads, alphabet: alphabet.as_deref(), text: text.as_deref() };
+    let said = read::Hints { heads: *heads, alphabet: alphabet.as_deref(), text: text.as_deref() };
     let (mut files, info) = read::inspect(&arguments.input, &said, arguments.verify)?;
     let precision = match &target {
         Some(Target::File(_)) => arguments.quantize.map_or(info.usual_precision(), |to| Some(to.into())),
@@ -171,7 +171,7 @@ impl From<Quantize> for Precision {
 }
 
 /// The model that the files become, as the site opens it.
-fn open(info: &CheckpointInfo, files: &mut read::Files, precision: Option<Precision>) -> Result<Model, String> {
+fn open(info: &CheckpointInfo, files: &mut read::DiskFiles, precision: Option<Precision>) -> Result<Model, String> {
     let mut file = import::to_gguf(info, NAME, precision).map_err(|error| error.to_string())?;
     let (bar, mut bytes) = (bar("reading tensors", file.length() as usize), Vec::new());
     while file.step(info, files, &mut bytes).map_err(|error| error.to_string())? {

@@ -12,10 +12,10 @@ const FETCH: &str = "`cargo xtask gpt2` fetches GPT-2, and leaves its files in t
 const BESIDE: [&str; 5] = ["config.json", "vocab.json", "merges.txt", "tokenizer.json", "meta.pkl"];
 
 /// Open files.
-pub type Files = Vec<Named<BufReader<File>>>;
+pub type DiskFiles = Vec<Named<BufReader<File>>>;
 
 /// What the terminal says beside the files.
-pub struct Said<'a> {
+pub struct Hints<'a> {
     /// `--heads`.
     pub heads: Option<usize>,
     /// `--alphabet`.
@@ -26,7 +26,7 @@ pub struct Said<'a> {
 
 /// Finds out what a folder, a file with those beside it, or some files are; `wants_gpt2`: says where GPT-2 is to be had
 /// if they are not there.
-pub fn inspect(input: &[PathBuf], said: &Said, wants_gpt2: bool) -> Result<(Files, CheckpointInfo), String> {
+pub fn inspect(input: &[PathBuf], said: &Hints, wants_gpt2: bool) -> Result<(DiskFiles, CheckpointInfo), String> {
     let hint = if wants_gpt2 && input.iter().any(|path| !path.exists()) { format!("; {FETCH}") } else { String::new() };
     let mut files = open_all(input).map_err(|message| message + &hint)?;
     let mut answers = Answers { heads: said.heads, alphabet: alphabet(said)?, ..Answers::default() };
@@ -44,7 +44,7 @@ pub fn inspect(input: &[PathBuf], said: &Said, wants_gpt2: bool) -> Result<(File
     }
 }
 
-fn identify(files: &mut Files, answers: &Answers) -> Result<Inspection, String> {
+fn identify(files: &mut DiskFiles, answers: &Answers) -> Result<Inspection, String> {
     import::inspect(files, answers).map_err(|error| error.to_string())
 }
 
@@ -65,7 +65,7 @@ fn told(need: &Need) -> String {
     }
 }
 
-fn alphabet(said: &Said) -> Result<Option<String>, String> {
+fn alphabet(said: &Hints) -> Result<Option<String>, String> {
     match (said.alphabet, said.text) {
         (Some(path), _) => fs::read_to_string(path).map(Some).map_err(|error| at(path, error)),
         (None, Some(path)) => {
@@ -76,7 +76,7 @@ fn alphabet(said: &Said) -> Result<Option<String>, String> {
     }
 }
 
-fn open_all(input: &[PathBuf]) -> Result<Files, String> {
+fn open_all(input: &[PathBuf]) -> Result<DiskFiles, String> {
     let paths = match input {
         [folder] if folder.is_dir() => in_folder(folder)?,
         [file] if file.extension().is_none_or(|is| is != "gguf") => {

@@ -5,14 +5,14 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use peargpt::app::own::NAME;
-use peargpt::app::publish::{self, About, files};
+use peargpt::app::publish::{self, CatalogNote, files};
 use peargpt::checkpoint::export::{self, Format};
 use peargpt::checkpoint::import::{self, CheckpointInfo, OutputFile};
 use peargpt::checkpoint::precision::Precision;
 use peargpt::checkpoint::sha256::hex;
 use sha2::{Digest, Sha256};
 
-use crate::read::{Files, at};
+use crate::read::{DiskFiles, at};
 use crate::{Arguments, bar};
 
 /// Where `--out` says that the model goes.
@@ -42,7 +42,7 @@ pub fn target(arguments: &Arguments) -> Result<Option<Target>, String> {
 /// Writes the model, and says which programs cannot read it.
 pub fn write(
     info: &CheckpointInfo,
-    files: &mut Files,
+    files: &mut DiskFiles,
     target: &Target,
     precision: Option<Precision>,
     arguments: &Arguments,
@@ -57,7 +57,7 @@ pub fn write(
 
 fn write_file(
     info: &CheckpointInfo,
-    files: &mut Files,
+    files: &mut DiskFiles,
     out: &Path,
     precision: Option<Precision>,
     arguments: &Arguments,
@@ -71,7 +71,7 @@ fn write_file(
     }
 }
 
-fn write_folder(info: &CheckpointInfo, files: &mut Files, out: &Path, precision: Precision) -> Result<(), String> {
+fn write_folder(info: &CheckpointInfo, files: &mut DiskFiles, out: &Path, precision: Precision) -> Result<(), String> {
     let outputs = export::huggingface(info, precision).map_err(|error| at(out, error))?;
     fs::create_dir_all(out).map_err(|error| at(out, error))?;
     for output in outputs {
@@ -84,7 +84,7 @@ fn write_folder(info: &CheckpointInfo, files: &mut Files, out: &Path, precision:
 /// Writes a file and its SHA-256, which comes out of the same pass; the file takes its name when it is whole.
 fn stream(
     info: &CheckpointInfo,
-    files: &mut Files,
+    files: &mut DiskFiles,
     mut file: OutputFile,
     path: &Path,
 ) -> Result<(), Box<dyn std::error::Error>> {
@@ -132,7 +132,7 @@ fn write_catalog(path: &Path, out: &Path, info: &CheckpointInfo, arguments: &Arg
     let bytes = fs::read(out).map_err(|error| at(out, error))?;
     let slices = publish::slices(&bytes, &url.to_string_lossy());
     let said = |text: &Option<String>| text.clone().unwrap_or_default();
-    let about = About { id: said(&arguments.id), title: said(&arguments.title), source: said(&arguments.source) };
+    let about = CatalogNote { id: said(&arguments.id), title: said(&arguments.title), source: said(&arguments.source) };
     let entry = about.entry(&info.config, &slices);
     if slices.len() > 1 {
         files::write_slices(folder, &slices).map_err(|error| error.to_string())?;

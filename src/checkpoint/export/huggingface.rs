@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::super::CheckpointError;
 use super::super::gguf::TensorSpec;
-use super::super::import::{CheckpointInfo, OutputFile, Piece, numbers, piece, specs, theirs};
+use super::super::import::{CheckpointInfo, OutputFile, OutputPiece, numbers, piece, specs, theirs};
 use super::super::precision::Precision;
 use crate::model::Config;
 use crate::model::config::Head;
@@ -23,7 +23,7 @@ pub fn huggingface(info: &CheckpointInfo, precision: Precision) -> Result<Vec<Ou
         return Err(CheckpointError::NoBlocks);
     }
     let tokenizer = &info.tokenizer;
-    let text = |name: &str, bytes| OutputFile::new(name.to_string(), vec![Piece::Bytes(bytes)]);
+    let text = |name: &str, bytes| OutputFile::new(name.to_string(), vec![OutputPiece::Bytes(bytes)]);
     Ok(vec![
         text("config.json", config(&info.config, tokenizer, precision)?),
         text("vocab.json", vocabulary(tokenizer)?),
@@ -34,7 +34,7 @@ pub fn huggingface(info: &CheckpointInfo, precision: Precision) -> Result<Vec<Ou
 
 /// `config.json`: what tells the model; in training alone the rest matters, and has `transformers`' default.
 #[derive(Serialize)]
-struct Json {
+struct ConfigJson {
     activation_function: &'static str,
     architectures: [&'static str; 1],
     bos_token_id: u32,
@@ -52,7 +52,7 @@ struct Json {
 }
 
 fn config(config: &Config, tokenizer: &TokenizerSpec, precision: Precision) -> Result<Vec<u8>, CheckpointError> {
-    let json = Json {
+    let json = ConfigJson {
         activation_function: config.activation.name(),
         architectures: ["GPT2LMHeadModel"],
         bos_token_id: tokenizer.start,
@@ -84,11 +84,11 @@ fn merges(tokenizer: &TokenizerSpec) -> Vec<u8> {
 }
 
 /// A tensor of `model.safetensors`.
-struct Tensor {
+struct FolderTensor {
     name: String,
     shape: Vec<usize>,
     dtype: GgmlDType,
-    piece: Piece,
+    piece: OutputPiece,
 }
 
 /// `model.safetensors`: wider types first, so that each tensor begins at a multiple of its type's length.
@@ -96,31 +96,31 @@ fn weights(info: &CheckpointInfo, precision: Precision) -> Result<OutputFile, Ch
     let mut tensors = tensors(info, precision)?;
     tensors.sort_by_key(|tensor| std::cmp::Reverse(tensor.dtype.type_size()));
     let header = header(&tensors);
-    let pieces = [Piece::Bytes(header)].into_iter().chain(tensors.into_iter().map(|tensor| tensor.piece));
+    let pieces = [OutputPiece::Bytes(header)].into_iter().chain(tensors.into_iter().map(|tensor| tensor.piece));
     Ok(OutputFile::new("model.safetensors".to_string(), pieces.collect()))
 }
 
-fn tensors(info: &CheckpointInfo, precision: Precision) -> Result<Vec<Tensor>, CheckpointError> {
+fn tensors(info: &CheckpointInfo, precision: Precision) -> Result<Vec<FolderTensor>, CheckpointError> {
     let specs = specs(info, Some(precision));
     let numbers = numbers(info, &specs)?;
     let tensor = |(spec, number): (TensorSpec, Option<usize>)| {
         let ((name, is_turned), piece) = (theirs(&spec.name), piece(&spec, number));
         let TensorSpec { mut shape, dtype, .. } = spec;
         match piece {
-            Piece::Rows(rows) if is_turned => {
+            OutputPiece::Rows(rows) if is_turned => {
                 shape.reverse();
-                Tensor { name, shape, dtype, piece: Piece::Turned(rows) }
+                FolderTensor { name, shape, dtype, piece: OutputPiece::Turned(rows) }
             }
-            piece => Tensor { name, shape, dtype, piece },
+            piece => FolderTensor { name, shape, dtype, piece },
         }
     };
     Ok(specs.into_iter().zip(numbers).map(tensor).collect())
 }
 
 /// The header's length in 8 bytes, and JSON that describes the tensors.
-fn header(tensors: &[Tensor]) -> Vec<u8> {
+fn header(tensors: &[FolderTensor]) -> Vec<u8> {
     let (mut json, mut begin) = (r#"{"__metadata__":{"format":"pt"}"#.to_string(), 0);
-    for Tensor { name, shape, dtype, piece } in tensors {
+    for FolderTensor { name, shape, dtype, piece } in tensors {
         let end = begin + piece.length();
         json += &format!(r#","{name}":{{"dtype":"{dtype:?}","shape":{shape:?},"data_offsets":[{begin},{end}]}}"#);
         begin = end;

@@ -20,7 +20,7 @@ const SHOWN: u64 = 64;
 
 /// A key and its value.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct KeyEntry {
     /// Where the key's letters are.
     pub key: Range<u64>,
     /// Type of the value, one of [`value`]'s.
@@ -31,7 +31,7 @@ pub(super) struct Entry {
 
 /// The description of a tensor.
 #[derive(Debug)]
-pub(super) struct Info {
+pub(super) struct TensorHeader {
     /// Where the name's letters are.
     pub name: Range<u64>,
     /// Its shape, rows first (GGUF has it the other way round).
@@ -48,9 +48,9 @@ pub(super) struct Header {
     /// The file from its beginning to the header's end.
     pub bytes: Vec<u8>,
     /// Keys with values, as they come.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<KeyEntry>,
     /// Tensors, as they come.
-    pub tensors: Vec<Info>,
+    pub tensors: Vec<TensorHeader>,
 }
 
 /// Reads the header of a file.
@@ -69,8 +69,8 @@ pub(super) fn read<R: Read + Seek>(source: &mut Source<R>) -> Result<Header, Che
 
 fn walk<R: Read + Seek>(
     source: &mut Source<R>,
-    mut entry: impl FnMut(Entry),
-    mut tensor: impl FnMut(Info),
+    mut entry: impl FnMut(KeyEntry),
+    mut tensor: impl FnMut(TensorHeader),
 ) -> Result<(), CheckpointError> {
     check_version(source)?;
     let tensors = source.u64(&"tensor count")?;
@@ -100,12 +100,12 @@ fn check_version<R: Read + Seek>(source: &mut Source<R>) -> Result<(), Checkpoin
     }
 }
 
-fn read_entry<R: Read + Seek>(source: &mut Source<R>, index: u64) -> Result<Entry, CheckpointError> {
+fn read_entry<R: Read + Seek>(source: &mut Source<R>, index: u64) -> Result<KeyEntry, CheckpointError> {
     let (shown, key) = read_name(source, &format_args!("key {index}"))?;
     let kind = source.u32(&format_args!("type of {shown}"))?;
     let start = source.offset();
     skip_value(source, &shown, kind)?;
-    Ok(Entry { key, kind, value: start..source.offset() })
+    Ok(KeyEntry { key, kind, value: start..source.offset() })
 }
 
 /// A name: as much as messages show, and where all of it is.
@@ -164,7 +164,7 @@ fn scalar_size(kind: u32) -> Option<u64> {
     }
 }
 
-fn read_info<R: Read + Seek>(source: &mut Source<R>, index: u64) -> Result<Info, CheckpointError> {
+fn read_info<R: Read + Seek>(source: &mut Source<R>, index: u64) -> Result<TensorHeader, CheckpointError> {
     let (shown, name) = read_name(source, &format_args!("name of tensor {index}"))?;
     let rank = source.u32(&format_args!("rank of {shown}"))?;
     if rank as usize > Dims::MOST {
@@ -177,5 +177,5 @@ fn read_info<R: Read + Seek>(source: &mut Source<R>, index: u64) -> Result<Info,
     }
     let kind = source.u32(&format_args!("type of {shown}"))?;
     let offset = source.u64(&format_args!("offset of {shown}"))?;
-    Ok(Info { name, dims: dims.reversed(), kind, offset })
+    Ok(TensorHeader { name, dims: dims.reversed(), kind, offset })
 }

@@ -1,18 +1,18 @@
 //! Keys and their values, by name and type.
 
 use super::super::CheckpointError;
-use super::header::Entry;
+use super::header::KeyEntry;
 use super::value;
 
 /// The keys of a header, sorted.
 pub(super) struct Metadata<'a> {
     bytes: &'a [u8],
-    entries: Vec<Entry>,
+    entries: Vec<KeyEntry>,
 }
 
 /// A value that is there.
 #[derive(Clone, Copy)]
-pub(super) struct Value<'a> {
+pub(super) struct MetadataValue<'a> {
     key: &'a str,
     kind: u32,
     offset: u64,
@@ -21,7 +21,7 @@ pub(super) struct Value<'a> {
 
 impl<'a> Metadata<'a> {
     /// Sorts the keys of the header that begins `bytes`; a key that is there twice is an error.
-    pub fn new(bytes: &'a [u8], mut entries: Vec<Entry>) -> Result<Self, CheckpointError> {
+    pub fn new(bytes: &'a [u8], mut entries: Vec<KeyEntry>) -> Result<Self, CheckpointError> {
         entries.sort_unstable_by(|a, b| slice(bytes, &a.key).cmp(slice(bytes, &b.key)));
         match entries.windows(2).find(|pair| slice(bytes, &pair[0].key) == slice(bytes, &pair[1].key)) {
             None => Ok(Metadata { bytes, entries }),
@@ -36,14 +36,14 @@ impl<'a> Metadata<'a> {
     }
 
     /// The value of a key, where there is one.
-    pub fn get(&self, key: &'a str) -> Option<Value<'a>> {
+    pub fn get(&self, key: &'a str) -> Option<MetadataValue<'a>> {
         let found = self.entries.binary_search_by(|entry| slice(self.bytes, &entry.key).cmp(key.as_bytes())).ok()?;
-        let Entry { kind, value, .. } = &self.entries[found];
-        Some(Value { key, kind: *kind, offset: value.start, bytes: slice(self.bytes, value) })
+        let KeyEntry { kind, value, .. } = &self.entries[found];
+        Some(MetadataValue { key, kind: *kind, offset: value.start, bytes: slice(self.bytes, value) })
     }
 
     /// The value of a key that must be there.
-    pub fn need(&self, key: &'a str) -> Result<Value<'a>, CheckpointError> {
+    pub fn need(&self, key: &'a str) -> Result<MetadataValue<'a>, CheckpointError> {
         self.get(key).ok_or_else(|| CheckpointError::MissingKey { key: key.to_string() })
     }
 }
@@ -53,7 +53,7 @@ fn slice<'a>(bytes: &'a [u8], range: &std::ops::Range<u64>) -> &'a [u8] {
     bytes.get(range.start as usize..range.end as usize).unwrap_or_default()
 }
 
-impl<'a> Value<'a> {
+impl<'a> MetadataValue<'a> {
     /// A whole number of any width from `least` to `most`.
     pub fn whole(self, least: u64, most: u64) -> Result<u64, CheckpointError> {
         let expected = format!("a whole number from {least} to {most}");

@@ -14,7 +14,7 @@ mod write;
 pub use read::read;
 pub(super) use read::{Contents, DTypes, read_contents};
 pub use write::write;
-pub(super) use write::{Layout, TensorSpec, lay_out};
+pub(super) use write::{FileLayout, TensorSpec, lay_out};
 
 /// What a file begins with.
 pub(super) const MAGIC: [u8; 4] = *b"GGUF";

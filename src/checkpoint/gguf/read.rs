@@ -8,7 +8,7 @@ use super::super::layout::{MOST, MOST_LAYERS};
 use super::super::source::Source;
 use super::super::tensor_info::TensorInfo;
 use super::super::{Checkpoint, CheckpointError};
-use super::header::{self, Header, Info};
+use super::header::{self, Header, TensorHeader};
 use super::metadata::Metadata;
 use super::tensor_infos::TensorInfos;
 use super::{ALIGNMENT, QKV_BIAS, key, weights};
@@ -72,7 +72,7 @@ fn read_infos<R: Read + Seek>(
     source: &Source<R>,
     metadata: &Metadata,
     bytes: &[u8],
-    tensors: Vec<Info>,
+    tensors: Vec<TensorHeader>,
     dtypes: DTypes,
 ) -> Result<TensorInfos, CheckpointError> {
     let alignment = read_alignment(metadata)?;
@@ -92,8 +92,14 @@ fn read_alignment(metadata: &Metadata) -> Result<u64, CheckpointError> {
 }
 
 /// Where the tensor is in the file.
-fn place(info: Info, bytes: &[u8], data: u64, alignment: u64, dtypes: DTypes) -> Result<TensorInfo, CheckpointError> {
-    let Info { name: span, dims, kind: number, offset } = info;
+fn place(
+    info: TensorHeader,
+    bytes: &[u8],
+    data: u64,
+    alignment: u64,
+    dtypes: DTypes,
+) -> Result<TensorInfo, CheckpointError> {
+    let TensorHeader { name: span, dims, kind: number, offset } = info;
     let at = span.start;
     let name = match std::str::from_utf8(&bytes[span.start as usize..span.end as usize]) {
         Ok(name) => name.to_string(),
@@ -199,7 +205,7 @@ fn read_tokenizer(metadata: &Metadata, size: usize) -> Result<TokenizerSpec, Che
             return Err(value.wrong(format!("a type for each of the {size} tokens"), types));
         }
     }
-    let id = |value: super::metadata::Value| value.whole(0, size as u64 - 1).map(|id| id as u32);
+    let id = |value: super::metadata::MetadataValue| value.whole(0, size as u64 - 1).map(|id| id as u32);
     let end_of_text = metadata.get(key::END_OF_TEXT).map(id).transpose()?;
     let start = match metadata.get(key::START) {
         Some(value) => id(value)?,

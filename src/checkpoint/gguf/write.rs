@@ -32,7 +32,7 @@ impl TensorSpec {
 
 /// A file's header, and where each tensor belongs.
 #[derive(Debug)]
-pub(in super::super) struct Layout {
+pub(in super::super) struct FileLayout {
     /// Its beginning, up to the first tensor.
     pub header: Vec<u8>,
     /// Where each tensor begins, from the file's beginning.
@@ -69,8 +69,8 @@ pub(in super::super) fn lay_out(
     tokenizer: &TokenizerSpec,
     name: &str,
     tensors: &[TensorSpec],
-) -> Result<Layout, CheckpointError> {
-    let mut keys = Keys::default();
+) -> Result<FileLayout, CheckpointError> {
+    let mut keys = KeyWriter::default();
     write_general(&mut keys, name, tensors);
     write_config(&mut keys, config);
     write_tokenizer(&mut keys, tokenizer);
@@ -89,10 +89,10 @@ pub(in super::super) fn lay_out(
     pad(&mut header);
     let data = header.len() as u64;
     starts.iter_mut().for_each(|start| *start += data);
-    Ok(Layout { header, starts, length: data + length })
+    Ok(FileLayout { header, starts, length: data + length })
 }
 
-fn write_general(keys: &mut Keys, name: &str, tensors: &[TensorSpec]) {
+fn write_general(keys: &mut KeyWriter, name: &str, tensors: &[TensorSpec]) {
     let has = |dtype| tensors.iter().any(|tensor| tensor.dtype == dtype);
     // llama.cpp's LLAMA_FTYPE: what most of the file is.
     let file_type = if has(GgmlDType::Q8_0) { 7 } else { u32::from(has(GgmlDType::F16)) };
@@ -103,7 +103,7 @@ fn write_general(keys: &mut Keys, name: &str, tensors: &[TensorSpec]) {
     keys.u32(key::ALIGNMENT, ALIGNMENT as u32);
 }
 
-fn write_config(keys: &mut Keys, config: &Config) {
+fn write_config(keys: &mut KeyWriter, config: &Config) {
     keys.u32(key::CONTEXT, config.context as u32);
     keys.u32(key::WIDTH, config.n_embd as u32);
     keys.u32(key::HIDDEN, config.n_inner as u32);
@@ -121,7 +121,7 @@ fn write_config(keys: &mut Keys, config: &Config) {
     }
 }
 
-fn write_tokenizer(keys: &mut Keys, tokenizer: &TokenizerSpec) {
+fn write_tokenizer(keys: &mut KeyWriter, tokenizer: &TokenizerSpec) {
     let TokenizerSpec { tokens, merges, start, end_of_text } = tokenizer;
     // llama.cpp's token types: 1 is text, 3 a control token.
     let kind = |id| if Some(id) == *end_of_text { 3 } else { 1 };
@@ -172,12 +172,12 @@ fn put_string(bytes: &mut Vec<u8>, text: &str) {
 
 /// Keys with values, in the order in which they are put.
 #[derive(Default)]
-struct Keys {
+struct KeyWriter {
     bytes: Vec<u8>,
     count: u64,
 }
 
-impl Keys {
+impl KeyWriter {
     fn put(&mut self, key: &str, kind: u32) -> &mut Vec<u8> {
         self.count += 1;
         put_string(&mut self.bytes, key);

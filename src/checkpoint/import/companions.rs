@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek};
 
-use super::safetensors::config::{self, Said};
+use super::safetensors::config::{self, HuggingFaceConfig};
 use super::texts::{MOST_TEXT, read};
 use super::{Content, ImportError, Named, Pause, in_file_by_steps};
 use crate::checkpoint::CheckpointError;
@@ -49,7 +49,7 @@ pub(super) async fn config<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
     pause: Pause<'_>,
-) -> Result<Option<Said>, ImportError> {
+) -> Result<Option<HuggingFaceConfig>, ImportError> {
     let Some(text) = only(files, contents, Content::Config, pause).await? else { return Ok(None) };
     Ok(Some(config::parse(&text)?))
 }

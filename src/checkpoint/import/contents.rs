@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek};
 
-use super::json::Json;
+use super::json::JsonCursor;
 use super::texts::{self, MOST_TEXT};
 use super::torch;
 use super::{ImportError, Named, Pause, in_file_by_steps};
@@ -148,7 +148,7 @@ async fn text(text: &str, pause: Pause<'_>) -> Content {
 const KEYS: [&str; 6] = ["n_layer", "n_head", "n_embd", "weight_map", "model_type", "model"];
 
 async fn json(text: &str, pause: Pause<'_>) -> Result<Content, CheckpointError> {
-    let mut json = Json::new(text, "JSON", pause);
+    let mut json = JsonCursor::new(text, "JSON", pause);
     let (mut has, mut count, mut is_vocabulary) = ([false; KEYS.len()], 0, true);
     json.begin(b'{')?;
     while let Some(key) = json.key().await? {

@@ -12,7 +12,7 @@ use crate::checkpoint::CheckpointError;
 const MOST_STRING: usize = 1 << 20;
 
 /// A place in a JSON text.
-pub(super) struct Json<'a, 'p> {
+pub(super) struct JsonCursor<'a, 'p> {
     text: &'a str,
     /// What messages call it.
     part: &'static str,
@@ -24,10 +24,10 @@ pub(super) struct Json<'a, 'p> {
     paused: usize,
 }
 
-impl<'a, 'p> Json<'a, 'p> {
+impl<'a, 'p> JsonCursor<'a, 'p> {
     /// The beginning of a text.
     pub fn new(text: &'a str, part: &'static str, pause: Pause<'p>) -> Self {
-        Json { text, part, at: 0, fresh: false, pause, paused: 0 }
+        JsonCursor { text, part, at: 0, fresh: false, pause, paused: 0 }
     }
 
     /// Goes into an object (`{`) or an array (`[`).
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     fn skip(text: &str) -> Result<&str, String> {
-        let mut json = Json::new(text, "test", &no_pause);
+        let mut json = JsonCursor::new(text, "test", &no_pause);
         let value = at_once(json.skip()).and_then(|value| json.end().map(|()| value));
         value.map_err(|error| error.to_string())
     }

@@ -41,7 +41,7 @@ use candle_core::quantized::GgmlDType;
 pub use contents::Content;
 pub use error::ImportError;
 pub use output::{OutputFile, TensorOutline, to_gguf};
-pub(super) use output::{Piece, numbers, piece, specs};
+pub(super) use output::{OutputPiece, numbers, piece, specs};
 pub(super) use safetensors::names::theirs;
 pub use summary::Summary;
 
@@ -53,7 +53,7 @@ use super::tensor_info::TensorInfo;
 use crate::model::Config;
 use crate::tokenizer::TokenizerSpec;
 use shape::Shape;
-use tensors::Tensors;
+use tensors::FileTensors;
 
 /// The characters of tiny Shakespeare, in the order of their ids: the alphabet of most character models of 65 tokens.
 pub const TINY_SHAKESPEARE: &str = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -121,7 +121,7 @@ pub enum Inspection {
 pub(super) struct ModelTensor {
     name: String,
     shape: Vec<usize>,
-    parts: Vec<Part>,
+    parts: Vec<TensorPart>,
 }
 
 impl ModelTensor {
@@ -133,7 +133,7 @@ impl ModelTensor {
 
 /// A tensor of one of the files.
 #[derive(Debug)]
-struct Part {
+struct TensorPart {
     file: usize,
     info: TensorInfo,
 }
@@ -186,7 +186,7 @@ pub async fn inspect_by_steps<R: Read + Seek>(
         let info = in_file(files, file, |source| inspect_gguf(file, source))?;
         return Ok(Inspection::Ready(Box::new(CheckpointInfo { ignored: chosen.ignored(files, &contents), ..info })));
     }
-    let tensors = Tensors::read(files, &chosen)?;
+    let tensors = FileTensors::read(files, &chosen)?;
     pause().await;
     let said = companions::config(files, &contents, pause).await?;
     let shape = Shape::of(tensors, said.as_ref(), files, pause).await?;
@@ -234,7 +234,7 @@ fn inspect_gguf<R: Read + Seek>(file: usize, source: &mut Source<R>) -> Result<C
     let gguf::Contents { config, tokenizer, tensors } = gguf::read_contents(source, gguf::DTypes::All)?;
     let tensors = tensors.into_iter().map(|(info, shape)| {
         let name = info.name.clone();
-        ModelTensor { name, shape, parts: vec![Part { file, info }] }
+        ModelTensor { name, shape, parts: vec![TensorPart { file, info }] }
     });
     let tensors = tensors.collect();
     Ok(CheckpointInfo { config, tokenizer, source: GGUF, padding: 0, ignored: Vec::new(), tensors })

@@ -25,7 +25,7 @@ const IN_HEAD: [&str; 3] = ["query", "key", "value"];
 
 /// Which of the model's tensors, or which rows of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct TensorPlace {
     /// GGUF's name.
     pub slot: String,
     /// Of `attn_qkv` in one matrix per head: which of query, key and value, and the head's number.
@@ -33,21 +33,21 @@ pub(super) struct Place {
 }
 
 /// Where a tensor of this name belongs.
-pub(super) fn place(name: &str) -> Option<Place> {
+pub(super) fn place(name: &str) -> Option<TensorPlace> {
     let name = without_prefix(name);
     if let Some((slot, _)) = names::slot(name) {
-        return Some(Place { slot, head: None });
+        return Some(TensorPlace { slot, head: None });
     }
     let (path, part) = name.rsplit_once('.')?;
     let Some((number, layer)) = path.strip_prefix("blocks.").and_then(|rest| rest.split_once('.')) else {
-        return ours(&OUTSIDE, path).map(|ours| Place { slot: format!("{ours}.{part}"), head: None });
+        return ours(&OUTSIDE, path).map(|ours| TensorPlace { slot: format!("{ours}.{part}"), head: None });
     };
     let block = format!("blk.{}", number.parse::<usize>().ok()?);
     if let Some((head, matrix)) = layer.strip_prefix("sa.heads.").and_then(|rest| rest.split_once('.')) {
         let which = IN_HEAD.iter().position(|&name| name == matrix)?;
-        return Some(Place { slot: format!("{block}.attn_qkv.{part}"), head: Some((which, head.parse().ok()?)) });
+        return Some(TensorPlace { slot: format!("{block}.attn_qkv.{part}"), head: Some((which, head.parse().ok()?)) });
     }
-    ours(&IN_BLOCK, layer).map(|ours| Place { slot: format!("{block}.{ours}.{part}"), head: None })
+    ours(&IN_BLOCK, layer).map(|ours| TensorPlace { slot: format!("{block}.{ours}.{part}"), head: None })
 }
 
 /// Whether this is a causal mask, which trainings save among the weights.
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn names_of_every_training_become_ggufs() {
-        let is = |name, slot: &str, head| assert_eq!(place(name), Some(Place { slot: slot.to_string(), head }));
+        let is = |name, slot: &str, head| assert_eq!(place(name), Some(TensorPlace { slot: slot.to_string(), head }));
         is("_orig_mod.transformer.h.3.attn.c_attn.weight", "blk.3.attn_qkv.weight", None);
         is("module._orig_mod.lm_head.weight", "output.weight", None);
         is("wte.weight", "token_embd.weight", None);

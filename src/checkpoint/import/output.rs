@@ -23,7 +23,7 @@ const ELEMENTS: usize = 16 << 10;
 pub struct OutputFile {
     name: String,
     length: u64,
-    pieces: Vec<Piece>,
+    pieces: Vec<OutputPiece>,
     /// The piece that is next.
     piece: usize,
     /// Its rows that have been written.
@@ -33,7 +33,7 @@ pub struct OutputFile {
 
 /// A part of a file.
 #[derive(Debug)]
-pub(in crate::checkpoint) enum Piece {
+pub(in crate::checkpoint) enum OutputPiece {
     Bytes(Vec<u8>),
     Zeros(u64),
     /// A tensor as GGUF has it.
@@ -62,19 +62,19 @@ impl TensorPiece {
     }
 }
 
-impl Piece {
+impl OutputPiece {
     /// Its bytes.
     pub fn length(&self) -> u64 {
         match self {
-            Piece::Bytes(bytes) => bytes.len() as u64,
-            Piece::Zeros(count) => *count,
-            Piece::Rows(tensor) | Piece::Turned(tensor) => tensor.rows as u64 * tensor.row() as u64,
+            OutputPiece::Bytes(bytes) => bytes.len() as u64,
+            OutputPiece::Zeros(count) => *count,
+            OutputPiece::Rows(tensor) | OutputPiece::Turned(tensor) => tensor.rows as u64 * tensor.row() as u64,
         }
     }
 
     /// Rows that can be written one without the other.
     fn rows(&self) -> usize {
-        if let Piece::Rows(tensor) = self { tensor.rows } else { 1 }
+        if let OutputPiece::Rows(tensor) = self { tensor.rows } else { 1 }
     }
 
     /// The rows from this one on that are written at once.
@@ -90,12 +90,12 @@ impl Piece {
 pub fn to_gguf(info: &CheckpointInfo, name: &str, precision: Option<Precision>) -> Result<OutputFile, CheckpointError> {
     let specs = specs(info, precision);
     let numbers = numbers(info, &specs)?;
-    let gguf::Layout { header, .. } = gguf::lay_out(&info.config, &info.tokenizer, name, &specs)?;
-    let mut pieces = vec![Piece::Bytes(header)];
+    let gguf::FileLayout { header, .. } = gguf::lay_out(&info.config, &info.tokenizer, name, &specs)?;
+    let mut pieces = vec![OutputPiece::Bytes(header)];
     for (spec, number) in specs.iter().zip(numbers) {
         let bytes = spec.bytes();
         pieces.push(piece(spec, number));
-        pieces.push(Piece::Zeros(bytes.next_multiple_of(gguf::ALIGNMENT) - bytes));
+        pieces.push(OutputPiece::Zeros(bytes.next_multiple_of(gguf::ALIGNMENT) - bytes));
     }
     Ok(OutputFile::new(format!("{name}.gguf"), pieces))
 }
@@ -136,13 +136,13 @@ pub(in crate::checkpoint) fn specs(info: &CheckpointInfo, precision: Option<Prec
 }
 
 /// A tensor as a GGUF has it: the model's of this number, or zeros.
-pub(in crate::checkpoint) fn piece(spec: &TensorSpec, tensor: Option<usize>) -> Piece {
-    let Some(tensor) = tensor else { return Piece::Zeros(spec.bytes()) };
+pub(in crate::checkpoint) fn piece(spec: &TensorSpec, tensor: Option<usize>) -> OutputPiece {
+    let Some(tensor) = tensor else { return OutputPiece::Zeros(spec.bytes()) };
     let (rows, columns) = match *spec.shape.as_slice() {
         [rows, columns] => (rows, columns),
         _ => (1, spec.shape.iter().product()),
     };
-    Piece::Rows(TensorPiece { tensor, rows, columns, dtype: spec.dtype })
+    OutputPiece::Rows(TensorPiece { tensor, rows, columns, dtype: spec.dtype })
 }
 
 /// Of each tensor that is written the model's number of it.
@@ -164,8 +164,8 @@ pub(in crate::checkpoint) fn numbers(
 
 impl OutputFile {
     /// A file of these pieces.
-    pub(in crate::checkpoint) fn new(name: String, pieces: Vec<Piece>) -> Self {
-        let length = pieces.iter().map(Piece::length).sum();
+    pub(in crate::checkpoint) fn new(name: String, pieces: Vec<OutputPiece>) -> Self {
+        let length = pieces.iter().map(OutputPiece::length).sum();
         OutputFile { name, length, pieces, piece: 0, row: 0, reader: RowReader::default() }
     }
 
@@ -191,13 +191,13 @@ impl OutputFile {
         let is_done = rows.end == piece.rows();
         let mut write = |bytes: &[u8]| writer.write_all(bytes).map_err(CheckpointError::from);
         match piece {
-            Piece::Bytes(bytes) => write(bytes)?,
-            Piece::Zeros(count) => write(&vec![0; *count as usize])?,
-            Piece::Rows(TensorPiece { tensor, dtype, .. }) => {
+            OutputPiece::Bytes(bytes) => write(bytes)?,
+            OutputPiece::Zeros(count) => write(&vec![0; *count as usize])?,
+            OutputPiece::Rows(TensorPiece { tensor, dtype, .. }) => {
                 let tensor = &info.tensors[*tensor];
                 write(&self.reader.rows(tensor, files, *dtype, rows.clone())?)?;
             }
-            Piece::Turned(TensorPiece { tensor, dtype, .. }) => {
+            OutputPiece::Turned(TensorPiece { tensor, dtype, .. }) => {
                 let tensor = &info.tensors[*tensor];
                 let values = turned(tensor, &mut self.reader, files)?;
                 values.chunks(ELEMENTS).try_for_each(|values| write(&encode(&tensor.name, *dtype, values)?))?;

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::Part;
-use super::names::{self, Place};
+use super::TensorPart;
+use super::names::{self, TensorPlace};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::tensor_info::Dims;
 
 /// Who names and turns tensors so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(super) enum NamedBy {
     /// `transformers`: matrices `[in, out]`.
     HuggingFace,
     /// nanoGPT: the same names, matrices `[out, in]`.
@@ -22,31 +22,31 @@ pub(super) enum Layout {
 const CONV1D: [&str; 4] = [".attn_qkv.weight", ".attn_output.weight", ".ffn_up.weight", ".ffn_down.weight"];
 
 /// The parts of one tensor, by matrix and head where it has several.
-type ByHead = BTreeMap<Option<(usize, usize)>, Part>;
+type ByHead = BTreeMap<Option<(usize, usize)>, TensorPart>;
 
 /// What there is for each tensor of the model, parts of one in order.
 #[derive(Debug)]
 pub(super) struct Parts {
-    tensors: BTreeMap<String, Vec<Part>>,
+    tensors: BTreeMap<String, Vec<TensorPart>>,
     /// Who made them.
-    pub layout: Layout,
+    pub layout: NamedBy,
     /// Heads, where each has matrices of its own.
     pub heads: Option<usize>,
 }
 
 impl Parts {
     /// Finds each tensor's place.
-    pub fn new(parts: Vec<Part>) -> Result<Self, CheckpointError> {
+    pub fn new(parts: Vec<TensorPart>) -> Result<Self, CheckpointError> {
         let mut tensors: BTreeMap<String, ByHead> = BTreeMap::new();
-        let mut layout = Layout::HuggingFace;
+        let mut layout = NamedBy::HuggingFace;
         for part in parts {
             let name = part.info.name.clone();
-            let Some(Place { slot, head }) = names::place(&name) else {
+            let Some(TensorPlace { slot, head }) = names::place(&name) else {
                 let expected = "a tensor of a GPT-2, of nanoGPT or of the lecture's GPT";
                 return Err(CheckpointError::field(&"name of a tensor", part.info.at, expected, name));
             };
             if head.is_some() {
-                layout = Layout::Lecture;
+                layout = NamedBy::Lecture;
             }
             if tensors.entry(slot).or_default().insert(head, part).is_some() {
                 return Err(CheckpointError::Duplicate { name });
@@ -61,12 +61,12 @@ impl Parts {
 
     /// Tells `transformers` from nanoGPT by the first block's shape, and turns what is `[in, out]`.
     fn turn(&mut self) -> Result<(), CheckpointError> {
-        if self.layout == Layout::Lecture {
+        if self.layout == NamedBy::Lecture {
             return Ok(());
         }
         let [rows, columns] = self.matrix("blk.0.attn_qkv.weight")?;
         if rows == columns.saturating_mul(3) {
-            self.layout = Layout::NanoGpt;
+            self.layout = NamedBy::NanoGpt;
             return Ok(());
         }
         for (_, parts) in self.tensors.iter_mut().filter(|(slot, _)| CONV1D.iter().any(|end| slot.ends_with(end))) {
@@ -103,17 +103,17 @@ impl Parts {
     }
 
     /// The parts of a slot, which stay.
-    pub fn get(&self, slot: &str) -> &[Part] {
+    pub fn get(&self, slot: &str) -> &[TensorPart] {
         self.tensors.get(slot).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Hands over the parts of a slot.
-    pub fn take(&mut self, slot: &str) -> Option<Vec<Part>> {
+    pub fn take(&mut self, slot: &str) -> Option<Vec<TensorPart>> {
         self.tensors.remove(slot)
     }
 
     /// Any part that has not been taken.
-    pub fn left(&self) -> Option<&Part> {
+    pub fn left(&self) -> Option<&TensorPart> {
         self.tensors.values().flatten().next()
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 
-use super::parts::{Layout, Parts};
-use super::safetensors::config::Said;
-use super::tensors::Tensors;
-use super::{ImportError, ModelTensor, Named, Part, Pause, in_file};
+use super::parts::{NamedBy, Parts};
+use super::safetensors::config::HuggingFaceConfig;
+use super::tensors::FileTensors;
+use super::{ImportError, ModelTensor, Named, Pause, TensorPart, in_file};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::layout::{self, MOST, MOST_LAYERS};
 use crate::checkpoint::tensor_info::{TensorInfo, check_spans};
@@ -29,15 +29,15 @@ pub(super) struct Shape {
     /// Who made the files, for people.
     pub source: &'static str,
     /// How the tensors are named and turned.
-    pub layout: Layout,
+    pub layout: NamedBy,
     parts: Parts,
 }
 
 impl Shape {
     /// Infers what is not said.
     pub async fn of<R: Read + Seek>(
-        tensors: Tensors,
-        said: Option<&Said>,
+        tensors: FileTensors,
+        said: Option<&HuggingFaceConfig>,
         files: &mut [Named<R>],
         pause: Pause<'_>,
     ) -> Result<Self, ImportError> {
@@ -63,10 +63,10 @@ impl Shape {
         let layout = parts.layout;
         let heads = said.as_ref().map(|config| config.heads).or(parts.heads);
         let source = match (layout, is_safetensors) {
-            (Layout::HuggingFace, true) => "Hugging Face, safetensors",
-            (Layout::HuggingFace, false) => "Hugging Face, torch",
-            (Layout::NanoGpt, _) => "nanoGPT",
-            (Layout::Lecture, _) => "the lecture's GPT",
+            (NamedBy::HuggingFace, true) => "Hugging Face, safetensors",
+            (NamedBy::HuggingFace, false) => "Hugging Face, torch",
+            (NamedBy::NanoGpt, _) => "nanoGPT",
+            (NamedBy::Lecture, _) => "the lecture's GPT",
         };
         Ok(Shape { config: said.unwrap_or(told), heads, source, layout, parts })
     }
@@ -74,7 +74,7 @@ impl Shape {
     /// The shape of one of OpenAI's models, whose head is tied, and whose heads all have 64 numbers, from the tensors of
     /// its safetensors file.
     pub fn of_openai(infos: Vec<TensorInfo>) -> Result<Self, CheckpointError> {
-        let parts = infos.into_iter().map(|info| Part { file: 0, info }).collect();
+        let parts = infos.into_iter().map(|info| TensorPart { file: 0, info }).collect();
         let shape = Shape::told(Parts::new(parts)?, None, Head::Tied, true)?;
         let n_embd = shape.config.n_embd;
         if !n_embd.is_multiple_of(HEAD_DIM) {
@@ -103,7 +103,7 @@ impl Shape {
             check_shape(&parts, &stored)?;
             tensors.push(ModelTensor { name, shape, parts });
         }
-        if let Some(Part { info, .. }) = self.parts.left() {
+        if let Some(TensorPart { info, .. }) = self.parts.left() {
             let expected = "a tensor of the model that the configuration describes";
             return Err(CheckpointError::field(&info.name, info.at, expected, "one more"));
         }
@@ -139,8 +139,8 @@ async fn find_head<R: Read + Seek>(
 
 /// Whether two tensors have the same bytes, which they have where they are one.
 async fn same<R: Read + Seek>(
-    one: &Part,
-    other: &Part,
+    one: &TensorPart,
+    other: &TensorPart,
     files: &mut [Named<R>],
     pause: Pause<'_>,
 ) -> Result<bool, ImportError> {
@@ -154,8 +154,8 @@ async fn same<R: Read + Seek>(
     let length = a.span.end - a.span.start;
     for begin in (0..length).step_by(COMPARED as usize) {
         let count = COMPARED.min(length - begin) as usize;
-        let mut read = |part: &Part| {
-            let Part { file, info } = part;
+        let mut read = |part: &TensorPart| {
+            let TensorPart { file, info } = part;
             in_file(files, *file, |source| {
                 let mut bytes = vec![0; count];
                 source.seek(info.span.start + begin)?;
@@ -185,9 +185,9 @@ fn tell(parts: &Parts) -> Result<Config, CheckpointError> {
         return Err(CheckpointError::field(&"number of a block", 0, format!("below {MOST_LAYERS}"), layers - 1));
     }
     let activation = match parts.layout {
-        Layout::HuggingFace => Activation::GeluNew,
-        Layout::NanoGpt => Activation::Gelu,
-        Layout::Lecture => Activation::Relu,
+        NamedBy::HuggingFace => Activation::GeluNew,
+        NamedBy::NanoGpt => Activation::Gelu,
+        NamedBy::Lecture => Activation::Relu,
     };
     Ok(Config {
         layers,
@@ -204,11 +204,11 @@ fn tell(parts: &Parts) -> Result<Config, CheckpointError> {
 }
 
 /// The parts, one below the other, have this shape.
-fn check_shape(parts: &[Part], shape: &[usize]) -> Result<(), CheckpointError> {
-    let Some(Part { info: first, .. }) = parts.first() else { return Ok(()) };
+fn check_shape(parts: &[TensorPart], shape: &[usize]) -> Result<(), CheckpointError> {
+    let Some(TensorPart { info: first, .. }) = parts.first() else { return Ok(()) };
     let expected: Vec<u64> = shape.iter().map(|&size| size as u64).collect();
     let mut found = first.shape().as_slice().to_vec();
-    for Part { info, .. } in &parts[1..] {
+    for TensorPart { info, .. } in &parts[1..] {
         match (found.as_mut_slice(), info.shape().as_slice()) {
             ([rows, columns], &[more, same]) if *columns == same => *rows = rows.saturating_add(more),
             (found, other) => {
@@ -227,7 +227,7 @@ fn check_shape(parts: &[Part], shape: &[usize]) -> Result<(), CheckpointError> {
 /// No tensor lies over another: all of them together take no more room than the files.
 fn check_apart(tensors: &[ModelTensor]) -> Result<(), CheckpointError> {
     let mut by_file: BTreeMap<usize, Vec<&TensorInfo>> = BTreeMap::new();
-    for Part { file, info } in tensors.iter().flat_map(|tensor| &tensor.parts) {
+    for TensorPart { file, info } in tensors.iter().flat_map(|tensor| &tensor.parts) {
         by_file.entry(*file).or_default().push(info);
     }
     by_file.values_mut().try_for_each(|infos| check_spans(infos, 0..u64::MAX))

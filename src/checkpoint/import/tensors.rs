@@ -8,30 +8,30 @@ use super::safetensors::header::{self, Described};
 use super::safetensors::names;
 use super::shards::Chosen;
 use super::torch;
-use super::{Content, ImportError, Named, Part, in_file};
+use super::{Content, ImportError, Named, TensorPart, in_file};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::source::Source;
 use crate::checkpoint::tensor_info::TensorInfo;
 
 /// What the files say of the weights.
 #[derive(Debug)]
-pub(super) struct Tensors {
+pub(super) struct FileTensors {
     /// The tensors, but for buffers.
-    pub parts: Vec<Part>,
+    pub parts: Vec<TensorPart>,
     /// Whole numbers among nanoGPT's `model_args`.
     pub arguments: Vec<(String, u64)>,
     /// Whether they come from safetensors.
     pub is_safetensors: bool,
 }
 
-impl Tensors {
+impl FileTensors {
     /// Reads the descriptions of the chosen files.
     pub fn read<R: Read + Seek>(files: &mut [Named<R>], chosen: &Chosen) -> Result<Self, ImportError> {
         let is_safetensors = chosen.content == Content::Safetensors;
-        let mut tensors = Tensors { parts: Vec::new(), arguments: Vec::new(), is_safetensors };
+        let mut tensors = FileTensors { parts: Vec::new(), arguments: Vec::new(), is_safetensors };
         for &file in &chosen.files {
             let saved = in_file(files, file, |source| read(chosen.content, source))?;
-            tensors.parts.extend(saved.tensors.into_iter().map(|info| Part { file, info }));
+            tensors.parts.extend(saved.tensors.into_iter().map(|info| TensorPart { file, info }));
             tensors.arguments.extend(saved.arguments);
         }
         Ok(tensors)
@@ -43,11 +43,11 @@ impl Tensors {
     }
 }
 
-fn read<R: Read + Seek>(content: Content, source: &mut Source<R>) -> Result<torch::Saved, CheckpointError> {
+fn read<R: Read + Seek>(content: Content, source: &mut Source<R>) -> Result<torch::TorchFile, CheckpointError> {
     match content {
         Content::TorchZip => torch::read_zip(source, is_buffer),
         Content::TorchLegacy => torch::read_legacy(source, is_buffer),
-        _ => Ok(torch::Saved { tensors: read_safetensors(source)?, arguments: Vec::new() }),
+        _ => Ok(torch::TorchFile { tensors: read_safetensors(source)?, arguments: Vec::new() }),
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) const MOST_TEXT: u64 = 16 << 20;
 pub(super) const PIECE: usize = 128 << 10;
 
 /// A text as it comes out of a file, some whole characters at a time.
-pub(super) struct Pieces {
+pub(super) struct TextChunks {
     buffer: Vec<u8>,
     /// Bytes in the buffer: the piece that came last, and what has begun behind it.
     filled: usize,
@@ -23,12 +23,12 @@ pub(super) struct Pieces {
     left: u64,
 }
 
-impl Pieces {
+impl TextChunks {
     /// A text from its beginning.
     pub fn new<R: Read + Seek>(source: &mut Source<R>) -> Result<Self, CheckpointError> {
         source.seek(0)?;
         let left = source.length();
-        Ok(Pieces { buffer: vec![0; left.min(PIECE as u64) as usize], filled: 0, valid: 0, left })
+        Ok(TextChunks { buffer: vec![0; left.min(PIECE as u64) as usize], filled: 0, valid: 0, left })
     }
 
     /// The next piece; none at the end.
@@ -64,7 +64,7 @@ pub(super) async fn read<R: Read + Seek>(
         return Err(CheckpointError::field(&"text", 0, format!("at most {most} bytes"), length));
     }
     let mut text = String::from_utf8(room(&"text", length)?).unwrap_or_default();
-    let mut pieces = Pieces::new(source)?;
+    let mut pieces = TextChunks::new(source)?;
     while let Some(piece) = pieces.next(source)? {
         text.push_str(piece);
         pause().await;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use candle_core::quantized::GgmlDType;
 
-use super::{ImportError, ModelTensor, Named, Part, in_file};
+use super::{ImportError, ModelTensor, Named, TensorPart, in_file};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::elements::{check_finite, decode, encode};
 use crate::checkpoint::source::{Source, room};
@@ -32,7 +32,7 @@ impl RowReader {
         rows: Range<usize>,
     ) -> Result<Vec<u8>, ImportError> {
         match tensor.parts.as_slice() {
-            [Part { file, info }] if info.dtype == dtype && !info.transposed => {
+            [TensorPart { file, info }] if info.dtype == dtype && !info.transposed => {
                 in_file(files, *file, |source| stored_rows(info, tensor.columns(), rows, source))
             }
             _ => {
@@ -52,7 +52,7 @@ impl RowReader {
         let columns = tensor.columns();
         let mut values = room(&tensor.name, (rows.len() * columns) as u64)?;
         let mut begin = 0;
-        for Part { file, info } in &tensor.parts {
+        for TensorPart { file, info } in &tensor.parts {
             let end = begin + part_rows(info, tensor);
             let (first, last) = (rows.start.max(begin), rows.end.min(end));
             if first < last {

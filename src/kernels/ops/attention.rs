@@ -33,13 +33,13 @@ pub fn append(qkv: &Tensor, cache: &mut BlockCache, position: usize) -> Result<(
 pub fn attend(qkv: &Tensor, attended: Attended<'_>, rows: usize) -> Result<Tensor> {
     match attended {
         Attended::Rows(heads) => qkv.apply_op1(CausalAttention { heads, rows }),
-        Attended::Cache { .. } => qkv.apply_op1_no_bwd(&Attention { attended, rows }),
+        Attended::Cache { .. } => qkv.apply_op1_no_bwd(&AttentionOp { attended, rows }),
     }
 }
 
 /// What `attend` weights the values with: `[batch, heads, rows, positions]`; 0 for positions behind a row's own.
 pub fn attention_weights(qkv: &Tensor, attended: Attended<'_>, rows: usize) -> Result<Tensor> {
-    qkv.apply_op1_no_bwd(&AttentionWeights { attended, rows })
+    qkv.apply_op1_no_bwd(&AttentionWeightsOp { attended, rows })
 }
 
 /// As `attend`, with these weights in place of those that `attention_weights` gives.
@@ -123,12 +123,12 @@ impl CustomOp1 for CausalAttention {
 }
 
 /// Over a cache.
-struct Attention<'a> {
+struct AttentionOp<'a> {
     attended: Attended<'a>,
     rows: usize,
 }
 
-impl CustomOp1 for Attention<'_> {
+impl CustomOp1 for AttentionOp<'_> {
     fn name(&self) -> &'static str {
         "attention"
     }
@@ -138,18 +138,18 @@ impl CustomOp1 for Attention<'_> {
     }
 }
 
-struct AttentionWeights<'a> {
+struct AttentionWeightsOp<'a> {
     attended: Attended<'a>,
     rows: usize,
 }
 
-impl CustomOp1 for AttentionWeights<'_> {
+impl CustomOp1 for AttentionWeightsOp<'_> {
     fn name(&self) -> &'static str {
         "attention-weights"
     }
 
     fn cpu_fwd(&self, qkv: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let AttentionWeights { attended, rows } = *self;
+        let AttentionWeightsOp { attended, rows } = *self;
         let dims @ (batch, tokens, _) = layout.shape().dims3()?;
         let (heads, positions) = (attended.heads().count, attended.positions(tokens));
         let each = heads * rows * positions;

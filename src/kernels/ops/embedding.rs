@@ -10,7 +10,7 @@ use crate::kernels::Q8Matrix;
 pub fn embedding(ids: &Tensor, tokens: &Matrix, positions: &Tensor, position: usize) -> Result<Tensor> {
     match tokens {
         Matrix::Q8(matrix) => ids.apply_op2_no_bwd(positions, &Q8Embedding { tokens: matrix, position }),
-        Matrix::F32(tokens) => ids.apply_op3(tokens, positions, Embedding { position }),
+        Matrix::F32(tokens) => ids.apply_op3(tokens, positions, EmbeddingOp { position }),
     }
 }
 
@@ -39,11 +39,11 @@ impl CustomOp2 for Q8Embedding<'_> {
     }
 }
 
-struct Embedding {
+struct EmbeddingOp {
     position: usize,
 }
 
-impl CustomOp3 for Embedding {
+impl CustomOp3 for EmbeddingOp {
     fn name(&self) -> &'static str {
         "embedding"
     }

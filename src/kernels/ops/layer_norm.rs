@@ -8,14 +8,14 @@ use crate::kernels;
 /// `(x − mean) / √(variance + epsilon) · weight + bias` over the last dimension: `[…, n_embd]`, `[n_embd]` and `[n_embd]`
 /// → `[…, n_embd]`.
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f32) -> Result<Tensor> {
-    x.apply_op3(weight, bias, LayerNorm { epsilon })
+    x.apply_op3(weight, bias, LayerNormOp { epsilon })
 }
 
-struct LayerNorm {
+struct LayerNormOp {
     epsilon: f32,
 }
 
-impl CustomOp3 for LayerNorm {
+impl CustomOp3 for LayerNormOp {
     fn name(&self) -> &'static str {
         "layer-norm"
     }

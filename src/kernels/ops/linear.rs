@@ -23,8 +23,8 @@ pub fn linear(x: &Tensor, weight: &Matrix, bias: Option<&Tensor>, activation: Op
     match (weight, bias) {
         (Matrix::Q8(weight), Some(bias)) => x.apply_op2_no_bwd(bias, &Q8Linear { weight, activation }),
         (Matrix::Q8(weight), None) => x.apply_op1_no_bwd(&Q8Linear { weight, activation }),
-        (Matrix::F32(weight), Some(bias)) => x.apply_op3(weight, bias, Linear { activation }),
-        (Matrix::F32(weight), None) => x.apply_op2(weight, Linear { activation }),
+        (Matrix::F32(weight), Some(bias)) => x.apply_op3(weight, bias, LinearOp { activation }),
+        (Matrix::F32(weight), None) => x.apply_op2(weight, LinearOp { activation }),
     }
 }
 
@@ -73,11 +73,11 @@ impl CustomOp2 for Q8Linear<'_> {
     }
 }
 
-struct Linear {
+struct LinearOp {
     activation: Option<Activation>,
 }
 
-impl Linear {
+impl LinearOp {
     fn forward(
         &self,
         (x, layout): (&CpuStorage, &Layout),
@@ -91,7 +91,7 @@ impl Linear {
     }
 }
 
-impl CustomOp2 for Linear {
+impl CustomOp2 for LinearOp {
     fn name(&self) -> &'static str {
         "linear"
     }
@@ -107,7 +107,7 @@ impl CustomOp2 for Linear {
     }
 }
 
-impl CustomOp3 for Linear {
+impl CustomOp3 for LinearOp {
     fn name(&self) -> &'static str {
         "linear"
     }

@@ -10,8 +10,8 @@ use zip::{CompressionMethod, ZipWriter};
 use super::super::channel::Channel;
 use super::super::download::{Order, Outcome, obtain};
 use super::super::held_weights::HeldWeights;
-use super::super::storage::{MemoryFile, Piece, Pieces, Unkept, reason};
-use super::output::{OutputError, Progress, copy, write_out};
+use super::super::storage::{FilePiece, MemoryFile, SplitFile, Unkept, reason};
+use super::output::{ConversionProgress, OutputError, copy, write_out};
 use super::serve::only;
 use crate::app::catalog::Entry;
 use crate::app::own::{NAME, is_own, texts};
@@ -38,10 +38,10 @@ pub async fn export(channel: &Channel, run: u32, format: Export, model: Option<M
 }
 
 /// A model's GGUF, which is read as it was opened.
-struct Source {
+struct ExportSource {
     id: String,
     title: String,
-    pieces: Vec<Piece>,
+    pieces: Vec<FilePiece>,
     /// Holds the file while it is read.
     _unkept: Option<Unkept>,
 }
@@ -69,15 +69,15 @@ async fn write(
     Ok((blob, texts::file_name(&source.title, format)))
 }
 
-async fn open(channel: &Channel, model: ModelFile, blob: Option<Blob>) -> Result<Source, OutputError> {
+async fn open(channel: &Channel, model: ModelFile, blob: Option<Blob>) -> Result<ExportSource, OutputError> {
     let gone = || OutputError::Because("the model's file is gone; open it once more".to_string());
     match model {
         ModelFile::Catalog { entry, catalog_url, policy } => from_catalog(channel, &entry, &catalog_url, policy).await,
         ModelFile::Gguf(GgufFile { id, title, checksums, location: FileLocation::Unkept(name), .. }) => {
             let unkept = Unkept::find(&name).await.ok_or_else(gone)?;
             let file = unkept.blob().await.ok_or_else(gone)?;
-            let pieces = vec![Piece::File(file, Some(checksums.into()))];
-            Ok(Source { id, title, pieces, _unkept: Some(unkept) })
+            let pieces = vec![FilePiece::File(file, Some(checksums.into()))];
+            Ok(ExportSource { id, title, pieces, _unkept: Some(unkept) })
         }
         ModelFile::Gguf(GgufFile { id, title, location: FileLocation::Kept, .. }) => {
             let entry = Entry { title, ..Entry::own(id) };
@@ -85,8 +85,8 @@ async fn open(channel: &Channel, model: ModelFile, blob: Option<Blob>) -> Result
         }
         ModelFile::Gguf(GgufFile { id, title, checksums, .. }) => {
             let checksums = Some(checksums.into()).filter(|checksums: &std::rc::Rc<[u64]>| !checksums.is_empty());
-            let pieces = vec![Piece::File(blob.ok_or_else(gone)?, checksums)];
-            Ok(Source { id, title, pieces, _unkept: None })
+            let pieces = vec![FilePiece::File(blob.ok_or_else(gone)?, checksums)];
+            Ok(ExportSource { id, title, pieces, _unkept: None })
         }
     }
 }
@@ -97,21 +97,21 @@ async fn from_catalog(
     entry: &Entry,
     catalog_url: &str,
     policy: TransferPolicy,
-) -> Result<Source, OutputError> {
+) -> Result<ExportSource, OutputError> {
     let order = Order { channel, entry, catalog_url, policy, consent: false, thorough: false };
     let mut held = HeldWeights::<()>::default();
     let outcome = held.obtain(order, async |store, _| obtain(order, store).await).await;
     match outcome.map_err(|error| OutputError::Because(error.to_string()))? {
         Outcome::Here(weights) => {
             let pieces = weights.file.into_pieces();
-            Ok(Source { id: entry.id.clone(), title: weights.title, pieces, _unkept: None })
+            Ok(ExportSource { id: entry.id.clone(), title: weights.title, pieces, _unkept: None })
         }
         Outcome::Interrupted { .. } => Err(OutputError::Interrupted),
         _ => Err(OutputError::Because("the model's file is not stored here any more; load it once more".to_string())),
     }
 }
 
-fn inspect(source: &Source) -> Result<([Named<Pieces>; 1], CheckpointInfo), OutputError> {
+fn inspect(source: &ExportSource) -> Result<([Named<SplitFile>; 1], CheckpointInfo), OutputError> {
     let reader = pieces(source)?;
     let mut files = [Named { name: format!("{}.gguf", source.title), reader }];
     match import::inspect(&mut files, &Answers::default())? {
@@ -120,8 +120,8 @@ fn inspect(source: &Source) -> Result<([Named<Pieces>; 1], CheckpointInfo), Outp
     }
 }
 
-fn pieces(source: &Source) -> Result<Pieces, OutputError> {
-    Pieces::new(source.pieces.iter().cloned()).map_err(because)
+fn pieces(source: &ExportSource) -> Result<SplitFile, OutputError> {
+    SplitFile::new(source.pieces.iter().cloned()).map_err(because)
 }
 
 fn because(error: JsValue) -> OutputError {
@@ -129,11 +129,15 @@ fn because(error: JsValue) -> OutputError {
 }
 
 /// The very file that the model is known by, once all of it has been read without damage.
-async fn whole(channel: &Channel, source: &Source, event: &dyn Fn(u64, u64) -> Event) -> Result<Blob, OutputError> {
+async fn whole(
+    channel: &Channel,
+    source: &ExportSource,
+    event: &dyn Fn(u64, u64) -> Event,
+) -> Result<Blob, OutputError> {
     let mut reader = pieces(source)?;
     let bytes = reader.seek(io::SeekFrom::End(0))?;
     reader.rewind()?;
-    let (mut file, mut progress) = (MemoryFile::default(), Progress::new(channel, bytes, event));
+    let (mut file, mut progress) = (MemoryFile::default(), ConversionProgress::new(channel, bytes, event));
     copy(&mut reader, &mut file, &mut progress).await?;
     file.into_blob().map_err(because)
 }
@@ -141,12 +145,12 @@ async fn whole(channel: &Channel, source: &Source, event: &dyn Fn(u64, u64) -> E
 async fn gguf(
     channel: &Channel,
     info: &CheckpointInfo,
-    files: &mut [Named<Pieces>],
+    files: &mut [Named<SplitFile>],
     (name, precision): (&str, Precision),
     event: &dyn Fn(u64, u64) -> Event,
 ) -> Result<Blob, OutputError> {
     let plan = to_gguf(info, name, Some(precision)).map_err(|error| OutputError::Because(error.to_string()))?;
-    let (mut file, mut progress) = (MemoryFile::default(), Progress::new(channel, plan.length(), event));
+    let (mut file, mut progress) = (MemoryFile::default(), ConversionProgress::new(channel, plan.length(), event));
     write_out(plan, info, files, &mut file, &mut progress).await?;
     file.into_blob().map_err(because)
 }
@@ -155,12 +159,12 @@ async fn gguf(
 async fn folder(
     channel: &Channel,
     info: &CheckpointInfo,
-    files: &mut [Named<Pieces>],
+    files: &mut [Named<SplitFile>],
     precision: Precision,
     event: &dyn Fn(u64, u64) -> Event,
 ) -> Result<Blob, OutputError> {
     let plans = huggingface(info, precision).map_err(|error| OutputError::Because(error.to_string()))?;
-    let mut progress = Progress::new(channel, plans.iter().map(OutputFile::length).sum(), event);
+    let mut progress = ConversionProgress::new(channel, plans.iter().map(OutputFile::length).sum(), event);
     let mut zip = ZipWriter::new(MemoryFile::default());
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
     for plan in plans {

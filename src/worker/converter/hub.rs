@@ -9,11 +9,11 @@ use web_sys::{Blob, RequestCache};
 
 use super::super::channel::Channel;
 use super::super::download::{
-    DownloadError, Hashes, Order, Outcome, Progress, STATE, StreamState, Transfer, Wanted, Weights, copy, during,
-    finish, hash_beside, missing, parts, pass, patiently, tell_obstacle,
+    DownloadError, DownloadProgress, Hashes, Order, Outcome, STATE, StreamState, Transfer, TransferRequest,
+    VerifiedWeights, copy, during, finish, hash_beside, missing, parts, pass, patiently, tell_obstacle,
 };
 use super::super::held_weights::HeldWeights;
-use super::super::storage::{NewFile, Piece, Pieces, Store, reason};
+use super::super::storage::{FilePiece, NewFile, SplitFile, Store, reason};
 use crate::app::catalog::{Entry, HubFiles, Part};
 use crate::app::protocol::{Event, FileLocation, GgufFile, Task, TransferPolicy};
 use crate::checkpoint::CheckpointError;
@@ -71,8 +71,8 @@ pub async fn fetch(
 }
 
 /// The file, and its bytes where they are in memory.
-fn fetched(entry: &Entry, weights: Weights) -> (GgufFile, Option<Blob>) {
-    let Weights { file, title, bytes, sha256 } = weights;
+fn fetched(entry: &Entry, weights: VerifiedWeights) -> (GgufFile, Option<Blob>) {
+    let VerifiedWeights { file, title, bytes, sha256 } = weights;
     let blob = file.into_blob();
     let location = if blob.is_some() { FileLocation::Message } else { FileLocation::Kept };
     (GgufFile { id: entry.id.clone(), title, bytes, sha256, checksums: Vec::new(), location }, blob)
@@ -85,7 +85,7 @@ async fn receive(
     files: HubFiles<'_>,
     store: &Store,
     stream: &mut Option<Stream>,
-    progress: &Progress<'_>,
+    progress: &DownloadProgress<'_>,
 ) -> Result<Part, DownloadError> {
     progress.send();
     let (vocabulary, merges) =
@@ -118,14 +118,19 @@ async fn receive(
 }
 
 /// One of the texts beside the weights, fetched where it is missing.
-async fn text(order: Order<'_>, part: &Part, store: &Store, progress: &Progress<'_>) -> Result<String, DownloadError> {
+async fn text(
+    order: Order<'_>,
+    part: &Part,
+    store: &Store,
+    progress: &DownloadProgress<'_>,
+) -> Result<String, DownloadError> {
     if !missing(order.channel, store, std::slice::from_ref(part), progress).await?.is_empty() {
         parts::fetch_one(order, store, part, progress).await?;
         tell_obstacle(order, store);
     }
     let gone = || DownloadError::Browser(format!("{} is gone from its storage", part.url));
     let mut text = String::new();
-    let mut file = Pieces::new(store.pieces(part).await.ok_or_else(gone)?)?;
+    let mut file = SplitFile::new(store.pieces(part).await.ok_or_else(gone)?)?;
     file.read_to_string(&mut text).map_err(|error| DownloadError::Browser(error.to_string()))?;
     Ok(text)
 }
@@ -191,12 +196,12 @@ impl Hub<'_> {
     }
 
     /// Takes what comes in one answer.
-    async fn flow(&self, stream: &mut Stream, progress: &Progress<'_>) -> Result<(), DownloadError> {
+    async fn flow(&self, stream: &mut Stream, progress: &DownloadProgress<'_>) -> Result<(), DownloadError> {
         let policy = self.order.policy;
         let (from, etag) = (stream.streaming.position(), stream.etag.clone());
         let mut transfer = Transfer::start(
             self.order.channel,
-            Wanted {
+            TransferRequest {
                 url: &self.weights.url,
                 name: &self.weights.url,
                 bytes: self.weights.bytes,
@@ -242,7 +247,7 @@ impl Hub<'_> {
     }
 
     /// The answer begins elsewhere than it was asked to.
-    fn start_again(&self, stream: &mut Stream, at: u64, progress: &Progress<'_>) -> Result<(), DownloadError> {
+    fn start_again(&self, stream: &mut Stream, at: u64, progress: &DownloadProgress<'_>) -> Result<(), DownloadError> {
         let (url, received, bytes) = (self.weights.url.clone(), stream.streaming.position(), self.weights.bytes);
         if at > 0 {
             let reason = format!("the server sent the file from byte {at} on");
@@ -293,27 +298,27 @@ impl Hub<'_> {
             (false, Some(folder)) => {
                 drop(file);
                 let gone = || DownloadError::Browser(format!("{DRAFT} is gone from its storage"));
-                vec![Piece::File(folder.file(DRAFT).await.ok_or_else(gone)?.into(), None)]
+                vec![FilePiece::File(folder.file(DRAFT).await.ok_or_else(gone)?.into(), None)]
             }
             _ => file.into_pieces(),
         };
         let part = self.verify(&pieces, comparison).await?;
         match (pieces.as_slice(), self.store.folder()) {
-            ([Piece::File(..)], Some(folder)) => folder.rename(DRAFT, &part.sha256).await?,
+            ([FilePiece::File(..)], Some(folder)) => folder.rename(DRAFT, &part.sha256).await?,
             _ => self.store.keep_in_memory(&part, pieces),
         }
         Ok(part)
     }
 
     /// Reads what was made once more: it has to be what was written, and the file that the catalog names, where it does.
-    async fn verify(&self, pieces: &[Piece], mut comparison: Comparison) -> Result<Part, DownloadError> {
+    async fn verify(&self, pieces: &[FilePiece], mut comparison: Comparison) -> Result<Part, DownloadError> {
         let failed = |error: std::io::Error| DownloadError::Browser(error.to_string());
         let beside = |bytes: &[u8]| comparison.update(bytes);
         let hashes = hash_beside(self.order.channel, pieces.iter().cloned(), beside).await?;
         let Hashes { sha256, checksums } = hashes.map_err(failed)?;
         let Entry { id, title, converted, .. } = self.order.entry;
         comparison.finish().map_err(|source| DownloadError::Changed { title: title.clone(), source })?;
-        let part = Part { url: format!("{id}.gguf"), bytes: pieces.iter().map(Piece::length).sum(), sha256 };
+        let part = Part { url: format!("{id}.gguf"), bytes: pieces.iter().map(FilePiece::length).sum(), sha256 };
         if let Some(expected) = converted.as_ref().filter(|converted| !converted.is_file(part.bytes, &part.sha256)) {
             let (title, expected) = (title.clone(), expected.sha256.clone());
             return Err(DownloadError::Converted { title, expected, found: part.sha256 });

@@ -6,7 +6,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, File};
 
 use super::super::blob::BlobFile;
-use super::super::storage::{Pieces, Store, reason};
+use super::super::storage::{SplitFile, Store, reason};
 use crate::app::own::texts;
 use crate::app::protocol::{Answers, Description, Finding};
 use crate::checkpoint::CheckpointError;
@@ -19,10 +19,10 @@ const GPT2: &str = "gpt2";
 const GPT2_TOKENS: usize = 50_257;
 
 /// Open files.
-pub type Files = Vec<Named<BufReader<BlobFile>>>;
+pub type BlobFiles = Vec<Named<BufReader<BlobFile>>>;
 
 /// Opens what was handed over.
-pub fn named(files: &[Blob]) -> Result<Files, JsValue> {
+pub fn named(files: &[Blob]) -> Result<BlobFiles, JsValue> {
     let named = |file: &Blob| {
         let name = file.dyn_ref::<File>().map(File::name).unwrap_or_default();
         Ok(Named { name, reader: BlobFile::open(file.clone())? })
@@ -54,7 +54,7 @@ pub async fn inspect(files: Vec<Blob>, answers: &Answers, pause: Pause<'_>) -> F
     }
 }
 
-fn describe(info: &CheckpointInfo, files: &Files, answers: &Answers) -> Description {
+fn describe(info: &CheckpointInfo, files: &BlobFiles, answers: &Answers) -> Description {
     let precision = precision(answers, info);
     texts::description(&info.summary(precision), files.iter().map(|file| file.name.as_str()), precision.is_none())
 }
@@ -66,7 +66,7 @@ pub fn refused(error: impl std::fmt::Display) -> String {
 
 /// What these files are. A model of GPT-2's tokens without a tokenizer takes GPT-2's, where that is stored here.
 /// `pause` is awaited after each step.
-pub async fn identify(files: &mut Files, answers: &Answers, pause: Pause<'_>) -> Result<Inspection, ImportError> {
+pub async fn identify(files: &mut BlobFiles, answers: &Answers, pause: Pause<'_>) -> Result<Inspection, ImportError> {
     let Answers { heads, alphabet, .. } = answers.clone();
     let mut answers = import::Answers { heads: heads.map(|heads| heads as usize), alphabet, tokenizer: None };
     let inspection = import::inspect_by_steps(files, &answers, pause).await?;
@@ -88,7 +88,7 @@ async fn stored_tokenizer() -> Option<TokenizerSpec> {
     for part in store.record().await?.parts {
         pieces.extend(store.pieces(&part).await?);
     }
-    let named = Named { name: GPT2.to_string(), reader: Pieces::new(pieces).ok()? };
+    let named = Named { name: GPT2.to_string(), reader: SplitFile::new(pieces).ok()? };
     match import::inspect(&mut [named], &import::Answers::default()).ok()? {
         Inspection::Ready(info) => Some(info.tokenizer),
         Inspection::Needs(_) => None,

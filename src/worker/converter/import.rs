@@ -6,8 +6,8 @@ use web_sys::Blob;
 
 use super::super::channel::Channel;
 use super::super::storage::{NewFile, StoredFile, Unkept, reason};
-use super::identify::{Files, identify, named, precision, refused};
-use super::output::{Checked, OutputError, Progress, copy, write_out};
+use super::identify::{BlobFiles, identify, named, precision, refused};
+use super::output::{Checked, ConversionProgress, OutputError, copy, write_out};
 use crate::app::own::{NAME, texts};
 use crate::app::protocol::{Answers, Event, FileLocation, GgufFile, Task};
 use crate::checkpoint::import::{CheckpointInfo, Inspection, Pause, to_gguf};
@@ -48,7 +48,7 @@ async fn convert(
 /// A GGUF that runs as it stands is hashed, not copied.
 async fn hash(
     channel: &Channel,
-    files: &mut Files,
+    files: &mut BlobFiles,
     file: usize,
     blobs: &[Blob],
     event: &dyn Fn(u64, u64) -> Event,
@@ -56,7 +56,7 @@ async fn hash(
     let bytes = blobs[file].size() as u64;
     let (reader, mut checked) = (&mut files[file].reader, Checked::new(io::sink()));
     io::Seek::rewind(reader)?;
-    copy(reader, &mut checked, &mut Progress::new(channel, bytes, event)).await?;
+    copy(reader, &mut checked, &mut ConversionProgress::new(channel, bytes, event)).await?;
     let (_, sha256, checksums) = checked.finish();
     Ok(file_of(bytes, sha256, checksums, FileLocation::Message))
 }
@@ -65,7 +65,7 @@ async fn hash(
 async fn write(
     channel: &Channel,
     info: &CheckpointInfo,
-    files: &mut Files,
+    files: &mut BlobFiles,
     precision: Option<Precision>,
     event: &dyn Fn(u64, u64) -> Event,
 ) -> Result<(GgufFile, Option<Blob>), OutputError> {
@@ -75,7 +75,8 @@ async fn write(
         Ok((unkept, file)) => (Some(unkept), Some(file)),
         Err(_) => (None, None), // as on plain http, where all runs from memory
     };
-    let (mut progress, mut checked) = (Progress::new(channel, bytes, event), Checked::new(room(file, bytes)?));
+    let (mut progress, mut checked) =
+        (ConversionProgress::new(channel, bytes, event), Checked::new(room(file, bytes)?));
     let written = write_out(plan, info, files, &mut checked, &mut progress).await;
     let (file, sha256, checksums) = checked.finish();
     let in_memory = file.is_in_memory();

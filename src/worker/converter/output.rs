@@ -29,7 +29,7 @@ pub enum OutputError {
 }
 
 /// Tells the page how far something has come, at most once per frame.
-pub struct Progress<'a> {
+pub struct ConversionProgress<'a> {
     channel: &'a Channel,
     event: &'a dyn Fn(u64, u64) -> Event,
     done: u64,
@@ -37,10 +37,10 @@ pub struct Progress<'a> {
     last_sent: f64,
 }
 
-impl<'a> Progress<'a> {
+impl<'a> ConversionProgress<'a> {
     /// Nothing is done yet of `all` bytes; `event` says that of both numbers.
     pub fn new(channel: &'a Channel, all: u64, event: &'a dyn Fn(u64, u64) -> Event) -> Self {
-        Progress { channel, event, done: 0, all, last_sent: f64::NEG_INFINITY }
+        ConversionProgress { channel, event, done: 0, all, last_sent: f64::NEG_INFINITY }
     }
 
     /// Counts bytes, and lets messages in; an error where one of them ends this.
@@ -60,7 +60,7 @@ pub async fn write_out<R: Read + Seek>(
     info: &CheckpointInfo,
     files: &mut [Named<R>],
     writer: &mut impl Write,
-    progress: &mut Progress<'_>,
+    progress: &mut ConversionProgress<'_>,
 ) -> Result<(), OutputError> {
     let mut is_more = true;
     while is_more {
@@ -76,7 +76,7 @@ pub async fn write_out<R: Read + Seek>(
 pub async fn copy(
     reader: &mut impl Read,
     writer: &mut impl Write,
-    progress: &mut Progress<'_>,
+    progress: &mut ConversionProgress<'_>,
 ) -> Result<(), OutputError> {
     let mut buffer = vec![0; 1 << 20];
     loop {

@@ -8,9 +8,9 @@ mod stream_state;
 mod transfer;
 
 pub use error::DownloadError;
-pub use progress::Progress;
+pub use progress::DownloadProgress;
 pub use stream_state::{STATE, StreamState};
-pub use transfer::{Transfer, Wanted};
+pub use transfer::{Transfer, TransferRequest};
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -19,9 +19,9 @@ use js_sys::Uint8Array;
 use sha2::{Digest, Sha256};
 use web_sys::Url;
 
-use self::parts::Source;
+use self::parts::PartUrl;
 use super::channel::Channel;
-use super::storage::{Piece, Pieces, Record, Store};
+use super::storage::{FilePiece, Record, SplitFile, Store};
 use super::time::sleep;
 use crate::app::catalog::{Entry, HubFiles, Part};
 use crate::app::checksum::Checksums;
@@ -53,7 +53,7 @@ pub struct Order<'a> {
 /// What has become of an order.
 pub enum Outcome {
     /// The weights are here.
-    Here(Weights),
+    Here(VerifiedWeights),
     /// They lie on another origin, and the reader has to be asked.
     Asking,
     /// They lie on another origin, and the converter has to fetch them.
@@ -65,9 +65,9 @@ pub enum Outcome {
 }
 
 /// Verified weights.
-pub struct Weights {
+pub struct VerifiedWeights {
     /// The file.
-    pub file: Pieces,
+    pub file: SplitFile,
     /// Its length.
     pub bytes: u64,
     /// Its SHA-256, in hex.
@@ -90,9 +90,9 @@ pub async fn obtain(order: Order<'_>, store: &Store) -> Result<Outcome, Download
 pub async fn during(
     order: Order<'_>,
     store: &Store,
-    download: impl AsyncFnOnce(&Progress<'_>) -> Result<Outcome, DownloadError>,
+    download: impl AsyncFnOnce(&DownloadProgress<'_>) -> Result<Outcome, DownloadError>,
 ) -> Result<Outcome, DownloadError> {
-    let progress = Progress::new(order.channel, order.entry.bytes);
+    let progress = DownloadProgress::new(order.channel, order.entry.bytes);
     store.begin();
     if order.thorough {
         store.distrust();
@@ -105,7 +105,7 @@ pub async fn during(
     }
 }
 
-async fn from_site(order: Order<'_>, store: &Store, progress: &Progress<'_>) -> Result<Outcome, DownloadError> {
+async fn from_site(order: Order<'_>, store: &Store, progress: &DownloadProgress<'_>) -> Result<Outcome, DownloadError> {
     let entry = order.entry;
     let record = store.record().await.filter(|record| record.parts == entry.parts);
     trust(order, store, record.as_ref());
@@ -113,7 +113,7 @@ async fn from_site(order: Order<'_>, store: &Store, progress: &Progress<'_>) -> 
     if !missing.is_empty() {
         progress.send();
         tell_obstacle(order, store);
-        let sources = missing.into_iter().map(|part| Ok((part, Source::new(part, order.catalog_url)?)));
+        let sources = missing.into_iter().map(|part| Ok((part, PartUrl::new(part, order.catalog_url)?)));
         parts::fetch_all(order, store, sources.collect::<Result<_, DownloadError>>()?, progress).await?;
         tell_obstacle(order, store);
     }
@@ -121,7 +121,11 @@ async fn from_site(order: Order<'_>, store: &Store, progress: &Progress<'_>) -> 
 }
 
 /// A model of the reader's own, which only storage has.
-async fn from_storage(order: Order<'_>, store: &Store, progress: &Progress<'_>) -> Result<Outcome, DownloadError> {
+async fn from_storage(
+    order: Order<'_>,
+    store: &Store,
+    progress: &DownloadProgress<'_>,
+) -> Result<Outcome, DownloadError> {
     let Some(record) = store.record().await else { return Ok(Outcome::NotHere) };
     trust(order, store, Some(&record));
     if !missing(order.channel, store, &record.parts, progress).await?.is_empty() {
@@ -137,7 +141,7 @@ async fn made_of_hub(
     order: Order<'_>,
     files: HubFiles<'_>,
     store: &Store,
-    progress: &Progress<'_>,
+    progress: &DownloadProgress<'_>,
 ) -> Result<Outcome, DownloadError> {
     let made_from = files.weights.sha256.to_ascii_lowercase();
     let is_made = |record: &Record| {
@@ -189,7 +193,7 @@ pub async fn missing<'a>(
     channel: &Channel,
     store: &Store,
     parts: &'a [Part],
-    progress: &Progress<'_>,
+    progress: &DownloadProgress<'_>,
 ) -> Result<Vec<&'a Part>, DownloadError> {
     let mut missing = Vec::new();
     let mut has_told = false;
@@ -215,7 +219,7 @@ pub async fn missing<'a>(
 }
 
 /// Whether a file is what its name says; its checksums are remembered.
-async fn verify(channel: &Channel, store: &Store, part: &Part, pieces: Vec<Piece>) -> Result<bool, DownloadError> {
+async fn verify(channel: &Channel, store: &Store, part: &Part, pieces: Vec<FilePiece>) -> Result<bool, DownloadError> {
     match hash(channel, pieces).await? {
         Ok(Hashes { sha256, checksums }) if sha256.eq_ignore_ascii_case(&part.sha256) => {
             store.set_checksums(part, checksums);
@@ -236,7 +240,7 @@ pub struct Hashes {
 /// The pieces' hashes, or why they cannot be read.
 pub async fn hash(
     channel: &Channel,
-    pieces: impl IntoIterator<Item = Piece>,
+    pieces: impl IntoIterator<Item = FilePiece>,
 ) -> Result<std::io::Result<Hashes>, DownloadError> {
     hash_beside(channel, pieces, |_| ()).await
 }
@@ -244,11 +248,11 @@ pub async fn hash(
 /// The same; `beside` takes the bytes too.
 pub async fn hash_beside(
     channel: &Channel,
-    pieces: impl IntoIterator<Item = Piece>,
+    pieces: impl IntoIterator<Item = FilePiece>,
     mut beside: impl FnMut(&[u8]),
 ) -> Result<std::io::Result<Hashes>, DownloadError> {
     let (mut sha256, mut checksums) = (Sha256::new(), Checksums::default());
-    let mut file = Pieces::new(pieces)?;
+    let mut file = SplitFile::new(pieces)?;
     let take = |bytes: &[u8]| {
         sha256.update(bytes);
         checksums.update(bytes);
@@ -300,11 +304,11 @@ pub async fn finish(
             drop(store.sweep(&new).await);
         }
     }
-    let mut file = Pieces::new(pieces)?;
+    let mut file = SplitFile::new(pieces)?;
     let failed = |error: std::io::Error| DownloadError::Browser(error.to_string());
     let bytes = file.seek(SeekFrom::End(0)).map_err(failed)?;
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
-    Ok(Outcome::Here(Weights { file, bytes, sha256, title: order.entry.title.clone() }))
+    Ok(Outcome::Here(VerifiedWeights { file, bytes, sha256, title: order.entry.title.clone() }))
 }
 
 /// Says once why something will not be kept.

@@ -11,8 +11,8 @@ use web_sys::{RequestCache, Url};
 
 use super::super::storage::{Store, bytes};
 use super::super::time::sleep;
-use super::progress::Progress;
-use super::transfer::{Transfer, Wanted};
+use super::progress::DownloadProgress;
+use super::transfer::{Transfer, TransferRequest};
 use super::{DownloadError, Order, copy, patiently};
 use crate::app::catalog::Part;
 use crate::app::checksum::Checksums;
@@ -23,9 +23,9 @@ use crate::checkpoint::sha256::hex;
 const IN_FLIGHT: usize = 2;
 
 /// Where a part lies.
-pub struct Source(String);
+pub struct PartUrl(String);
 
-impl Source {
+impl PartUrl {
     /// The part's absolute URL. On this site its hash stands in the query, so that a cache never answers a new catalog
     /// with an old file.
     pub fn new(part: &Part, catalog_url: &str) -> Result<Self, DownloadError> {
@@ -35,7 +35,7 @@ impl Source {
         if is_ours && url.search().is_empty() {
             url.set_search(&format!("v={}", &part.sha256[..12]));
         }
-        Ok(Source(url.href()))
+        Ok(PartUrl(url.href()))
     }
 }
 
@@ -44,8 +44,8 @@ impl Source {
 pub async fn fetch_all(
     order: Order<'_>,
     store: &Store,
-    parts: Vec<(&Part, Source)>,
-    progress: &Progress<'_>,
+    parts: Vec<(&Part, PartUrl)>,
+    progress: &DownloadProgress<'_>,
 ) -> Result<(), DownloadError> {
     let under_way = RefCell::new(Some(Vec::new()));
     let fetches = parts.iter().map(|(part, source)| async {
@@ -75,17 +75,17 @@ pub async fn fetch_one(
     order: Order<'_>,
     store: &Store,
     part: &Part,
-    progress: &Progress<'_>,
+    progress: &DownloadProgress<'_>,
 ) -> Result<(), DownloadError> {
-    fetch_all(order, store, vec![(part, Source::new(part, order.catalog_url)?)], progress).await
+    fetch_all(order, store, vec![(part, PartUrl::new(part, order.catalog_url)?)], progress).await
 }
 
 /// The bytes of a part with their checksums: again after a while where the failure may pass, and once past the cache where it is damaged.
 async fn fetch(
     order: Order<'_>,
     part: &Part,
-    source: &Source,
-    progress: &Progress<'_>,
+    source: &PartUrl,
+    progress: &DownloadProgress<'_>,
 ) -> Result<(Uint8Array, Vec<u64>), DownloadError> {
     let mut cache = RequestCache::Default;
     loop {
@@ -105,9 +105,9 @@ async fn fetch(
 async fn receive(
     order: Order<'_>,
     part: &Part,
-    source: &Source,
+    source: &PartUrl,
     cache: RequestCache,
-    progress: &Progress<'_>,
+    progress: &DownloadProgress<'_>,
 ) -> Result<(Uint8Array, Vec<u64>), DownloadError> {
     let arrived = Cell::new(0);
     let outcome = collect(order, part, source, cache, |count| {
@@ -124,14 +124,15 @@ async fn receive(
 async fn collect(
     order: Order<'_>,
     part: &Part,
-    source: &Source,
+    source: &PartUrl,
     cache: RequestCache,
     arrived: impl Fn(u64),
 ) -> Result<(Uint8Array, Vec<u64>), DownloadError> {
     let title = &order.entry.title;
     let room = bytes(part.bytes).map_err(|_| DownloadError::Memory { title: title.clone(), bytes: part.bytes })?;
     let stall_ms = order.policy.stall_ms;
-    let wanted = Wanted { url: &source.0, name: &part.url, bytes: part.bytes, from: 0, etag: None, cache, stall_ms };
+    let wanted =
+        TransferRequest { url: &source.0, name: &part.url, bytes: part.bytes, from: 0, etag: None, cache, stall_ms };
     let mut transfer = Transfer::start(order.channel, wanted).await?;
     let (mut hash, mut checksums, mut buffer) = (Sha256::new(), Checksums::default(), Vec::new());
     loop {

@@ -14,7 +14,7 @@ use crate::app::transfer_rate::TransferRate;
 const PULSE_MS: u32 = 250;
 
 /// Bytes that are here, and how fast they come.
-pub struct Progress<'a> {
+pub struct DownloadProgress<'a> {
     channel: &'a Channel,
     total: u64,
     received: Cell<u64>,
@@ -22,10 +22,10 @@ pub struct Progress<'a> {
     rate: RefCell<TransferRate>,
 }
 
-impl<'a> Progress<'a> {
+impl<'a> DownloadProgress<'a> {
     /// Nothing is here yet of `total` bytes.
     pub fn new(channel: &'a Channel, total: u64) -> Self {
-        Progress { channel, total, received: Cell::new(0), last_sent: Cell::new(0.0), rate: RefCell::default() }
+        DownloadProgress { channel, total, received: Cell::new(0), last_sent: Cell::new(0.0), rate: RefCell::default() }
     }
 
     /// Bytes that are here.

@@ -11,7 +11,7 @@ use super::DownloadError;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
-pub struct Wanted<'a> {
+pub struct TransferRequest<'a> {
     /// The absolute URL.
     pub url: &'a str,
     /// The URL that messages name.
@@ -31,7 +31,7 @@ pub struct Wanted<'a> {
 /// An answer under way; dropped, it is called off.
 pub struct Transfer<'a> {
     channel: &'a Channel,
-    wanted: Wanted<'a>,
+    wanted: TransferRequest<'a>,
     abort: AbortController,
     reader: Option<ReadableStreamDefaultReader>,
     /// Bytes of the file up to here.
@@ -42,7 +42,7 @@ pub struct Transfer<'a> {
 
 impl<'a> Transfer<'a> {
     /// Asks, and waits for the answer to begin. It may begin before `wanted.from`: see [`position`](Self::position).
-    pub async fn start(channel: &'a Channel, wanted: Wanted<'a>) -> Result<Self, DownloadError> {
+    pub async fn start(channel: &'a Channel, wanted: TransferRequest<'a>) -> Result<Self, DownloadError> {
         let (abort, position) = (AbortController::new()?, wanted.from);
         let mut transfer = Transfer { channel, wanted, abort, reader: None, position, etag: None };
         let response = transfer.ask().await?;

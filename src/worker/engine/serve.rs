@@ -4,9 +4,9 @@ use wasm_bindgen::JsValue;
 use web_sys::Blob;
 
 use super::super::channel::{Channel, send};
-use super::super::download::{self, Order, Outcome, Weights};
+use super::super::download::{self, Order, Outcome, VerifiedWeights};
 use super::super::held_weights::HeldWeights;
-use super::super::storage::{Piece, Pieces, Unkept, reason, sweep};
+use super::super::storage::{FilePiece, SplitFile, Unkept, reason, sweep};
 use super::super::time::now;
 use super::background::{self, Lent};
 use super::open::{Identity, Open};
@@ -118,7 +118,7 @@ async fn load(held: &mut HeldWeights<()>, order: Order<'_>) -> Option<Open> {
         }
     };
     held.clear(); // what lay in memory is in the model now
-    let Weights { file, title, bytes, sha256 } = weights;
+    let VerifiedWeights { file, title, bytes, sha256 } = weights;
     drop(file); // closed before the page knows, which may have it removed
     let identity = Identity { id: entry.id.clone(), title, bytes, sha256 };
     let open = Open::new(model, identity, now() - begun);
@@ -158,19 +158,19 @@ async fn read_file(channel: &Channel, file: &GgufFile, blob: Option<Blob>) -> Re
     let piece = match (&unkept, blob) {
         (Some(unkept), _) => unkept.piece(&file.checksums).await.ok_or_else(gone)?,
         (None, Some(blob)) => {
-            Piece::File(blob, Some(file.checksums.as_slice().into()).filter(|_| !file.checksums.is_empty()))
+            FilePiece::File(blob, Some(file.checksums.as_slice().into()).filter(|_| !file.checksums.is_empty()))
         }
         (None, None) => return Err(gone()),
     };
     channel.send(&Event::Opening);
     channel.interrupted().await;
-    let mut pieces = Pieces::new([piece]).map_err(|error| reason(&error))?;
+    let mut pieces = SplitFile::new([piece]).map_err(|error| reason(&error))?;
     let model = Model::open(&mut pieces).map_err(|error| error.to_string())?;
     Ok((model, unkept))
 }
 
 /// Fetches a model's weights, or tells the page why not.
-async fn fetch(held: &mut HeldWeights<()>, order: Order<'_>) -> Option<Weights> {
+async fn fetch(held: &mut HeldWeights<()>, order: Order<'_>) -> Option<VerifiedWeights> {
     let obtained = held.obtain(order, async |store, _| download::obtain(order, store).await).await;
     let event = match obtained {
         Ok(Outcome::Here(weights)) => return Some(weights),
@@ -185,7 +185,7 @@ async fn fetch(held: &mut HeldWeights<()>, order: Order<'_>) -> Option<Weights> 
 }
 
 /// Makes a model of weights, once the page has had time to draw that.
-async fn open(channel: &Channel, weights: &mut Weights) -> Result<Model, OpenError> {
+async fn open(channel: &Channel, weights: &mut VerifiedWeights) -> Result<Model, OpenError> {
     channel.send(&Event::Opening);
     channel.interrupted().await;
     Model::open(&mut weights.file)

@@ -17,8 +17,8 @@ mod file;
 mod folder;
 mod lock;
 mod new_file;
-mod pieces;
 mod reason;
+mod split_file;
 mod store;
 mod unkept;
 
@@ -26,7 +26,7 @@ pub use file::{MemoryFile, StoredFile, bytes, place};
 pub use folder::Folder;
 pub use lock::{Attempt, Lock};
 pub use new_file::NewFile;
-pub use pieces::{Piece, Pieces};
 pub use reason::reason;
+pub use split_file::{FilePiece, SplitFile};
 pub use store::{Record, Store, forget, list};
 pub use unkept::{Unkept, sweep};

@@ -6,11 +6,11 @@ use wasm_bindgen::JsValue;
 use web_sys::Blob;
 
 use super::file::{MemoryFile, StoredFile};
-use super::pieces::Piece;
+use super::split_file::FilePiece;
 
 /// What it is made in.
 #[derive(Debug)]
-enum Place {
+enum Backing {
     Stored(StoredFile),
     Memory(MemoryFile),
 }
@@ -18,7 +18,7 @@ enum Place {
 /// A file that is being written.
 #[derive(Debug)]
 pub struct NewFile {
-    place: Place,
+    place: Backing,
     /// Why it went into memory.
     obstacle: Option<String>,
 }
@@ -26,13 +26,13 @@ pub struct NewFile {
 impl NewFile {
     /// In this file, or in memory where there is none.
     pub fn new(file: Option<StoredFile>) -> Self {
-        let place = file.map_or_else(|| Place::Memory(MemoryFile::default()), Place::Stored);
+        let place = file.map_or_else(|| Backing::Memory(MemoryFile::default()), Backing::Stored);
         NewFile { place, obstacle: None }
     }
 
     /// Whether it lies in memory, and ends with the tab.
     pub fn is_in_memory(&self) -> bool {
-        matches!(self.place, Place::Memory(_))
+        matches!(self.place, Backing::Memory(_))
     }
 
     /// Why it went into memory, the first time that this is asked.
@@ -43,32 +43,32 @@ impl NewFile {
     /// Cuts the file, or fills it with zeros, to this length; storage reserves its room now.
     pub fn set_length(&mut self, length: u64) -> io::Result<()> {
         self.attempt(|place| match place {
-            Place::Stored(file) => file.set_length(length),
-            Place::Memory(file) => file.set_length(length),
+            Backing::Stored(file) => file.set_length(length),
+            Backing::Memory(file) => file.set_length(length),
         })
     }
 
     /// The contents, where they are in memory.
-    pub fn into_pieces(self) -> Vec<Piece> {
+    pub fn into_pieces(self) -> Vec<FilePiece> {
         match self.place {
-            Place::Stored(_) => Vec::new(),
-            Place::Memory(file) => file.into_chunks().map(Piece::Memory).collect(),
+            Backing::Stored(_) => Vec::new(),
+            Backing::Memory(file) => file.into_chunks().map(FilePiece::Memory).collect(),
         }
     }
 
     /// The contents, where they are in memory; nothing where they are in storage.
     pub fn into_blob(self) -> Result<Blob, JsValue> {
         match self.place {
-            Place::Stored(_) => Blob::new(),
-            Place::Memory(file) => file.into_blob(),
+            Backing::Stored(_) => Blob::new(),
+            Backing::Memory(file) => file.into_blob(),
         }
     }
 
     /// Does something with the file, a second time in memory where storage fails.
-    fn attempt<T>(&mut self, mut act: impl FnMut(&mut Place) -> io::Result<T>) -> io::Result<T> {
+    fn attempt<T>(&mut self, mut act: impl FnMut(&mut Backing) -> io::Result<T>) -> io::Result<T> {
         match (act(&mut self.place), &mut self.place) {
-            (Err(error), Place::Stored(file)) => {
-                self.place = Place::Memory(copied(file)?);
+            (Err(error), Backing::Stored(file)) => {
+                self.place = Backing::Memory(copied(file)?);
                 self.obstacle = Some(error.to_string());
                 act(&mut self.place)
             }
@@ -89,8 +89,8 @@ fn copied(file: &mut StoredFile) -> io::Result<MemoryFile> {
 impl Read for NewFile {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match &mut self.place {
-            Place::Stored(file) => file.read(bytes),
-            Place::Memory(file) => file.read(bytes),
+            Backing::Stored(file) => file.read(bytes),
+            Backing::Memory(file) => file.read(bytes),
         }
     }
 }
@@ -98,15 +98,15 @@ impl Read for NewFile {
 impl Write for NewFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.attempt(|place| match place {
-            Place::Stored(file) => file.write(bytes),
-            Place::Memory(file) => file.write(bytes),
+            Backing::Stored(file) => file.write(bytes),
+            Backing::Memory(file) => file.write(bytes),
         })
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.attempt(|place| match place {
-            Place::Stored(file) => file.flush(),
-            Place::Memory(file) => file.flush(),
+            Backing::Stored(file) => file.flush(),
+            Backing::Memory(file) => file.flush(),
         })
     }
 }
@@ -114,8 +114,8 @@ impl Write for NewFile {
 impl Seek for NewFile {
     fn seek(&mut self, seek: SeekFrom) -> io::Result<u64> {
         match &mut self.place {
-            Place::Stored(file) => file.seek(seek),
-            Place::Memory(file) => file.seek(seek),
+            Backing::Stored(file) => file.seek(seek),
+            Backing::Memory(file) => file.seek(seek),
         }
     }
 }

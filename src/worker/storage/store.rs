@@ -12,8 +12,8 @@ use web_sys::StorageEstimate;
 
 use super::super::time::scope;
 use super::folder::Folder;
-use super::pieces::Piece;
 use super::reason::reason;
+use super::split_file::FilePiece;
 use crate::app::catalog::Part;
 use crate::app::protocol::{Stored, StoredModel};
 
@@ -50,7 +50,7 @@ pub struct Store {
     root: Option<Folder>,
     /// The model's folder in it, once something is stored.
     folder: RefCell<Option<Folder>>,
-    memory: RefCell<BTreeMap<String, Vec<Piece>>>,
+    memory: RefCell<BTreeMap<String, Vec<FilePiece>>>,
     /// The checksums of what has been verified, by its name.
     checksums: RefCell<BTreeMap<String, Rc<[u64]>>>,
     /// Why something is in memory.
@@ -115,24 +115,24 @@ impl Store {
     }
 
     /// The file of this hash, if it is here with this length.
-    pub async fn pieces(&self, part: &Part) -> Option<Vec<Piece>> {
+    pub async fn pieces(&self, part: &Part) -> Option<Vec<FilePiece>> {
         let name = name(part);
         let in_memory = self.memory.borrow().get(&name).cloned();
         let pieces = match in_memory {
             Some(pieces) => pieces,
-            None => vec![Piece::File(self.folder()?.file(&name).await?.into(), self.checksums(part))],
+            None => vec![FilePiece::File(self.folder()?.file(&name).await?.into(), self.checksums(part))],
         };
-        (pieces.iter().map(Piece::length).sum::<u64>() == part.bytes).then_some(pieces)
+        (pieces.iter().map(FilePiece::length).sum::<u64>() == part.bytes).then_some(pieces)
     }
 
     /// The file of this hash, held open where it is in storage and that can be.
-    pub async fn open_pieces(&self, part: &Part) -> Option<Vec<Piece>> {
+    pub async fn open_pieces(&self, part: &Part) -> Option<Vec<FilePiece>> {
         let pieces = self.pieces(part).await?;
-        let (Some(folder), [Piece::File(_, checksums)]) = (self.folder(), pieces.as_slice()) else {
+        let (Some(folder), [FilePiece::File(_, checksums)]) = (self.folder(), pieces.as_slice()) else {
             return Some(pieces);
         };
         let Some(file) = folder.reader(&name(part)).await else { return Some(pieces) };
-        Some(vec![Piece::open(file, checksums.clone())])
+        Some(vec![FilePiece::open(file, checksums.clone())])
     }
 
     /// The checksums of a file that has been verified, in this visit or an earlier one.
@@ -159,16 +159,16 @@ impl Store {
     pub async fn keep(&self, part: &Part, bytes: Uint8Array) {
         let stored = match self.make_folder().await {
             Some(folder) => folder.write(&name(part), &bytes).await.map_err(|error| reason(&error)),
-            None => return self.keep_in_memory(part, vec![Piece::Memory(bytes)]),
+            None => return self.keep_in_memory(part, vec![FilePiece::Memory(bytes)]),
         };
         if let Err(obstacle) = stored {
             self.set_obstacle(obstacle);
-            self.keep_in_memory(part, vec![Piece::Memory(bytes)]);
+            self.keep_in_memory(part, vec![FilePiece::Memory(bytes)]);
         }
     }
 
     /// Keeps it until the tab is closed or another model is wanted.
-    pub fn keep_in_memory(&self, part: &Part, pieces: Vec<Piece>) {
+    pub fn keep_in_memory(&self, part: &Part, pieces: Vec<FilePiece>) {
         self.memory.borrow_mut().insert(name(part), pieces);
     }
 

@@ -7,8 +7,8 @@ use wasm_bindgen::JsValue;
 use super::file::StoredFile;
 use super::folder::Folder;
 use super::lock::{Attempt, Lock};
-use super::pieces::Piece;
 use super::reason::reason;
+use super::split_file::FilePiece;
 
 /// Name of their folder.
 const UNKEPT: &str = "unkept";
@@ -49,11 +49,11 @@ impl Unkept {
     }
 
     /// The file, held open where that can be.
-    pub async fn piece(&self, checksums: &[u64]) -> Option<Piece> {
+    pub async fn piece(&self, checksums: &[u64]) -> Option<FilePiece> {
         let checksums = Some(checksums.into());
         Some(match self.folder.reader(&self.name).await {
-            Some(file) => Piece::open(file, checksums),
-            None => Piece::File(self.folder.file(&self.name).await?.into(), checksums),
+            Some(file) => FilePiece::open(file, checksums),
+            None => FilePiece::File(self.folder.file(&self.name).await?.into(), checksums),
         })
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::files::Model;
 use anyhow::{Context, Result, bail};
 use peargpt::app::catalog::{self, Converted, Entry, sha256};
-use peargpt::app::publish::{About, files, slices};
+use peargpt::app::publish::{CatalogNote, files, slices};
 
 /// The catalog's name for GPT-2, and the folder of its parts.
 const ID: &str = "gpt2";
@@ -18,7 +18,7 @@ pub fn publish(model: &mut Model, into: &Path, source: String) -> Result<String>
     let slices = slices(&bytes, &format!("{ID}/gpt2.gguf"));
     empty(&into.join(ID))?;
     files::write_slices(into, &slices)?;
-    let about = About { id: ID.to_string(), title: "GPT-2".to_string(), source };
+    let about = CatalogNote { id: ID.to_string(), title: "GPT-2".to_string(), source };
     let catalog = into.join("catalog.json");
     files::write_entry(&catalog, about.entry(&model.info.config, &slices))?;
     let (folder, count, length) = (into.join(ID), slices.len(), bytes.len());

@@ -9,7 +9,7 @@ use crate::model::config::{Activation, Head};
 
 /// What the file says, as far as it is used; what may be absent has `transformers`' default.
 #[derive(Debug, Deserialize)]
-struct Json {
+struct ConfigFile {
     #[serde(default = "gpt2")]
     model_type: String,
     n_layer: u64,
@@ -51,22 +51,22 @@ fn yes() -> bool {
 
 /// A `config.json` that has been checked.
 #[derive(Debug)]
-pub(in crate::checkpoint) struct Said {
-    json: Json,
+pub(in crate::checkpoint) struct HuggingFaceConfig {
+    json: ConfigFile,
     activation: Activation,
 }
 
 /// Reads and checks `config.json`.
-pub(in crate::checkpoint) fn parse(text: &str) -> Result<Said, CheckpointError> {
+pub(in crate::checkpoint) fn parse(text: &str) -> Result<HuggingFaceConfig, CheckpointError> {
     let failed = |source| CheckpointError::Json { part: "config.json", source };
-    let json: Json = serde_json::from_str(text).map_err(failed)?;
+    let json: ConfigFile = serde_json::from_str(text).map_err(failed)?;
     let activation = check_variant(text, &json)?;
     check_sizes(text, &json)?;
-    Ok(Said { json, activation })
+    Ok(HuggingFaceConfig { json, activation })
 }
 
 /// A variant that the one architecture has.
-fn check_variant(text: &str, json: &Json) -> Result<Activation, CheckpointError> {
+fn check_variant(text: &str, json: &ConfigFile) -> Result<Activation, CheckpointError> {
     if json.model_type != "gpt2" {
         return Err(wrong(text, "model_type", "`gpt2`", format!("`{}`", json.model_type)));
     }
@@ -87,7 +87,7 @@ fn check_variant(text: &str, json: &Json) -> Result<Activation, CheckpointError>
     Activation::named(found).ok_or_else(|| wrong(text, "activation_function", expected, format!("`{found}`")))
 }
 
-fn check_sizes(text: &str, json: &Json) -> Result<(), CheckpointError> {
+fn check_sizes(text: &str, json: &ConfigFile) -> Result<(), CheckpointError> {
     let sizes = [
         ("n_layer", json.n_layer, MOST_LAYERS),
         ("n_head", json.n_head, MOST),
@@ -114,7 +114,7 @@ fn wrong(text: &str, field: &str, expected: impl std::fmt::Display, found: Strin
     CheckpointError::field(&format!("config.json {field}"), offset, expected, found)
 }
 
-impl Said {
+impl HuggingFaceConfig {
     /// The token that a text starts from, where it is one.
     pub fn start(&self) -> Option<u32> {
         // transformers writes GPT-2's 50256 into small models too.

@@ -20,8 +20,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::sha256::ResumableSha256;
 use plan::Plan;
-use saved::Saved;
-use transfer::Transfers;
+use saved::SavedStream;
+use transfer::TensorTransfers;
 pub use written::Comparison;
 use written::{Noted, Written};
 
@@ -48,17 +48,17 @@ pub struct Streaming {
     hash: ResumableSha256,
     /// The file from its beginning to its data, as far as that has come.
     header: Vec<u8>,
-    stage: Stage,
+    stage: StreamStage,
     written: Written,
     is_broken: bool,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum StreamStage {
     /// The header is coming; what else it takes to plan the GGUF.
     Header { vocabulary: String, merges: String, name: String },
     /// Tensors are coming; the GGUF will have that length.
-    Data { transfers: Transfers, output_length: u64 },
+    Data { transfers: TensorTransfers, output_length: u64 },
 }
 
 impl Streaming {
@@ -74,7 +74,7 @@ impl Streaming {
         let Texts { vocabulary, merges } = texts;
         let bound = bind(length, [name, vocabulary, merges]);
         let (vocabulary, merges, name) = (vocabulary.to_string(), merges.to_string(), name.to_string());
-        let stage = Stage::Header { vocabulary, merges, name };
+        let stage = StreamStage::Header { vocabulary, merges, name };
         let (hash, header, written) = (ResumableSha256::new(), Vec::new(), Written::default());
         Ok(Streaming { bound, length, hash, header, stage, written, is_broken: false })
     }
@@ -93,7 +93,7 @@ impl Streaming {
         self.is_broken = true;
         self.hash.update(bytes);
         let bytes = self.take_header(bytes, file)?;
-        if let Stage::Data { transfers, .. } = &mut self.stage {
+        if let StreamStage::Data { transfers, .. } = &mut self.stage {
             transfers.push(bytes, Noted { file, written: &mut self.written })?;
         }
         self.is_broken = false;
@@ -108,8 +108,8 @@ impl Streaming {
     /// Bytes of the GGUF, once the header has been read.
     pub fn output_length(&self) -> Option<u64> {
         match self.stage {
-            Stage::Header { .. } => None,
-            Stage::Data { output_length, .. } => Some(output_length),
+            StreamStage::Header { .. } => None,
+            StreamStage::Data { output_length, .. } => Some(output_length),
         }
     }
 
@@ -126,11 +126,11 @@ impl Streaming {
     pub fn save<F: Read + Write + Seek>(&mut self, file: &mut F) -> Result<Vec<u8>, CheckpointError> {
         self.check_whole()?;
         let (matrix, rest) = match &self.stage {
-            Stage::Header { .. } => (0, &[][..]),
-            Stage::Data { transfers, .. } => transfers.save(file)?,
+            StreamStage::Header { .. } => (0, &[][..]),
+            StreamStage::Data { transfers, .. } => transfers.save(file)?,
         };
         let (hash, header, written) = (self.hash.save(), &self.header, self.written.pieces());
-        Ok(Saved { bound: self.bound, hash, header, written, matrix, rest }.to_bytes())
+        Ok(SavedStream { bound: self.bound, hash, header, written, matrix, rest }.to_bytes())
     }
 
     /// Goes on where `saved` was made; `file` as it was then or later.
@@ -146,7 +146,7 @@ impl Streaming {
         file: &mut F,
     ) -> Result<Self, CheckpointError> {
         let mut streaming = Self::new(texts, name, length)?;
-        let Saved { hash, header, written, matrix, rest, .. } = Saved::read(saved, streaming.bound)?;
+        let SavedStream { hash, header, written, matrix, rest, .. } = SavedStream::read(saved, streaming.bound)?;
         streaming.written = Written::resume(written);
         streaming.hash = ResumableSha256::resume(&hash);
         streaming.header = header.to_vec();
@@ -155,8 +155,8 @@ impl Streaming {
         } else {
             let (Plan { tasks, length: output_length, .. }, position) = (streaming.plan()?, streaming.position());
             saved::check((header.len() as u64..=length).contains(&position))?;
-            let transfers = Transfers::resume(tasks, position, (matrix, rest), file)?;
-            streaming.stage = Stage::Data { transfers, output_length };
+            let transfers = TensorTransfers::resume(tasks, position, (matrix, rest), file)?;
+            streaming.stage = StreamStage::Data { transfers, output_length };
         }
         Ok(streaming)
     }
@@ -194,14 +194,14 @@ impl Streaming {
         mut bytes: &'b [u8],
         file: &mut F,
     ) -> Result<&'b [u8], CheckpointError> {
-        while matches!(self.stage, Stage::Header { .. }) && !bytes.is_empty() {
+        while matches!(self.stage, StreamStage::Header { .. }) && !bytes.is_empty() {
             let left = self.header_left()?.min(bytes.len() as u64);
             self.header.extend(bytes.split_off(..left as usize).unwrap_or_default());
             if self.header_left()? == 0 {
                 let Plan { header, tasks, length } = self.plan()?;
                 Noted { file: &mut *file, written: &mut self.written }.write(0, &header)?;
-                let transfers = Transfers::new(tasks, self.header.len() as u64)?;
-                self.stage = Stage::Data { transfers, output_length: length };
+                let transfers = TensorTransfers::new(tasks, self.header.len() as u64)?;
+                self.stage = StreamStage::Data { transfers, output_length: length };
             }
         }
         Ok(bytes)
@@ -224,7 +224,7 @@ impl Streaming {
 
     /// What the header, which has come, makes of the file.
     fn plan(&self) -> Result<Plan, CheckpointError> {
-        let Stage::Header { vocabulary, merges, name } = &self.stage else {
+        let StreamStage::Header { vocabulary, merges, name } = &self.stage else {
             return Err(io::Error::other("the header has been read before").into());
         };
         plan::plan(&self.header, self.length, Texts { vocabulary, merges }, name)

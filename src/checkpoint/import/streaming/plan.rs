@@ -7,7 +7,7 @@ use candle_core::quantized::GgmlDType;
 use super::super::safetensors::header;
 use super::super::shape::Shape;
 use super::super::tensors::place_all;
-use super::super::{CheckpointInfo, Part, assemble, at_once, no_pause, output, tokens};
+use super::super::{CheckpointInfo, TensorPart, assemble, at_once, no_pause, output, tokens};
 use super::{LENGTH, Texts};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::gguf::{self, ALIGNMENT, TensorSpec};
@@ -18,14 +18,14 @@ pub(super) struct Plan {
     /// The beginning of the GGUF.
     pub header: Vec<u8>,
     /// The tensors, in the order in which they come.
-    pub tasks: Vec<Task>,
+    pub tasks: Vec<TransferPlan>,
     /// Bytes of the whole GGUF.
     pub length: u64,
 }
 
 /// A tensor: what comes and what it becomes.
 #[derive(Debug)]
-pub(super) struct Task {
+pub(super) struct TransferPlan {
     /// Its name in the safetensors file.
     pub name: String,
     /// How its elements come.
@@ -42,7 +42,7 @@ pub(super) struct Task {
     pub bytes: u64,
 }
 
-impl Task {
+impl TransferPlan {
     /// Bytes of the safetensors file that are converted at once: a block of each of the rows that come side by side.
     pub fn unit(&self) -> u64 {
         self.rows * self.dtype.block_size() as u64 * self.stored.type_size() as u64
@@ -70,8 +70,8 @@ pub(super) fn plan(bytes: &[u8], length: u64, texts: Texts<'_>, name: &str) -> R
     let described = header::parse(bytes.get(LENGTH as usize..).unwrap_or_default())?;
     let info = inspect(Shape::of_openai(place_all(described, &data)?)?, texts)?;
     let specs = output::specs(&info, Some(Precision::Q8_0));
-    let gguf::Layout { header, starts, length } = gguf::lay_out(&info.config, &info.tokenizer, name, &specs)?;
-    let mut tasks: Vec<Task> = Vec::with_capacity(specs.len());
+    let gguf::FileLayout { header, starts, length } = gguf::lay_out(&info.config, &info.tokenizer, name, &specs)?;
+    let mut tasks: Vec<TransferPlan> = Vec::with_capacity(specs.len());
     // OpenAI's models have every bias: none is made up.
     for ((spec, number), start) in specs.iter().zip(output::numbers(&info, &specs)?).zip(starts) {
         let parts = number.map_or(&[][..], |number| &info.tensors[number].parts);
@@ -93,9 +93,9 @@ fn inspect(shape: Shape, texts: Texts<'_>) -> Result<CheckpointInfo, CheckpointE
     assemble(shape, heads, tokenizer, Vec::new())
 }
 
-fn task(part: &Part, spec: &TensorSpec, start: u64) -> Task {
+fn task(part: &TensorPart, spec: &TensorSpec, start: u64) -> TransferPlan {
     let info = &part.info;
     let rows = if info.transposed { spec.shape[0] as u64 } else { 1 };
     let (name, span) = (info.name.clone(), info.span.clone());
-    Task { name, stored: info.dtype, span, dtype: spec.dtype, rows, start, bytes: spec.bytes() }
+    TransferPlan { name, stored: info.dtype, span, dtype: spec.dtype, rows, start, bytes: spec.bytes() }
 }

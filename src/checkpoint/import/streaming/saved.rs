@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::written::Piece;
+use super::written::WrittenRange;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::sha256;
 
@@ -10,26 +10,26 @@ use crate::checkpoint::sha256;
 const BEGINNING: [u8; 8] = *b"peargpt\x02";
 
 /// Everything but what is in the GGUF.
-pub(super) struct Saved<'a> {
+pub(super) struct SavedStream<'a> {
     /// The hash of what it belongs to.
     pub bound: [u8; 32],
     /// The hash of the safetensors file, which knows the position too.
-    pub hash: sha256::Saved,
+    pub hash: sha256::SavedSha256,
     /// The file from its beginning to its data, as far as that has come.
     pub header: &'a [u8],
     /// What has been written of the GGUF.
-    pub written: Vec<Piece>,
+    pub written: Vec<WrittenRange>,
     /// The checksum of what has come of an unfinished matrix.
     pub matrix: u64,
     /// Bytes of a unit that is not whole.
     pub rest: &'a [u8],
 }
 
-impl<'a> Saved<'a> {
+impl<'a> SavedStream<'a> {
     /// Beginning, `bound`, `hash`, `matrix`, `header` and `written`, each behind its length in 8 bytes, `rest`, SHA-256 of
     /// all that.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let Saved { bound, hash, header, written, matrix, rest } = self;
+        let SavedStream { bound, hash, header, written, matrix, rest } = self;
         let (length, pieces) = ((header.len() as u64).to_le_bytes(), (written.len() as u64).to_le_bytes());
         let written: Vec<u8> = written.iter().flat_map(|piece| piece.to_bytes()).collect();
         let mut bytes =
@@ -55,9 +55,9 @@ impl<'a> Saved<'a> {
         let (hash, bytes) = bytes.split_first_chunk().ok_or_else(damaged)?;
         let (matrix, bytes) = bytes.split_first_chunk().ok_or_else(damaged)?;
         let (header, bytes) = behind_length(bytes, 1).ok_or_else(damaged)?;
-        let (written, rest) = behind_length(bytes, Piece::BYTES).ok_or_else(damaged)?;
-        let written = written.as_chunks().0.iter().map(Piece::from_bytes).collect();
-        Ok(Saved { bound, hash: *hash, header, written, matrix: u64::from_le_bytes(*matrix), rest })
+        let (written, rest) = behind_length(bytes, WrittenRange::BYTES).ok_or_else(damaged)?;
+        let written = written.as_chunks().0.iter().map(WrittenRange::from_bytes).collect();
+        Ok(SavedStream { bound, hash: *hash, header, written, matrix: u64::from_le_bytes(*matrix), rest })
     }
 }
 

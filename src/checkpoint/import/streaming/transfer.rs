@@ -5,7 +5,7 @@ use std::vec::IntoIter;
 
 use xxhash_rust::xxh64::Xxh64;
 
-use super::plan::Task;
+use super::plan::TransferPlan;
 use super::written::{Noted, put};
 use super::{encode, saved};
 use crate::checkpoint::CheckpointError;
@@ -18,33 +18,33 @@ const CHUNK: usize = 64 << 10;
 
 /// The tensors that have not come yet, and how far the file has.
 #[derive(Debug)]
-pub(super) struct Transfers {
+pub(super) struct TensorTransfers {
     position: u64,
     /// The tensor that is coming or comes next; none: no byte that still comes is a weight's.
-    current: Option<Transfer>,
-    left: IntoIter<Task>,
+    current: Option<TensorTransfer>,
+    left: IntoIter<TransferPlan>,
 }
 
 /// A tensor on its way.
 #[derive(Debug)]
-struct Transfer {
-    task: Task,
+struct TensorTransfer {
+    task: TransferPlan,
     /// Bytes of a unit that is not whole.
     rest: Vec<u8>,
     /// Where rows come side by side: the tensor as the GGUF will have it, zeros where nothing has come.
     matrix: Vec<u8>,
 }
 
-impl Transfers {
+impl TensorTransfers {
     /// From the beginning of the data; the tasks in the order in which they come.
-    pub fn new(tasks: Vec<Task>, position: u64) -> Result<Self, CheckpointError> {
+    pub fn new(tasks: Vec<TransferPlan>, position: u64) -> Result<Self, CheckpointError> {
         let mut left = tasks.into_iter();
-        Ok(Transfers { position, current: left.next().map(Transfer::new).transpose()?, left })
+        Ok(TensorTransfers { position, current: left.next().map(TensorTransfer::new).transpose()?, left })
     }
 
     /// From where [`save`](Self::save) was, with what it gave.
     pub fn resume<F: Read + Seek>(
-        mut tasks: Vec<Task>,
+        mut tasks: Vec<TransferPlan>,
         position: u64,
         (matrix, rest): (u64, &[u8]),
         file: &mut F,
@@ -52,7 +52,7 @@ impl Transfers {
         let left = tasks.split_off(tasks.partition_point(|task| task.span.end <= position));
         let written = tasks.iter().map(|task| task.start + task.padded());
         check_length(written.chain(left.first().map(|task| task.written(position))).max(), file)?;
-        let mut transfers = Transfers::new(left, position)?;
+        let mut transfers = TensorTransfers::new(left, position)?;
         match &mut transfers.current {
             Some(transfer) => transfer.restore(position, matrix, rest, file)?,
             None => saved::check(rest.is_empty())?,
@@ -79,7 +79,7 @@ impl Transfers {
                 transfer.end(&mut file)?;
                 // Its matrix goes before the next one comes.
                 self.current = None;
-                self.current = self.left.next().map(Transfer::new).transpose()?;
+                self.current = self.left.next().map(TensorTransfer::new).transpose()?;
             }
         }
         self.position += bytes.len() as u64;
@@ -87,12 +87,12 @@ impl Transfers {
     }
 }
 
-impl Transfer {
-    fn new(task: Task) -> Result<Self, CheckpointError> {
+impl TensorTransfer {
+    fn new(task: TransferPlan) -> Result<Self, CheckpointError> {
         let length = if task.rows > 1 { task.padded() } else { 0 };
         let mut matrix = room(&task.name, length)?;
         matrix.resize(length as usize, 0);
-        Ok(Transfer { rest: room(&task.name, task.unit())?, matrix, task })
+        Ok(TensorTransfer { rest: room(&task.name, task.unit())?, matrix, task })
     }
 
     /// Takes bytes up to the end of a chunk, or of the tensor; how many.
@@ -134,7 +134,7 @@ impl Transfer {
         offset: u64,
         file: &mut Noted<'_, F>,
     ) -> Result<(), CheckpointError> {
-        let Task { name, stored, dtype, rows, span, start, .. } = &self.task;
+        let TransferPlan { name, stored, dtype, rows, span, start, .. } = &self.task;
         check_finite(name, *stored, bytes, span.start + offset)?;
         let (unit, block) = (self.task.unit(), dtype.type_size());
         let number = offset / unit;
@@ -152,7 +152,7 @@ impl Transfer {
 
     /// Writes what is left to write once all has come: the matrix, the zeros behind the tensor.
     fn end<F: Write + Seek>(&self, file: &mut Noted<'_, F>) -> Result<(), CheckpointError> {
-        let Task { rows, start, bytes, .. } = self.task;
+        let TransferPlan { rows, start, bytes, .. } = self.task;
         if rows > 1 {
             return file.write(start, &self.matrix);
         }

@@ -14,7 +14,7 @@ use crate::checkpoint::CheckpointError;
 
 /// Bytes of the file that were written one behind the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(super) struct WrittenRange {
     /// Where they begin.
     start: u64,
     /// How many they are.
@@ -23,7 +23,7 @@ pub(super) struct Piece {
     checksum: u64,
 }
 
-impl Piece {
+impl WrittenRange {
     /// Bytes of a piece as it is stored.
     pub const BYTES: usize = 3 * size_of::<u64>();
 
@@ -38,7 +38,7 @@ impl Piece {
     /// What `to_bytes` made.
     pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
         let number = |index: usize| bytes.as_chunks().0.get(index).map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        Piece { start: number(0), length: number(1), checksum: number(2) }
+        WrittenRange { start: number(0), length: number(1), checksum: number(2) }
     }
 
     fn end(&self) -> u64 {
@@ -49,7 +49,7 @@ impl Piece {
 /// All that has been written for good.
 #[derive(Clone, Default)]
 pub(super) struct Written {
-    whole: Vec<Piece>,
+    whole: Vec<WrittenRange>,
     begun: Option<Begun>,
 }
 
@@ -62,19 +62,19 @@ struct Begun {
 }
 
 impl Begun {
-    fn piece(&self) -> Piece {
-        Piece { start: self.start, length: self.length, checksum: self.hash.digest() }
+    fn piece(&self) -> WrittenRange {
+        WrittenRange { start: self.start, length: self.length, checksum: self.hash.digest() }
     }
 }
 
 impl Written {
     /// What had been written when its pieces were stored.
-    pub fn resume(pieces: Vec<Piece>) -> Self {
+    pub fn resume(pieces: Vec<WrittenRange>) -> Self {
         Written { whole: pieces, begun: None }
     }
 
     /// The pieces so far.
-    pub fn pieces(&self) -> Vec<Piece> {
+    pub fn pieces(&self) -> Vec<WrittenRange> {
         self.whole.iter().copied().chain(self.begun.as_ref().map(Begun::piece)).collect()
     }
 
@@ -131,8 +131,8 @@ pub(super) fn put<F: Write + Seek>(file: &mut F, start: u64, bytes: &[u8]) -> Re
 /// Holds a GGUF, which is read from its beginning to its end, against what was written of it.
 pub struct Comparison {
     /// In the order of the file.
-    left: IntoIter<Piece>,
-    current: Option<Piece>,
+    left: IntoIter<WrittenRange>,
+    current: Option<WrittenRange>,
     hash: Xxh64,
     position: u64,
     damage: Option<CheckpointError>,
@@ -164,7 +164,7 @@ impl Comparison {
         self.position += bytes.len() as u64;
     }
 
-    fn compare(&mut self, piece: Piece) {
+    fn compare(&mut self, piece: WrittenRange) {
         if std::mem::take(&mut self.hash).digest() != piece.checksum {
             let expected = format!("the {} bytes that were written", piece.length);
             self.damage.get_or_insert_with(|| CheckpointError::field(&FIELD, piece.start, expected, "others"));

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 
 use super::super::Pause;
-use super::super::texts::Pieces;
+use super::super::texts::TextChunks;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::import::torch::{pickle, read_pickle};
 use crate::checkpoint::source::Source;
 use crate::tokenizer::{TokenizerSpec, bytes};
-use pickle::{Value, Values};
+use pickle::{PickledValue, PickledValues};
 
 /// The longest `meta.pkl`, which is read in one step: tens of thousands of characters.
 const MOST_META: u64 = 1 << 20;
@@ -29,7 +29,7 @@ pub(in crate::checkpoint) async fn of_text<R: Read + Seek>(
     pause: Pause<'_>,
 ) -> Result<Vec<char>, CheckpointError> {
     let (mut characters, mut is_seen) = (BTreeSet::new(), [false; 128]);
-    let mut pieces = Pieces::new(source)?;
+    let mut pieces = TextChunks::new(source)?;
     while characters.len() <= most
         && let Some(text) = pieces.next(source)?
     {
@@ -55,16 +55,16 @@ pub(super) fn meta<R: Read + Seek>(source: &mut Source<R>) -> Result<Vec<char>, 
     let bytes = read_pickle(0..length, source)?;
     let (values, _) = pickle::read(&bytes, 0)?;
     let (itos, stoi) = (values.get(values.root, "itos"), values.get(values.root, "stoi"));
-    let pairs: Vec<(Value, Value)> = match (itos, stoi) {
-        (Some(itos @ Value::Dict(_)), _) => values.pairs(itos).collect(),
-        (_, Some(stoi @ Value::Dict(_))) => values.pairs(stoi).map(|(text, id)| (id, text)).collect(),
+    let pairs: Vec<(PickledValue, PickledValue)> = match (itos, stoi) {
+        (Some(itos @ PickledValue::Dict(_)), _) => values.pairs(itos).collect(),
+        (_, Some(stoi @ PickledValue::Dict(_))) => values.pairs(stoi).map(|(text, id)| (id, text)).collect(),
         _ => return Err(wrong("a dict with `itos` or `stoi`", values.root)),
     };
     by_id(&pairs, &values)
 }
 
 /// Each id from 0 on exactly once, each with a character of its own.
-fn by_id(pairs: &[(Value, Value)], values: &Values) -> Result<Vec<char>, CheckpointError> {
+fn by_id(pairs: &[(PickledValue, PickledValue)], values: &PickledValues) -> Result<Vec<char>, CheckpointError> {
     let mut alphabet = vec![None; pairs.len()];
     for &(id, text) in pairs {
         let place = values.int(id).and_then(|id| alphabet.get_mut(usize::try_from(id).ok()?));

@@ -1,6 +1,6 @@
 //! Pieces by their ids, as `vocab.json` and `tokenizer.json` list them.
 
-use super::super::json::Json;
+use super::super::json::JsonCursor;
 use crate::checkpoint::CheckpointError;
 
 /// Pieces that have come so far.
@@ -19,7 +19,7 @@ impl Ids {
     }
 
     /// Reads `{"piece": id, …}`.
-    pub async fn read(&mut self, json: &mut Json<'_, '_>) -> Result<(), CheckpointError> {
+    pub async fn read(&mut self, json: &mut JsonCursor<'_, '_>) -> Result<(), CheckpointError> {
         json.begin(b'{')?;
         while let Some(piece) = json.key().await? {
             let (offset, id) = (json.offset(), json.number()?);
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<String>, String> {
-        let (mut ids, mut json) = (Ids::new("vocab.json", 3), Json::new(text, "vocab.json", &no_pause));
+        let (mut ids, mut json) = (Ids::new("vocab.json", 3), JsonCursor::new(text, "vocab.json", &no_pause));
         at_once(ids.read(&mut json)).and_then(|()| ids.tokens()).map_err(|error| error.to_string())
     }
 

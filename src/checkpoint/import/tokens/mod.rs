@@ -7,14 +7,14 @@ mod tokenizer_json;
 
 use std::io::{Read, Seek};
 
-use super::json::Json;
-use super::parts::Layout;
+use super::json::JsonCursor;
+use super::parts::NamedBy;
 use super::shape::Shape;
 use super::{
     Answers, Content, ImportError, Named, Need, Pause, TINY_SHAKESPEARE, companions, in_file, in_file_by_steps,
 };
 use crate::checkpoint::CheckpointError;
-use crate::checkpoint::import::safetensors::config::Said;
+use crate::checkpoint::import::safetensors::config::HuggingFaceConfig;
 use crate::tokenizer::TokenizerSpec;
 use ids::Ids;
 
@@ -30,12 +30,12 @@ pub(super) async fn find<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
     shape: &Shape,
-    said: Option<&Said>,
+    said: Option<&HuggingFaceConfig>,
     answers: &Answers,
     pause: Pause<'_>,
 ) -> Result<Result<TokenizerSpec, Need>, ImportError> {
     let rows = shape.config.vocabulary_size;
-    let start = said.and_then(Said::start);
+    let start = said.and_then(HuggingFaceConfig::start);
     if let Some(found) = byte_pairs(files, contents, rows, start, pause).await? {
         return Ok(found);
     }
@@ -46,7 +46,7 @@ pub(super) async fn find<R: Read + Seek>(
     if let Some(tokenizer) = &answers.tokenizer {
         return check_count(tokenizer.tokens.len(), rows, "the tokenizer").map(|()| Ok(tokenizer.clone()));
     }
-    if rows >= GPT2 || shape.layout == Layout::HuggingFace {
+    if rows >= GPT2 || shape.layout == NamedBy::HuggingFace {
         return Ok(Err(Need::Tokenizer { tokens: rows }));
     }
     characters(files, contents, rows, answers, pause).await
@@ -86,7 +86,7 @@ pub(super) async fn of_texts(
     start: Option<u32>,
     pause: Pause<'_>,
 ) -> Result<TokenizerSpec, CheckpointError> {
-    let mut json = Json::new(vocabulary, "vocab.json", pause);
+    let mut json = JsonCursor::new(vocabulary, "vocab.json", pause);
     let mut ids = Ids::new("vocab.json", rows);
     ids.read(&mut json).await?;
     json.end()?;

@@ -1,7 +1,7 @@
 //! `tokenizer.json` of the `tokenizers` library, as far as it is GPT-2's byte-level BPE.
 
 use super::super::Pause;
-use super::super::json::Json;
+use super::super::json::JsonCursor;
 use super::ids::Ids;
 use crate::checkpoint::CheckpointError;
 use crate::tokenizer::TokenizerSpec;
@@ -36,7 +36,7 @@ pub(super) async fn parse(
 async fn find(text: &str, most: usize, pause: Pause<'_>) -> Result<Found, CheckpointError> {
     let (ids, model) = (Ids::new(PART, most), String::new());
     let mut found = Found { ids, merges: Vec::new(), model, pre_tokenizer: None };
-    let json = &mut Json::new(text, PART, pause);
+    let json = &mut JsonCursor::new(text, PART, pause);
     json.begin(b'{')?;
     while let Some(key) = json.key().await? {
         match &*key {
@@ -52,7 +52,7 @@ async fn find(text: &str, most: usize, pause: Pause<'_>) -> Result<Found, Checkp
 
 impl Found {
     /// `[{"id": 0, "content": "…"}, …]`.
-    async fn read_added(&mut self, json: &mut Json<'_, '_>) -> Result<(), CheckpointError> {
+    async fn read_added(&mut self, json: &mut JsonCursor<'_, '_>) -> Result<(), CheckpointError> {
         json.begin(b'[')?;
         while json.item().await? {
             let (offset, mut id, mut content) = (json.offset(), None, None);
@@ -72,7 +72,7 @@ impl Found {
         Ok(())
     }
 
-    async fn read_pre_tokenizer(&mut self, json: &mut Json<'_, '_>) -> Result<(), CheckpointError> {
+    async fn read_pre_tokenizer(&mut self, json: &mut JsonCursor<'_, '_>) -> Result<(), CheckpointError> {
         json.begin(b'{')?;
         while let Some(key) = json.key().await? {
             match &*key {
@@ -83,7 +83,7 @@ impl Found {
         Ok(())
     }
 
-    async fn read_model(&mut self, json: &mut Json<'_, '_>) -> Result<(), CheckpointError> {
+    async fn read_model(&mut self, json: &mut JsonCursor<'_, '_>) -> Result<(), CheckpointError> {
         json.begin(b'{')?;
         while let Some(key) = json.key().await? {
             match &*key {
@@ -98,7 +98,7 @@ impl Found {
     }
 
     /// Two pieces each; as one text before `tokenizers` 0.20.
-    async fn read_merges(&mut self, json: &mut Json<'_, '_>) -> Result<(), CheckpointError> {
+    async fn read_merges(&mut self, json: &mut JsonCursor<'_, '_>) -> Result<(), CheckpointError> {
         json.begin(b'[')?;
         while json.item().await? {
             let merge = match json.peek() {
@@ -111,7 +111,7 @@ impl Found {
     }
 }
 
-async fn read_pair(json: &mut Json<'_, '_>) -> Result<String, CheckpointError> {
+async fn read_pair(json: &mut JsonCursor<'_, '_>) -> Result<String, CheckpointError> {
     let (offset, mut pieces) = (json.offset(), Vec::new());
     json.begin(b'[')?;
     while json.item().await? {

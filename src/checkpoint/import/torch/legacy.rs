@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::ops::Range;
 
-use super::pickle::{self, Storage, Value, Values};
+use super::pickle::{self, PickledValue, PickledValues, Storage};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::source::Source;
 
@@ -31,7 +31,7 @@ impl Legacy {
 pub(super) fn read<'a, R: Read + Seek>(
     bytes: &'a [u8],
     source: &mut Source<R>,
-) -> Result<(Values<'a>, Legacy), CheckpointError> {
+) -> Result<(PickledValues<'a>, Legacy), CheckpointError> {
     let mut position = MAGIC.len().min(bytes.len());
     let mut next = || {
         let at = position as u64;
@@ -44,7 +44,7 @@ pub(super) fn read<'a, R: Read + Seek>(
         return Err(CheckpointError::field(&"torch version", at, VERSION, version.root));
     }
     let (system, at) = next()?;
-    if system.get(system.root, "little_endian") != Some(Value::Bool(true)) {
+    if system.get(system.root, "little_endian") != Some(PickledValue::Bool(true)) {
         return Err(CheckpointError::field(&"little_endian", at, "true", "another value"));
     }
     let ((object, _), (names, at)) = (next()?, next()?);
@@ -54,8 +54,8 @@ pub(super) fn read<'a, R: Read + Seek>(
 
 /// Passes over the storages, which begin at `start`, in the order of their names.
 fn find_storages<R: Read + Seek>(
-    object: &Values,
-    names: &Values,
+    object: &PickledValues,
+    names: &PickledValues,
     at: u64,
     start: u64,
     source: &mut Source<R>,

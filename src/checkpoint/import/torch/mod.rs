@@ -16,7 +16,7 @@ use crate::checkpoint::source::{Source, room};
 use crate::checkpoint::tensor_info::Dims;
 use crate::checkpoint::tensor_info::TensorInfo;
 use legacy::Legacy;
-use pickle::{MOST_BYTES, Storage, Tensor, Value, Values};
+use pickle::{MOST_BYTES, PickledTensor, PickledValue, PickledValues, Storage};
 use zip::Archive;
 
 /// Where a checkpoint keeps the state dict, where it is not one itself: nanoGPT's key, then those of other trainings.
@@ -29,7 +29,7 @@ const FIRST: u64 = 64 << 10;
 
 /// What a file says of a model.
 #[derive(Debug)]
-pub(super) struct Saved {
+pub(super) struct TorchFile {
     /// Its tensors, under the file's names; tensors are the same, and nothing is transposed but what torch turned.
     pub tensors: Vec<TensorInfo>,
     /// Whole numbers among nanoGPT's `model_args`.
@@ -51,7 +51,7 @@ pub(super) fn is_legacy(beginning: &[u8]) -> bool {
 pub(super) fn read_zip<R: Read + Seek>(
     source: &mut Source<R>,
     is_buffer: impl Fn(&str) -> bool,
-) -> Result<Saved, CheckpointError> {
+) -> Result<TorchFile, CheckpointError> {
     let archive = Archive::read(source)?;
     let Some(prefix) = archive.prefix_of("data.pkl").map(str::to_string) else {
         return Err(CheckpointError::field(&"zip directory", 0, "one entry data.pkl, as torch writes", "none or more"));
@@ -67,7 +67,7 @@ pub(super) fn read_zip<R: Read + Seek>(
 pub(super) fn read_legacy<R: Read + Seek>(
     source: &mut Source<R>,
     is_buffer: impl Fn(&str) -> bool,
-) -> Result<Saved, CheckpointError> {
+) -> Result<TorchFile, CheckpointError> {
     let most = source.length().min(MOST_BYTES);
     let mut length = most.min(FIRST);
     loop {
@@ -113,13 +113,13 @@ fn check_order<R: Read + Seek>(archive: &Archive, prefix: &str, source: &mut Sou
 }
 
 fn saved<R: Read + Seek>(
-    values: &Values,
+    values: &PickledValues,
     storages: &Storages,
     source: &mut Source<R>,
     is_buffer: impl Fn(&str) -> bool,
-) -> Result<Saved, CheckpointError> {
+) -> Result<TorchFile, CheckpointError> {
     let inner = STATE_DICTS.iter().filter_map(|key| values.get(values.root, key));
-    let dict = inner.into_iter().find(|value| matches!(value, Value::Dict(_))).unwrap_or(values.root);
+    let dict = inner.into_iter().find(|value| matches!(value, PickledValue::Dict(_))).unwrap_or(values.root);
     let (mut tensors, mut names) = (Vec::new(), BTreeSet::new());
     for (key, value) in values.pairs(dict) {
         let (Some(name), Some(tensor)) = (values.text(key), values.tensor(value)) else { continue };
@@ -130,10 +130,10 @@ fn saved<R: Read + Seek>(
             tensors.push(place(name, &tensor, values, storages, source)?);
         }
     }
-    Ok(Saved { tensors, arguments: arguments(values) })
+    Ok(TorchFile { tensors, arguments: arguments(values) })
 }
 
-fn arguments(values: &Values) -> Vec<(String, u64)> {
+fn arguments(values: &PickledValues) -> Vec<(String, u64)> {
     let Some(arguments) = values.get(values.root, ARGUMENTS) else { return Vec::new() };
     let whole = |(key, value)| Some((values.text(key)?.to_string(), u64::try_from(values.int(value)?).ok()?));
     values.pairs(arguments).filter_map(whole).collect()
@@ -142,12 +142,12 @@ fn arguments(values: &Values) -> Vec<(String, u64)> {
 /// Where a tensor's elements are in the file.
 fn place<R: Read + Seek>(
     name: &str,
-    tensor: &Tensor,
-    values: &Values,
+    tensor: &PickledTensor,
+    values: &PickledValues,
     storages: &Storages,
     source: &mut Source<R>,
 ) -> Result<TensorInfo, CheckpointError> {
-    let &Tensor { at, storage, offset, .. } = tensor;
+    let &PickledTensor { at, storage, offset, .. } = tensor;
     let wrong = |field: &str, expected: String, found: String| {
         Err(CheckpointError::field(&format!("{field} of {name}"), at, expected, found))
     };
@@ -156,7 +156,7 @@ fn place<R: Read + Seek>(
         Err(found) => return wrong("dtype", "float32, float16 or bfloat16".to_string(), found.to_string()),
     };
     let Some((dims, transposed)) = order(tensor) else {
-        let Tensor { dims, strides, .. } = tensor;
+        let PickledTensor { dims, strides, .. } = tensor;
         let found = format!("{:?} for {:?}", strides.as_slice(), dims.as_slice());
         return wrong("strides", "rows or columns one behind the other".to_string(), found);
     };
@@ -177,8 +177,8 @@ fn place<R: Read + Seek>(
 }
 
 /// The shape as the file has it, and whether torch has it turned; `None` where the elements are scattered.
-fn order(tensor: &Tensor) -> Option<(Dims, bool)> {
-    let Tensor { dims, strides, .. } = tensor;
+fn order(tensor: &PickledTensor) -> Option<(Dims, bool)> {
+    let PickledTensor { dims, strides, .. } = tensor;
     let follows = |sizes: &[u64], strides: &[u64]| {
         let mut next = Some(1u64);
         sizes.iter().zip(strides).rev().all(|(&size, &stride)| {
@@ -202,7 +202,7 @@ impl Storages {
     fn find<R: Read + Seek>(
         &self,
         storage: &Storage,
-        values: &Values,
+        values: &PickledValues,
         source: &mut Source<R>,
     ) -> Result<Range<u64>, CheckpointError> {
         let key = String::from_utf8_lossy(values.bytes_of(storage.key)).into_owned();

@@ -12,16 +12,16 @@ mod values;
 use crate::checkpoint::CheckpointError;
 use cursor::Cursor;
 use names::Name;
-pub(in crate::checkpoint) use values::{Storage, Tensor, Value, Values};
+pub(in crate::checkpoint) use values::{PickledTensor, PickledValue, PickledValues, Storage};
 
 /// The longest pickle that is believed; that of GPT-2 XL with its optimiser's state has 300 KB.
 pub(in crate::checkpoint) const MOST_BYTES: u64 = 16 << 20;
 
 /// Reads the pickle that `bytes` begin with; `base` is where they begin in the file. The values, and the pickle's length.
-pub(in crate::checkpoint) fn read(bytes: &[u8], base: u64) -> Result<(Values<'_>, usize), CheckpointError> {
+pub(in crate::checkpoint) fn read(bytes: &[u8], base: u64) -> Result<(PickledValues<'_>, usize), CheckpointError> {
     let mut machine = Machine {
         cursor: Cursor::new(bytes, base),
-        values: Values::new(bytes),
+        values: PickledValues::new(bytes),
         stack: Vec::new(),
         marks: Vec::new(),
         memo: Vec::new(),
@@ -33,11 +33,11 @@ pub(in crate::checkpoint) fn read(bytes: &[u8], base: u64) -> Result<(Values<'_>
 /// The state of the interpreter.
 struct Machine<'a> {
     cursor: Cursor<'a>,
-    values: Values<'a>,
-    stack: Vec<Value>,
+    values: PickledValues<'a>,
+    stack: Vec<PickledValue>,
     /// Heights of the stack where a container began.
     marks: Vec<usize>,
-    memo: Vec<Value>,
+    memo: Vec<PickledValue>,
 }
 
 impl Machine<'_> {
@@ -105,9 +105,9 @@ impl Machine<'_> {
 
     fn scalar(&mut self, opcode: u8) -> Result<(), CheckpointError> {
         let number = match opcode {
-            b'N' => return self.push(Value::None),
-            0x88 | 0x89 => return self.push(Value::Bool(opcode == 0x88)),
-            b'G' => return self.cursor.number::<8>().and_then(|_| self.push(Value::Float)),
+            b'N' => return self.push(PickledValue::None),
+            0x88 | 0x89 => return self.push(PickledValue::Bool(opcode == 0x88)),
+            b'G' => return self.cursor.number::<8>().and_then(|_| self.push(PickledValue::Float)),
             b'I' => return Err(self.cursor.wrong("protocol 2 to 5", "a number of protocol 0")),
             b'J' => Some(i64::from(self.cursor.number::<4>()? as u32 as i32)),
             b'K' => Some(self.cursor.number::<1>()? as i64),
@@ -115,7 +115,7 @@ impl Machine<'_> {
             0x8a => self.cursor.number::<1>().and_then(|length| self.cursor.long(length))?,
             _ => self.cursor.number::<4>().and_then(|length| self.cursor.long(length))?,
         };
-        let value = number.map_or(Ok(Value::Plain), |number| self.values.add_int(number))?;
+        let value = number.map_or(Ok(PickledValue::Plain), |number| self.values.add_int(number))?;
         self.push(value)
     }
 
@@ -126,7 +126,7 @@ impl Machine<'_> {
             _ => self.cursor.number::<4>()?,
         };
         self.cursor.skip(length)?;
-        self.push(Value::Text(self.cursor.place()))
+        self.push(PickledValue::Text(self.cursor.place()))
     }
 
     fn tuple(&mut self, opcode: u8) -> Result<(), CheckpointError> {
@@ -148,7 +148,7 @@ impl Machine<'_> {
         self.check_pairs(opcode == b'd', start)?;
         let number = self.values.contain(&self.stack[start..])?;
         self.stack.truncate(start);
-        self.push(if matches!(opcode, b'}' | b'd') { Value::Dict(number) } else { Value::List(number) })
+        self.push(if matches!(opcode, b'}' | b'd') { PickledValue::Dict(number) } else { PickledValue::List(number) })
     }
 
     /// Adds items to a list or a set, or pairs to a dict.
@@ -161,8 +161,8 @@ impl Machine<'_> {
         let pairs = matches!(opcode, b's' | b'u');
         self.check_pairs(pairs, start)?;
         match self.below(start)? {
-            Value::Dict(number) if pairs => self.values.extend(number, &self.stack[start..])?,
-            Value::List(number) if !pairs => self.values.extend(number, &self.stack[start..])?,
+            PickledValue::Dict(number) if pairs => self.values.extend(number, &self.stack[start..])?,
+            PickledValue::List(number) if !pairs => self.values.extend(number, &self.stack[start..])?,
             other => return Err(self.cursor.wrong(if pairs { "a dict to add to" } else { "a list to add to" }, other)),
         }
         self.stack.truncate(start);
@@ -186,14 +186,14 @@ impl Machine<'_> {
         };
         let (module, name) = (shown(module), shown(name));
         match Name::find(&module, &name) {
-            Some(name) => self.push(Value::Name(name)),
+            Some(name) => self.push(PickledValue::Name(name)),
             None => {
                 Err(self.cursor.wrong("tensors, numbers, texts and containers alone", format!("`{module}.{name}`")))
             }
         }
     }
 
-    fn push(&mut self, value: Value) -> Result<(), CheckpointError> {
+    fn push(&mut self, value: PickledValue) -> Result<(), CheckpointError> {
         self.values.memory.reserve(&mut self.stack, 1)?;
         self.stack.push(value);
         Ok(())
@@ -214,18 +214,18 @@ impl Machine<'_> {
         }
     }
 
-    fn pop(&mut self) -> Result<Value, CheckpointError> {
+    fn pop(&mut self) -> Result<PickledValue, CheckpointError> {
         let value = self.top()?;
         self.stack.pop();
         Ok(value)
     }
 
-    fn top(&self) -> Result<Value, CheckpointError> {
+    fn top(&self) -> Result<PickledValue, CheckpointError> {
         self.below(self.stack.len())
     }
 
     /// The value before that place.
-    fn below(&self, end: usize) -> Result<Value, CheckpointError> {
+    fn below(&self, end: usize) -> Result<PickledValue, CheckpointError> {
         let value = self.stack.get(self.floor()..end).and_then(|above| above.last());
         value.copied().ok_or_else(|| self.cursor.wrong("a value before it", "none"))
     }

@@ -4,7 +4,7 @@ use candle_core::quantized::GgmlDType;
 
 /// How a storage keeps its elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::checkpoint) enum Element {
+pub(in crate::checkpoint) enum ElementType {
     /// A type that weights may have.
     Known(GgmlDType),
     /// One that they may not, by its place among [`OTHERS`]; masks and counters do.
@@ -22,20 +22,20 @@ const OTHERS: [(&str, &str, u64); 7] = [
     ("BoolStorage", "bool", 1),
 ];
 
-impl Element {
+impl ElementType {
     /// Bytes of one.
     pub fn size(self) -> u64 {
         match self {
-            Element::Known(dtype) => dtype.type_size() as u64,
-            Element::Other(place) => OTHERS[usize::from(place)].2,
+            ElementType::Known(dtype) => dtype.type_size() as u64,
+            ElementType::Other(place) => OTHERS[usize::from(place)].2,
         }
     }
 
     /// What weights may have; or torch's name of what they may not.
     pub fn dtype(self) -> Result<GgmlDType, &'static str> {
         match self {
-            Element::Known(dtype) => Ok(dtype),
-            Element::Other(place) => Err(OTHERS[usize::from(place)].1),
+            ElementType::Known(dtype) => Ok(dtype),
+            ElementType::Other(place) => Err(OTHERS[usize::from(place)].1),
         }
     }
 }
@@ -48,11 +48,11 @@ pub(in crate::checkpoint) enum Name {
     /// A list or set.
     List,
     /// `torch._utils._rebuild_tensor` and `_rebuild_tensor_v2`.
-    Tensor,
+    PickledTensor,
     /// `torch._utils._rebuild_parameter`.
     Parameter,
     /// `torch.FloatStorage` and its like.
-    Storage(Element),
+    Storage(ElementType),
     /// A function or type of which the result is not asked for: `torch.device`, `torch.Size`, bytes of protocol 2.
     Plain,
 }
@@ -64,7 +64,7 @@ impl Name {
             ("collections", "OrderedDict" | "defaultdict") | ("builtins" | "__builtin__", "dict") => Name::Dict,
             ("builtins" | "__builtin__", "list" | "set" | "frozenset") => Name::List,
             ("builtins" | "__builtin__", "int" | "float" | "bool" | "str" | "bytearray") => Name::Plain,
-            ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Name::Tensor,
+            ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Name::PickledTensor,
             ("torch._utils", "_rebuild_parameter") => Name::Parameter,
             ("_codecs", "encode") | ("torch", "device" | "Size") => Name::Plain,
             ("torch", _) => return storage(name).map(Name::Storage).or_else(|| dtype(name).then_some(Name::Plain)),
@@ -73,12 +73,12 @@ impl Name {
     }
 }
 
-fn storage(name: &str) -> Option<Element> {
+fn storage(name: &str) -> Option<ElementType> {
     Some(match name {
-        "FloatStorage" => Element::Known(GgmlDType::F32),
-        "HalfStorage" => Element::Known(GgmlDType::F16),
-        "BFloat16Storage" => Element::Known(GgmlDType::BF16),
-        _ => Element::Other(OTHERS.iter().position(|(storage, ..)| *storage == name)? as u8),
+        "FloatStorage" => ElementType::Known(GgmlDType::F32),
+        "HalfStorage" => ElementType::Known(GgmlDType::F16),
+        "BFloat16Storage" => ElementType::Known(GgmlDType::BF16),
+        _ => ElementType::Other(OTHERS.iter().position(|(storage, ..)| *storage == name)? as u8),
     })
 }
 

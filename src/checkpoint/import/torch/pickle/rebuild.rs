@@ -1,6 +1,6 @@
 //! Calls that rebuild tensors and containers.
 
-use super::values::{Storage, Value};
+use super::values::{PickledValue, Storage};
 use super::{Machine, Name};
 use crate::checkpoint::CheckpointError;
 
@@ -28,32 +28,34 @@ impl Machine<'_> {
     fn forget_state(&mut self) -> Result<(), CheckpointError> {
         self.pop()?;
         match self.top()? {
-            Value::Dict(_) | Value::List(_) | Value::Tensor(_) | Value::Plain => Ok(()),
+            PickledValue::Dict(_) | PickledValue::List(_) | PickledValue::PickledTensor(_) | PickledValue::Plain => {
+                Ok(())
+            }
             other => Err(self.cursor.wrong("an object that has a state", other)),
         }
     }
 
-    fn call(&mut self, function: Value, arguments: Value) -> Result<Value, CheckpointError> {
-        let (Value::Name(name), Value::Tuple(_)) = (function, arguments) else {
+    fn call(&mut self, function: PickledValue, arguments: PickledValue) -> Result<PickledValue, CheckpointError> {
+        let (PickledValue::Name(name), PickledValue::Tuple(_)) = (function, arguments) else {
             return Err(self.cursor.wrong("a function and its arguments", format!("{function} and {arguments}")));
         };
         match name {
             Name::Dict => self.dict(arguments),
-            Name::List => self.values.contain(&[]).map(Value::List),
-            Name::Tensor => self.tensor(arguments),
+            Name::List => self.values.contain(&[]).map(PickledValue::List),
+            Name::PickledTensor => self.tensor(arguments),
             Name::Parameter => match self.values.items(arguments).first() {
-                Some(&tensor @ Value::Tensor(_)) => Ok(tensor),
+                Some(&tensor @ PickledValue::PickledTensor(_)) => Ok(tensor),
                 _ => Err(self.cursor.wrong("a parameter's tensor", "none")),
             },
             Name::Storage(_) => Err(self.cursor.wrong("a storage by its name", "a call")),
-            Name::Plain => Ok(Value::Plain),
+            Name::Plain => Ok(PickledValue::Plain),
         }
     }
 
     /// A dict, of the pairs in a list of them where there is one.
-    fn dict(&mut self, arguments: Value) -> Result<Value, CheckpointError> {
+    fn dict(&mut self, arguments: PickledValue) -> Result<PickledValue, CheckpointError> {
         let number = self.values.contain(&[])?;
-        if let Some(&list @ Value::List(_)) = self.values.items(arguments).first() {
+        if let Some(&list @ PickledValue::List(_)) = self.values.items(arguments).first() {
             for index in 0..self.values.items(list).len() {
                 let pair = self.values.items(list)[index];
                 let &[key, value] = self.values.items(pair) else {
@@ -62,18 +64,21 @@ impl Machine<'_> {
                 self.values.extend(number, &[key, value])?;
             }
         }
-        Ok(Value::Dict(number))
+        Ok(PickledValue::Dict(number))
     }
 
     /// `('storage', type, key, location, count)`, and `None` behind it in old files.
-    fn find_storage(&mut self, described: Value) -> Result<Value, CheckpointError> {
+    fn find_storage(&mut self, described: PickledValue) -> Result<PickledValue, CheckpointError> {
         let (key, element, count) = match *self.values.items(described) {
-            [tag, Value::Name(Name::Storage(element)), key @ Value::Text(_), _, count]
-            | [tag, Value::Name(Name::Storage(element)), key @ Value::Text(_), _, count, Value::None]
-                if self.values.text(tag) == Some("storage") =>
-            {
-                (key, element, count)
-            }
+            [tag, PickledValue::Name(Name::Storage(element)), key @ PickledValue::Text(_), _, count]
+            | [
+                tag,
+                PickledValue::Name(Name::Storage(element)),
+                key @ PickledValue::Text(_),
+                _,
+                count,
+                PickledValue::None,
+            ] if self.values.text(tag) == Some("storage") => (key, element, count),
             _ => return Err(self.cursor.wrong("a storage with type, key, location and length", described)),
         };
         match self.values.int(count).and_then(|count| u64::try_from(count).ok()) {
@@ -82,7 +87,7 @@ impl Machine<'_> {
         }
     }
 
-    fn tensor(&mut self, arguments: Value) -> Result<Value, CheckpointError> {
+    fn tensor(&mut self, arguments: PickledValue) -> Result<PickledValue, CheckpointError> {
         let at = self.cursor.at();
         match self.values.describe(at, arguments) {
             Ok(_) => self.values.add_tensor(at, arguments),

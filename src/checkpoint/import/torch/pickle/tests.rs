@@ -12,9 +12,9 @@ fn plain_containers_come_back() {
     let (values, length) = read(bytes, 0).unwrap();
     assert_eq!(length, bytes.len() - 4);
     let list = values.get(values.root, "a").unwrap();
-    assert_eq!(values.items(list), [Value::Int(1), Value::Int(-2), Value::None]);
+    assert_eq!(values.items(list), [PickledValue::Int(1), PickledValue::Int(-2), PickledValue::None]);
     let tuple = values.items(values.get(values.root, "b").unwrap());
-    assert_eq!((values.text(tuple[0]), tuple[1], tuple[2]), (Some("é"), Value::Bool(true), Value::Float));
+    assert_eq!((values.text(tuple[0]), tuple[1], tuple[2]), (Some("é"), PickledValue::Bool(true), PickledValue::Float));
     assert_eq!(values.get(values.root, "c"), None);
 }
 

@@ -15,7 +15,7 @@ use crate::app::checksum::{STRETCH, checksum};
 
 /// One piece.
 #[derive(Clone, Debug)]
-pub enum Piece {
+pub enum FilePiece {
     /// In storage, with its checksums where they are known: what is read is held against them.
     File(Blob, Option<Rc<[u64]>>),
     /// The same, held open.
@@ -24,25 +24,25 @@ pub enum Piece {
     Memory(Uint8Array),
 }
 
-impl Piece {
+impl FilePiece {
     /// A file that is held open.
     pub fn open(file: StoredFile, checksums: Option<Rc<[u64]>>) -> Self {
-        Piece::Open(Rc::new(RefCell::new(file)), checksums)
+        FilePiece::Open(Rc::new(RefCell::new(file)), checksums)
     }
 
     /// Its length in bytes.
     pub fn length(&self) -> u64 {
         match self {
-            Piece::File(blob, _) => blob.size() as u64,
-            Piece::Open(file, _) => file.borrow().length().unwrap_or(0),
-            Piece::Memory(bytes) => u64::from(bytes.length()),
+            FilePiece::File(blob, _) => blob.size() as u64,
+            FilePiece::Open(file, _) => file.borrow().length().unwrap_or(0),
+            FilePiece::Memory(bytes) => u64::from(bytes.length()),
         }
     }
 }
 
 /// The whole file.
-pub struct Pieces {
-    pieces: Vec<(Range<u64>, Piece)>,
+pub struct SplitFile {
+    pieces: Vec<(Range<u64>, FilePiece)>,
     position: u64,
     length: u64,
     reader: FileReaderSync,
@@ -52,29 +52,29 @@ pub struct Pieces {
     ahead_start: u64,
 }
 
-impl Pieces {
+impl SplitFile {
     /// The pieces in order.
-    pub fn new(pieces: impl IntoIterator<Item = Piece>) -> Result<Self, JsValue> {
+    pub fn new(pieces: impl IntoIterator<Item = FilePiece>) -> Result<Self, JsValue> {
         let mut length = 0;
-        let mut place = |piece: Piece| {
+        let mut place = |piece: FilePiece| {
             let start = length;
             length += piece.length();
             (start..length, piece)
         };
         let pieces: Vec<_> = pieces.into_iter().map(&mut place).collect();
         let (reader, ahead) = (FileReaderSync::new()?, Vec::new());
-        Ok(Pieces { pieces, position: 0, length, reader, ahead, ahead_start: 0 })
+        Ok(SplitFile { pieces, position: 0, length, reader, ahead, ahead_start: 0 })
     }
 
     /// The pieces in order.
-    pub fn into_pieces(self) -> Vec<Piece> {
+    pub fn into_pieces(self) -> Vec<FilePiece> {
         self.pieces.into_iter().map(|(_, piece)| piece).collect()
     }
 
     /// Its bytes, where none of them is in storage.
     pub fn into_blob(self) -> Option<Blob> {
-        let bytes = |(_, piece): (Range<u64>, Piece)| match piece {
-            Piece::Memory(bytes) => Some(JsValue::from(bytes)),
+        let bytes = |(_, piece): (Range<u64>, FilePiece)| match piece {
+            FilePiece::Memory(bytes) => Some(JsValue::from(bytes)),
             _ => None,
         };
         let bytes: Array = self.pieces.into_iter().map(bytes).collect::<Option<_>>()?;
@@ -90,7 +90,7 @@ impl Pieces {
     fn read_piece(&mut self, index: usize, bytes: &mut [u8]) -> io::Result<usize> {
         let (range, piece) = &self.pieces[index];
         let start = self.position - range.start;
-        if let Piece::Memory(array) = piece {
+        if let FilePiece::Memory(array) = piece {
             let count = (range.end - self.position).min(bytes.len() as u64) as usize;
             array.subarray(start as u32, (start + count as u64) as u32).copy_to(&mut bytes[..count]);
             return Ok(count);
@@ -109,12 +109,12 @@ impl Pieces {
         let mut ahead = std::mem::take(&mut self.ahead);
         ahead.resize(count as usize, 0);
         let checksums = match piece {
-            Piece::Memory(_) => return Ok(()),
-            Piece::File(blob, checksums) => {
+            FilePiece::Memory(_) => return Ok(()),
+            FilePiece::File(blob, checksums) => {
                 slice(&self.reader, blob, start, count)?.copy_to(&mut ahead);
                 checksums
             }
-            Piece::Open(file, checksums) => {
+            FilePiece::Open(file, checksums) => {
                 file.borrow_mut().seek(SeekFrom::Start(start))?;
                 file.borrow_mut().read_exact(&mut ahead)?;
                 checksums
@@ -145,7 +145,7 @@ fn copy(from: &[u8], to: &mut [u8]) -> usize {
     count
 }
 
-impl Read for Pieces {
+impl Read for SplitFile {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let index = self.pieces.partition_point(|(range, _)| range.end <= self.position);
         let count = match copy(self.read_ahead(), bytes) {
@@ -158,7 +158,7 @@ impl Read for Pieces {
     }
 }
 
-impl Seek for Pieces {
+impl Seek for SplitFile {
     fn seek(&mut self, seek: SeekFrom) -> io::Result<u64> {
         self.position = place(seek, self.position, self.length)?;
         Ok(self.position)

@@ -5,13 +5,13 @@ use super::{TokenizerError, TokenizerSpec};
 
 /// Each id's bytes, none for the end of text: one behind the other, since 50,000 allocations take their time.
 #[derive(Clone, Debug)]
-pub(super) struct Pieces {
+pub(super) struct TokenTable {
     bytes: Vec<u8>,
     /// Where each begins, and where the last ends.
     starts: Vec<usize>,
 }
 
-impl Pieces {
+impl TokenTable {
     /// Reads the spellings of all tokens.
     pub fn read(spec: &TokenizerSpec) -> Result<Self, TokenizerError> {
         let spelled = spec.tokens.iter().map(String::len).sum();
@@ -24,7 +24,7 @@ impl Pieces {
             }
         }
         starts.push(bytes.len());
-        Ok(Pieces { bytes, starts })
+        Ok(TokenTable { bytes, starts })
     }
 
     /// Ids there are.

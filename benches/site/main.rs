@@ -8,6 +8,8 @@ mod browser;
 #[path = "../../tests/site/reader.rs"]
 mod reader;
 #[allow(dead_code)]
+#[path = "../../tests/site/release.rs"]
+mod release;
 #[path = "../../tests/site/server.rs"]
 mod server;
 #[allow(dead_code)]

@@ -14,7 +14,7 @@
 //!         │     manuscript
 //!      engine ─ model, fetch           the model: wanted, arriving, ready
 //!         │
-//!      bridge                          the worker
+//!      bridge ─ release                the worker, of this release
 //! ```
 
 // What the views stand on.
@@ -25,6 +25,7 @@ mod js;
 mod kept;
 mod meta;
 mod model;
+mod release;
 
 // What a reader asks for, and gets.
 mod form;

@@ -124,8 +124,12 @@ fn link(html: &str, file: &File) -> String {
         .collect()
 }
 
-/// A tag with the file's integrity in the place of Trunk's.
+/// A tag with the file's integrity in the place of Trunk's. Chromium knows none for what is preloaded to be fetched, and
+/// complains; `start.js` then fetches with it.
 fn pinned(tag: &str, file: &File) -> String {
+    if tag.contains("as=\"fetch\"") {
+        return tag.to_string();
+    }
     const TRUNKS: &str = " integrity=\"";
     let (before, after) = match tag.split_once(TRUNKS) {
         Some((before, after)) => (before, after.split_once('"').map_or(after, |(_, after)| after)),
@@ -154,7 +158,8 @@ mod tests {
 
     /// A page that names two files, as Trunk writes it.
     const HTML: &str = "<!-- a.js --><meta name=\"peargpt:release\" content=\"\" /><meta name=\"peargpt:files\" content=\"\" />\
-        <link href=\"./b-0123456789abcdef.css\" integrity=\"sha384-old\" media=\"all\"/><script src=\"./a.js\"></script>";
+        <link href=\"./b-0123456789abcdef.css\" integrity=\"sha384-old\" media=\"all\"/><script src=\"./a.js\"></script>\
+        <link href=\"./a_bg.wasm\" as=\"fetch\">";
     /// The sha256 of `abc`, FIPS 180-4's example.
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
@@ -199,7 +204,8 @@ mod tests {
         // `openssl dgst -sha256 -binary | base64` of `abc`.
         let pin = "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=";
         let tags = "<link href=\"./b-ba7816bf8f01cfea.css\" integrity=\"PIN\" media=\"all\"/>\
-            <script src=\"./a-ba7816bf8f01cfea.js\" integrity=\"PIN\"></script>";
+            <script src=\"./a-ba7816bf8f01cfea.js\" integrity=\"PIN\"></script>\
+            <link href=\"./a-ba7816bf8f01cfea_bg.wasm\" as=\"fetch\">";
         assert!(html.ends_with(&tags.replace("PIN", pin)), "{html}");
         let json = html.split(FILES).nth(1).unwrap().split('"').next().unwrap().replace("&quot;", "\"");
         let files: BTreeMap<String, [String; 2]> = serde_json::from_str(&json).unwrap();

@@ -1,7 +1,5 @@
-// Runs before any WebAssembly loads: says what an old browser lacks, else starts the page. The build adds this file to
-// the document with the names of the page's two files.
-
-const script = document.querySelector("script[data-js][data-wasm]");
+// Runs before any WebAssembly loads: says what an old browser lacks, else starts the page. It also starts the workers:
+// no file of a program is used whose hash is not the one that the document names.
 
 // As in src/page/theme.rs, but before the first paint.
 function applyTheme() {
@@ -49,39 +47,177 @@ function lacking() {
   return null;
 }
 
-function say(sentence) {
+const NEWER = "There is a newer release of this page. Reload it.";
+
+// An error, with a button where only loading the page again helps.
+function alertOf(sentence) {
   const message = document.createElement("p");
-  message.dataset.testid = "error";
+  message.dataset.testid = sentence === NEWER ? "newer-release" : "error";
   message.setAttribute("role", "alert");
   message.textContent = sentence;
+  const box = document.createElement("div");
+  box.className = "failure";
+  box.append(message);
+  if (sentence === NEWER) {
+    const reload = document.createElement("button");
+    reload.type = "button";
+    reload.dataset.testid = "reload";
+    reload.textContent = "Reload";
+    reload.addEventListener("click", () => location.reload());
+    box.append(reload);
+  }
+  return box;
+}
+
+// In the place of the page.
+function say(sentence) {
   const main = document.createElement("main");
   main.className = "boot";
-  main.append(message);
+  main.append(alertOf(sentence));
   const app = document.getElementById("app");
   app.textContent = "";
   app.append(main);
 }
 
 const meta = (name) => document.querySelector(`meta[name='peargpt:${name}']`);
+const absolute = (path) => new URL(path, document.baseURI).href;
+
+// By the name that a file has before the build adds its hash: its path and its integrity.
+const files = JSON.parse(meta("files").content);
+
+// The browser refuses an answer that is not the file of this release. It checks all of it before the first byte is used.
+function fetchFile(name) {
+  const [path, integrity] = files[name];
+  return fetch(absolute(path), { integrity });
+}
+
+const releaseOf = (page) => {
+  const element = page.querySelector("meta[name='peargpt:release']");
+  return element ? element.content : undefined;
+};
+
+// The release that the server has now; nothing where it cannot be asked.
+async function releaseOnServer() {
+  try {
+    const answer = await fetch(absolute(""), { cache: "no-store" });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    return answer.ok ? releaseOf(page) : undefined;
+  } catch (error) {
+    return undefined;
+  }
+}
+
+// Why a file of this release could not be had, as a sentence.
+async function explain(path, error) {
+  const release = await releaseOnServer();
+  if (release === undefined) return `${path} could not be fetched (${error.message}).`;
+  return release === meta("release").content ? `${path} is damaged or missing on the server.` : NEWER;
+}
+
+// Above the page, so that texts in it stay.
+function sayNewer() {
+  if (!document.querySelector("[data-testid=newer-release]")) document.body.prepend(alertOf(NEWER));
+}
+
+// `use` of a file; an error is a sentence.
+async function load(name, use) {
+  try {
+    return await use(await fetchFile(name));
+  } catch (error) {
+    throw new Error(await explain(files[name][0], error));
+  }
+}
+
+function compile(answer) {
+  const isWasm = (answer.headers.get("Content-Type") || "").startsWith("application/wasm");
+  return isWasm ? WebAssembly.compileStreaming(answer) : answer.arrayBuffer().then((bytes) => WebAssembly.compile(bytes));
+}
+
+// What follows the program's script in its worker. A start that fails is thrown outside the promise, where it becomes
+// the worker's `error` event.
+const BEGIN = `
+onmessage = ({ data }) => {
+  onmessage = null;
+  wasm_bindgen({ module_or_path: data }).catch((error) => setTimeout(() => { throw error; }));
+};`;
+
+// A worker loaded from a URL of its own would not be bound by the document's policy; one from a blob inherits it.
+const asBlob = (script) => URL.createObjectURL(new Blob([script, BEGIN], { type: "text/javascript" }));
+
+const programs = new Map();
+
+// The script's address and the compiled module of a worker's program, kept for the next start of it.
+function loadProgram(name) {
+  if (!programs.has(name)) {
+    const script = load(`${name}.js`, (answer) => answer.text());
+    const program = Promise.all([script.then(asBlob), load(`${name}_bg.wasm`, compile)]);
+    programs.set(name, program);
+    program.catch(() => programs.delete(name));
+  }
+  return programs.get(name);
+}
+
+// What the page calls, see src/page/release.rs.
+globalThis.peargpt = {
+  async startWorker(name) {
+    try {
+      const [script, module] = await loadProgram(name);
+      const worker = new Worker(script);
+      worker.postMessage(module);
+      return worker;
+    } catch (error) {
+      if (error.message === NEWER) sayNewer();
+      throw error;
+    }
+  },
+  async lookForRelease() {
+    const release = await releaseOnServer();
+    if (release !== undefined && release !== meta("release").content) sayNewer();
+  },
+  pathOf: (name) => (files[name] || [name])[0],
+  integrityOf: (name) => (files[name] || [name, ""])[1],
+};
 
 // A browser without relaxed SIMD would refuse the build that has it as a whole.
 function chooseWorker() {
   if (WebAssembly.validate(RELAXED_SIMD)) meta("worker").content = "worker-relaxed";
 }
 
-// The pages that compute fetch the worker's files beside the page's own; the worker then finds them in the cache.
-function fetchWorkerEarly() {
+// The pages that compute have the worker's files fetched beside the page's own.
+function loadWorkerEarly() {
   if (!/^#\/(peargpt|gpt2|model|bench)/.test(location.hash)) return;
-  const [worker, version] = [meta("worker").content, meta("version").content];
-  for (const file of [`${worker}.js`, `${worker}_bg.wasm`]) {
-    // What fails here fails again where it is used, and is told there.
-    fetch(`${file}?v=${version}`).catch(() => {});
+  // What fails here fails again where it is used, and is told there.
+  loadProgram(meta("worker").content).catch(() => {});
+}
+
+// By an element first: import() alone checks no integrity, and finds the same module under the same address.
+function addScript(name) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.type = "module";
+    script.src = absolute(files[name][0]);
+    script.integrity = files[name][1];
+    script.addEventListener("load", resolve);
+    script.addEventListener("error", () => reject(new Error("its script did not arrive")));
+    document.head.append(script);
+  });
+}
+
+async function loadScript(name) {
+  try {
+    await addScript(name);
+  } catch (error) {
+    throw new Error(await explain(files[name][0], error));
   }
+  return import(absolute(files[name][0]));
 }
 
 async function start() {
-  const { default: init } = await import(new URL(script.dataset.js, document.baseURI));
-  await init({ module_or_path: new URL(script.dataset.wasm, document.baseURI) });
+  const module = load("page_bg.wasm", compile);
+  // Told below, also where the script fails first.
+  module.catch(() => {});
+  const { default: init } = await loadScript("page.js");
+  await init({ module_or_path: await module });
 }
 
 applyTheme();
@@ -93,9 +229,10 @@ if (missing) {
   );
 } else {
   chooseWorker();
-  fetchWorkerEarly();
+  loadWorkerEarly();
   start().catch((error) => {
     console.error(error);
+    if (error.message === NEWER) return say(NEWER);
     say(`The page could not be started (${error.message}). Load it again; if that does not help, try a newer browser.`);
   });
 }

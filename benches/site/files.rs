@@ -35,10 +35,13 @@ fn brotli(bytes: &[u8]) -> Result<Vec<u8>> {
     Ok(compressed)
 }
 
-/// What a built file is the program of: the page, whose name Trunk makes of it and of its hash, or a build of the worker.
+/// What a built file is the program of: the page or a build of the worker. Its name ends with a
+/// hash, but not in older sites.
 pub fn program(file: &str) -> Option<&str> {
     let name = file.strip_suffix("_bg.wasm")?;
-    Some(if name.starts_with("page-") { "page" } else { name })
+    let (stem, hash) = name.rsplit_once('-').unwrap_or((name, ""));
+    let is_hash = hash.len() == 16 && hash.bytes().all(|digit| digit.is_ascii_hexdigit());
+    Some(if is_hash { stem } else { name })
 }
 
 /// Notes down the lengths of the two programs; of several builds of the worker the longest.

@@ -1,13 +1,14 @@
 //! GPT-2's shape on the site, with random weights, in turn with its rivals.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use peargpt::app::{catalog, publish};
 
 use crate::page::Bench;
 use crate::reader::Reader;
+use crate::release;
 use crate::rivals::Peers;
 use crate::samples::Figures;
 use crate::server::{Server, dist};
@@ -48,13 +49,14 @@ impl Gpt2 {
 
 /// Adds the model of a catalog's folder to those of a built site, where that is served.
 pub fn host(server: &Server, site: &Path, folder: &Path) -> Result<()> {
-    let read = |folder: &Path| Ok(catalog::parse(&fs::read_to_string(folder.join("catalog.json"))?)?);
-    let entries: Result<Vec<_>> = read(folder);
+    const CATALOG: &str = "weights/catalog.json";
+    let read = |path: PathBuf| Ok(catalog::parse(&fs::read_to_string(path)?)?);
+    let entries: Result<Vec<_>> = read(folder.join("catalog.json"));
     let entry = entries?.into_iter().find(|entry| entry.id == ID).context("its catalog does not list it")?;
     for part in &entry.parts {
         server.put(&format!("weights/{}", part.url), fs::read(folder.join(&part.url))?);
     }
-    let sites: Result<Vec<_>> = read(&site.join("weights"));
-    server.put("weights/catalog.json", serde_json::to_vec(&publish::with_entry(sites?, entry))?);
+    let sites: Result<Vec<_>> = read(site.join(release::path(site, CATALOG)));
+    server.put(CATALOG, serde_json::to_vec(&publish::with_entry(sites?, entry))?);
     Ok(())
 }

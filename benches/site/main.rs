@@ -8,6 +8,9 @@ mod browser;
 #[path = "../../tests/site/reader.rs"]
 mod reader;
 #[allow(dead_code)]
+#[path = "../../tests/site/release.rs"]
+mod release;
+#[allow(dead_code)]
 #[path = "../../tests/site/server.rs"]
 mod server;
 #[allow(dead_code)]

@@ -7,6 +7,7 @@ pub mod own;
 pub mod permalink;
 pub mod protocol;
 pub mod publish;
+pub mod release;
 pub mod settings;
 pub mod speakers;
 pub mod transfer_rate;

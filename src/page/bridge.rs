@@ -1,15 +1,16 @@
 //! The bridge to the worker: starts it on the first request, holds requests back until it listens, and closes it when
 //! it can no longer go on. The request after that starts a new one.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use js_sys::{Array, Function};
+use leptos::task::spawn_local;
 use leptos::wasm_bindgen::prelude::*;
-use web_sys::{Blob, BlobPropertyBag, ErrorEvent, MessageEvent, Url, Worker};
+use web_sys::{ErrorEvent, MessageEvent, Worker};
 
 use super::js::describe;
-use super::meta;
+use super::{meta, release};
 use crate::app::protocol::{Event, Program, Request};
 
 /// Owner of the worker.
@@ -17,31 +18,38 @@ pub struct Bridge {
     program: Program,
     report: Box<dyn Fn(Event, Array)>,
     worker: RefCell<Option<Running>>,
+    /// How often one has been started.
+    starts: Cell<u32>,
 }
 
 struct Running {
-    worker: Worker,
+    /// Which start it is of.
+    start: u32,
+    /// `None` until its files are here.
+    worker: Option<Worker>,
     /// Requests made before [`Event::Ready`]; `None` after it.
     held_back: Option<Vec<(Request, Array)>>,
-    _on_message: Closure<dyn FnMut(MessageEvent)>,
-    _on_error: Closure<dyn FnMut(ErrorEvent)>,
+    on_message: Closure<dyn FnMut(MessageEvent)>,
+    on_error: Closure<dyn FnMut(ErrorEvent)>,
 }
 
 impl Bridge {
     /// A bridge without a worker yet. A worker that breaks, in whatever way, reports [`Event::Panicked`].
     pub fn new(program: Program, report: impl Fn(Event, Array) + 'static) -> Rc<Self> {
-        Rc::new(Bridge { program, report: Box::new(report), worker: RefCell::default() })
+        Rc::new(Bridge { program, report: Box::new(report), worker: RefCell::default(), starts: Cell::default() })
     }
 
-    /// Whether there is a worker.
+    /// Whether there is a worker, or one on its way.
     pub fn is_open(&self) -> bool {
         self.worker.borrow().is_some()
     }
 
     /// Ends the worker; the next request starts another.
     pub fn close(&self) {
-        if let Some(running) = self.worker.borrow_mut().take() {
-            running.end();
+        if let Some(worker) = self.worker.borrow_mut().take().and_then(|running| running.worker) {
+            worker.set_onmessage(None);
+            worker.set_onerror(None);
+            worker.terminate();
         }
     }
 
@@ -50,9 +58,38 @@ impl Bridge {
         if self.worker.borrow().is_some() {
             return;
         }
-        match Running::start(self) {
-            Ok(running) => *self.worker.borrow_mut() = Some(running),
-            Err(error) => self.tell(Event::Panicked { message: describe(&error) }),
+        let start = self.starts.get() + 1;
+        self.starts.set(start);
+        *self.worker.borrow_mut() = Some(Running::new(self, start));
+        let (owner, name) = (Rc::downgrade(self), self.name());
+        spawn_local(async move {
+            let worker = release::start_worker(&name).await;
+            if let Some(bridge) = owner.upgrade() {
+                bridge.started(start, worker);
+            }
+        });
+    }
+
+    /// The program's name in the release.
+    fn name(&self) -> String {
+        match self.program {
+            Program::Engine => meta::worker(),
+            Program::Converter => "converter".to_string(),
+        }
+    }
+
+    /// The worker's files are here, or are not; it may have been closed meanwhile.
+    fn started(&self, start: u32, worker: Result<Worker, JsValue>) {
+        let mut running = self.worker.borrow_mut();
+        let running_now = running.as_mut().filter(|running| running.start == start);
+        match (running_now, worker) {
+            (Some(running), Ok(worker)) => running.connect(worker),
+            (None, Ok(worker)) => worker.terminate(),
+            (Some(_), Err(error)) => {
+                drop(running);
+                self.break_off(describe(&error));
+            }
+            (None, Err(_)) => {}
         }
     }
 
@@ -96,36 +133,31 @@ impl Bridge {
 
     fn break_off(&self, message: String) {
         self.close();
-        self.tell(Event::Panicked { message });
-    }
-
-    fn tell(&self, event: Event) {
-        (self.report)(event, Array::new());
+        (self.report)(Event::Panicked { message }, Array::new());
     }
 }
 
 impl Running {
-    fn start(bridge: &Rc<Bridge>) -> Result<Self, JsValue> {
-        let worker = Worker::new(&script_url(bridge.program)?)?;
+    fn new(bridge: &Rc<Bridge>, start: u32) -> Self {
         let owner = Rc::downgrade(bridge);
         let on_message = listener(owner.clone(), |bridge, message: MessageEvent| bridge.receive(&message));
         let on_error = listener(owner, |bridge, error: ErrorEvent| {
             error.prevent_default();
             bridge.break_off(error.message());
         });
-        worker.set_onmessage(Some(function(&on_message)));
-        worker.set_onerror(Some(function(&on_error)));
-        Ok(Running { worker, held_back: Some(Vec::new()), _on_message: on_message, _on_error: on_error })
+        let held_back = Some(Vec::new());
+        Running { start, worker: None, held_back, on_message, on_error }
     }
 
-    fn end(self) {
-        self.worker.set_onmessage(None);
-        self.worker.set_onerror(None);
-        self.worker.terminate();
+    fn connect(&mut self, worker: Worker) {
+        worker.set_onmessage(Some(function(&self.on_message)));
+        worker.set_onerror(Some(function(&self.on_error)));
+        self.worker = Some(worker);
     }
 
     fn post(&self, request: &Request, files: &Array) -> Result<(), JsValue> {
-        self.worker.post_message(&Array::of2(&serde_wasm_bindgen::to_value(request)?, files))
+        let message = Array::of2(&serde_wasm_bindgen::to_value(request)?, files);
+        self.worker.as_ref().map_or(Ok(()), |worker| worker.post_message(&message))
     }
 }
 
@@ -142,23 +174,4 @@ fn listener<E: leptos::wasm_bindgen::convert::FromWasmAbi + 'static>(
 
 fn function<T: ?Sized>(closure: &Closure<T>) -> &Function {
     closure.as_ref().unchecked_ref()
-}
-
-/// A worker loaded from a URL of its own would not be bound by the document's policy; one from a blob inherits it. A
-/// start that fails is thrown outside the promise, where it becomes the worker's `error` event.
-fn script_url(program: Program) -> Result<String, JsValue> {
-    let quoted = |file: &str| js_sys::JSON::stringify(&meta::absolute(&format!("{file}?v={}", meta::version())).into());
-    let worker = match program {
-        Program::Engine => meta::worker(),
-        Program::Converter => "converter".to_string(),
-    };
-    let (script, module) = (quoted(&format!("{worker}.js"))?, quoted(&format!("{worker}_bg.wasm"))?);
-    let source = format!(
-        "importScripts({script});\n\
-         wasm_bindgen({{ module_or_path: {module} }}).catch((error) => setTimeout(() => {{ throw error; }}));\n"
-    );
-    let options = BlobPropertyBag::new();
-    options.set_type("text/javascript");
-    let blob = Blob::new_with_str_sequence_and_options(&Array::of1(&source.into()), &options)?;
-    Url::create_object_url_with_blob(&blob)
 }

@@ -13,7 +13,7 @@ use leptos::task::spawn_local;
 use super::kept::Kept;
 use super::model::{Model, Wanted, catalog_url, find};
 use super::programs::Programs;
-use super::{fetch, meta};
+use super::{fetch, meta, release};
 use crate::app::catalog::Entry;
 use crate::app::protocol::{Answers, Event, Request, Stored, Task};
 use crate::tokenizer::TokenSpan;
@@ -168,7 +168,7 @@ impl Engine {
             }
             match found {
                 Ok(entry) => self.send_load(entry),
-                Err(sentence) => self.model.set(Model::Failed(sentence)),
+                Err(sentence) => self.fail(sentence),
             }
         });
     }
@@ -216,7 +216,7 @@ impl Engine {
                 self.restarts.set_value(0);
                 self.model.set(Model::Loaded(summary));
             }
-            Event::Failed { task: Task::Load, message } => self.model.set(Model::Failed(message)),
+            Event::Failed { task: Task::Load, message } => self.fail(message),
             Event::Failed { task: Task::Storage, message } => self.mishap.set(Some(message)),
             Event::Started { run, .. } | Event::Text { run, .. } | Event::Verifying { run, .. } => {
                 self.deliver(run, event, false);
@@ -236,6 +236,12 @@ impl Engine {
             // Between the workers.
             Event::ToFetch { .. } | Event::Converted { .. } | Event::Fetched { .. } | Event::Kept { .. } => {}
         }
+    }
+
+    /// The model could not be had, perhaps because its files have gone with their release.
+    fn fail(self, sentence: String) {
+        self.model.set(Model::Failed(sentence));
+        spawn_local(release::look_for_release());
     }
 
     /// Events of runs that are over find no listener.

@@ -18,11 +18,11 @@ enum Failure {
     Lasting(String),
 }
 
-/// The text at `url`; what failed for a passing reason is tried again. The error is a sentence.
-pub async fn text(url: &str, policy: TransferPolicy) -> Result<String, String> {
+/// The text at `url`, if it has this integrity; what failed for a passing reason is tried again. The error is a sentence.
+pub async fn text(url: &str, integrity: &str, policy: TransferPolicy) -> Result<String, String> {
     let mut delay = policy.delay_ms;
     for tries_left in (0..policy.tries.max(1)).rev() {
-        match once(url, policy.stall_ms).await {
+        match once(url, integrity, policy.stall_ms).await {
             Ok(text) => return Ok(text),
             Err(Failure::Passing(_)) if tries_left > 0 => sleep(delay).await,
             Err(Failure::Passing(reason) | Failure::Lasting(reason)) => return Err(reason),
@@ -32,11 +32,12 @@ pub async fn text(url: &str, policy: TransferPolicy) -> Result<String, String> {
     Err(format!("{url} was not fetched."))
 }
 
-async fn once(url: &str, stall_ms: u32) -> Result<String, Failure> {
+async fn once(url: &str, integrity: &str, stall_ms: u32) -> Result<String, Failure> {
     let unreachable = |error: JsValue| Failure::Passing(format!("{url} could not be fetched ({}).", describe(&error)));
     let abort = AbortController::new().map_err(unreachable)?;
     let options = RequestInit::new();
     options.set_signal(Some(&abort.signal()));
+    options.set_integrity(integrity);
     let stall = Duration::from_millis(stall_ms.into());
     let stalled = set_timeout_with_handle(move || abort.abort(), stall).map_err(unreachable)?;
     let result = read(url, &options, unreachable).await;

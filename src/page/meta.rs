@@ -1,4 +1,4 @@
-//! What the document says of itself: its version, its address, how fetches are tried.
+//! What the document says of itself: its address, its worker, how fetches are tried.
 
 use leptos::prelude::{document, window};
 use leptos::task::spawn_local;
@@ -12,11 +12,6 @@ use crate::app::protocol::TransferPolicy;
 fn content(name: &str) -> Option<String> {
     let element = document().query_selector(&format!("meta[name='peargpt:{name}']")).ok()??;
     Some(element.dyn_into::<HtmlMetaElement>().ok()?.content())
-}
-
-/// The build's version; it stands in the worker's address, so that a deploy never mixes old and new files.
-pub fn version() -> String {
-    content("version").unwrap_or_default()
 }
 
 /// The name of the worker's build that this browser is given.

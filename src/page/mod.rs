@@ -14,7 +14,7 @@
 //!         │     manuscript
 //!      engine ─ model, fetch           the model: wanted, arriving, ready
 //!         │
-//!     programs ─ bridge                the two workers
+//! programs ─ bridge, release           the two workers, of this release
 //! ```
 
 // What the views stand on.
@@ -26,6 +26,7 @@ mod kept;
 mod meta;
 mod model;
 mod programs;
+mod release;
 
 // What a reader asks for, and gets.
 mod form;

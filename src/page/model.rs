@@ -1,6 +1,6 @@
 //! The model that is wanted: what the catalog says of it, and what has become of it.
 
-use super::{fetch, js, meta};
+use super::{fetch, js, meta, release};
 use crate::app::catalog::{self, Entry};
 use crate::app::protocol::ModelSummary;
 
@@ -62,14 +62,17 @@ pub struct Wanted {
     pub consent: bool,
 }
 
+/// The catalog's name in the release.
+const CATALOG: &str = "weights/catalog.json";
+
 /// The catalog's absolute URL.
 pub fn catalog_url() -> String {
-    meta::absolute("weights/catalog.json")
+    meta::absolute(&release::path_of(CATALOG))
 }
 
 /// What the catalog says of the model of this id; an error is a sentence.
 pub async fn find(id: &str) -> Result<Entry, String> {
-    let text = fetch::text(&catalog_url(), meta::transfer_policy()).await;
+    let text = fetch::text(&catalog_url(), &release::integrity_of(CATALOG), meta::transfer_policy()).await;
     let text = text.map_err(|reason| format!("The list of models did not arrive: {reason} Try again."))?;
     let damaged = |reason: String| format!("The list of models is damaged: {reason}.");
     let entries = catalog::check(js::from_json(&text).map_err(damaged)?).map_err(|error| damaged(error.to_string()))?;

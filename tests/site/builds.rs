@@ -1,4 +1,4 @@
-//! The three WebAssembly programs of the site: how much of them comes over the wire, what they ask of a browser, and
+//! The four WebAssembly programs of the site: how much of them comes over the wire, what they ask of a browser, and
 //! which worker a browser is given.
 
 use std::fs;
@@ -7,25 +7,35 @@ use brotli::enc::BrotliEncoderParams;
 use wasmparser::{Validator, WasmFeatures};
 
 use crate::reader::Reader;
+use crate::release;
 use crate::server::dist;
 
-/// Bytes after brotli that the page's program may have.
-const PAGE_LIMIT: usize = 200_000;
-/// Bytes after brotli that a worker's program may have.
-const WORKER_LIMIT: usize = 500_000;
+/// What each program may have after brotli, in kilobytes of 1000 bytes: the page with all that comes with it, a worker
+/// without its glue.
+const BUDGETS: [(&str, usize, &[&str]); 3] = [
+    (
+        "page",
+        220,
+        &["page_bg.wasm", "page.js", "start.js", "page.css", "studio.css", "own.css", "dark.css", "index.html"],
+    ),
+    ("worker", 500, &["worker_bg.wasm"]),
+    ("worker-relaxed", 500, &["worker-relaxed_bg.wasm"]),
+];
 
 /// In a browser like those before relaxed SIMD, as far as `start.js` can tell.
 const WITHOUT_RELAXED_SIMD: &str = "
     const validate = WebAssembly.validate;
     WebAssembly.validate = (bytes) => !String(bytes).includes('253,147,2') && validate(bytes);";
 
-/// A program of the built site, `page` with the hash that Trunk puts into its name.
-fn program(start: &str) -> Vec<u8> {
-    let is_it = |name: &str| name.starts_with(start) && name.ends_with("_bg.wasm");
-    let files = fs::read_dir(dist()).unwrap().map(|entry| entry.unwrap());
-    let found: Vec<_> = files.filter(|entry| is_it(entry.file_name().to_str().unwrap())).collect();
-    assert_eq!(found.len(), 1, "dist/ must hold one {start}…_bg.wasm: {found:?}");
-    fs::read(found[0].path()).unwrap()
+/// A file of the built site, by its name without a hash.
+fn read(name: &str) -> Vec<u8> {
+    let path = release::path(&dist(), name);
+    fs::read(dist().join(&path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A program of the built site.
+fn program(name: &str) -> Vec<u8> {
+    read(&format!("{name}_bg.wasm"))
 }
 
 /// How many bytes come where a server compresses with brotli, as static hosts do.
@@ -76,7 +86,7 @@ fn validates(features: WasmFeatures, program: &[u8]) -> Result<(), String> {
 
 /// A file of the built site, with each white space as one space.
 fn text(name: &str) -> String {
-    fs::read_to_string(dist().join(name)).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    String::from_utf8(read(name)).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A program in `start.js`.
@@ -89,20 +99,30 @@ fn probe(name: &str) -> Vec<u8> {
 
 #[test]
 fn the_programs_are_small() {
-    for (start, limit) in [("page-", PAGE_LIMIT), ("worker_", WORKER_LIMIT), ("worker-relaxed_", WORKER_LIMIT)] {
-        let program = program(start);
-        let bytes = after_brotli(&program);
-        eprintln!("{start}: {} bytes, {bytes} after brotli", program.len());
-        assert!(bytes <= limit, "{start}: expected at most {limit} bytes after brotli, found {bytes}");
+    for (program, limit, files) in BUDGETS {
+        let sizes: Vec<_> = files.iter().map(|name| (name, after_brotli(&read(name)))).collect();
+        let bytes: usize = sizes.iter().map(|(_, bytes)| bytes).sum();
+        eprintln!("{program}: {bytes} bytes after brotli: {sizes:?}");
+        assert!(bytes <= 1000 * limit, "{program}: expected at most {limit} KB after brotli, found {bytes} bytes");
+    }
+}
+
+/// What a program consists of is counted above, and each program has a budget.
+#[test]
+fn every_program_of_the_release_has_a_budget() {
+    for file in release::files(&dist()) {
+        let name = release::plain(&file.path);
+        let counts = [".wasm", ".css"].iter().any(|end| name.ends_with(end));
+        assert!(!counts || BUDGETS.iter().any(|(_, _, files)| files.contains(&name.as_str())), "{name} has no budget");
     }
 }
 
 #[test]
 fn the_programs_use_nothing_that_is_not_named() {
-    for start in ["page-", "worker_"] {
+    for start in ["page", "worker", "converter"] {
         assert_eq!(validates(stated(), &program(start)), Ok(()), "{start}");
     }
-    let relaxed = program("worker-relaxed_");
+    let relaxed = program("worker-relaxed");
     assert_eq!(validates(stated().union(WasmFeatures::RELAXED_SIMD), &relaxed), Ok(()));
     assert!(validates(stated(), &relaxed).is_err_and(|error| error.contains("relaxed")), "it has no relaxed SIMD");
 }
@@ -150,11 +170,11 @@ async fn backend_after(script: &str) -> String {
         "" => ("worker-relaxed", "worker"),
         _ => ("worker", "worker-relaxed"),
     };
-    for file in [format!("/{given}.js"), format!("/{given}_bg.wasm")] {
-        assert!(reader.server.count(&file) > 0, "{file}");
+    let count = |name: String| reader.server.count(&format!("/{}", reader.server.path(&name)));
+    for end in [".js", "_bg.wasm"] {
+        assert_eq!(count(format!("{given}{end}")), 1, "{given}{end}");
+        assert_eq!(count(format!("{other}{end}")), 0, "{other}{end}");
     }
-    assert_eq!(reader.server.count(&format!("/{other}.js")), 0);
-    assert_eq!(reader.server.count(&format!("/{other}_bg.wasm")), 0);
     reader.browser.find("stats").await.unwrap().attr("data-backend").await.unwrap().unwrap()
 }
 

@@ -9,6 +9,7 @@ mod model;
 #[path = "../common/numbers.rs"]
 mod numbers;
 mod reader;
+mod release;
 mod server;
 mod subject;
 mod trap;
@@ -22,6 +23,7 @@ mod hosted;
 mod hub;
 mod looks;
 mod memory;
+mod newer;
 mod own;
 mod privacy;
 mod replay;

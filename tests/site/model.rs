@@ -122,7 +122,7 @@ impl Gpt2 {
 
     /// The site's own catalog with this model in it.
     fn put_catalog(&self, site: &Server, format: &str, parts: Vec<Part>, converted: Option<Converted>, source: &str) {
-        let catalog = std::fs::read_to_string(crate::server::dist().join("weights/catalog.json")).unwrap();
+        let catalog = std::fs::read_to_string(crate::server::dist().join(site.path("weights/catalog.json"))).unwrap();
         let entries = peargpt::app::catalog::parse(&catalog).unwrap();
         let entry = Entry {
             id: "gpt2".to_string(),

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use crate::browser::PATIENCE;
+use crate::release;
 
 /// Where the site lies on the server.
 const BASE: &str = "/some/deep/path/";
@@ -66,6 +67,8 @@ struct Shared {
     /// For the requests to come, each for so many.
     faults: Mutex<HashMap<String, VecDeque<(Fault, usize)>>>,
     rewrites: Mutex<Vec<(String, String)>>,
+    /// Of files in the place of the folder's: what the page holds them against, as built and from now on.
+    pins: Mutex<HashMap<String, (String, String)>>,
     requests: Mutex<Vec<String>>,
     sent: Mutex<Vec<Sent>>,
     /// Whether scripts of other origins may ask with headers that need a permission.
@@ -113,19 +116,30 @@ impl Server {
         self.address.port()
     }
 
-    /// From now on this is the file of this name.
+    /// The path of a file of the site, by its name without a hash.
+    pub fn path(&self, file: &str) -> String {
+        release::path(&self.shared.folder, file)
+    }
+
+    /// From now on this is the file of this name, and the page knows it by its hash.
     pub fn put(&self, file: &str, bytes: Vec<u8>) {
-        lock(&self.shared.files).insert(file.to_string(), bytes);
+        if let Some(file) = release::file(&self.shared.folder, file) {
+            let hash: Vec<u8> =
+                (0..32).map(|at| u8::from_str_radix(&file.sha256[2 * at..][..2], 16).unwrap()).collect();
+            let pin = (release::integrity(&hash), release::integrity_of(&bytes));
+            lock(&self.shared.pins).insert(file.path, pin);
+        }
+        lock(&self.shared.files).insert(self.path(file), bytes);
     }
 
     /// From now on the file of this name is served with a fault.
     pub fn always(&self, file: &str, fault: Fault) {
-        lock(&self.shared.faults).insert(file.to_string(), VecDeque::from([(fault, usize::MAX)]));
+        lock(&self.shared.faults).insert(self.path(file), VecDeque::from([(fault, usize::MAX)]));
     }
 
     /// The next `times` requests for the file of this name are served with a fault, after those that are to be already.
     pub fn times(&self, times: usize, file: &str, fault: Fault) {
-        lock(&self.shared.faults).entry(file.to_string()).or_default().push_back((fault, times));
+        lock(&self.shared.faults).entry(self.path(file)).or_default().push_back((fault, times));
     }
 
     /// All files are served as they are again.
@@ -286,6 +300,9 @@ impl Shared {
         let mut page = String::from_utf8_lossy(&body).into_owned();
         for (from, to) in lock(&self.rewrites).iter() {
             assert!(page.contains(from), "index.html does not contain `{from}`");
+            page = page.replace(from, to);
+        }
+        for (from, to) in lock(&self.pins).values() {
             page = page.replace(from, to);
         }
         Ok(page.into_bytes())

@@ -11,7 +11,7 @@ pub fn worker_that(begins: &str) -> String {
          const Plain = window.Blob;
          window.Blob = class extends Plain {{
              constructor(parts, options) {{
-                 const isWorker = parts?.some((part) => String(part).includes('importScripts'));
+                 const isWorker = parts?.some((part) => String(part).includes('wasm_bindgen'));
                  super(isWorker ? [begins, ...parts] : parts, options);
              }}
          }};"

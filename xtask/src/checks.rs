@@ -93,8 +93,18 @@ fn native_lints() -> Result<()> {
 
 /// The browser's programs, and the library with the tests that run there.
 fn wasm_lints() -> Result<()> {
-    let browser =
-        ["clippy", WASM, "--lib", "--bin=page", "--bin=worker", "--bin=worker-relaxed", "--", "-D", "warnings"];
+    let browser = [
+        "clippy",
+        WASM,
+        "--lib",
+        "--bin=page",
+        "--bin=worker",
+        "--bin=worker-relaxed",
+        "--bin=converter",
+        "--",
+        "-D",
+        "warnings",
+    ];
     run(command("cargo", &browser))?;
     run(command(
         "cargo",

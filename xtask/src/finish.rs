@@ -1,4 +1,4 @@
-//! What Trunk leaves undone: the version of the worker's files and the policy's origins, written into index.html.
+//! What Trunk leaves undone: the files' names and the policy's origins, written into index.html.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,12 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
-/// The files of the worker's two builds.
-const WORKER: [&str; 4] = ["worker.js", "worker_bg.wasm", "worker-relaxed.js", "worker-relaxed_bg.wasm"];
-/// Followed by what stands there while the page is written.
-const VERSION: &str = "name=\"peargpt:version\" content=\"";
+use crate::release::{release, split_once};
+
 const POLICY: &str = "http-equiv=\"Content-Security-Policy\"";
 const CONNECT: &str = "connect-src 'self'";
 /// The hub answers a download with a redirect to hosts under these names.
@@ -24,12 +21,14 @@ pub fn finish() -> Result<()> {
         .map(PathBuf::from)
         .context("this is Trunk's post_build hook and finds the site in TRUNK_STAGING_DIR; run `cargo xtask dist`")?;
     let read = |name: &str| fs::read(staging.join(name)).with_context(|| format!("Trunk did not build {name}"));
-    let version = version(&WORKER.iter().map(|name| read(name)).collect::<Result<Vec<_>>>()?);
     let catalog = read_catalog(&staging)?;
-    remove_unlisted(&staging.join("weights"), &listed(&catalog)).context("the site's weights/ cannot be tidied")?;
-    let origins = origins(&catalog);
+    let listed = listed(&catalog);
+    remove_unlisted(&staging.join("weights"), &listed).context("the site's weights/ cannot be tidied")?;
     let html = String::from_utf8(read("index.html")?).context("index.html is not UTF-8")?;
-    fs::write(staging.join("index.html"), finish_html(&html, &version, &origins)?)?;
+    let html = allow(&html, &origins(&catalog))?;
+    let parts = listed.iter().filter(|path| !path.ends_with("catalog.json"));
+    let parts = parts.map(|path| Path::new("weights").join(path)).collect();
+    fs::write(staging.join("index.html"), release(&staging, &parts, &html)?)?;
     Ok(())
 }
 
@@ -65,14 +64,6 @@ fn remove_unlisted(folder: &Path, listed: &BTreeSet<PathBuf>) -> std::io::Result
     Ok(())
 }
 
-/// Twelve hex digits that change when one of these files does: Trunk hashes the page's file names, not the worker's,
-/// and a worker of another build than its page's would not understand it.
-fn version(files: &[Vec<u8>]) -> String {
-    let mut hash = Sha256::new();
-    files.iter().for_each(|file| hash.update(file));
-    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// The origins that the catalog's models come from where `source` is an address.
 fn origins(catalog: &Value) -> BTreeSet<String> {
     let sources = catalog.as_array().into_iter().flatten().filter_map(|entry| entry["source"].as_str());
@@ -91,21 +82,12 @@ fn allowed(origin: String) -> Vec<String> {
     if origin == HUB { HUB_HOSTS.map(str::to_string).to_vec() } else { vec![origin] }
 }
 
-fn finish_html(html: &str, version: &str, origins: &BTreeSet<String>) -> Result<String> {
+/// The page, its policy allowing these origins.
+fn allow(html: &str, origins: &BTreeSet<String>) -> Result<String> {
     ensure!(html.contains(POLICY), "index.html must contain `<meta {POLICY} content=\"…\">`");
     let (before, after) = split_once(html, CONNECT)?;
     let connect = std::iter::once(CONNECT).chain(origins.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
-    let html = format!("{before}{connect}{after}");
-    let (before, after) = split_once(&html, VERSION)?;
-    let after = after.trim_start_matches(|character| character != '"');
-    Ok(format!("{before}{VERSION}{version}{after}"))
-}
-
-/// What stands around the only place where `html` has `part`.
-fn split_once<'a>(html: &'a str, part: &str) -> Result<(&'a str, &'a str)> {
-    let places = html.matches(part).count();
-    ensure!(places == 1, "index.html must contain `{part}` once, it does {places} times");
-    html.split_once(part).context("counted above")
+    Ok(format!("{before}{connect}{after}"))
 }
 
 #[cfg(test)]
@@ -113,8 +95,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const HTML: &str = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; connect-src 'self'\">\
-        <meta name=\"peargpt:version\" content=\"dev\" />";
+    const HTML: &str =
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; connect-src 'self'\">";
 
     #[test]
     fn the_policy_allows_what_the_catalog_names_and_no_more() {
@@ -129,19 +111,18 @@ mod tests {
     }
 
     #[test]
-    fn version_and_origins_are_written_where_they_belong() {
+    fn origins_are_written_where_they_belong() {
         let origins = BTreeSet::from(["https://a.example".to_string(), "https://b.example".to_string()]);
-        let html = finish_html(HTML, "0123456789ab", &origins).unwrap();
-        assert!(html.contains("connect-src 'self' https://a.example https://b.example\">"), "{html}");
-        assert!(html.ends_with("<meta name=\"peargpt:version\" content=\"0123456789ab\" />"), "{html}");
-        assert_eq!(finish_html(HTML, "dev", &BTreeSet::new()).unwrap(), HTML);
+        let html = allow(HTML, &origins).unwrap();
+        assert!(html.ends_with("connect-src 'self' https://a.example https://b.example\">"), "{html}");
+        assert_eq!(allow(HTML, &BTreeSet::new()).unwrap(), HTML);
     }
 
     #[test]
-    fn a_page_without_the_placeholders_is_refused_by_name() {
-        for placeholder in [VERSION, POLICY, CONNECT] {
-            let error = finish_html(&HTML.replace(placeholder, ""), "", &BTreeSet::new()).unwrap_err().to_string();
-            assert!(error.contains(placeholder), "{error}");
+    fn a_page_without_a_policy_is_refused_by_name() {
+        for part in [POLICY, CONNECT] {
+            let error = allow(&HTML.replace(part, ""), &BTreeSet::new()).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
         }
     }
 
@@ -164,13 +145,5 @@ mod tests {
         };
         assert_eq!(names(&folder), ["a.gguf", "catalog.json", "gpt2"].map(String::from).into());
         assert_eq!(names(&folder.join("gpt2")), ["p1".to_string()].into());
-    }
-
-    #[test]
-    fn the_version_follows_the_files() {
-        let one = version(&[b"ab".to_vec(), b"c".to_vec()]);
-        // First twelve digits of the SHA-256 of `abc`, FIPS 180-4's example.
-        assert_eq!(one, "ba7816bf8f01");
-        assert_ne!(one, version(&[b"ab".to_vec(), b"d".to_vec()]));
     }
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod checks;
 mod finish;
+mod release;
 mod run;
 mod site;
 mod tools;

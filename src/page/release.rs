@@ -1,0 +1,28 @@
+//! The files of this release: `start.js` knows their names and hashes, and refuses every other file.
+
+use leptos::wasm_bindgen::prelude::*;
+use web_sys::Worker;
+
+#[wasm_bindgen(js_namespace = peargpt)]
+extern "C" {
+    /// The path of a file of the site, by its name without a hash.
+    #[wasm_bindgen(js_name = pathOf)]
+    pub fn path_of(name: &str) -> String;
+
+    /// What `fetch` holds that file against; empty where nothing is known.
+    #[wasm_bindgen(js_name = integrityOf)]
+    pub fn integrity_of(name: &str) -> String;
+
+    /// Says so above the page where the server has a newer release.
+    #[wasm_bindgen(js_name = lookForRelease)]
+    pub async fn look_for_release();
+
+    #[wasm_bindgen(js_name = startWorker, catch)]
+    async fn start_worker_of(program: &str) -> Result<JsValue, JsValue>;
+}
+
+/// Starts a worker's program, `worker` or `converter`; an error says what could not be had.
+pub async fn start_worker(program: &str) -> Result<Worker, JsValue> {
+    let started = start_worker_of(program).await;
+    started.map(JsCast::unchecked_into).map_err(|error| js_sys::Error::from(error).message().into())
+}

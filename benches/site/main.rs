@@ -10,6 +10,7 @@ mod reader;
 #[allow(dead_code)]
 #[path = "../../tests/site/release.rs"]
 mod release;
+#[allow(dead_code)]
 #[path = "../../tests/site/server.rs"]
 mod server;
 #[allow(dead_code)]

@@ -12,7 +12,6 @@ use super::super::download::{Order, Outcome, obtain};
 use super::super::held_weights::HeldWeights;
 use super::super::storage::{FilePiece, MemoryFile, SplitFile, Unkept, reason};
 use super::output::{ConversionProgress, OutputError, copy, write_out};
-use super::serve::only;
 use crate::app::catalog::Entry;
 use crate::app::own::{NAME, is_own, texts};
 use crate::app::protocol::{Event, Export, FileLocation, GgufFile, ModelFile, Task, TransferPolicy};
@@ -24,7 +23,7 @@ use crate::checkpoint::precision::Precision;
 pub async fn export(channel: &Channel, run: u32, format: Export, model: Option<ModelFile>, files: Vec<Blob>) {
     let event = |done, all| Event::Exporting { run, done, all };
     let written = match model {
-        Some(model) => write(channel, format, model, only(files), &event).await,
+        Some(model) => write(channel, format, model, files.into_iter().next(), &event).await,
         None => Err(OutputError::Because("no model is open; load one first".to_string())),
     };
     match written {

@@ -1,7 +1,6 @@
 //! The converter's loops: imports, exports and the stream from the hub one after the other, the rest beside them.
 
 use wasm_bindgen::JsValue;
-use web_sys::Blob;
 
 use super::super::channel::{BackgroundRequests, Channel, send};
 use super::super::held_weights::HeldWeights;
@@ -52,9 +51,4 @@ async fn answer(background: BackgroundRequests) {
             _ => {} // the engine's
         }
     }
-}
-
-/// The file that comes with a request.
-pub fn only(files: Vec<Blob>) -> Option<Blob> {
-    files.into_iter().next()
 }

@@ -1,7 +1,8 @@
 //! The page's frame: which view stands there, its title, its way through.
 
+use leptos::mount::UnmountHandle;
 use leptos::prelude::*;
-use leptos::wasm_bindgen::JsCast;
+use leptos::tachys::view::Mountable;
 use web_sys::HtmlElement;
 
 use super::address_bar::AddressBar;
@@ -13,6 +14,7 @@ use super::import::Import;
 use super::import_panel::take_drops;
 use super::model::Model;
 use super::models::{GPT2, OWN, PEARGPT};
+use super::options::{Mounted, Options};
 use super::own::Own;
 use super::studio::Studio;
 use super::studio_view::StudioView;
@@ -22,35 +24,43 @@ use crate::app::permalink::Route;
 /// The icon, drawn into the page.
 const PEAR: &str = include_str!("../../styles/icon.svg");
 
-/// Draws the page where the document says that it is starting.
-pub fn start() {
-    console_error_panic_hook::set_once();
-    let place = document().get_element_by_id("app");
-    let Some(place) = place.and_then(|element| element.dyn_into::<HtmlElement>().ok()) else {
-        return leptos::logging::error!("the document has no element #app");
-    };
-    place.set_text_content(None);
-    mount_to(place, App).forget();
+/// Draws the page into an element, in the place of what stands there; dropping what is returned removes it.
+pub fn mount(root: HtmlElement, options: Options) -> UnmountHandle<impl Mountable> {
+    root.set_text_content(None);
+    mount_to(root.clone(), move || {
+        Mounted::provide(options, root);
+        App()
+    })
 }
 
 #[component]
 fn App() -> impl IntoView {
-    let bar = AddressBar::new();
-    let engine = Engine::new();
+    let mounted = Mounted::here();
+    let bar = AddressBar::new(mounted);
+    let engine = Engine::new(mounted);
     let [studio, gpt2, own] = [&PEARGPT, &GPT2, &OWN].map(|about| Studio::new(engine, bar, about));
-    let import = Import::new(engine);
-    take_drops(import);
+    let import = Import::new(engine, bar);
+    take_drops(import, mounted);
     let route = Memo::new(move |_| bar.arrived.get().0.route);
     Effect::new(move |previous: Option<()>| {
-        document().set_title(title(&route.get()));
+        let title = title(&route.get());
+        if mounted.has_address_bar() {
+            document().set_title(title);
+        }
         if previous.is_some() {
-            focus_heading();
+            focus_heading(mounted);
         }
     });
+    let main = mounted.id("main");
+    // The address bar is the router's, so that the link moves the focus by itself.
+    let skip = move |event: leptos::ev::MouseEvent| {
+        event.prevent_default();
+        focus_first(mounted, "main");
+    };
     view! {
-        <a class="skip" href="#main" on:click=skip>"Skip to the content"</a>
+        <a class="skip" href=format!("#{main}") on:click=skip>"Skip to the content"</a>
         <Header studio gpt2 route />
-        <main id="main" tabindex="-1">
+        <main id=main.clone() tabindex="-1">
             {move || match route.get() {
                 Route::Home => view! { <Home studio import /> }.into_any(),
                 Route::PearGpt => view! { <StudioView studio /> }.into_any(),
@@ -107,22 +117,17 @@ fn title(route: &Route) -> &'static str {
 }
 
 /// A new view begins at its heading, for eyes and for screen readers.
-fn focus_heading() {
-    request_animation_frame(|| {
-        window().scroll_to_with_x_and_y(0.0, 0.0);
-        focus_first("h1");
+fn focus_heading(mounted: Mounted) {
+    request_animation_frame(move || {
+        if mounted.has_address_bar() {
+            window().scroll_to_with_x_and_y(0.0, 0.0);
+        }
+        focus_first(mounted, "h1");
     });
 }
 
-/// The address bar is the router's, so that the skip link moves the focus by itself.
-fn skip(event: leptos::ev::MouseEvent) {
-    event.prevent_default();
-    focus_first("#main");
-}
-
-fn focus_first(selector: &str) {
-    let element = document().query_selector(selector).ok().flatten();
-    if let Some(element) = element.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+fn focus_first(mounted: Mounted, selector: &str) {
+    if let Some(element) = mounted.find(selector) {
         element.focus().ok();
     }
 }

@@ -10,12 +10,14 @@ use leptos::wasm_bindgen::prelude::*;
 use web_sys::{ErrorEvent, MessageEvent, Worker};
 
 use super::js::describe;
-use super::{meta, release};
+use super::release;
 use crate::app::protocol::{Event, Program, Request};
 
 /// Owner of the worker.
 pub struct Bridge {
     program: Program,
+    /// The engine's program in the release.
+    engine: String,
     report: Box<dyn Fn(Event, Array)>,
     worker: RefCell<Option<Running>>,
     /// How often one has been started.
@@ -35,8 +37,14 @@ struct Running {
 
 impl Bridge {
     /// A bridge without a worker yet. A worker that breaks, in whatever way, reports [`Event::Panicked`].
-    pub fn new(program: Program, report: impl Fn(Event, Array) + 'static) -> Rc<Self> {
-        Rc::new(Bridge { program, report: Box::new(report), worker: RefCell::default(), starts: Cell::default() })
+    pub fn new(program: Program, engine: String, report: impl Fn(Event, Array) + 'static) -> Rc<Self> {
+        Rc::new(Bridge {
+            program,
+            engine,
+            report: Box::new(report),
+            worker: RefCell::default(),
+            starts: Cell::default(),
+        })
     }
 
     /// Whether there is a worker, or one on its way.
@@ -73,7 +81,7 @@ impl Bridge {
     /// The program's name in the release.
     fn name(&self) -> String {
         match self.program {
-            Program::Engine => meta::worker(),
+            Program::Engine => self.engine.clone(),
             Program::Converter => "converter".to_string(),
         }
     }

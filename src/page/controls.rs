@@ -1,20 +1,18 @@
 //! The controls: one per parameter, made from [`crate::app::settings::PARAMETERS`].
 
 use leptos::prelude::*;
-use leptos::wasm_bindgen::JsCast;
 
 use super::form::Field;
+use super::options::Mounted;
 use crate::app::settings::Kind;
 
 /// Puts the focus on the control of this name, and opens what it is folded into.
-pub fn focus(name: &str) {
-    let Some(control) = document().get_element_by_id(name) else { return };
+pub fn focus(mounted: Mounted, name: &str) {
+    let Some(control) = mounted.find(&format!("[id='{}']", mounted.id(name))) else { return };
     if let Ok(Some(details)) = control.closest("details") {
         details.set_attribute("open", "").ok();
     }
-    if let Ok(control) = control.dyn_into::<web_sys::HtmlElement>() {
-        control.focus().ok();
-    }
+    control.focus().ok();
 }
 
 /// A label, a control, a line of help and what is wrong.
@@ -27,7 +25,8 @@ pub fn Control(
     children: Option<Children>,
 ) -> impl IntoView {
     let name = field.parameter.name;
-    let help_id = format!("{name}-help");
+    let mounted = Mounted::here();
+    let help_id = mounted.id(&format!("{name}-help"));
     let control = match field.parameter.kind {
         Kind::Text => view! { <TextArea field /> }.into_any(),
         Kind::Whole { .. } | Kind::Real { .. } => view! { <NumberInput field /> }.into_any(),
@@ -35,7 +34,7 @@ pub fn Control(
     };
     view! {
         <div class="control" class:wrong=move || field.problem.get().is_some()>
-            <label for=name>{field.parameter.label}</label>
+            <label for=mounted.id(name)>{field.parameter.label}</label>
             <div class="control-row">{control} {children.map(|children| children())}</div>
             <p class="help" id=help_id>{field.parameter.help}</p>
             <Problem field />
@@ -54,11 +53,12 @@ fn Problem(field: Field) -> impl IntoView {
 }
 
 fn problem_id(field: Field) -> String {
-    format!("{}-problem", field.parameter.name)
+    Mounted::here().id(&format!("{}-problem", field.parameter.name))
 }
 
 fn described_by(field: Field) -> String {
-    format!("{}-help {}", field.parameter.name, problem_id(field))
+    let help_id = Mounted::here().id(&format!("{}-help", field.parameter.name));
+    format!("{help_id} {}", problem_id(field))
 }
 
 #[component]
@@ -66,7 +66,7 @@ fn TextArea(field: Field) -> impl IntoView {
     let name = field.parameter.name;
     view! {
         <textarea
-            id=name
+            id=Mounted::here().id(name)
             data-testid=name
             rows="4"
             spellcheck="false"
@@ -87,7 +87,7 @@ fn NumberInput(field: Field) -> impl IntoView {
     view! {
         <input
             type="text"
-            id=name
+            id=Mounted::here().id(name)
             data-testid=name
             inputmode=keyboard
             autocomplete="off"
@@ -107,7 +107,7 @@ fn Choice(field: Field, names: &'static [&'static str]) -> impl IntoView {
     };
     view! {
         <select
-            id=name
+            id=Mounted::here().id(name)
             data-testid=name
             aria-describedby=described_by(field)
             prop:value=move || field.text.get()

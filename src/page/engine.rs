@@ -12,8 +12,9 @@ use leptos::task::spawn_local;
 
 use super::kept::Kept;
 use super::model::{Model, Wanted, catalog_url, find};
+use super::options::Mounted;
 use super::programs::Programs;
-use super::{fetch, meta, release};
+use super::{fetch, release};
 use crate::app::catalog::Entry;
 use crate::app::protocol::{Answers, Event, Request, Stored, Task};
 use crate::tokenizer::TokenSpan;
@@ -47,6 +48,7 @@ pub struct Engine {
     pub stored: RwSignal<Option<Stored>>,
     /// The models of the reader's own that it holds, as far as the page remembers.
     pub kept: Kept,
+    mounted: Mounted,
     /// The catalog's id of the model that is wanted.
     id: RwSignal<Option<String>>,
     wanted: StoredValue<Wanted>,
@@ -64,14 +66,15 @@ pub struct Engine {
 
 impl Engine {
     /// An engine that has started nothing.
-    pub fn new() -> Self {
+    pub fn new(mounted: Mounted) -> Self {
         let engine = Engine {
             model: RwSignal::new(Model::Absent),
             backend: RwSignal::new(None),
             mishap: RwSignal::new(None),
             notices: RwSignal::new(Vec::new()),
             stored: RwSignal::new(None),
-            kept: Kept::remembered(),
+            kept: Kept::remembered(mounted),
+            mounted,
             id: RwSignal::new(None),
             wanted: StoredValue::new(Wanted::default()),
             tokens: RwSignal::new(None),
@@ -83,7 +86,8 @@ impl Engine {
             source: StoredValue::new_local(None),
             listeners: StoredValue::new_local(BTreeMap::new()),
         };
-        engine.bridge.set_value(Some(Programs::new(move |event| engine.receive(event))));
+        let program = mounted.options().engine.clone();
+        engine.bridge.set_value(Some(Programs::new(&program, move |event| engine.receive(event))));
         engine
     }
 
@@ -162,7 +166,7 @@ impl Engine {
         self.loads.update_value(|loads| *loads += 1);
         let this = self.loads.get_value();
         spawn_local(async move {
-            let found = find(&id).await;
+            let found = find(self.mounted, &id).await;
             if this != self.loads.get_value() {
                 return;
             }
@@ -180,7 +184,12 @@ impl Engine {
             total => Model::Downloading { received: 0, total, bytes_per_second: None, again: None },
         });
         let consent = self.wanted.with_value(|wanted| wanted.consent);
-        self.send(Request::Load { entry, catalog_url: catalog_url(), policy: meta::transfer_policy(), consent });
+        self.send(Request::Load {
+            entry,
+            catalog_url: catalog_url(self.mounted),
+            policy: self.mounted.options().transfer,
+            consent,
+        });
     }
 
     fn receive(self, event: Event) {
@@ -271,7 +280,7 @@ impl Engine {
         }
         self.model.set(Model::AWAITED);
         spawn_local(async move {
-            let policy = meta::transfer_policy();
+            let policy = self.mounted.options().transfer;
             fetch::sleep(policy.delay_ms.saturating_mul(self.restarts.get_value() - 1)).await;
             self.load();
         });

@@ -4,7 +4,9 @@ use js_sys::{Array, Reflect};
 use leptos::prelude::*;
 use web_sys::{File, FileList};
 
+use super::address_bar::AddressBar;
 use super::engine::Engine;
+use super::models::OWN;
 use crate::app::own::{ImportSession, Stage};
 use crate::app::permalink::{Address, Route};
 use crate::app::protocol::{Answers, Event, Finding, Request};
@@ -13,6 +15,7 @@ use crate::app::protocol::{Answers, Event, Finding, Request};
 #[derive(Clone, Copy)]
 pub struct Import {
     engine: Engine,
+    bar: AddressBar,
     session: RwSignal<ImportSession<File>, LocalStorage>,
     /// The number of the question whose answer counts.
     number: StoredValue<u32>,
@@ -20,8 +23,8 @@ pub struct Import {
 
 impl Import {
     /// Nothing yet.
-    pub fn new(engine: Engine) -> Self {
-        Import { engine, session: RwSignal::new_local(ImportSession::default()), number: StoredValue::new(0) }
+    pub fn new(engine: Engine, bar: AddressBar) -> Self {
+        Import { engine, bar, session: RwSignal::new_local(ImportSession::default()), number: StoredValue::new(0) }
     }
 
     /// How far it has come.
@@ -86,10 +89,15 @@ impl Import {
             let sha256 = summary.id;
             // An address that asked for this very model stands, with all that it asks for.
             let own = Route::Own { sha256 };
-            if Address::parse(&location().hash().unwrap_or_default()).0.route != own {
-                location().set_hash(&Address::of(own).to_string()).ok();
+            if self.bar.read().0.route != own {
+                self.bar.go(&Address::of(own).to_string());
             }
         }
+    }
+
+    /// Goes where files are handed over.
+    pub fn show(self) {
+        self.bar.go(&Address::of(OWN.route()).to_string());
     }
 
     /// Interrupts the opening.

@@ -2,17 +2,19 @@
 
 use leptos::ev;
 use leptos::prelude::*;
-use web_sys::{DataTransfer, HtmlInputElement};
+use web_sys::{DataTransfer, DragEvent, HtmlInputElement};
 
 use super::import::Import;
+use super::js::listen;
+use super::options::Mounted;
 use crate::app::own::Stage;
 use crate::app::protocol::{Asked, Description, Question};
 
-/// The two buttons: their inputs take the focus, their labels are seen.
-const DROP_ZONE: &str = "<input type=file multiple id=own-files class=visually-hidden data-testid=files>\
-    <label class=button for=own-files>Choose files</label>\
-    <input type=file webkitdirectory id=own-folder class=visually-hidden data-testid=folder>\
-    <label class=button for=own-folder>Choose a folder</label>\
+/// The two buttons: their inputs take the focus, their labels are seen. `{}` is what ids begin with.
+const DROP_ZONE: &str = "<input type=file multiple id={}own-files class=visually-hidden data-testid=files>\
+    <label class=button for={}own-files>Choose files</label>\
+    <input type=file webkitdirectory id={}own-folder class=visually-hidden data-testid=folder>\
+    <label class=button for={}own-folder>Choose a folder</label>\
     <span>or drop the files anywhere. They stay on this machine: nothing is uploaded.</span>";
 
 /// What can be handed over.
@@ -39,7 +41,7 @@ pub fn ImportPanel(
     };
     view! {
         <section class="import" data-testid="import" aria-label="Your own model">
-            <div class="drop-zone" inner_html=DROP_ZONE on:change=picked></div>
+            <div class="drop-zone" inner_html=DROP_ZONE.replace("{}", &Mounted::here().id("")) on:change=picked></div>
             <div aria-live="polite">{move || stage_view(import, stage.get())}</div>
         </section>
     }
@@ -144,30 +146,30 @@ fn Opening(import: Import) -> impl IntoView {
 }
 
 /// Takes files that are dropped anywhere on the page, and shows that it would.
-pub fn take_drops(import: Import) {
-    let show = |is_over: bool| {
-        let body = document().body();
-        body.map(|body| body.class_list().toggle_with_force("dropping", is_over));
+pub fn take_drops(import: Import, mounted: Mounted) {
+    let show = move |is_over: bool| {
+        let shown = if mounted.has_address_bar() { document().body() } else { Some(mounted.root()) };
+        shown.map(|element| element.class_list().toggle_with_force("dropping", is_over));
     };
-    window_event_listener(ev::dragover, move |event| {
+    listen(mounted, "dragover", move |event: DragEvent| {
         if has_files(event.data_transfer().as_ref()) {
             event.prevent_default();
             show(true);
         }
     });
-    window_event_listener(ev::dragleave, move |event| {
+    listen(mounted, "dragleave", move |event: DragEvent| {
         if event.related_target().is_none() {
             show(false);
         }
     });
-    window_event_listener(ev::drop, move |event| {
+    listen(mounted, "drop", move |event: DragEvent| {
         let transfer = event.data_transfer();
         if has_files(transfer.as_ref()) {
             event.prevent_default();
             show(false);
             import.add(transfer.and_then(|transfer| transfer.files()));
-            if document().query_selector(".import").ok().flatten().is_none() {
-                location().set_hash("/model").ok();
+            if mounted.find(".import").is_none() {
+                import.show();
             }
         }
     });

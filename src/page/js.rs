@@ -1,7 +1,12 @@
-//! JavaScript's values: errors and JSON.
+//! What the browser gives: errors, JSON, events.
 
-use leptos::wasm_bindgen::JsValue;
+use leptos::prelude::{StoredValue, UpdateValue, on_cleanup};
+use leptos::wasm_bindgen::closure::Closure;
+use leptos::wasm_bindgen::convert::FromWasmAbi;
+use leptos::wasm_bindgen::{JsCast, JsValue};
 use serde::de::DeserializeOwned;
+
+use super::options::Mounted;
 
 /// A JavaScript error as text.
 pub fn describe(error: &JsValue) -> String {
@@ -13,4 +18,16 @@ pub fn describe(error: &JsValue) -> String {
 pub fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let value = js_sys::JSON::parse(text).map_err(|error| describe(&error))?;
     serde_wasm_bindgen::from_value(value).map_err(|error| error.to_string())
+}
+
+/// Hears events of this kind on the page that is being drawn, until its owner is gone.
+pub fn listen<E: FromWasmAbi + 'static>(mounted: Mounted, kind: &'static str, hear: impl Fn(E) + 'static) {
+    let (target, hear) = (mounted.listener(), Closure::<dyn FnMut(E)>::new(hear));
+    target.add_event_listener_with_callback(kind, hear.as_ref().unchecked_ref()).ok();
+    let kept = StoredValue::new_local(Some((target, hear)));
+    on_cleanup(move || {
+        if let Some((target, hear)) = kept.try_update_value(Option::take).flatten() {
+            target.remove_event_listener_with_callback(kind, hear.as_ref().unchecked_ref()).ok();
+        }
+    });
 }

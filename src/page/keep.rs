@@ -2,7 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::meta;
+use super::kept::ask_to_keep;
+use super::options::Mounted;
 use super::studio::Studio;
 use crate::app::own::is_own;
 use crate::app::protocol::Request;
@@ -13,7 +14,7 @@ pub fn Keep(
     /// The writing with the model.
     studio: Studio,
 ) -> impl IntoView {
-    let engine = studio.engine;
+    let (mounted, engine) = (Mounted::here(), studio.engine);
     let id = Memo::new(move |_| studio.summary().map(|summary| summary.id).filter(|id| is_own(id)));
     let is_kept = Memo::new(move |_| id.get().is_some_and(|id| engine.kept.title(&id).is_some()));
     let rename = move |title: String| {
@@ -22,7 +23,7 @@ pub fn Keep(
         }
     };
     let keep = move |_| {
-        meta::ask_to_keep();
+        ask_to_keep();
         engine.mishap.set(None);
         engine.send(Request::Keep { title: untrack(|| studio.name()), model: None });
     };
@@ -30,9 +31,9 @@ pub fn Keep(
         id.get().map(|_| {
             view! {
                 <section class="keep">
-                    <label for="model-name">"This model’s name"</label>
+                    <label for=mounted.id("model-name")>"This model’s name"</label>
                     <input
-                        id="model-name"
+                        id=mounted.id("model-name")
                         data-testid="model-name"
                         prop:value=move || studio.name()
                         on:change:target=move |event| rename(event.target().value())

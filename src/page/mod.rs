@@ -1,7 +1,8 @@
 //! The page: the only code that draws. It holds no model; what computes lives in [`crate::worker`].
 //!
 //! ```text
-//! app ─ address_bar, theme             which view stands there, and how it looks
+//! site                                 the document's own page; mounts
+//! app ─ options, address_bar, theme    which view stands there, what it is told, how it looks
 //!  ├ home, elsewhere                   what this is, and where nothing is
 //!  ├ own, import_panel ─ import        models of the reader's own: handed over, kept
 //!  ├ studio_view ─ prompt, controls,   prompt and settings in, text and numbers out
@@ -23,8 +24,8 @@ mod engine;
 mod fetch;
 mod js;
 mod kept;
-mod meta;
 mod model;
+mod options;
 mod programs;
 mod release;
 
@@ -50,6 +51,7 @@ mod keep;
 mod messages;
 mod own;
 mod prompt;
+mod site;
 mod status;
 mod stored;
 mod studio_view;
@@ -59,4 +61,6 @@ mod tokens;
 mod toolbar;
 mod verify;
 
-pub use app::start;
+pub use app::mount;
+pub use options::{Options, Router};
+pub use site::start;

@@ -1,6 +1,7 @@
 //! The model that is wanted: what the catalog says of it, and what has become of it.
 
-use super::{fetch, js, meta, release};
+use super::options::Mounted;
+use super::{fetch, js, release};
 use crate::app::catalog::{self, Entry};
 use crate::app::protocol::ModelSummary;
 
@@ -66,13 +67,14 @@ pub struct Wanted {
 const CATALOG: &str = "weights/catalog.json";
 
 /// The catalog's absolute URL.
-pub fn catalog_url() -> String {
-    meta::absolute(&release::path_of(CATALOG))
+pub fn catalog_url(mounted: Mounted) -> String {
+    mounted.absolute(&release::path_of(CATALOG))
 }
 
 /// What the catalog says of the model of this id; an error is a sentence.
-pub async fn find(id: &str) -> Result<Entry, String> {
-    let text = fetch::text(&catalog_url(), &release::integrity_of(CATALOG), meta::transfer_policy()).await;
+pub async fn find(mounted: Mounted, id: &str) -> Result<Entry, String> {
+    let policy = mounted.options().transfer;
+    let text = fetch::text(&catalog_url(mounted), &release::integrity_of(CATALOG), policy).await;
     let text = text.map_err(|reason| format!("The list of models did not arrive: {reason} Try again."))?;
     let damaged = |reason: String| format!("The list of models is damaged: {reason}.");
     let entries = catalog::check(js::from_json(&text).map_err(damaged)?).map_err(|error| damaged(error.to_string()))?;

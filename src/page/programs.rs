@@ -47,13 +47,13 @@ struct State {
 }
 
 impl Programs {
-    /// Both, neither of them started yet. A worker that breaks, in whatever way, ends what it was busy with; of the engine
+    /// Both, neither of them started yet; `engine` is the name of that program in the release. A worker that breaks, in whatever way, ends what it was busy with; of the engine
     /// [`Event::Panicked`] says so.
-    pub fn new(report: impl Fn(Event) + 'static) -> Rc<Self> {
+    pub fn new(engine: &str, report: impl Fn(Event) + 'static) -> Rc<Self> {
         Rc::new_cyclic(|owner: &Weak<Programs>| {
             let bridge = |program, receive: fn(&Programs, Event, Array)| {
                 let owner = owner.clone();
-                Bridge::new(program, move |event, files| {
+                Bridge::new(program, engine.to_string(), move |event, files| {
                     if let Some(programs) = owner.upgrade() {
                         receive(&programs, event, files);
                     }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::controls::{Control, focus};
+use super::controls::Control;
 use super::studio::Studio;
 use super::tokens::PromptTokens;
 
@@ -16,7 +16,7 @@ pub fn Prompt(
     let example = move |(label, prompt): (&'static str, &'static str)| {
         let start = move |_| {
             field.text.set(prompt.into());
-            focus("prompt");
+            studio.focus("prompt");
         };
         view! { <button type="button" class="chip" data-testid="example" on:click=start>{label}</button> }
     };

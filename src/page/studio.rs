@@ -76,6 +76,11 @@ impl Studio {
         studio
     }
 
+    /// Puts the focus on a control.
+    pub fn focus(self, name: &str) {
+        controls::focus(self.bar.mounted, name);
+    }
+
     /// Starts loading the model, unless it is there.
     pub fn open(self) {
         match untrack(|| self.id()) {
@@ -165,7 +170,7 @@ impl Studio {
             if self.run.get_untracked() == Run::Waiting {
                 self.run.set(Run::None);
             }
-            return controls::focus(name);
+            return self.focus(name);
         }
         self.have_seed();
         self.with_manuscript(|manuscript| {

@@ -1,14 +1,16 @@
 //! The page that writes: prompt and settings on one side, the text on the other.
 
-use leptos::ev;
 use leptos::html;
 use leptos::prelude::*;
+use web_sys::{KeyboardEvent, SubmitEvent};
 
 use super::controls::Control;
 use super::download::Download;
+use super::js::listen;
 use super::keep::Keep;
 use super::messages::Messages;
 use super::model::Model;
+use super::options::Mounted;
 use super::phase::Phase;
 use super::prompt::Prompt;
 use super::status::{Numbers, Status};
@@ -32,7 +34,7 @@ pub fn StudioView(
         }
     });
     listen_to_keys(studio);
-    let submit = move |event: ev::SubmitEvent| {
+    let submit = move |event: SubmitEvent| {
         event.prevent_default();
         studio.generate();
     };
@@ -80,7 +82,7 @@ fn DownloadOf(studio: Studio) -> impl IntoView {
 }
 
 fn listen_to_keys(studio: Studio) {
-    let listener = window_event_listener(ev::keydown, move |event| {
+    listen(Mounted::here(), "keydown", move |event: KeyboardEvent| {
         if event.is_composing() {
             return;
         }
@@ -93,7 +95,6 @@ fn listen_to_keys(studio: Studio) {
             _ => {}
         }
     });
-    on_cleanup(move || listener.remove());
 }
 
 #[component]

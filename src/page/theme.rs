@@ -1,8 +1,8 @@
 //! Light and dark: by the system, or by the reader's switch, which is remembered where the browser lets it be.
 
 use leptos::prelude::*;
-use leptos::wasm_bindgen::JsCast;
-use web_sys::{HtmlLinkElement, Storage};
+
+use super::options::{Mounted, Options};
 
 /// Name in the browser's storage; `start.js` reads it too, before the first paint.
 const KEY: &str = "peargpt:theme";
@@ -15,8 +15,8 @@ enum Theme {
 }
 
 impl Theme {
-    fn remembered() -> Self {
-        let value = storage().and_then(|storage| storage.get_item(KEY).ok()?);
+    fn remembered(options: &Options) -> Self {
+        let value = options.storage.as_ref().and_then(|storage| storage.get_item(KEY).ok()?);
         match value.as_deref() {
             Some("light") => Theme::Light,
             Some("dark") => Theme::Dark,
@@ -49,29 +49,25 @@ impl Theme {
         }
     }
 
-    fn apply(self) {
-        let link = document().get_element_by_id("dark").and_then(|link| link.dyn_into::<HtmlLinkElement>().ok());
-        if let Some(link) = link {
+    fn apply(self, options: &Options) {
+        if let Some(link) = &options.dark {
             link.set_media(self.media());
         }
-        if let Some(storage) = storage() {
+        if let Some(storage) = &options.storage {
             // A full or forbidden storage forgets the choice, no more.
             storage.set_item(KEY, self.name()).ok();
         }
     }
 }
 
-fn storage() -> Option<Storage> {
-    window().local_storage().ok()?
-}
-
 /// The switch.
 #[component]
 pub fn ThemeSwitch() -> impl IntoView {
-    let theme = RwSignal::new(Theme::remembered());
+    let mounted = Mounted::here();
+    let theme = RwSignal::new(Theme::remembered(&mounted.options()));
     let switch = move |_| {
         theme.update(|theme| *theme = theme.next());
-        theme.get_untracked().apply();
+        theme.get_untracked().apply(&mounted.options());
     };
     view! {
         <button

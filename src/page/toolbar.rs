@@ -3,7 +3,6 @@
 use leptos::html;
 use leptos::prelude::*;
 
-use super::address_bar::link;
 use super::clipboard::{Copied, copy};
 use super::studio::Studio;
 
@@ -54,7 +53,7 @@ fn ShareButton(studio: Studio) -> impl IntoView {
     let address = RwSignal::new(String::new());
     let shown = NodeRef::<html::Input>::new();
     let start = move |_| {
-        address.set(link(&studio.permalink()));
+        address.set(studio.link());
         let select = move || {
             if let Some(input) = shown.get_untracked() {
                 input.set_hidden(false);

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::engine::Engine;
+use super::options::Mounted;
 use super::studio::Studio;
 use crate::app::protocol::{Event, Request};
 use crate::evaluate::verify::{Check, Greedy, SHARED, Verification};
@@ -48,14 +49,15 @@ fn Panel(engine: Engine, compared: RwSignal<Compared>) -> impl IntoView {
         Compared::Failed(sentence) => Some(sentence),
         _ => None,
     };
+    let mounted = Mounted::here();
     view! {
         <section class="verify" aria-label="Verification">
-            <p class="help" id="verify-help">"Compares this model with figures published for GPT-2."</p>
+            <p class="help" id=mounted.id("verify-help")>"Compares this model with figures published for GPT-2."</p>
             <div class="verify-buttons">
                 <button
                     type="button"
                     data-testid="verify"
-                    aria-describedby="verify-help"
+                    aria-describedby=mounted.id("verify-help")
                     on:click=move |_| verify(engine, compared)
                 >
                     "Verify"

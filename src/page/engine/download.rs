@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::super::meta;
+use super::super::kept::ask_to_keep;
 use super::super::model::Model;
 use super::Engine;
 use crate::app::protocol::Request;
@@ -11,7 +11,7 @@ impl Engine {
     /// Fetches the model that is wanted, from wherever the reader was told, or goes on with that.
     pub fn fetch(self) {
         self.wanted.update_value(|wanted| wanted.consent = true);
-        meta::ask_to_keep();
+        ask_to_keep();
         self.load();
     }
 
@@ -45,7 +45,7 @@ impl Engine {
             wanted.entry.clone()
         });
         let Some(entry) = entry.flatten() else { return };
-        let url = meta::absolute(entry.hub_files().map_or("", |files| &files.weights.url));
+        let url = self.mounted.absolute(entry.hub_files().map_or("", |files| &files.weights.url));
         let host = web_sys::Url::new(&url).map(|url| url.hostname()).unwrap_or_default();
         self.model.set(Model::Asking { host, received: 0, total: entry.bytes });
     }

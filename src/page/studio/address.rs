@@ -43,6 +43,11 @@ impl Studio {
         Address { model: untrack(|| self.loaded_model()).or(address.model.clone()), run: true, ..address }
     }
 
+    /// The whole of it.
+    pub fn link(self) -> String {
+        self.bar.link(&self.permalink())
+    }
+
     /// What is wrong with the address that the reader came with.
     pub fn problems(self) -> Vec<AddressError> {
         let (address, problems) = self.bar.arrived.get();

@@ -1,0 +1,41 @@
+//! The site: the page as its own document mounts it.
+
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+use web_sys::{HtmlElement, HtmlLinkElement, HtmlMetaElement};
+
+use super::app::mount;
+use super::js::from_json;
+use super::options::{Options, Router};
+
+/// Draws the page where the document says that it is starting.
+pub fn start() {
+    console_error_panic_hook::set_once();
+    match element::<HtmlElement>("app") {
+        Some(root) => mount(root, options()).forget(),
+        None => leptos::logging::error!("the document has no element #app"),
+    }
+}
+
+/// What the document says. Tests write a faster way of transfer into it, and start.js the worker's program.
+fn options() -> Options {
+    Options {
+        base: document().base_uri().ok().flatten().unwrap_or_default(),
+        router: Router::AddressBar,
+        storage: window().local_storage().ok().flatten(),
+        listener: Some(window().unchecked_into()),
+        dark: element::<HtmlLinkElement>("dark"),
+        engine: content("worker").unwrap_or_default(),
+        transfer: content("transfer").and_then(|json| from_json(&json).ok()).unwrap_or_default(),
+        prefix: String::new(),
+    }
+}
+
+fn element<T: JsCast>(id: &str) -> Option<T> {
+    document().get_element_by_id(id)?.dyn_into().ok()
+}
+
+fn content(name: &str) -> Option<String> {
+    let element = document().query_selector(&format!("meta[name='peargpt:{name}']")).ok()??;
+    Some(element.dyn_into::<HtmlMetaElement>().ok()?.content())
+}

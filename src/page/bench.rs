@@ -36,7 +36,7 @@ pub fn Bench(
     let id = StoredValue::new(model.clone());
     engine.want(&model);
     Effect::new(move |_| {
-        if matches!(engine.model.get(), Model::Loaded(_)) && measured.get() == Measured::NotYet {
+        if matches!(engine.loading.model.get(), Model::Loaded(_)) && measured.get() == Measured::NotYet {
             measure(engine, measured, prompt_tokens, tokens);
         }
     });
@@ -44,7 +44,7 @@ pub fn Bench(
         measured.set(Measured::NotYet);
         engine.want(&id.get_value());
     };
-    let failure = move || match (measured.get(), engine.model.get()) {
+    let failure = move || match (measured.get(), engine.loading.model.get()) {
         (Measured::Failed(sentence), _) | (_, Model::Failed(sentence)) => Some(sentence),
         (_, Model::NotHere) => Some("That model is not in this browser.".to_string()),
         _ => None,
@@ -66,7 +66,7 @@ pub fn Bench(
             <p class="status" role="status" data-testid="status" data-state=move || state(engine, &measured.get())>
                 {move || sentence(engine, &measured.get())}
             </p>
-            <Download engine model=engine.model.into() />
+            <Download engine model=engine.loading.model.into() />
             <Show when=move || failure().is_some()>
                 <div class="failure">
                     <p data-testid="error" role="alert">{failure}</p>
@@ -107,7 +107,7 @@ fn user_agent() -> String {
 }
 
 fn state(engine: Engine, measured: &Measured) -> &'static str {
-    match (measured, engine.model.get()) {
+    match (measured, engine.loading.model.get()) {
         (Measured::Failed(_), _) | (_, Model::Failed(_) | Model::NotHere) => "failed",
         (Measured::Done(_), _) => "done",
         (Measured::Running, _) => "generating",
@@ -119,7 +119,7 @@ fn state(engine: Engine, measured: &Measured) -> &'static str {
 }
 
 fn sentence(engine: Engine, measured: &Measured) -> String {
-    match (measured, engine.model.get()) {
+    match (measured, engine.loading.model.get()) {
         (Measured::Failed(_), _) | (_, Model::Failed(_) | Model::NotHere) => "That did not work.".to_string(),
         (Measured::Done(_), _) => "Done.".to_string(),
         (Measured::Running, _) => "Measuring…".to_string(),

@@ -1,115 +1,88 @@
 //! The model, as the page sees it: wanted, arriving, ready, and asked.
 
+mod count;
 mod download;
+mod library;
+mod loading;
 mod own;
+mod runs;
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use js_sys::Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::kept::Kept;
 use super::model::{Model, Wanted, catalog_url, find};
 use super::options::Mounted;
 use super::programs::Programs;
 use super::{fetch, release};
 use crate::app::catalog::Entry;
-use crate::app::protocol::{Answers, Event, Request, Stored, Task};
-use crate::tokenizer::TokenSpan;
+use crate::app::protocol::{Event, Request, Task};
+use count::Count;
+pub use count::Tokens;
+use library::Library;
+use loading::Loading;
+use runs::Runs;
 
 /// How often in a row a worker that breaks is replaced without being asked to.
 const RESTARTS: u32 = 3;
 
-/// The tokens of a text.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Tokens {
-    /// How many there are.
-    pub count: u32,
-    /// The first of them.
-    pub first: Vec<TokenSpan>,
-}
-
-type Listener = Rc<dyn Fn(u32, Event)>;
-
-/// A handle to the model in the worker.
+/// A handle to the models and the workers that run them.
 #[derive(Clone, Copy)]
 pub struct Engine {
-    /// The model.
-    pub model: RwSignal<Model>,
     /// What computes.
     pub backend: RwSignal<Option<String>>,
+    /// The model that is wanted.
+    pub loading: Loading,
+    /// What the browser's storage holds.
+    pub library: Library,
+    /// The tokens of what is typed.
+    pub count: Count,
     /// What went wrong beside runs and downloads, as a sentence; until the next run.
-    pub mishap: RwSignal<Option<String>>,
-    /// What the reader should know of the download, as sentences.
-    pub notices: RwSignal<Vec<String>>,
-    /// What the browser's storage holds, once that was asked for.
-    pub stored: RwSignal<Option<Stored>>,
-    /// The models of the reader's own that it holds, as far as the page remembers.
-    pub kept: Kept,
+    pub failure: RwSignal<Option<String>>,
+    runs: Runs,
+    programs: StoredValue<Option<Rc<Programs>>, LocalStorage>,
     mounted: Mounted,
-    /// The catalog's id of the model that is wanted.
-    id: RwSignal<Option<String>>,
-    wanted: StoredValue<Wanted>,
-    /// The tokens of the text that was counted last.
-    pub tokens: RwSignal<Option<Tokens>>,
-    bridge: StoredValue<Option<Rc<Programs>>, LocalStorage>,
-    restarts: StoredValue<u32>,
-    loads: StoredValue<u32>,
-    newest_run: StoredValue<u32>,
-    newest_text: StoredValue<u32>,
-    /// The model of the reader's own that was opened last: its id, its files, and what the reader says of them.
-    source: StoredValue<Option<(String, Array, Answers)>, LocalStorage>,
-    listeners: StoredValue<BTreeMap<u32, Listener>, LocalStorage>,
 }
 
 impl Engine {
     /// An engine that has started nothing.
     pub fn new(mounted: Mounted) -> Self {
         let engine = Engine {
-            model: RwSignal::new(Model::Absent),
             backend: RwSignal::new(None),
-            mishap: RwSignal::new(None),
-            notices: RwSignal::new(Vec::new()),
-            stored: RwSignal::new(None),
-            kept: Kept::remembered(mounted),
+            loading: Loading::new(),
+            library: Library::new(mounted),
+            count: Count::new(),
+            failure: RwSignal::new(None),
+            runs: Runs::new(),
+            programs: StoredValue::new_local(None),
             mounted,
-            id: RwSignal::new(None),
-            wanted: StoredValue::new(Wanted::default()),
-            tokens: RwSignal::new(None),
-            bridge: StoredValue::new_local(None),
-            restarts: StoredValue::new(0),
-            loads: StoredValue::new(0),
-            newest_run: StoredValue::new(0),
-            newest_text: StoredValue::new(0),
-            source: StoredValue::new_local(None),
-            listeners: StoredValue::new_local(BTreeMap::new()),
         };
         let program = mounted.options().engine.clone();
-        engine.bridge.set_value(Some(Programs::new(&program, move |event| engine.receive(event))));
+        engine.programs.set_value(Some(Programs::new(&program, move |event| engine.receive(event))));
         engine
     }
 
     /// Loads the model of this id, unless it is there or on its way.
     pub fn want(self, id: &str) {
-        let is_wanted = self.id.with_untracked(|wanted| wanted.as_deref() == Some(id));
+        let is_wanted = self.loading.id.with_untracked(|wanted| wanted.as_deref() == Some(id));
         if !is_wanted {
-            self.wanted.set_value(Wanted::default());
-            self.id.set(Some(id.to_string()));
+            self.loading.wanted.set_value(Wanted::default());
+            self.loading.id.set(Some(id.to_string()));
         }
         // What waits for the reader's word is looked up anew: another tab may have fetched it.
-        let model = self.model.get_untracked();
+        let model = self.loading.model.get_untracked();
         if !is_wanted || matches!(model, Model::Absent | Model::Asking { .. } | Model::Failed(_)) {
-            self.restarts.set_value(0);
+            self.loading.restarts.set_value(0);
             self.load();
         }
     }
 
     /// What has become of the model of this id.
     pub fn model_of(self, id: &str) -> Model {
-        let is_wanted = self.id.with(|wanted| wanted.as_deref() == Some(id));
-        if is_wanted { self.model.get() } else { Model::Absent }
+        let is_wanted = self.loading.id.with(|wanted| wanted.as_deref() == Some(id));
+        if is_wanted { self.loading.model.get() } else { Model::Absent }
     }
 
     /// Sends the request of a new run, and hands that run's number and each of its events to `listener`. The worker
@@ -125,18 +98,15 @@ impl Engine {
         request: impl FnOnce(u32) -> Request,
         listener: impl Fn(u32, Event) + 'static,
     ) -> u32 {
-        self.mishap.set(None);
-        self.newest_run.update_value(|run| *run += 1);
-        let run = self.newest_run.get_value();
-        self.listeners.update_value(|listeners| drop(listeners.insert(run, Rc::new(listener))));
+        self.failure.set(None);
+        let run = self.runs.begin(listener);
         self.send_with(request(run), files);
         run
     }
 
     /// Has the tokens of a text counted; a run goes on meanwhile. The answer to a text before it no longer counts.
     pub fn tokenize(self, text: String) {
-        self.newest_text.update_value(|number| *number += 1);
-        self.send(Request::Tokenize { number: self.newest_text.get_value(), text });
+        self.send(Request::Tokenize { number: self.count.ask(), text });
     }
 
     /// Sends a request that begins no run.
@@ -145,29 +115,29 @@ impl Engine {
     }
 
     fn send_with(self, request: Request, files: Array) {
-        if let Some(bridge) = self.bridge.get_value() {
-            bridge.send(request, files);
+        if let Some(programs) = self.programs.get_value() {
+            programs.send(request, files);
         }
     }
 
     fn load(self) {
-        let Some(id) = self.id.get_untracked() else { return };
-        self.notices.set(Vec::new());
+        let Some(id) = self.loading.id.get_untracked() else { return };
+        self.loading.notices.set(Vec::new());
         if self.load_own(&id) {
             return;
         }
-        self.model.set(Model::AWAITED);
-        if let Some(bridge) = self.bridge.get_value() {
-            bridge.open();
+        self.loading.model.set(Model::AWAITED);
+        if let Some(programs) = self.programs.get_value() {
+            programs.open();
         }
-        if let Some(entry) = self.wanted.with_value(|wanted| wanted.entry.clone()) {
+        if let Some(entry) = self.loading.wanted.with_value(|wanted| wanted.entry.clone()) {
             return self.send_load(entry);
         }
-        self.loads.update_value(|loads| *loads += 1);
-        let this = self.loads.get_value();
+        self.loading.lookups.update_value(|lookups| *lookups += 1);
+        let this = self.loading.lookups.get_value();
         spawn_local(async move {
             let found = find(self.mounted, &id).await;
-            if this != self.loads.get_value() {
+            if this != self.loading.lookups.get_value() {
                 return;
             }
             match found {
@@ -178,12 +148,12 @@ impl Engine {
     }
 
     fn send_load(self, entry: Entry) {
-        self.wanted.update_value(|wanted| wanted.entry = Some(entry.clone()));
-        self.model.set(match entry.bytes {
+        self.loading.wanted.update_value(|wanted| wanted.entry = Some(entry.clone()));
+        self.loading.model.set(match entry.bytes {
             0 => Model::Opening,
             total => Model::Downloading { received: 0, total, bytes_per_second: None, again: None },
         });
-        let consent = self.wanted.with_value(|wanted| wanted.consent);
+        let consent = self.loading.wanted.with_value(|wanted| wanted.consent);
         self.send(Request::Load {
             entry,
             catalog_url: catalog_url(self.mounted),
@@ -193,74 +163,43 @@ impl Engine {
     }
 
     fn receive(self, event: Event) {
+        let Some(event) = self.loading.take(event) else { return };
         match event {
             Event::Ready { backend } => self.backend.set(backend),
-            Event::Asking { host, received, total } => self.model.set(Model::Asking { host, received, total }),
-            Event::Waiting => self.model.set(Model::Waiting),
-            Event::Downloading { received, total, bytes_per_second } => self.model.update(|model| {
-                let again = match model {
-                    // Until something new comes, what went wrong is what the reader should know.
-                    Model::Downloading { received: before, again, .. } if *before == received => again.take(),
-                    _ => None,
-                };
-                *model = Model::Downloading { received, total, bytes_per_second, again };
-            }),
-            Event::Retrying { reason, delay_ms } => self.retrying(reason, delay_ms),
-            Event::Paused { received, total } => self.model.set(Model::Paused { received, total }),
             Event::Cancelled => self.cancelled(),
-            Event::Notice(sentence) => self.notices.update(|notices| {
-                if !notices.contains(&sentence) {
-                    notices.push(sentence);
-                }
-            }),
-            Event::Stored(stored) => {
-                self.kept.set(&stored);
-                self.stored.set(Some(stored));
-            }
-            Event::NotHere => self.model.set(Model::NotHere),
-            Event::Opening => self.model.set(Model::Opening),
-            // One that was wanted before the reader went to another is of no use any more.
-            Event::Loaded(summary) if !self.id.with_untracked(|id| id.as_ref() == Some(&summary.id)) => {}
-            Event::Loaded(summary) => {
-                self.restarts.set_value(0);
-                self.model.set(Model::Loaded(summary));
-            }
+            Event::Stored(stored) => self.library.set(stored),
+            Event::Tokenized { number, count, tokens } => self.count.answer(number, count, tokens),
             Event::Failed { task: Task::Load, message } => self.fail(message),
-            Event::Failed { task: Task::Storage, message } => self.mishap.set(Some(message)),
-            Event::Started { run, .. } | Event::Text { run, .. } | Event::Verifying { run, .. } => {
-                self.deliver(run, event, false);
-            }
-            Event::Importing { run, .. } | Event::Exporting { run, .. } => self.deliver(run, event, false),
-            Event::Inspected { run, .. } | Event::Imported { run, .. } => self.deliver(run, event, true),
-            Event::Exported { run, .. } => self.deliver(run, event, true),
-            Event::Done { run, .. } | Event::Benched { run, .. } => self.deliver(run, event, true),
-            Event::Verified { run, .. } | Event::Interrupted { run } => self.deliver(run, event, true),
-            Event::Failed { task: Task::Run(run), .. } => self.deliver(run, event, true),
-            Event::Tokenized { number, count, tokens } => {
-                if number == self.newest_text.get_value() {
-                    self.tokens.set(Some(Tokens { count, first: tokens }));
-                }
-            }
+            Event::Failed { task: Task::Storage, message } => self.failure.set(Some(message)),
             Event::Panicked { message } => self.recover(&message),
-            // Between the workers.
-            Event::ToFetch { .. } | Event::Converted { .. } | Event::Fetched { .. } | Event::Kept { .. } => {}
+            event => self.deliver(event),
         }
     }
 
     /// The model could not be had, perhaps because its files have gone with their release.
     fn fail(self, sentence: String) {
-        self.model.set(Model::Failed(sentence));
+        self.loading.model.set(Model::Failed(sentence));
         spawn_local(release::look_for_release());
     }
 
-    /// Events of runs that are over find no listener.
-    fn deliver(self, run: u32, event: Event, is_last: bool) {
-        let listener = self.listeners.with_value(|listeners| listeners.get(&run).cloned());
-        if is_last {
-            self.listeners.update_value(|listeners| drop(listeners.remove(&run)));
-        }
-        if let Some(listener) = listener {
-            listener(run, event);
+    /// Events of runs.
+    fn deliver(self, event: Event) {
+        match event {
+            Event::Started { run, .. }
+            | Event::Text { run, .. }
+            | Event::Verifying { run, .. }
+            | Event::Importing { run, .. }
+            | Event::Exporting { run, .. } => self.runs.deliver(run, event, false),
+            Event::Inspected { run, .. }
+            | Event::Imported { run, .. }
+            | Event::Exported { run, .. }
+            | Event::Done { run, .. }
+            | Event::Benched { run, .. }
+            | Event::Verified { run, .. }
+            | Event::Interrupted { run }
+            | Event::Failed { task: Task::Run(run), .. } => self.runs.deliver(run, event, true),
+            // Those of the model and of storage have been taken; others go between the workers.
+            _ => {}
         }
     }
 
@@ -268,20 +207,21 @@ impl Engine {
     fn recover(self, reason: &str) {
         let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
         let message = format!("What computes broke down ({reason}) and was started again; your texts are kept.");
-        if self.listeners.with_value(BTreeMap::is_empty) && matches!(self.model.get_untracked(), Model::Loaded(_)) {
-            self.mishap.set(Some(message.clone()));
+        if self.runs.is_empty() && matches!(self.loading.model.get_untracked(), Model::Loaded(_)) {
+            self.failure.set(Some(message.clone()));
         }
-        for (run, listener) in self.listeners.try_update_value(std::mem::take).unwrap_or_default() {
-            listener(run, Event::Failed { task: Task::Run(run), message: message.clone() });
+        self.runs.fail(&message);
+        self.loading.restarts.update_value(|restarts| *restarts += 1);
+        if self.loading.restarts.get_value() > RESTARTS {
+            return self
+                .loading
+                .model
+                .set(Model::Failed(format!("The model could not be started: {reason}. Try again.")));
         }
-        self.restarts.update_value(|restarts| *restarts += 1);
-        if self.restarts.get_value() > RESTARTS {
-            return self.model.set(Model::Failed(format!("The model could not be started: {reason}. Try again.")));
-        }
-        self.model.set(Model::AWAITED);
+        self.loading.model.set(Model::AWAITED);
         spawn_local(async move {
             let policy = self.mounted.options().transfer;
-            fetch::sleep(policy.delay_ms.saturating_mul(self.restarts.get_value() - 1)).await;
+            fetch::sleep(policy.delay_ms.saturating_mul(self.loading.restarts.get_value() - 1)).await;
             self.load();
         });
     }

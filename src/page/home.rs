@@ -83,7 +83,7 @@ pub fn Home(
         <section class="yours">
             <h2>"Bring your own"</h2>
             <p>"You trained a small GPT? It runs here too."</p>
-            <KeptModels kept=studio.engine.kept />
+            <KeptModels kept=studio.engine.library.kept />
             <ImportPanel import />
         </section>
         <Inside />

@@ -16,7 +16,7 @@ pub fn Keep(
 ) -> impl IntoView {
     let (mounted, engine) = (Mounted::here(), studio.engine);
     let id = Memo::new(move |_| studio.summary().map(|summary| summary.id).filter(|id| is_own(id)));
-    let is_kept = Memo::new(move |_| id.get().is_some_and(|id| engine.kept.title(&id).is_some()));
+    let is_kept = Memo::new(move |_| id.get().is_some_and(|id| engine.library.kept.title(&id).is_some()));
     let rename = move |title: String| {
         if let Some(id) = id.get_untracked() {
             engine.rename(&id, title);
@@ -24,7 +24,7 @@ pub fn Keep(
     };
     let keep = move |_| {
         ask_to_keep();
-        engine.mishap.set(None);
+        engine.failure.set(None);
         engine.send(Request::Keep { title: untrack(|| studio.name()), model: None });
     };
     move || {

@@ -35,8 +35,8 @@ fn notices(studio: Studio) -> Vec<String> {
         ));
     }
     notices.extend(studio.remark.get());
-    notices.extend(studio.engine.notices.get());
-    notices.extend(studio.engine.mishap.get());
+    notices.extend(studio.engine.loading.notices.get());
+    notices.extend(studio.engine.failure.get());
     notices.extend(studio.exact_estimate());
     notices
 }

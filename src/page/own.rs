@@ -25,8 +25,8 @@ pub fn Own(
                 "The model of this address is not in this browser. If you have its files, drop them here: they lead to the \
                  same address."
             </p>
-            <p class="notice" role="alert" data-testid="mishap" hidden=move || engine.mishap.get().is_none()>
-                {move || engine.mishap.get()}
+            <p class="notice" role="alert" data-testid="mishap" hidden=move || engine.failure.get().is_none()>
+                {move || engine.failure.get()}
             </p>
             <ImportPanel import />
             <StoredModels engine is_open=true />

@@ -2,7 +2,6 @@
 //! engine. The converter is started on demand, and ended once nothing is left for it to do.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::{Rc, Weak};
 
 use js_sys::Array;
@@ -39,7 +38,7 @@ struct State {
     /// The import whose model is to be opened.
     import: Option<u32>,
     /// Requests that the converter has not answered yet.
-    runs: BTreeSet<u32>,
+    runs: Vec<u32>,
     /// How many models it is to store.
     keeps: u32,
     /// Address of the file that was exported last.
@@ -89,17 +88,17 @@ impl Programs {
             Request::Import { run, .. } => {
                 let mut state = self.state.borrow_mut();
                 (state.import, state.is_fetched) = (Some(run), false);
-                state.runs.insert(run);
+                state.runs.push(run);
                 drop(state);
                 self.converter.send(request, files);
             }
             Request::Inspect { run, .. } => {
-                self.state.borrow_mut().runs.insert(run);
+                self.state.borrow_mut().runs.push(run);
                 self.converter.send(request, files);
             }
             Request::Export { run, format, .. } => {
                 self.let_go();
-                self.state.borrow_mut().runs.insert(run);
+                self.state.borrow_mut().runs.push(run);
                 let (model, files) = self.model();
                 self.converter.send(Request::Export { run, format, model }, files);
             }
@@ -144,7 +143,7 @@ impl Programs {
         match event {
             Event::ToFetch { id } => self.fetch(&id),
             Event::Imported { run, .. } | Event::Failed { task: Task::Run(run), .. } => {
-                self.state.borrow_mut().runs.remove(&run);
+                self.state.borrow_mut().runs.retain(|other| *other != run);
                 (self.report)(event);
                 self.end_converter();
             }
@@ -162,7 +161,8 @@ impl Programs {
     }
 
     fn hear_converter(&self, event: Event, files: Array) {
-        let blob = files.get(0).dyn_into::<Blob>().ok();
+        let blob = files.get(0);
+        let blob = (!blob.is_undefined()).then(|| blob.unchecked_into::<Blob>());
         match event {
             Event::Ready { .. } => {}
             Event::Converted { run, file } => self.open_converted(run, file, blob),
@@ -175,7 +175,7 @@ impl Programs {
             }
             Event::Inspected { run, .. } => {
                 // What has been looked at is mostly opened then.
-                self.state.borrow_mut().runs.remove(&run);
+                self.state.borrow_mut().runs.retain(|other| *other != run);
                 (self.report)(event);
             }
             Event::Interrupted { run } | Event::Failed { task: Task::Run(run), .. } => self.done(run, event),
@@ -246,7 +246,7 @@ impl Programs {
     }
 
     fn done(&self, run: u32, event: Event) {
-        self.state.borrow_mut().runs.remove(&run);
+        self.state.borrow_mut().runs.retain(|other| *other != run);
         (self.report)(event);
         self.end_converter();
     }

@@ -23,7 +23,7 @@ pub fn StoredModels(
     let is_open = RwSignal::new(is_open);
     let toggled = move |event: ev::Event| is_open.set(event_target::<web_sys::Element>(&event).has_attribute("open"));
     // Asked again when something new may be stored.
-    let settled = Memo::new(move |_| matches!(engine.model.get(), Model::Loaded(_) | Model::Paused { .. }));
+    let settled = Memo::new(move |_| matches!(engine.loading.model.get(), Model::Loaded(_) | Model::Paused { .. }));
     Effect::new(move |_| {
         settled.get();
         if is_open.get() {
@@ -33,7 +33,7 @@ pub fn StoredModels(
     view! {
         <details class="stored" data-testid="stored" open=begins_open on:toggle=toggled>
             <summary>"Stored models"</summary>
-            {move || match engine.stored.get() {
+            {move || match engine.library.stored.get() {
                 None => view! { <p class="help">"Looking…"</p> }.into_any(),
                 Some(stored) => view! { <List engine stored /> }.into_any(),
             }}
@@ -48,7 +48,7 @@ fn List(engine: Engine, stored: Stored) -> impl IntoView {
         let (id, name) = (model.id.clone(), model.title.clone().unwrap_or_else(|| format!("{} (in part)", model.id)));
         let label = format!("Delete {name}");
         let delete = move |_| {
-            engine.mishap.set(None);
+            engine.failure.set(None);
             engine.send(Request::Discard { id: id.clone() });
         };
         view! {

@@ -25,7 +25,7 @@ pub fn PromptTokens(
     let has_pairs = move || studio.summary().is_some_and(|summary| summary.vocabulary == Vocabulary::BytePairs);
     let has_pairs = Memo::new(move |_| has_pairs());
     count_while_typed(studio, has_pairs);
-    let tokens = Signal::derive(move || engine.tokens.get().filter(|_| has_pairs.get()));
+    let tokens = Signal::derive(move || engine.count.tokens.get().filter(|_| has_pairs.get()));
     view! {
         <div class="prompt-tokens" hidden=move || !(studio.about.is_large || has_pairs.get())>
             <p class="token-count" data-testid="token-count">
@@ -49,7 +49,7 @@ fn count_while_typed(studio: Studio, has_pairs: Memo<bool>) {
         if has_pairs.get() {
             count(());
         } else {
-            engine.tokens.set(None); // another model's
+            engine.count.tokens.set(None); // another model's
         }
     });
 }

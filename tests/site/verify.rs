@@ -125,10 +125,10 @@ async fn before_a_worker_that_finds(found: Option<Verification>) -> Reader {
     let reader = Reader::new().await.unwrap();
     let script = format!(
         "const [plain, found] = [self.postMessage.bind(self), {}];
-         self.postMessage = (event) => {{
+         self.postMessage = ([event, files]) => {{
              if (event.Loaded) event.Loaded.can_be_verified = true;
              const run = found && event.Failed?.task.Run;
-             plain(run ? {{ Verified: {{ run, verification: found }} }} : event);
+             plain([run ? {{ Verified: {{ run, verification: found }} }} : event, files]);
          }};
 ",
         json!(found)

@@ -124,7 +124,8 @@ fn wasm_lints() -> Result<()> {
 }
 
 fn wasm_tests() -> Result<()> {
-    let mut tests = command("cargo", &["test", WASM, "--test", "text", "--test", "kernels", "--test", "replay"]);
+    let mut tests =
+        command("cargo", &["test", WASM, "--test", "text", "--test", "kernels", "--test", "replay", "--test", "mount"]);
     tests.env("CHROMEDRIVER", find("chromedriver").context("chromedriver is not on PATH")?);
     // Seconds for all tests of a binary; the runner's own 20 are few for two busy cores.
     tests.env("WASM_BINDGEN_TEST_TIMEOUT", "300");

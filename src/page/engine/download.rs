@@ -10,7 +10,7 @@ use crate::app::protocol::Request;
 impl Engine {
     /// Fetches the model that is wanted, from wherever the reader was told, or goes on with that.
     pub fn fetch(self) {
-        self.wanted.update_value(|wanted| wanted.consent = true);
+        self.loading.wanted.update_value(|wanted| wanted.consent = true);
         ask_to_keep();
         self.load();
     }
@@ -22,31 +22,21 @@ impl Engine {
 
     /// Ends the download and forgets what has come of it.
     pub fn cancel(self) {
-        if let Some(id) = self.id.get_untracked() {
-            self.mishap.set(None);
+        if let Some(id) = self.loading.id.get_untracked() {
+            self.failure.set(None);
             self.send(Request::Cancel { id });
         }
     }
 
-    pub(super) fn retrying(self, reason: String, delay_ms: u32) {
-        self.model.update(|model| match model {
-            Model::Downloading { again, .. } => *again = Some((reason, delay_ms)),
-            other => {
-                let (received, total, bytes_per_second) = (0, 0, None);
-                *other = Model::Downloading { received, total, bytes_per_second, again: Some((reason, delay_ms)) };
-            }
-        });
-    }
-
     /// Nothing is fetched any more before the reader says so.
     pub(super) fn cancelled(self) {
-        let entry = self.wanted.try_update_value(|wanted| {
+        let entry = self.loading.wanted.try_update_value(|wanted| {
             wanted.consent = false;
             wanted.entry.clone()
         });
         let Some(entry) = entry.flatten() else { return };
         let url = self.mounted.absolute(entry.hub_files().map_or("", |files| &files.weights.url));
         let host = web_sys::Url::new(&url).map(|url| url.hostname()).unwrap_or_default();
-        self.model.set(Model::Asking { host, received: 0, total: entry.bytes });
+        self.loading.model.set(Model::Asking { host, received: 0, total: entry.bytes });
     }
 }

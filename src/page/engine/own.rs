@@ -15,14 +15,14 @@ const UNNAMED: &str = "";
 impl Engine {
     /// Opens the model in these files; `listener` hears how that goes. Once it is open it is the one that is wanted.
     pub fn import(self, files: Array, answers: Answers, listener: impl Fn(Event) + 'static) {
-        self.wanted.set_value(Wanted::default());
-        self.id.set(Some(UNNAMED.to_string()));
+        self.loading.wanted.set_value(Wanted::default());
+        self.loading.id.set(Some(UNNAMED.to_string()));
         self.read(files, answers, listener);
     }
 
     /// What a model is called; nothing where that is not known.
     pub fn title(self, id: &str) -> Option<String> {
-        self.kept.title(id).or_else(|| match self.model_of(id) {
+        self.library.kept.title(id).or_else(|| match self.model_of(id) {
             Model::Loaded(summary) => Some(summary.title),
             _ => None,
         })
@@ -31,8 +31,8 @@ impl Engine {
     /// The models of the reader's own that can be had here, ids and names: those that are kept, and the one that was
     /// opened last.
     pub fn own(self) -> Vec<(String, String)> {
-        let mut own = self.kept.list();
-        if let Model::Loaded(ModelSummary { id, title, .. }) = self.model.get()
+        let mut own = self.library.kept.list();
+        if let Model::Loaded(ModelSummary { id, title, .. }) = self.loading.model.get()
             && is_own(&id)
             && own.iter().all(|(kept, _)| *kept != id)
         {
@@ -46,22 +46,22 @@ impl Engine {
         if title.trim().is_empty() {
             return;
         }
-        self.model.update(|model| match model {
+        self.loading.model.update(|model| match model {
             Model::Loaded(summary) if summary.id == id => summary.title.clone_from(&title),
             _ => {}
         });
-        if untrack(|| self.kept.title(id)).is_some() {
+        if untrack(|| self.library.kept.title(id)).is_some() {
             self.send(Request::Rename { id: id.to_string(), title });
         }
     }
 
     /// Loads a model that no catalog has; `false` where a catalog may.
     pub(super) fn load_own(self, id: &str) -> bool {
-        match self.source.get_value() {
-            _ if id == UNNAMED => self.model.set(Model::Absent),
+        match self.loading.own.get_value() {
+            _ if id == UNNAMED => self.loading.model.set(Model::Absent),
             _ if !is_own(id) => return false,
             // Files are read only where storage does not have the model.
-            Some((own, files, answers)) if own == id && untrack(|| self.kept.title(id)).is_none() => {
+            Some((own, files, answers)) if own == id && untrack(|| self.library.kept.title(id)).is_none() => {
                 self.read(files, answers, |_| ());
             }
             _ => self.send_load(Entry::own(id.to_string())),
@@ -70,11 +70,11 @@ impl Engine {
     }
 
     fn read(self, files: Array, answers: Answers, listener: impl Fn(Event) + 'static) {
-        self.model.set(Model::Opening);
-        let wanted = self.id.get_untracked();
+        self.loading.model.set(Model::Opening);
+        let wanted = self.loading.id.get_untracked();
         let source = (files.clone(), answers.clone());
         let hear = move |_, event| {
-            if self.id.with_untracked(|id| *id == wanted) {
+            if self.loading.id.with_untracked(|id| *id == wanted) {
                 self.take(&event, &source);
             }
             listener(event);
@@ -86,18 +86,18 @@ impl Engine {
         match event {
             Event::Imported { summary, .. } => {
                 let (files, answers) = source.clone();
-                self.source.set_value(Some((summary.id.clone(), files, answers)));
+                self.loading.own.set_value(Some((summary.id.clone(), files, answers)));
                 self.adopt(summary);
             }
-            Event::Failed { message, .. } => self.model.set(Model::Failed(message.clone())),
-            Event::Interrupted { .. } => self.model.set(Model::Failed("Opening the model was stopped.".into())),
+            Event::Failed { message, .. } => self.loading.model.set(Model::Failed(message.clone())),
+            Event::Interrupted { .. } => self.loading.model.set(Model::Failed("Opening the model was stopped.".into())),
             _ => {}
         }
     }
 
     fn adopt(self, summary: &ModelSummary) {
-        self.restarts.set_value(0);
-        self.id.set(Some(summary.id.clone()));
-        self.model.set(Model::Loaded(summary.clone()));
+        self.loading.restarts.set_value(0);
+        self.loading.id.set(Some(summary.id.clone()));
+        self.loading.model.set(Model::Loaded(summary.clone()));
     }
 }

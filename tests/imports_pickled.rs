@@ -162,7 +162,13 @@ fn zip_files_that_lie_are_refused() {
         error(file)
     };
     let huge = [0xf0, 0xff, 0xff, 0xff];
-    let cases: [(usize, &[u8], &str); 10] = [
+    let cases: [(usize, &[u8], &str); 12] = [
+        (end + 4, &[2], "`zip disk number` at byte 5214: expected 0, for an archive in one file, found 2"),
+        (
+            directory + 8,
+            &[9],
+            "`zip entry a/data.pkl` at byte 0: expected an entry that is not encrypted, found flags 9",
+        ),
         (
             directory + 10,
             &[8],
@@ -189,6 +195,23 @@ fn zip_files_that_lie_are_refused() {
 }
 
 #[test]
+fn a_zip_entry_within_another_is_refused() {
+    let mut tensors = pickled::nanogpt();
+    let (name, norm) = ("a/data/transformer.h.0.ln_1.weight", tensors[2].bytes.clone());
+    let length = (norm.len() as u32).to_le_bytes();
+    let local = [b"PK\x03\x04".as_slice(), &[0; 14], &length, &length, &[name.len() as u8, 0, 0, 0], name.as_bytes()];
+    let inner = [local.concat(), norm].concat();
+    tensors[6].bytes[4..4 + inner.len()].copy_from_slice(&inner);
+    let mut file = pickled::checkpoint(&tensors);
+    let within = file.windows(inner.len()).rposition(|window| window == inner).unwrap();
+    let named = file.windows(name.len()).rposition(|window| window == name.as_bytes()).unwrap();
+    file[named - 4..named].copy_from_slice(&(within as u32).to_le_bytes());
+    let error = error(file);
+    let says = "`place of transformer.h.0.ln_1.weight` at byte";
+    assert!(error.contains(says) && error.contains("expected bytes behind those of transformer.h.0.mlp"), "{error}");
+}
+
+#[test]
 fn a_zip_file_of_64_bits_opens_and_is_refused_where_it_lies() {
     let entries = pickled::entries(&pickled::nanogpt());
     let whole = pickled::zip_64(&entries);
@@ -208,7 +231,8 @@ fn a_zip_file_of_64_bits_opens_and_is_refused_where_it_lies() {
     let (directory, record, locator) = (find(b"PK\x01\x02"), find(b"PK\x06\x06"), find(b"PK\x06\x07"));
     // Of the first entry's extra field: behind its name and another field; the sizes, then the place.
     let sizes = directory + 46 + "a/data.pkl".len() + 5 + 4;
-    let cases: [(usize, &[u8], &str); 7] = [
+    let cases: [(usize, &[u8], &str); 8] = [
+        (record + 16, &[1], "`zip disk number` at byte"),
         (sizes, &HUGE, "expected an entry that is stored as it is, found method 0, "),
         (sizes, &[HUGE, HUGE].concat(), "takes 18446744073709551615 bytes"),
         (sizes + 16, &HUGE, "`zip entry a/data.pkl` at byte 18446744073709551615"),

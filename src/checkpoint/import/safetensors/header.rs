@@ -1,7 +1,7 @@
 //! The header of `model.safetensors`: its length in 8 bytes, then JSON that describes the tensors.
 //!
-//! The format is <https://huggingface.co/docs/safetensors>. The `safetensors` crate's own reader wants the header in
-//! memory before it believes its length; this one reads the JSON as it comes and keeps only what it describes.
+//! The format is <https://huggingface.co/docs/safetensors>. The JSON is read as it comes, and only what it describes is
+//! kept; offsets have 64 bits in WebAssembly too. docs/own-code.md says why the `safetensors` crate does not read it.
 
 use std::fmt;
 use std::io::{Read, Seek};

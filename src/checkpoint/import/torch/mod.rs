@@ -5,7 +5,7 @@
 
 mod legacy;
 pub(super) mod pickle;
-mod zip;
+pub(super) mod zip;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Seek};

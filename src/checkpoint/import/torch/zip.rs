@@ -1,7 +1,7 @@
 //! The zip files that torch writes: entries stored as they are, sizes of 64 bits where 32 are too few.
 //!
 //! Follows PKWARE's APPNOTE.TXT. Where an entry is and how long is compared with what stands before the entry itself, and
-//! with the file's length.
+//! with the file's length. docs/own-code.md says why the `zip` crate only writes.
 
 use std::io::{Read, Seek};
 use std::ops::Range;
@@ -22,6 +22,8 @@ const IN_DIRECTORY: [u8; 4] = *b"PK\x01\x02";
 const IN_DIRECTORY_LENGTH: u64 = 46;
 const LOCAL: [u8; 4] = *b"PK\x03\x04";
 const LOCAL_LENGTH: u64 = 30;
+/// The flag of an entry that is encrypted.
+const ENCRYPTED: u16 = 1;
 /// Sizes that stand elsewhere, in the extra field of this number.
 const SEE_EXTRA: u32 = u32::MAX;
 const EXTRA_64: u16 = 1;
@@ -32,6 +34,7 @@ const MOST_DIRECTORY: u64 = 16 << 20;
 #[derive(Debug)]
 struct Entry {
     name: Range<usize>,
+    flags: u16,
     method: u16,
     stored: u64,
     length: u64,
@@ -40,7 +43,7 @@ struct Entry {
 
 /// The entries of a zip file, sorted by name.
 #[derive(Debug)]
-pub(super) struct Archive {
+pub(in super::super) struct Archive {
     directory: Vec<u8>,
     entries: Vec<Entry>,
 }
@@ -78,11 +81,13 @@ impl Archive {
 
     /// The name of the only entry that ends so, up to there.
     pub fn prefix_of(&self, end: &str) -> Option<&str> {
-        let mut names = self
-            .entries
-            .iter()
-            .filter_map(|entry| std::str::from_utf8(&self.directory[entry.name.clone()]).ok()?.strip_suffix(end));
-        names.next().filter(|_| names.next().is_none())
+        let mut prefixes = self.names().filter_map(|name| name.strip_suffix(end));
+        prefixes.next().filter(|_| prefixes.next().is_none())
+    }
+
+    /// The entries' names, sorted; those that are no UTF-8 are left out.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter_map(|entry| std::str::from_utf8(&self.directory[entry.name.clone()]).ok())
     }
 
     /// Where the bytes of an entry are, once what stands before them has said the same; `None` where there is no such.
@@ -100,12 +105,9 @@ impl Archive {
 /// How many entries the directory has, and where it is.
 fn find_directory<R: Read + Seek>(source: &mut Source<R>) -> Result<(u64, Range<u64>), CheckpointError> {
     let at = find_end(source)?;
-    source.seek(at + 10)?;
-    let count = u64::from(source.u16(&"zip entry count")?);
-    let (length, start) = (source.u32(&"zip directory length")?, source.u32(&"zip directory offset")?);
     let (count, length, start) = match find_end_64(source, at)? {
         Some(found) => found,
-        None => (count, u64::from(length), u64::from(start)),
+        None => read_end(source, at)?,
     };
     match start.checked_add(length).filter(|&end| end <= at) {
         Some(end) => Ok((count, start..end)),
@@ -129,6 +131,23 @@ fn find_end<R: Read + Seek>(source: &mut Source<R>) -> Result<u64, CheckpointErr
     last.map(|index| start + index as u64).ok_or_else(missing)
 }
 
+/// Count, length and start of the directory as the end record says them.
+fn read_end<R: Read + Seek>(source: &mut Source<R>, at: u64) -> Result<(u64, u64, u64), CheckpointError> {
+    source.seek(at + 4)?;
+    let disk = source.u16(&"zip disk number")?;
+    check_disk(u32::from(disk), at + 4)?;
+    source.skip(&"zip end record", 4)?;
+    let count = source.u16(&"zip entry count")?;
+    let (length, start) = (source.u32(&"zip directory length")?, source.u32(&"zip directory offset")?);
+    Ok((u64::from(count), u64::from(length), u64::from(start)))
+}
+
+/// The last disk's number is 0 where there is one.
+fn check_disk(disk: u32, at: u64) -> Result<(), CheckpointError> {
+    let several = || CheckpointError::field(&"zip disk number", at, "0, for an archive in one file", disk);
+    if disk == 0 { Ok(()) } else { Err(several()) }
+}
+
 /// Count, length and start of the directory where the record of 64 bits says them.
 fn find_end_64<R: Read + Seek>(source: &mut Source<R>, end: u64) -> Result<Option<(u64, u64, u64)>, CheckpointError> {
     let Some(at) = end.checked_sub(LOCATOR_LENGTH) else { return Ok(None) };
@@ -146,7 +165,9 @@ fn find_end_64<R: Read + Seek>(source: &mut Source<R>, end: u64) -> Result<Optio
     if found != END_64 {
         return Err(CheckpointError::field(&"zip64 end record", record, "`PK\\x06\\x06`", found.escape_ascii()));
     }
-    source.skip(&"zip64 end record", 28)?;
+    source.skip(&"zip64 end record", 12)?;
+    check_disk(source.u32(&"zip disk number")?, record + 16)?;
+    source.skip(&"zip64 end record", 12)?;
     let count = source.u64(&"zip entry count")?;
     let length = source.u64(&"zip directory length")?;
     Ok(Some((count, length, source.u64(&"zip directory offset")?)))
@@ -189,10 +210,10 @@ fn read_entry(directory: &[u8], position: usize) -> Option<(Entry, usize)> {
         _ => Some(u64::from(number)),
     };
     let (length, stored, local) = (size(length)?, size(stored)?, size(local)?);
-    let method = u16::from_le_bytes([fixed[10], fixed[11]]);
+    let [flags, method] = [8, 10].map(|at| u16::from_le_bytes([fixed[at], fixed[at + 1]]));
     let end = position + start + extra + comment;
     let name = position + fixed.len()..position + start;
-    (end <= directory.len()).then_some((Entry { name, method, stored, length, local }, end))
+    (end <= directory.len()).then_some((Entry { name, flags, method, stored, length, local }, end))
 }
 
 fn read_u32(bytes: &[u8], at: usize) -> u32 {
@@ -214,10 +235,13 @@ fn extra_64(mut extra: &[u8]) -> Option<&[u8]> {
 
 /// Holds an entry against the file's own words before it; where its bytes are.
 fn locate<R: Read + Seek>(entry: &Entry, name: &str, source: &mut Source<R>) -> Result<Range<u64>, CheckpointError> {
-    let &Entry { method, stored, length, local, .. } = entry;
+    let &Entry { flags, method, stored, length, local, .. } = entry;
     let wrong = |expected: &str, found: String| {
         Err(CheckpointError::field(&format!("zip entry {name}"), local, expected, found))
     };
+    if flags & ENCRYPTED != 0 {
+        return wrong("an entry that is not encrypted", format!("flags {flags}"));
+    }
     if method != 0 || stored != length {
         return wrong("an entry that is stored as it is", format!("method {method}, {stored} bytes for {length}"));
     }
@@ -236,3 +260,6 @@ fn locate<R: Read + Seek>(entry: &Entry, name: &str, source: &mut Source<R>) -> 
     source.claim(&format_args!("zip entry {name}"), length, 1)?;
     Ok(source.offset()..source.offset() + length)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! `weights/catalog.json`: the models on offer.
+//! `weights/catalog.json`: the models that the site offers.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -9,29 +9,30 @@ use crate::checkpoint::sha256::hex;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// Name in addresses: `peargpt`, `gpt2`.
+    /// Its name in addresses: `peargpt`, `gpt2`.
     pub id: String,
-    /// Name that readers see.
+    /// Its name for readers.
     pub title: String,
     /// Number of weights.
     pub parameters: u64,
     /// Longest window, in tokens.
     pub context: u32,
-    /// [`GGUF`]: the parts are slices of one file, on this site. [`SAFETENSORS`]: they are the files of a model on the
-    /// hub, which the reader's browser fetches from there and converts.
+    /// [`GGUF`]: the parts are slices of one file on this site. [`SAFETENSORS`]: the parts are the files of a model on
+    /// the hub. The reader's browser fetches these from there, and converts them.
     pub format: String,
     /// Length of all parts, in bytes.
     pub bytes: u64,
-    /// Consecutive slices of a GGUF file, in order, whose `cat` is the file; or the hub's files, see [`HubFiles`].
+    /// The consecutive slices of a GGUF file, in order, whose concatenation is the file; or the hub's files, see
+    /// [`HubFiles`].
     pub parts: Vec<Part>,
-    /// Of a model on the hub: the GGUF file that becomes of it, where that is known.
+    /// For a model on the hub: the GGUF file that it is converted to, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub converted: Option<Converted>,
     /// Where the weights come from, for people to read.
     pub source: String,
 }
 
-/// The file that a model of the hub becomes.
+/// The GGUF file that a model of the hub is converted to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Converted {
@@ -42,7 +43,7 @@ pub struct Converted {
 }
 
 impl Converted {
-    /// Whether a file of this length and SHA-256 is it.
+    /// Whether a file with this length and SHA-256 is this file.
     pub fn is_file(&self, bytes: u64, sha256: &str) -> bool {
         self.bytes == bytes && self.sha256.eq_ignore_ascii_case(sha256)
     }
@@ -53,7 +54,7 @@ pub const GGUF: &str = "gguf";
 /// The format of an entry whose parts are a Hugging Face model's files.
 pub const SAFETENSORS: &str = "safetensors";
 
-/// The files of a model on the hub, told apart by the ends of their URLs.
+/// The files of a model on the hub, recognised by the ends of their URLs.
 #[derive(Clone, Copy, Debug)]
 pub struct HubFiles<'a> {
     /// `vocab.json`.
@@ -65,14 +66,14 @@ pub struct HubFiles<'a> {
 }
 
 impl Entry {
-    /// What there is to say of a model of the reader's own before it is found: its id.
+    /// The entry of a model of the reader's own. Only its id is known.
     pub fn own(id: String) -> Entry {
         let nothing = String::new;
         let (title, format, source, parts) = (nothing(), nothing(), nothing(), Vec::new());
         Entry { id, title, parameters: 0, context: 0, format, bytes: 0, parts, converted: None, source }
     }
 
-    /// The hub's files, where the format is [`SAFETENSORS`].
+    /// The hub's files, if the format is [`SAFETENSORS`].
     pub fn hub_files(&self) -> Option<HubFiles<'_>> {
         let file = |end| self.parts.iter().find(|part| part.url.ends_with(end));
         let [vocabulary, merges, weights] = [file("vocab.json")?, file("merges.txt")?, file("model.safetensors")?];
@@ -80,11 +81,11 @@ impl Entry {
     }
 }
 
-/// One consecutive slice of a model's file, or one file of several.
+/// A slice of a model's file, or one of several files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
-    /// Address, relative to the catalog's.
+    /// URL, relative to the catalog's.
     pub url: String,
     /// Length in bytes.
     pub bytes: u64,
@@ -92,13 +93,13 @@ pub struct Part {
     pub sha256: String,
 }
 
-/// A catalog that does not say what it must.
+/// A catalog that is wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
-    /// Not JSON of the catalog's shape.
+    /// The catalog is not JSON of the expected form.
     #[error("the catalog is not an array of models: {0}")]
     Json(#[from] serde_json::Error),
-    /// A model whose parts do not add up.
+    /// The lengths of a model's parts do not add up.
     #[error("the catalog's `{id}`: parts add up to {found} bytes, expected {expected}")]
     Bytes {
         /// The model.
@@ -108,7 +109,7 @@ pub enum CatalogError {
         /// The sum of its parts' `bytes`.
         found: u64,
     },
-    /// A hash that is not one.
+    /// A SHA-256 is not 64 hex digits.
     #[error("the catalog's `{id}`: sha256 of `{url}` takes 64 hex digits, found `{found}`")]
     Sha256 {
         /// The model.
@@ -118,7 +119,7 @@ pub enum CatalogError {
         /// What stands there.
         found: String,
     },
-    /// A format that is unknown, or whose files are not there.
+    /// The format is unknown, or files that it needs are missing.
     #[error(
         "the catalog's `{id}`: expected format `gguf`, or `safetensors` with vocab.json, merges.txt and model.safetensors; found `{found}` with {parts} parts"
     )]
@@ -130,7 +131,7 @@ pub enum CatalogError {
         /// How many parts it has.
         parts: usize,
     },
-    /// A model that the catalog does not have.
+    /// The catalog does not have this model.
     #[error("the catalog has no model `{id}`; it has: {known}")]
     Missing {
         /// The model asked for.
@@ -175,7 +176,7 @@ fn check_hashes(entry: &Entry) -> Result<(), CatalogError> {
     }
 }
 
-/// SHA-256 as 64 hex digits, as a catalog has it.
+/// SHA-256 as 64 hex digits, as in a catalog.
 pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }

@@ -1,10 +1,11 @@
-//! Checksums that find damage in the browser's storage, several times as fast as SHA-256: XXH64 of each stretch of a file.
+//! Checksums that find damage in the browser's storage: XXH64 of each stretch of a file, several times as fast as
+//! SHA-256.
 //!
-//! They are no protection from anyone. What comes from outside is held against its SHA-256 first.
+//! They do not protect from an attacker. Bytes from outside are verified by their SHA-256 first.
 
 use xxhash_rust::xxh64::{Xxh64, xxh64};
 
-/// Bytes that have a checksum of their own: a slice as the site serves it.
+/// Bytes of a stretch: as long as a slice that the site serves.
 pub const STRETCH: usize = crate::app::publish::SLICE;
 
 /// The checksum of one stretch.
@@ -12,17 +13,17 @@ pub fn checksum(stretch: &[u8]) -> u64 {
     xxh64(stretch, 0)
 }
 
-/// The checksums of a file that comes in pieces.
+/// Computes the checksums of a file that arrives in pieces.
 #[derive(Default)]
 pub struct Checksums {
     whole: Vec<u64>,
     begun: Xxh64,
-    /// Bytes in what is begun.
+    /// Bytes in the current stretch.
     filled: usize,
 }
 
 impl Checksums {
-    /// Goes on with these bytes.
+    /// Adds these bytes.
     pub fn update(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let (here, rest) = bytes.split_at(bytes.len().min(STRETCH - self.filled));
@@ -36,7 +37,7 @@ impl Checksums {
         }
     }
 
-    /// The checksums of everything that has come.
+    /// The checksums of all bytes.
     pub fn finish(mut self) -> Vec<u64> {
         if self.filled > 0 {
             self.whole.push(self.begun.digest());
@@ -45,7 +46,7 @@ impl Checksums {
     }
 }
 
-/// Checksums on their way between programs: JavaScript's numbers have no 64 bits.
+/// Checksums in messages between programs. JavaScript's numbers do not have 64 bits.
 pub mod hex {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
@@ -54,7 +55,7 @@ pub mod hex {
         serializer.collect_seq(checksums.iter().map(|checksum| format!("{checksum:016x}")))
     }
 
-    /// What [`serialize`] made.
+    /// Reads what [`serialize`] wrote.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
         let texts = Vec::<String>::deserialize(deserializer)?;
         texts.iter().map(|text| u64::from_str_radix(text, 16).map_err(D::Error::custom)).collect()
@@ -80,7 +81,7 @@ mod tests {
 
     #[test]
     fn checksums_are_xxh64s() {
-        // xxHash's specification, doc/xxhash_spec.md: of nothing, and of the 3 letters.
+        // From xxHash's specification, doc/xxhash_spec.md: the empty input, and three letters.
         assert_eq!((checksum(b""), checksum(b"abc")), (0xef46_db37_51d8_e999, 0x44bc_2cf5_ad77_0999));
     }
 }

@@ -1,20 +1,20 @@
-//! What the `exact` window costs, said before it is paid.
+//! Estimates what the `exact` window costs, before the run.
 
 use crate::generation::{Settings, Window};
 use crate::tokenizer::Vocabulary;
 
-/// The price of a run with the `exact` window.
+/// The cost of a run with the `exact` window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
-    /// Rows that go through the model, per row that `rolling` would need.
+    /// Rows that go through the model, as a multiple of those that `rolling` needs.
     pub times_slower: f64,
     /// Rows that go through the model.
     pub rows: f64,
 }
 
-/// `None` where the run has another window or stays within the context; `prompt_tokens` as far as they are known.
+/// The cost; `None` if the run has another window, or stays within the context. `prompt_tokens` may be an estimate.
 pub fn exact(settings: &Settings, prompt_tokens: u32, context: u32, vocabulary: Vocabulary) -> Option<Estimate> {
-    // Tiny Shakespeare has 5.5 characters per word, its spaces included; English has 1.3 byte pairs.
+    // Tiny Shakespeare has 5.5 characters per word, with its spaces; English has 1.3 byte pairs per word.
     let tokens_per_word = match vocabulary {
         Vocabulary::Characters => 5.5,
         Vocabulary::BytePairs => 1.3,
@@ -27,14 +27,14 @@ pub fn exact(settings: &Settings, prompt_tokens: u32, context: u32, vocabulary: 
     let past = past.min(tokens);
     let within = tokens - past;
     let rows = within + past * f64::from(context);
-    // `rolling` computes half a context again each time that half a context has been written: one row more per token.
+    // After every half context that is written, `rolling` computes half a context again: one more row per token.
     let rolling_rows = within + past * 2.0;
     Some(Estimate { times_slower: rows / rolling_rows, rows })
 }
 
 impl Estimate {
-    /// The price as a sentence; `rows_per_second` where it has been measured. Rows computed together are faster than
-    /// rows that follow each other, so the time is the most it takes.
+    /// The cost as a sentence; `rows_per_second` is the speed that was measured, if any. Prefill is faster than
+    /// decoding, so the time is an upper bound.
     pub fn sentence(&self, context: u32, rows_per_second: Option<f64>) -> String {
         let work = format!(
             "The exact window computes the last {context} tokens anew for each one: about {:.0} times the work of rolling",
@@ -73,11 +73,12 @@ mod tests {
 
     #[test]
     fn the_price_counts_rows() {
-        // 200 words are 1100 characters; 100 fill the rest of the context, 1000 cost 256 rows each, or 2.
+        // 200 words are 1100 characters. 100 of them fill the rest of the context. The other 1000 cost 256 rows each,
+        // or 2 with `rolling`.
         let estimate = exact(&settings(200, Window::Exact), 156, 256, Vocabulary::Characters).unwrap();
         assert_eq!(estimate.rows, 100.0 + 256_000.0);
         assert_eq!(estimate.times_slower, 256_100.0 / 2_100.0);
-        // With a prompt longer than the context every token is recomputed, and no more than that.
+        // With a prompt longer than the context, each token is recomputed, but not more than once.
         let estimate = exact(&settings(2, Window::Exact), 9999, 256, Vocabulary::Characters).unwrap();
         assert_eq!(estimate.rows, 11.0 * 256.0);
     }

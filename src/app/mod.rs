@@ -1,4 +1,4 @@
-//! What crosses between page and worker, and what can be asked for. It knows the modules below; none of them knows it.
+//! The messages between page and worker, and the settings of a run. It uses the modules below; none of them uses it.
 
 pub mod catalog;
 pub mod checksum;

@@ -1,14 +1,15 @@
-//! `release.json`: what a release of the site consists of. The build writes it (`xtask/src/release.rs`).
+//! `release.json`: lists the files of a release of the site. The build writes it (`xtask/src/release.rs`).
 
 use serde::{Deserialize, Serialize};
 
-/// A file of the release; `release.json` is an array of them, sorted by path. It lists all but itself and `index.html`.
+/// A file of the release. `release.json` is an array of these, sorted by path. It lists all files but itself and
+/// `index.html`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct File {
-    /// Relative to `index.html`; it carries the first 16 digits of the hash, but for weights.
+    /// Relative to `index.html`. Except for weights it contains the first 16 digits of the hash.
     pub path: String,
-    /// Its length.
+    /// Length in bytes.
     pub bytes: u64,
-    /// Its hash, as 64 hexadecimal digits.
+    /// SHA-256, 64 hex digits.
     pub sha256: String,
 }

@@ -1,29 +1,29 @@
-//! What a reader can ask for. Each parameter is one control of the page, one parameter of the address and one flag
-//! of `generate`, and all three are made from [`PARAMETERS`].
+//! The settings of a run. Each parameter is a control on the page, a parameter of the address and a flag of `generate`.
+//! All three are made from [`PARAMETERS`].
 
 use serde::{Deserialize, Serialize};
 
 use crate::generation::{Settings, Window};
 
-/// What a parameter's value looks like.
+/// The values that a parameter takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// Any text.
     Text,
-    /// A whole number.
+    /// An integer.
     Whole {
-        /// The least it may be.
+        /// The least value.
         min: u32,
-        /// The most it may be.
+        /// The greatest value.
         max: u32,
         /// Whether it may be left empty.
         optional: bool,
     },
-    /// A number.
+    /// A real number.
     Real {
-        /// The least it may be.
+        /// The least value.
         min: f32,
-        /// The most it may be.
+        /// The greatest value.
         max: f32,
     },
     /// One of these names.
@@ -39,7 +39,7 @@ pub struct Parameter {
     pub label: &'static str,
     /// One line that says what it does.
     pub help: &'static str,
-    /// What values it takes.
+    /// The values that it takes.
     pub kind: Kind,
 }
 
@@ -107,14 +107,14 @@ pub const PARAMETERS: [Parameter; 9] = [
 pub struct SettingsError {
     /// The parameter's name.
     pub name: String,
-    /// What it takes, in words.
+    /// The values that it takes, in words.
     pub expected: String,
-    /// What was given.
+    /// The value that was given.
     pub found: String,
 }
 
 impl Parameter {
-    /// The parameter of this address name (`top_k`).
+    /// The parameter with this name in addresses (`top_k`).
     pub fn named(name: &str) -> Option<&'static Parameter> {
         PARAMETERS.iter().find(|parameter| parameter.name == name)
     }
@@ -153,7 +153,7 @@ impl Parameter {
 }
 
 impl Settings {
-    /// Sets the parameter of this address name from text; on an error nothing is changed.
+    /// Sets the parameter with this name in addresses from text. On an error nothing changes.
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), SettingsError> {
         let Some(parameter) = Parameter::named(name) else {
             let expected = PARAMETERS.map(|parameter| parameter.name).join(", ");
@@ -180,7 +180,8 @@ impl Settings {
         Ok(())
     }
 
-    /// The value of the parameter of this address name, as [`set`](Self::set) reads it; a seed not drawn is empty.
+    /// The value of the parameter with this name in addresses, in the form that [`set`](Self::set) reads. Empty for a
+    /// seed that is not set.
     pub fn get(&self, name: &str) -> Option<String> {
         Some(match name {
             "prompt" => self.prompt.clone(),

@@ -1,9 +1,9 @@
-//! How a play is set: which of its lines name a speaker.
+//! Finds the lines of a play that name a speaker.
 
-/// Longest name, in characters; what is longer is a sentence.
+/// Characters of the longest name. A longer line is a sentence.
 const LONGEST_NAME: usize = 40;
 
-/// Words of a name that may be small.
+/// Words that may be lower case in a name.
 const PARTICLES: [&str; 4] = ["of", "the", "and", "to"];
 
 /// Whether a line is a name and a colon: `ROMEO:`, `First Citizen:`, `Ghost of Prince Edward:`.

@@ -1,10 +1,10 @@
-//! How fast bytes arrive: over the last seconds, so that it follows the network, and not each packet.
+//! Measures how fast bytes arrive. It averages over seconds, so that single packets do not show.
 
 use std::collections::VecDeque;
 
-/// Milliseconds that are looked back.
+/// Milliseconds over which the rate is averaged.
 const WINDOW_MS: f64 = 6000.0;
-/// Milliseconds before anything is said.
+/// Milliseconds before the first rate is given.
 const LEAST_MS: f64 = 700.0;
 
 /// Bytes that have arrived, over time.
@@ -17,7 +17,7 @@ pub struct TransferRate {
 impl TransferRate {
     /// Notes that `bytes` have arrived in all by `now_ms`.
     pub fn mark(&mut self, now_ms: f64, bytes: u64) {
-        // A part that starts over takes its bytes back.
+        // The count falls when a part is fetched again from its start.
         if self.marks.back().is_some_and(|(_, before)| *before > bytes) {
             self.marks.clear();
         }
@@ -27,14 +27,14 @@ impl TransferRate {
         }
     }
 
-    /// Bytes per second, once that can be told.
+    /// Bytes per second; `None` during the first moments.
     pub fn bytes_per_second(&self) -> Option<f64> {
         let ((first, before), (last, after)) = (self.marks.front()?, self.marks.back()?);
         (last - first >= LEAST_MS).then(|| (after - before) as f64 / (last - first) * 1000.0)
     }
 }
 
-/// Time that is left, in words; nothing where nothing arrives.
+/// The time that is left, in words; `None` if nothing arrives.
 pub fn time_left(bytes: u64, bytes_per_second: f64) -> Option<String> {
     let seconds = bytes as f64 / bytes_per_second;
     Some(match seconds {

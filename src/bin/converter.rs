@@ -1,4 +1,4 @@
-//! The program of the converter's worker; the whole of it is in [`peargpt::worker::converter`].
+//! The program of the converter's worker; all of its code is in [`peargpt::worker::converter`].
 
 #[cfg(target_arch = "wasm32")]
 fn main() {

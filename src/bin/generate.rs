@@ -20,7 +20,7 @@ use peargpt::tokenizer::Vocabulary;
 /// The model that comes with the project.
 const DEFAULT_MODEL: &str = "weights/peargpt.gguf";
 
-/// Why there is no text.
+/// Why no text was written.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error("{0}")]
@@ -42,7 +42,7 @@ enum Failure {
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
-        // `| head` has read enough.
+        // `| head` closes the pipe when it needs no more.
         Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("generate: {failure}");
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Failure> {
     let Some(arguments) = parse()? else { return Ok(()) };
-    // Bad values are said before a model is read; which defaults apply is known only after.
+    // Checks the values before the model is read. The defaults that apply are known only after that.
     settings(&arguments, Vocabulary::Characters)?;
     let path = model_path(&arguments);
     let model = open(&path)?;
@@ -65,7 +65,7 @@ fn run() -> Result<(), Failure> {
     write(&model, &settings, seed)
 }
 
-/// The command line; `None` where help or version was asked for and shown.
+/// The command line; `None` if help or the version was asked for and shown.
 fn parse() -> Result<Option<ArgMatches>, Failure> {
     let command = PARAMETERS.iter().fold(command(), |command, parameter| {
         let flag = Arg::new(parameter.name).long(parameter.name.replace('_', "-"));
@@ -104,7 +104,8 @@ fn settings(arguments: &ArgMatches, vocabulary: Vocabulary) -> Result<Settings, 
     Ok(settings)
 }
 
-/// The file named, or the one that comes with the project: below this folder, or the package that `cargo run` runs.
+/// The file that was named, or the one that comes with the project: in this folder, or in that of the package that
+/// `cargo run` runs.
 fn model_path(arguments: &ArgMatches) -> PathBuf {
     let package = || Some(Path::new(&std::env::var_os("CARGO_MANIFEST_DIR")?).join(DEFAULT_MODEL));
     match arguments.get_one::<String>("model") {

@@ -1,4 +1,4 @@
-//! The program of the Web Worker, for every browser with WebAssembly SIMD; built by Trunk. The whole of it is in
+//! The program of the engine's worker, for every browser with WebAssembly SIMD. Trunk builds it; all of its code is in
 //! [`peargpt::worker::engine`].
 
 #[cfg(target_arch = "wasm32")]

@@ -1,4 +1,4 @@
-//! The program of the Web Worker, for browsers with relaxed SIMD: the others would refuse it as a whole. `start.js`
+//! The program of the engine's worker, for browsers with relaxed SIMD; other browsers refuse to compile it. `start.js`
 //! chooses between this one and `worker.rs`.
 
 #[cfg(target_arch = "wasm32")]

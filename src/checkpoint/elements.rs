@@ -1,4 +1,4 @@
-//! A file's blocks of elements, of every dtype ↔ float32.
+//! Converts blocks of elements, of every dtype that a file may have, to float32 and back.
 
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::k_quants::{
@@ -10,12 +10,12 @@ use half::{bf16, f16};
 use super::CheckpointError;
 use super::source::room;
 
-// Elements are copied as they stand in the file, which is little-endian.
+// Elements are copied as the file has them, in little-endian order.
 const _: () = assert!(cfg!(target_endian = "little"));
 
 /// Elements of the largest block there is.
 const MOST_BLOCK: usize = 256;
-/// Elements that are encoded at once: whole blocks of each dtype that is written.
+/// Elements that are encoded at once: a whole number of blocks of each dtype that is written.
 const ENCODED: usize = 1024;
 
 /// Whole blocks → their elements in f32.
@@ -51,8 +51,8 @@ fn decode_blocks<T: Plain>(bytes: &[u8], values: &mut [f32]) {
     }
 }
 
-/// f32 → whole blocks of F32, F16 or Q8_0, as a file has them; an error where 16 bits cannot hold a number of the tensor
-/// `name`.
+/// Encodes f32 as whole blocks of F32, F16 or Q8_0, as a file has them. Fails where 16 bits cannot hold a number of the
+/// tensor `name`.
 pub(super) fn encode(name: &str, dtype: GgmlDType, values: &[f32]) -> Result<Vec<u8>, CheckpointError> {
     let (bytes, bits) = match dtype {
         GgmlDType::Q8_0 => (encode_as::<BlockQ8_0>(name, values)?, "8 bits and a scale of 16"),
@@ -77,15 +77,15 @@ fn encode_as<T: Plain>(name: &str, values: &[f32]) -> Result<Vec<u8>, Checkpoint
     Ok(bytes)
 }
 
-/// An error for the first NaN or infinity among these elements, which begin at `offset` in the file: one poisons every
-/// logit.
+/// Fails at the first NaN or infinity among these elements, which begin at `offset` in the file. A single one would
+/// make every logit NaN.
 pub(super) fn check_finite(name: &str, dtype: GgmlDType, bytes: &[u8], offset: u64) -> Result<(), CheckpointError> {
     let Some(block) = first_not_finite(dtype, bytes) else { return Ok(()) };
     let offset = offset + block as u64 * dtype.type_size() as u64;
     Err(CheckpointError::field(&name, offset, "a finite number", "NaN or infinity"))
 }
 
-/// The first block whose number, or scale, is not finite: its exponent has every bit set.
+/// The first block whose number, or whose scale, is not finite: all bits of its exponent are set.
 fn first_not_finite(dtype: GgmlDType, bytes: &[u8]) -> Option<usize> {
     let half = |bits: [u8; 2], exponent: u16| u16::from_le_bytes(bits) & exponent == exponent;
     match dtype {
@@ -108,7 +108,7 @@ fn first_not_finite(dtype: GgmlDType, bytes: &[u8]) -> Option<usize> {
 /// Every bit pattern is a value of the type, and the type has no padding.
 pub(super) unsafe trait Plain: GgmlType + 'static {}
 
-// SAFETY: numbers.
+// SAFETY: every bit pattern is an f32, and an f32 has no padding.
 unsafe impl Plain for f32 {}
 // SAFETY: a transparent u16.
 unsafe impl Plain for f16 {}
@@ -117,7 +117,7 @@ unsafe impl Plain for f16 {}
 macro_rules! plain {
     ($($block:ty),*) => {
         $(
-            // SAFETY: the numbers' bit patterns are all values, and nothing is left for padding.
+            // SAFETY: every bit pattern is a value of these fields, and they leave no bytes for padding.
             unsafe impl Plain for $block {}
         )*
     };
@@ -128,8 +128,8 @@ plain!(BlockQ2K, BlockQ3K, BlockQ4K, BlockQ5K, BlockQ6K, BlockQ8K);
 
 /// The blocks' memory.
 pub(super) fn bytes_of<T: Plain>(blocks: &mut [T]) -> &mut [u8] {
-    // SAFETY: the slice is borrowed mutably for as long as the bytes are, bytes have no alignment, and `Plain` says
-    // that whatever is written to them leaves values behind.
+    // SAFETY: the bytes borrow the slice mutably for as long as they live, bytes need no alignment, and `Plain`
+    // guarantees that any bytes written to them are valid blocks.
     unsafe { std::slice::from_raw_parts_mut(blocks.as_mut_ptr().cast(), size_of_val(blocks)) }
 }
 

@@ -19,7 +19,7 @@ pub enum CheckpointError {
     /// The file could not be written.
     #[error("writing failed: {0}")]
     Write(#[from] io::Error),
-    /// A file of no format that is known here.
+    /// The file has no format that is known here.
     #[error("expected a GGUF file (it begins with `GGUF` at byte 0), found {found}")]
     Format {
         /// What the file looks like.
@@ -37,33 +37,33 @@ pub enum CheckpointError {
         /// Bytes from there to the file's end.
         left: u64,
     },
-    /// A value that it may not have.
+    /// A field has a value that it may not have.
     #[error("`{field}` at byte {offset}: expected {expected}, found {found}")]
     Field {
         /// The field.
         field: String,
         /// Where it stands.
         offset: u64,
-        /// What would do.
+        /// Values that are allowed.
         expected: String,
-        /// What stands there.
+        /// The value that stands there.
         found: String,
     },
-    /// A key that a model cannot do without.
+    /// A required key is missing.
     #[error("the file has no key `{key}`")]
     MissingKey {
         /// The key.
         key: String,
     },
-    /// A folder of Hugging Face's in 8 bits.
+    /// A Hugging Face folder was asked for in 8 bits.
     #[error("expected F16 or F32 for model.safetensors, found Q8_0, for which that format has no type")]
     NoBlocks,
-    /// A part that is not the JSON it should be.
+    /// One of the JSON parts is not valid JSON, or not of the expected form.
     #[error("{part}: {source}")]
     Json {
         /// `config.json`, `vocab.json` or the header of `model.safetensors`.
         part: &'static str,
-        /// What and where.
+        /// What is wrong, and where.
         source: serde_json::Error,
     },
     /// A tensor that the configuration asks for is not there.
@@ -78,10 +78,10 @@ pub enum CheckpointError {
         /// The tensor.
         name: String,
     },
-    /// Tensors that do not fit the model, or that the library cannot take.
+    /// Tensors do not fit the model, or candle cannot take them.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// A tensor that memory has no room for.
+    /// Memory has no room for a tensor.
     #[error("tensor `{name}` takes {bytes} bytes, more than there is memory")]
     Memory {
         /// The tensor.
@@ -92,12 +92,12 @@ pub enum CheckpointError {
 }
 
 impl CheckpointError {
-    /// A tensor that the library cannot take or convert.
+    /// The error for a tensor that candle cannot take or convert.
     pub(super) fn tensor(name: &str, source: candle_core::Error) -> Self {
         WeightsError::tensor(name, source).into()
     }
 
-    /// A number of this tensor that so many bits cannot hold.
+    /// The error for a number of this tensor that does not fit into so many bits.
     pub(super) fn too_large(name: &str, bits: &str) -> Self {
         CheckpointError::field(&name, 0, format!("numbers that {bits} can hold"), "larger ones")
     }

@@ -1,11 +1,11 @@
-//! Which tensors a configuration asks for: GGUF's names, and shapes with rows first.
+//! Lists the tensors that a configuration asks for: GGUF's names, and shapes with rows first.
 
 use crate::model::Config;
 use crate::model::config::Head;
 
-/// The largest width, context or vocabulary that is believed; GPT-2 XL's largest is 50,257.
+/// The largest width, context or vocabulary that is accepted; the largest of GPT-2 XL is 50,257.
 pub(super) const MOST: u64 = 1 << 24;
-/// The most blocks that are believed; GPT-2 XL has 48.
+/// The most blocks that are accepted; GPT-2 XL has 48.
 pub(super) const MOST_LAYERS: u64 = 1 << 12;
 
 /// Name and shape of every tensor, in the order in which a file keeps them.
@@ -25,13 +25,13 @@ pub(super) fn tensors(config: &Config) -> impl Iterator<Item = (String, Vec<usiz
     first.into_iter().map(own).chain(blocks).chain(last.into_iter().flatten().map(own))
 }
 
-/// The same as a GGUF or a folder for other programs has it: those ask for the bias of queries, keys and values, which
-/// is zeros where a model has none.
+/// The same for a GGUF or a folder that other programs read. They need the bias of queries, keys and values, so a model
+/// without one is written with zeros.
 pub(super) fn written(config: &Config) -> impl Iterator<Item = (String, Vec<usize>)> + use<> {
     tensors(&Config { qkv_bias: true, ..config.clone() })
 }
 
-/// One block's tensors, in the order in which they are used.
+/// The tensors of one block, in the order in which the model uses them.
 fn block(config: &Config, layer: usize) -> impl Iterator<Item = (String, Vec<usize>)> + use<> {
     let Config { n_embd, n_inner, qkv_bias, .. } = *config;
     let tensors = [

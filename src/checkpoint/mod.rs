@@ -1,4 +1,4 @@
-//! From a file to configuration, tokenizer and weights. Files are not trusted.
+//! Reads configuration, tokenizer and weights from a file. Files are not trusted.
 
 mod elements;
 mod error;
@@ -21,7 +21,7 @@ pub use model::{Model, OpenError};
 use crate::model::{Config, Weights};
 use crate::tokenizer::TokenizerSpec;
 
-/// Everything a file says of a model.
+/// Everything that a file says about a model.
 #[derive(Debug)]
 pub struct Checkpoint {
     /// The model's shape.
@@ -32,7 +32,7 @@ pub struct Checkpoint {
     pub weights: Weights,
 }
 
-/// Reads a file whose format is told by how it begins.
+/// Reads a file; its first bytes tell the format.
 pub fn read<R: Read + Seek>(reader: &mut R) -> Result<Checkpoint, CheckpointError> {
     match sniff(reader).map_err(|source| CheckpointError::Read { offset: 0, source })? {
         beginning if beginning.starts_with(&gguf::MAGIC) => gguf::read(reader),
@@ -48,7 +48,7 @@ fn sniff<R: Read + Seek>(reader: &mut R) -> std::io::Result<Vec<u8>> {
     Ok(beginning)
 }
 
-/// What a file that begins so may be.
+/// Describes a file of another format by its first bytes.
 fn describe(beginning: &[u8]) -> String {
     match beginning {
         [] => "an empty file".to_string(),

@@ -1,4 +1,4 @@
-//! A file → a model that can write.
+//! Opens a file as a model that can generate text.
 
 use std::io::{Read, Seek};
 use std::sync::Arc;
@@ -8,38 +8,38 @@ use super::{Checkpoint, CheckpointError};
 use crate::model::{Gpt, ModelError};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
-/// What it takes to write: weights and tokenizer.
+/// What generating takes: weights and tokenizer.
 #[derive(Debug)]
 pub struct Model {
-    /// ids → logits.
+    /// Maps ids to logits.
     pub gpt: Gpt,
-    /// Text ↔ ids; shared with what counts tokens beside a run.
+    /// Maps text to ids and back. It is shared with the code that counts the tokens of a text during a run.
     pub tokenizer: Arc<Tokenizer>,
-    /// How its matrices are kept in the file.
+    /// The precision of the matrices in the file.
     pub precision: Precision,
 }
 
-/// A file that no model can be made of.
+/// A file that cannot be opened as a model.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The file is not what it should be.
+    /// The file is damaged, or not of the expected form.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// Its weights do not fit its configuration.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// Its tokenizer does not hold together.
+    /// Its tokenizer is inconsistent.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
 }
 
 impl Model {
-    /// Reads a model file of any format that [`checkpoint`](super) knows.
+    /// Opens a model file, of any format that [`checkpoint`](super) reads.
     pub fn open(file: &mut (impl Read + Seek)) -> Result<Self, OpenError> {
         Model::build(super::read(file)?)
     }
 
-    /// Makes a model of what a file says.
+    /// Builds the model from the contents of a file.
     pub fn build(checkpoint: Checkpoint) -> Result<Self, OpenError> {
         let Checkpoint { config, tokenizer, mut weights } = checkpoint;
         let precision = Precision::of(&weights);

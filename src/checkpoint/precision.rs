@@ -1,22 +1,22 @@
-//! How many bits a weight has in a file.
+//! How many bits a weight takes in a file.
 
 use candle_core::quantized::GgmlDType;
 
 use crate::model::Weights;
 
-/// How matrices are kept; biases, norms and positions are small, and stay F32.
+/// The dtype of matrices. Biases, norms and positions are small, and stay F32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     /// 4 bytes a weight.
     F32,
     /// 2 bytes a weight.
     F16,
-    /// 34 bytes for 32 weights; F16 where a row is no multiple of 32.
+    /// 34 bytes for 32 weights. F16 where the length of a row is not a multiple of 32.
     Q8_0,
 }
 
 impl Precision {
-    /// The coarsest precision of any of these.
+    /// The coarsest precision among these dtypes.
     pub(super) fn coarsest(dtypes: impl Iterator<Item = GgmlDType> + Clone) -> Precision {
         let has = |dtype| dtypes.clone().any(|found| found == dtype);
         match (has(GgmlDType::Q8_0), has(GgmlDType::F16)) {
@@ -26,13 +26,13 @@ impl Precision {
         }
     }
 
-    /// The coarsest precision of any of these weights.
+    /// The coarsest precision among these weights.
     pub fn of(weights: &Weights) -> Precision {
         let dtypes: Vec<GgmlDType> = weights.iter().map(|(_, weight)| weight.dtype()).collect();
         Precision::coarsest(dtypes.into_iter())
     }
 
-    /// The type for this tensor.
+    /// The dtype of this tensor.
     pub(super) fn dtype(self, name: &str, shape: &[usize]) -> GgmlDType {
         let &[_, columns] = shape else { return GgmlDType::F32 };
         match self {

@@ -1,4 +1,4 @@
-//! Random weights for any shape: for benchmarks and tests of shapes whose real weights are not at hand.
+//! Makes random weights for any shape: for benchmarks, and for tests of shapes whose real weights are not available.
 
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
@@ -10,15 +10,15 @@ use crate::kernels::{BLOCK, Q8Matrix, ROW_BLOCK};
 use crate::model::{Config, Weight, Weights};
 use crate::sampler::random::Pcg32;
 
-/// Standard deviation of every weight, as in GPT-2's initialisation; norms lie around 1, all else around 0.
+/// Standard deviation of every weight, as in GPT-2's initialisation. Norms have mean 1, all other weights mean 0.
 const DEVIATION: f32 = 0.02;
 /// Standard deviation of [`step`].
 const STEPS: f32 = 37.0;
 
-/// Weights of this shape, matrices in [`Precision::Q8_0`], the rest in `F32`.
+/// Random weights of this shape: matrices in [`Precision::Q8_0`], the rest in `F32`.
 ///
-/// The same seed gives the same bytes on every machine. Blocks are filled as they are stored: the float32 numbers of
-/// a model of GPT-2's size would take half a gigabyte.
+/// The same seed gives the same bytes on every machine. Blocks are filled in the form in which they are stored: the
+/// float32 weights of a model of GPT-2's size would take half a gigabyte.
 pub fn weights(config: &Config, seed: u64) -> Result<Weights, CheckpointError> {
     let mut random = Pcg32::new(seed, 54);
     let mut weights = Weights::default();
@@ -33,7 +33,7 @@ pub fn weights(config: &Config, seed: u64) -> Result<Weights, CheckpointError> {
     Ok(weights)
 }
 
-/// A whole number from −127 to 127, nearly normal around 0: the sum of four random bytes.
+/// An integer from −127 to 127 with an almost normal distribution around 0: the sum of four random bytes.
 fn step(random: &mut Pcg32) -> i8 {
     let sum: i32 = random.next_u32().to_le_bytes().map(i32::from).iter().sum();
     ((sum - 510) / 4) as i8
@@ -85,7 +85,7 @@ mod tests {
             let count = numbers.len() as f32;
             let found = numbers.iter().sum::<f32>() / count;
             let deviation = (numbers.iter().map(|number| (number - mean).powi(2)).sum::<f32>() / count).sqrt();
-            // Six standard errors of the mean and of the deviation.
+            // Six standard errors of the mean, and of the deviation.
             assert!((found - mean).abs() < 6.0 * DEVIATION / count.sqrt(), "{name}: {found}");
             assert!((deviation - DEVIATION).abs() < 6.0 * DEVIATION / (2.0 * count).sqrt(), "{name}: {deviation}");
         }

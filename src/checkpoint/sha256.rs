@@ -1,26 +1,26 @@
-//! SHA-256 (FIPS 180-4) that can be put aside in the middle of a file and taken up again later.
+//! SHA-256 (FIPS 180-4) whose state can be saved in the middle of a file, and resumed later.
 //!
-//! `sha2`'s own hasher can be serialized too, in a form that belongs to its version; what is info here has to outlive
-//! an update of the site.
+//! `sha2`'s hasher can be serialized too, but in a form that may change with its version. Our saved state has to remain
+//! readable after an update of the site.
 
 use sha2::block_api::compress256;
 
 /// Bytes that are compressed at once.
 const BLOCK: usize = 64;
 
-/// A hash that is not at its end: eight words, the bytes hashed so far, the block that is not full, behind zeros.
+/// An unfinished hash: eight words, the number of bytes hashed, and the incomplete block, filled up with zeros.
 pub type SavedSha256 = [u8; 32 + 8 + BLOCK];
 
-/// The first state, FIPS 180-4, 5.3.3.
+/// The initial state, FIPS 180-4, 5.3.3.
 const FIRST: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// A hash of what has come so far.
+/// A hash of the bytes so far.
 #[derive(Clone, Debug)]
 pub struct ResumableSha256 {
     state: [u32; 8],
     length: u64,
-    /// The block that is not full; zeros behind the first `length % 64` bytes.
+    /// The incomplete block; zeros behind the first `length % 64` bytes.
     block: [u8; BLOCK],
 }
 
@@ -36,12 +36,12 @@ impl ResumableSha256 {
         Self::default()
     }
 
-    /// Bytes hashed so far.
+    /// The number of bytes hashed.
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Goes on with these bytes.
+    /// Hashes these bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         let filled = self.filled();
         self.length += bytes.len() as u64;
@@ -53,7 +53,7 @@ impl ResumableSha256 {
         self.update_blocks(rest, 0);
     }
 
-    /// The hash of everything that has come.
+    /// The hash of all bytes.
     pub fn finish(mut self) -> [u8; 32] {
         let (filled, bits) = (self.filled(), self.length.wrapping_mul(8));
         self.block[filled] = 0x80;
@@ -65,7 +65,7 @@ impl ResumableSha256 {
         words(&self.state)
     }
 
-    /// What [`resume`](Self::resume) goes on from.
+    /// The state that [`resume`](Self::resume) continues from.
     pub fn save(&self) -> SavedSha256 {
         let mut saved = [0; size_of::<SavedSha256>()];
         saved[..32].copy_from_slice(&words(&self.state));
@@ -74,7 +74,7 @@ impl ResumableSha256 {
         saved
     }
 
-    /// Goes on from what was saved.
+    /// Continues from a saved state.
     pub fn resume(saved: &SavedSha256) -> Self {
         let mut hash = Self::new();
         for (word, bytes) in hash.state.iter_mut().zip(saved.as_chunks().0) {
@@ -87,12 +87,13 @@ impl ResumableSha256 {
         hash
     }
 
-    /// Bytes in the block.
+    /// Bytes in the incomplete block.
     fn filled(&self) -> usize {
         (self.length % BLOCK as u64) as usize
     }
 
-    /// Compresses whole blocks and keeps the rest, behind `filled` bytes that are there; 0 where there is a whole one.
+    /// Compresses whole blocks and keeps the rest behind the first `filled` bytes of the block. `filled` is 0 if there
+    /// is a whole block.
     fn update_blocks(&mut self, bytes: &[u8], filled: usize) {
         let (blocks, rest) = bytes.as_chunks();
         compress256(&mut self.state, blocks);
@@ -114,7 +115,7 @@ fn words(state: &[u32; 8]) -> [u8; 32] {
     bytes
 }
 
-/// Two hex digits a byte, lower case.
+/// Two hex digits for each byte, in lower case.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -125,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    /// Lengths around those at which the padding takes a second block, and one of many blocks.
+    /// Lengths around those at which the padding needs a second block, and one of many blocks.
     const LENGTHS: [usize; 12] = [0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 128, 10_007];
 
     fn bytes(length: usize) -> Vec<u8> {
@@ -133,7 +134,7 @@ mod tests {
         (0..length).map(|_| (number() * 128.0) as i8 as u8).collect()
     }
 
-    /// Random lengths that cut `length` bytes in pieces, some of them empty.
+    /// Random lengths that cut `length` bytes into pieces, some of them empty.
     fn cuts(length: usize, most: usize, seed: u64) -> Vec<usize> {
         let mut number = crate::testing::numbers(seed);
         let (mut cuts, mut left) = (Vec::new(), length);

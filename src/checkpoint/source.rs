@@ -1,4 +1,5 @@
-//! A file that is not trusted: every length it claims is compared with what is left before anything is reserved.
+//! Reads a file that is not trusted: every length that it claims is compared with the bytes left before memory is
+//! reserved.
 
 use std::fmt::Display;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -6,7 +7,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use super::CheckpointError;
 use crate::kernels::memory;
 
-/// Small, so that reading a small header stays small.
+/// The buffer is small, so that reading a small header takes little memory.
 const BUFFER: usize = 1024;
 
 /// A reader that knows its offset and its length.
@@ -25,7 +26,7 @@ impl<'a, R: Read + Seek> Source<'a, R> {
         Ok(Source { reader: BufReader::with_capacity(BUFFER, reader), offset: 0, length })
     }
 
-    /// Bytes from the file's beginning to here.
+    /// The offset of the next byte.
     pub fn offset(&self) -> u64 {
         self.offset
     }
@@ -35,7 +36,7 @@ impl<'a, R: Read + Seek> Source<'a, R> {
         self.length
     }
 
-    /// An error unless `count` items of at least `size` bytes each fit into what is left.
+    /// Fails unless `count` items, of at least `size` bytes each, fit into the bytes that are left.
     pub fn claim(&self, field: &dyn Display, count: u64, size: u64) -> Result<(), CheckpointError> {
         let (needed, left) = (count.saturating_mul(size), self.length.saturating_sub(self.offset));
         if needed <= left {
@@ -44,7 +45,7 @@ impl<'a, R: Read + Seek> Source<'a, R> {
         Err(CheckpointError::Truncated { field: field.to_string(), offset: self.offset, needed, left })
     }
 
-    /// Goes on from this offset.
+    /// Continues at this offset.
     pub fn seek(&mut self, offset: u64) -> Result<(), CheckpointError> {
         self.reader.seek(SeekFrom::Start(offset)).map_err(|source| CheckpointError::Read { offset, source })?;
         self.offset = offset;
@@ -98,7 +99,7 @@ impl<R: Read> Read for Source<'_, R> {
     }
 }
 
-/// Room for `count` items, or an error where memory has none; a crash would take the worker with it.
+/// Reserves room for `count` items. Fails where memory is too small, since an abort would end the worker.
 pub(super) fn room<T>(name: &dyn Display, count: u64) -> Result<Vec<T>, CheckpointError> {
     let mut items = Vec::new();
     let bytes = count.saturating_mul(size_of::<T>() as u64);

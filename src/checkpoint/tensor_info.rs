@@ -1,4 +1,4 @@
-//! What a header says of a tensor.
+//! What a header says about a tensor.
 
 use std::ops::Range;
 
@@ -11,25 +11,25 @@ use super::CheckpointError;
 pub(super) struct TensorInfo {
     /// Its name in the file.
     pub name: String,
-    /// Where the header describes it.
+    /// The offset of its description.
     pub at: u64,
-    /// How its elements are kept.
+    /// The dtype of its elements.
     pub dtype: GgmlDType,
     /// Its shape in the file, rows first.
     pub dims: Dims,
-    /// Whether the file keeps a matrix `[in, out]`.
+    /// Whether the file stores the matrix as `[in, out]`.
     pub transposed: bool,
-    /// Where its bytes lie in the file.
+    /// The range of its bytes in the file.
     pub span: Range<u64>,
 }
 
 impl TensorInfo {
-    /// Its shape as the model has it, rows first.
+    /// Its shape in the model, rows first.
     pub fn shape(&self) -> Dims {
         if self.transposed { self.dims.reversed() } else { self.dims }
     }
 
-    /// An error unless the model's shape of it is this.
+    /// Fails unless this is the tensor's shape in the model.
     pub fn check_shape(&self, shape: &[usize]) -> Result<(), CheckpointError> {
         let mut expected = Dims::default();
         let fits = shape.iter().all(|&size| expected.push(size as u64));
@@ -43,7 +43,7 @@ impl TensorInfo {
     }
 }
 
-/// An error unless each span lies within `data` and none over another. Sorts the tensors by their place.
+/// Sorts the tensors by their offsets. Fails unless each lies within `data`, and no two overlap.
 pub(super) fn check_spans(infos: &mut [&TensorInfo], data: Range<u64>) -> Result<(), CheckpointError> {
     infos.sort_unstable_by_key(|info| (info.span.start, info.span.end));
     let outside = |info: &&&TensorInfo| info.span.start < data.start || info.span.end > data.end;
@@ -61,7 +61,7 @@ pub(super) fn check_spans(infos: &mut [&TensorInfo], data: Range<u64>) -> Result
     }
 }
 
-/// Up to four sizes, the row's length last, with no allocation.
+/// Up to four sizes, the length of a row last. It allocates nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Dims {
     sizes: [u64; 4],
@@ -72,7 +72,7 @@ impl Dims {
     /// The most sizes there may be.
     pub const MOST: usize = 4;
 
-    /// Adds a size behind the others; `false` where there is no room.
+    /// Appends a size; `false` if there are four already.
     pub fn push(&mut self, size: u64) -> bool {
         let room = self.rank < Self::MOST;
         if room {
@@ -82,7 +82,7 @@ impl Dims {
         room
     }
 
-    /// The other way round, which is GGUF's.
+    /// The sizes in reverse, which is GGUF's order.
     pub fn reversed(mut self) -> Self {
         self.sizes[..self.rank].reverse();
         self
@@ -93,7 +93,7 @@ impl Dims {
         &self.sizes[..self.rank]
     }
 
-    /// Bytes of a tensor of these sizes; `None` where they overflow or a row is no whole number of blocks.
+    /// Bytes of a tensor with these sizes. `None` if they overflow, or if a row is not a whole number of blocks.
     pub fn bytes(&self, dtype: GgmlDType) -> Option<u64> {
         let elements = dtype.block_size() as u64;
         let row = self.as_slice().last().copied().unwrap_or(1);

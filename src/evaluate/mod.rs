@@ -1,29 +1,30 @@
-//! How well a model knows a text, as one number; and whether it is the model that was published.
+//! Measures how well a model predicts a text, and whether it is a published model.
 
 pub mod verify;
 
 use crate::kernels::ops::with_numbers;
 use crate::model::{Gpt, ModelError};
 
-/// What a model scores on a text.
+/// A model's score on a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evaluation {
-    /// Mean cross-entropy in nats per token: −ln of the probability of the token that came.
+    /// Mean cross-entropy in nats per token: −ln of the probability of the token that followed.
     pub nats: f64,
-    /// Tokens that were predicted.
+    /// Number of tokens that were predicted.
     pub predictions: usize,
 }
 
-/// The end of a text, this share of its characters.
+/// The last part of a text: this share of its characters.
 pub fn last_share(text: &str, share: f64) -> &str {
     let skipped = ((1.0 - share) * text.chars().count() as f64) as usize;
     text.char_indices().nth(skipped).map_or("", |(start, _)| &text[start..])
 }
 
-/// Predicts each token of a text from those before it, in consecutive windows of the model's context, every position
-/// counted; what is left at the end and fills no window is not. `done` is told the number of predictions so far.
+/// Predicts each token of a text from those before it, in consecutive windows of the model's context. Every position
+/// counts. Tokens at the end that do not fill a window are left out. `done` is called with the number of predictions so
+/// far.
 ///
-/// `None` for a text shorter than one window and the token behind it.
+/// `None` for a text that is shorter than one window and the token behind it.
 pub fn evaluate(gpt: &Gpt, ids: &[u32], mut done: impl FnMut(usize)) -> Result<Option<Evaluation>, ModelError> {
     let context = gpt.config().context;
     let (mut sum, mut predictions) = (0.0, 0);
@@ -36,7 +37,7 @@ pub fn evaluate(gpt: &Gpt, ids: &[u32], mut done: impl FnMut(usize)) -> Result<O
     Ok((predictions > 0).then(|| Evaluation { nats: sum / predictions as f64, predictions }))
 }
 
-/// The sum over a window: `next[i]` is what came after `ids[i]`.
+/// The sum over a window. `next[i]` is the token after `ids[i]`.
 fn window_nats(gpt: &Gpt, ids: &[u32], next: &[u32]) -> Result<f64, ModelError> {
     let logits = gpt.forward_all(ids, None)?; // [ids, vocabulary]
     let vocabulary = gpt.config().vocabulary_size;
@@ -79,7 +80,7 @@ mod tests {
         assert_eq!(evaluate(&gpt, &ids[..context], |_| ()).unwrap(), None);
         let mut seen = Vec::new();
         let both = evaluate(&gpt, &ids, |predictions| seen.push(predictions)).unwrap().unwrap();
-        // The third window lacks the token behind it.
+        // The token behind the third window is missing.
         assert_eq!((both.predictions, seen), (2 * context, vec![context, 2 * context]));
         let first = evaluate(&gpt, &ids[..=context], |_| ()).unwrap().unwrap();
         let second = evaluate(&gpt, &ids[context..=2 * context], |_| ()).unwrap().unwrap();

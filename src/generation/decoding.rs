@@ -1,4 +1,4 @@
-//! ids → ids: prefill in tiles, decode one by one, move the window when the context is full.
+//! Generates ids from ids: prefills in tiles, decodes one by one, and moves the window when the context is full.
 
 use candle_core::Tensor;
 
@@ -9,15 +9,15 @@ use crate::model::{Gpt, KvCache, ModelError, Pass};
 use crate::sampler::{Sampler, SamplerError, SamplerState};
 use crate::tokenizer::TokenizerError;
 
-/// Tokens that pass a block together: each look at a weight serves them all, and a step takes them through one block
-/// only, so that a reader's Stop is seen soon.
+/// Tokens that pass a block together, so that each weight is read once for all of them. A step takes a tile through one
+/// block only, so that a Stop of the reader takes effect soon.
 const PREFILL_TILE: usize = 128;
 
-/// Tokens that there is room for from the beginning: 5000 words of characters. Moving them while a text grows would
+/// Tokens for which memory is reserved at the start: 5000 words of characters. Moving the ids while a text grows would
 /// leave holes in a memory that never shrinks.
 const RESERVED: usize = 32 << 10;
 
-/// A text that cannot be begun or continued.
+/// Why a text cannot be started or continued.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerationError {
     /// The prompt has characters that the model does not know.
@@ -32,7 +32,7 @@ pub enum GenerationError {
     /// No token can be chosen.
     #[error(transparent)]
     Sampler(#[from] SamplerError),
-    /// Nothing to go on from.
+    /// There is no token to start from.
     #[error("a text starts from at least one token, found none")]
     Empty,
 }
@@ -40,13 +40,13 @@ pub enum GenerationError {
 /// What one step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Took a tile through a block; more is to be done before the next token.
+    /// A tile has passed one block. The next token needs more steps.
     Prefilled,
-    /// Read the rest and chose a token.
+    /// The last rows have been read, and this token was chosen.
     Token(u32),
 }
 
-/// What a token was computed from, beside the ids before it.
+/// The inputs from which a token was computed, beside the ids before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// Index of the first id that the model saw.
@@ -55,16 +55,16 @@ pub struct Origin {
     pub sampler: SamplerState,
 }
 
-/// The ids of a text, and the part of them that the model sees.
+/// The ids of a text, and the window of them that the model sees.
 #[derive(Debug)]
 pub struct Decoding {
     ids: Vec<u32>,
-    /// Of each id behind the prompt.
+    /// The origin of each id behind the prompt.
     origins: Vec<Origin>,
-    /// Index in `ids` of the first one in the cache.
+    /// Index in `ids` of the window's first id.
     start: usize,
     cache: KvCache,
-    /// Ids on their way into the cache.
+    /// The ids that are being read into the cache.
     pass: Option<Pass>,
     window: Window,
     sampler: Sampler,
@@ -73,7 +73,7 @@ pub struct Decoding {
 }
 
 impl Decoding {
-    /// A text that goes on from `prompt`; of one longer than the context, the model sees the end.
+    /// A text that continues `prompt`. If the prompt is longer than the context, the model sees its end.
     pub fn new(gpt: &Gpt, mut prompt: Vec<u32>, window: Window, sampler: Sampler) -> Result<Self, GenerationError> {
         if prompt.is_empty() {
             return Err(GenerationError::Empty);
@@ -86,7 +86,7 @@ impl Decoding {
         Ok(Decoding { ids: prompt, origins, start, cache, pass, window, sampler, forwarded_rows: 0, crossings: 0 })
     }
 
-    /// A block of a prefill tile, or one token.
+    /// Takes a prefill tile through one block, or decodes one token.
     pub fn step(&mut self, gpt: &Gpt) -> Result<Step, GenerationError> {
         let mut pass = match self.pass.take() {
             Some(pass) => pass,
@@ -115,7 +115,7 @@ impl Decoding {
         gpt.begin(&self.ids[begin..self.ids.len().min(begin + PREFILL_TILE)], &self.cache)
     }
 
-    /// Chooses the next id and notes what it was computed from.
+    /// Chooses the next id, and records what it was computed from.
     fn draw(&mut self, logits: &Tensor) -> Result<u32, GenerationError> {
         let origin = Origin { window_start: self.start, sampler: self.sampler.state() };
         let context = &self.ids[self.start..];
@@ -127,8 +127,8 @@ impl Decoding {
         Ok(id)
     }
 
-    /// Forgets the older half of a full cache, or its oldest token, and lets the rest be read again: the learned
-    /// positions of what stays have changed.
+    /// Moves the window past the older half of a full cache, or past its oldest token. The rest is read again, since
+    /// its positions have changed.
     fn move_window(&mut self, context: usize) {
         self.start += match self.window {
             Window::Rolling => context - context / 2,
@@ -143,17 +143,17 @@ impl Decoding {
         &self.ids
     }
 
-    /// What the id at this index was computed from; none for the prompt's.
+    /// The inputs from which the id at this index was computed; `None` for ids of the prompt.
     pub fn origin(&self, index: usize) -> Option<Origin> {
         self.origins.get(index.checked_sub(self.ids.len() - self.origins.len())?).copied()
     }
 
-    /// The keys and values of the window, as far as it has been read.
+    /// The keys and values of the window, as far as they have been computed.
     pub fn cache(&self) -> &KvCache {
         &self.cache
     }
 
-    /// Tokens from the window's start on, at most a context and the one chosen last: those that the model sees.
+    /// Tokens from the window's start on: at most those of a context, and the one that was chosen last.
     pub fn visible(&self) -> usize {
         self.ids.len() - self.start
     }
@@ -163,12 +163,13 @@ impl Decoding {
         self.cache.len()
     }
 
-    /// Rows that went through the model: the prompt's, one per token, and what the window made it read again.
+    /// Rows that went through the model: the prompt's, one per token, and those that were read again after the window
+    /// moved.
     pub fn forwarded_rows(&self) -> u64 {
         self.forwarded_rows
     }
 
-    /// Times that the window has moved.
+    /// How often the window has moved.
     pub fn crossings(&self) -> u32 {
         self.crossings
     }
@@ -277,7 +278,7 @@ mod tests {
             let is_token = matches!(decoding.step(&gpt).unwrap(), Step::Token(_));
             steps.push((decoding.forwarded_rows() - before, is_token));
         }
-        // Two blocks: a tile passes one in a step, and the other in the next.
+        // There are two blocks, so a tile takes two steps.
         let prompt = [(0, false), (128, false), (0, false), (128, false), (0, false), (44, true)];
         let window = [(0, false), (128, false), (0, false), (23, true), (1, true)];
         assert_eq!(steps, [prompt.as_slice(), &window].concat());

@@ -1,54 +1,55 @@
-//! When a text is long enough.
+//! Decides when a text is long enough.
 
 use serde::{Deserialize, Serialize};
 
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StopReason {
-    /// The words asked for are there, and the paragraph is at its end.
+    /// The words asked for are written, and the paragraph has ended.
     Words,
-    /// The words asked for are there, and 300 tokens more brought no end of the paragraph.
+    /// The words asked for are written, but the paragraph has not ended within 300 more tokens.
     Tail,
     /// The model wrote `<|endoftext|>`.
     EndOfText,
-    /// Far more tokens than such a number of words needs: the model writes hardly any spaces.
+    /// There are far more tokens than so many words need, since the model writes hardly any spaces.
     Runaway,
     /// The reader stopped it, or asked for something else.
     Stopped,
 }
 
-/// Tokens after the last word asked for, within which the paragraph should end.
+/// Tokens after the last word asked for within which the paragraph should end.
 pub const TAIL_TOKENS: u32 = 300;
 
-/// Tokens per word asked for, past which the model counts as running away: it hardly writes spaces.
+/// Tokens per word asked for. With more, the model is taken to write hardly any spaces.
 const RUNAWAY_TOKENS_PER_WORD: u64 = 256;
 
-/// Counts words, and knows when to stop: at the first blank line once the words asked for have begun, or
-/// [`TAIL_TOKENS`] tokens later.
+/// Counts words, and stops at the first blank line after the last word asked for has begun, or [`TAIL_TOKENS`] tokens
+/// later.
 ///
-/// A word is a run of non-space. It counts when it begins, so that a last word that never ends still ends the text.
+/// A word is a run of characters other than white space. It counts from its beginning, so that a last word that never
+/// ends does not keep the text from ending.
 #[derive(Clone, Debug)]
 pub struct Length {
     wanted: u32,
     words: u32,
     within_word: bool,
-    /// Line ends since the last character that is not white space.
+    /// Line ends since the last character other than white space.
     line_ends: u32,
-    /// Tokens since the last word asked for began.
+    /// Tokens since the beginning of the last word asked for.
     tail: Option<u32>,
-    /// Tokens that may come before the text counts as running away.
+    /// The number of tokens at which the text ends as [`StopReason::Runaway`].
     allowance: u64,
 }
 
 impl Length {
-    /// A text of `wanted` words; `within_word` says that the prompt ends within one, which then does not count.
+    /// A text of `wanted` words. `within_word` says that the prompt ends within a word, whose rest does not count.
     pub fn new(wanted: u32, within_word: bool) -> Self {
         let mut length = Length { wanted: 0, words: 0, within_word, line_ends: 0, tail: None, allowance: 0 };
         length.extend(wanted);
         length
     }
 
-    /// Asks for `words` more than there are.
+    /// Raises the length to `words` more than are written.
     pub fn extend(&mut self, words: u32) {
         self.wanted = self.words.saturating_add(words);
         self.tail = None;
@@ -61,7 +62,7 @@ impl Length {
         self.words
     }
 
-    /// Takes the text of one token, empty where it ends within a character; says whether it is the last.
+    /// Adds the text of one token, which may be empty. Returns why this is the last token, if it is.
     pub fn push(&mut self, text: &str) -> Option<StopReason> {
         let before = self.tail;
         for character in text.chars() {
@@ -106,7 +107,7 @@ impl Length {
 mod tests {
     use super::*;
 
-    /// Pushes `text` character by character; returns how many were taken, and why no more.
+    /// Pushes `text` character by character. Returns how many were pushed, and why no more.
     fn write(length: &mut Length, text: &str) -> (usize, Option<StopReason>) {
         for (taken, character) in text.chars().enumerate() {
             if let Some(reason) = length.push(&character.to_string()) {

@@ -1,7 +1,7 @@
-//! The loop from a prompt to a text: prefill, decode, window policy, stop rules, UTF-8 assembly.
+//! The loop from a prompt to a text: prefill, decoding, window, stop rules, UTF-8 assembly.
 //!
-//! [`Decoding`] knows ids only and does one step at a time; [`Run`] turns its ids into text and decides when to stop.
-//! Whoever calls [`Run::step`] owns the loop, and so can stop between any two steps.
+//! [`Decoding`] handles ids only, and does one step at a time. [`Run`] decodes its ids to text, and decides when to
+//! stop. The caller of [`Run::step`] owns the loop, and so can stop between any two steps.
 
 mod decoding;
 mod length;
@@ -15,7 +15,7 @@ use crate::checkpoint::Model;
 use crate::sampler::Sampler;
 use crate::tokenizer::Utf8Stream;
 
-/// One text being written.
+/// A text that is being written.
 #[derive(Debug)]
 pub struct Run {
     decoding: Decoding,
@@ -25,19 +25,19 @@ pub struct Run {
     tokens: usize,
 }
 
-/// What one step of a [`Run`] brought.
+/// The result of one step of a [`Run`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// A tile of the prompt, or of a window that is read again, went through a block.
+    /// A tile of the prompt, or of a window that is read again, has passed a block.
     Prefilled,
-    /// A token; its text is empty where it ends within a character.
+    /// The text of a token; empty while a character is incomplete.
     Token(String),
-    /// The last token, and why it is the last.
+    /// The text of the last token, and why it is the last.
     Done(String, StopReason),
 }
 
 impl Run {
-    /// Prepares a text of `settings`, whose seed is drawn by now; an empty prompt starts from the model's start token.
+    /// A text with these settings and this seed. An empty prompt starts from the model's start token.
     pub fn new(model: &Model, settings: &Settings, seed: u32) -> Result<Self, GenerationError> {
         let mut prompt = model.tokenizer.encode(&settings.prompt)?;
         let prompt_tokens = prompt.len();
@@ -55,7 +55,7 @@ impl Run {
         })
     }
 
-    /// A block of a prefill tile, or one token. Dropping the run between two steps stops it; nothing else is needed.
+    /// Takes a prefill tile through one block, or decodes one token. To stop the run, drop it between two steps.
     pub fn step(&mut self, model: &Model) -> Result<Progress, GenerationError> {
         let Step::Token(id) = self.decoding.step(&model.gpt)? else { return Ok(Progress::Prefilled) };
         self.tokens += 1;
@@ -72,12 +72,12 @@ impl Run {
         })
     }
 
-    /// Asks for `words` more, from where the text ends.
+    /// Asks for `words` more, behind the end of the text.
     pub fn extend(&mut self, words: u32) {
         self.length.extend(words);
     }
 
-    /// Tokens of the prompt, 0 where there was none.
+    /// Tokens of the prompt; 0 for an empty one.
     pub fn prompt_tokens(&self) -> usize {
         self.prompt_tokens
     }

@@ -1,11 +1,11 @@
-//! What a text is written with.
+//! The settings of a run.
 
 use serde::{Deserialize, Serialize};
 
 use crate::sampler::Sampling;
 use crate::tokenizer::Vocabulary;
 
-/// Words asked for where nothing is said.
+/// The number of words if none is set.
 pub const DEFAULT_WORDS: u32 = 200;
 
 /// What happens when the text grows past the model's context.
@@ -32,11 +32,11 @@ impl Window {
 /// One run, as asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// Text to go on from; empty: the model starts by itself.
+    /// The text to continue. If it is empty, the model starts by itself.
     pub prompt: String,
-    /// Words to write, 1 to 5000; the prompt's do not count.
+    /// Words to write, 1 to 5000, without the prompt's.
     pub words: u32,
-    /// Seed of the sampler; `None`: one is drawn and shown.
+    /// Seed of the sampler. If it is `None`, a random seed is chosen and shown.
     pub seed: Option<u32>,
     /// What happens past the model's context.
     pub window: Window,
@@ -45,7 +45,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What is asked for where nothing is said.
+    /// The default settings for a model of this vocabulary.
     pub fn defaults(vocabulary: Vocabulary) -> Self {
         Settings {
             prompt: String::new(),

@@ -1,19 +1,19 @@
-//! The activation functions that there are.
+//! The activation functions.
 
 /// An activation function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// GELU by its tanh approximation (Hendrycks and Gimpel 2016), `gelu_new` in Hugging Face's configurations.
+    /// GELU by its tanh approximation (Hendrycks and Gimpel 2016); `gelu_new` in Hugging Face's configurations.
     GeluNew,
-    /// GELU itself, with the error function: `nn.GELU()` in PyTorch, `gelu` in Hugging Face's configurations. `libm`
-    /// computes it one number after the other.
+    /// The exact GELU, with the error function; `nn.GELU()` in PyTorch, `gelu` in Hugging Face's configurations. It
+    /// uses `libm`, one number at a time.
     Gelu,
     /// max(0, x).
     Relu,
 }
 
 impl Activation {
-    /// Each with its name in `config.json` and in GGUF's `peargpt.activation`.
+    /// All of them, with their names in `config.json` and in GGUF's `peargpt.activation`.
     pub const NAMES: [(&str, Activation); 3] =
         [("gelu_new", Activation::GeluNew), ("gelu", Activation::Gelu), ("relu", Activation::Relu)];
 
@@ -22,7 +22,7 @@ impl Activation {
         Activation::NAMES.iter().find(|(_, activation)| *activation == self).map_or("", |(name, _)| name)
     }
 
-    /// The one of this name.
+    /// The activation function with this name.
     pub fn named(name: &str) -> Option<Activation> {
         Activation::NAMES.iter().find(|(known, _)| *known == name).map(|(_, activation)| *activation)
     }

@@ -1,9 +1,9 @@
-//! Rows of float32 → rows of 8-bit numbers with a scale for each block.
+//! Quantises rows of float32 to 8-bit numbers, with a scale for each block.
 
 use super::lanes::ROUNDING;
 use super::{BLOCK, STEP, TILE};
 
-/// The form in which a kernel reads the numbers.
+/// The layout in which a kernel reads the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operands {
     /// Row after row.
@@ -14,26 +14,26 @@ pub enum Operands {
     Words,
 }
 
-/// What goes into a matrix: `[tokens, inputs]`, in 8 bits.
+/// The input of a matrix product: `[tokens, inputs]`, in 8 bits.
 #[derive(Debug, Default)]
 pub struct Activations {
     /// −127 to 127.
     numbers: Vec<i8>,
-    /// What 1 stands for in each block.
+    /// The scale of each block: a number stands for itself times the scale.
     scales: Vec<f32>,
     bytes: Tiles<i8>,
     words: Tiles<i16>,
     inputs: usize,
 }
 
-/// Rows as kernels read them: four together as long as there are four, then one by one.
+/// Rows in the order in which kernels read them: groups of four while there are four, then single rows.
 #[derive(Debug, Default)]
 pub(super) struct Tiles<N> {
-    /// [`STEP`] numbers of the first row, of the second, and so on, then the next of each.
+    /// [`STEP`] numbers of the first row, of the second, and so on; then the next [`STEP`] of each.
     numbers: Vec<[N; STEP]>,
-    /// Of each block the rows' scales.
+    /// For each block, the scales of the rows.
     scales: Vec<f32>,
-    /// Of each block what the rows' sums begin with, so that the 128 that was added to each weight does not show.
+    /// For each block, the value that each row's sum starts with. It cancels the 128 that is added to each weight.
     begins: Vec<i32>,
 }
 
@@ -48,9 +48,9 @@ pub(super) struct Tile<'a, N, const T: usize> {
 }
 
 impl Activations {
-    /// Replaces what is here by rows of `inputs` numbers, a multiple of [`BLOCK`], rounded to the nearest of 255 steps
-    /// between minus and plus the largest of each block; ties go to the even step. What is not finite makes its block's
-    /// scale NaN. Memory is taken only for more rows than ever before.
+    /// Replaces the contents by rows of `inputs` numbers, a multiple of [`BLOCK`]. In each block, numbers are rounded
+    /// to the nearest of 255 steps from minus to plus the largest magnitude; ties go to the even step. An infinity or
+    /// NaN makes its block's scale NaN. Memory is allocated only if there are more rows than ever before.
     pub fn quantise(&mut self, rows: &[f32], inputs: usize, operands: Operands) {
         self.inputs = inputs;
         self.numbers.resize(rows.len(), 0);
@@ -70,7 +70,7 @@ impl Activations {
         self.numbers.capacity() + 4 * self.scales.capacity() + self.bytes.held_bytes() + self.words.held_bytes()
     }
 
-    /// Rows there are.
+    /// Number of rows.
     pub fn tokens(&self) -> usize {
         self.numbers.len().checked_div(self.inputs).unwrap_or(0)
     }
@@ -81,13 +81,13 @@ impl Activations {
         (&self.numbers[token * self.inputs..][..self.inputs], &self.scales[token * blocks..][..blocks])
     }
 
-    /// `T` rows from `token` on, where a tile of as many begins: [`Operands::Bytes`].
+    /// The tile of `T` rows that begins at `token`, for [`Operands::Bytes`].
     #[cfg(any(test, target_arch = "wasm32"))]
     pub(super) fn bytes<const T: usize>(&self, token: usize) -> Tile<'_, i8, T> {
         self.bytes.tile(token, self.inputs)
     }
 
-    /// The same of [`Operands::Words`].
+    /// The same for [`Operands::Words`].
     pub(super) fn words<const T: usize>(&self, token: usize) -> Tile<'_, i16, T> {
         self.words.tile(token, self.inputs)
     }
@@ -113,7 +113,7 @@ impl<N: Copy + From<i8>> Tiles<N> {
         }
     }
 
-    /// Puts `T` rows, which begin with block `first` of all.
+    /// Writes `T` rows. `first` is the index of their first block among all blocks.
     fn put<const T: usize>(&mut self, first: usize, blocks: usize, numbers: &[i8], scales: &[f32]) {
         let numbers = numbers.as_chunks::<BLOCK>().0;
         for block in 0..blocks {
@@ -141,13 +141,13 @@ impl<N: Copy + From<i8>> Tiles<N> {
     }
 }
 
-/// Writes the numbers and returns their scale.
+/// Writes the quantised numbers, and returns their scale.
 pub(super) fn quantise_block(block: &[f32; BLOCK], numbers: &mut [i8; BLOCK]) -> f32 {
-    // Without their sign, floats are ordered as their bits are, and behind infinity stands NaN.
+    // Floats without sign are ordered as their bits are. The bits of NaN are greater than those of infinity.
     let largest = block.iter().map(|x| (x.to_bits() & 0x7fff_ffff) as i32).fold(0, i32::max);
     let largest = f32::from_bits(largest as u32);
     let steps = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-    // The smallest of numbers have no reciprocal that is finite; they are as good as 0.
+    // The smallest numbers have no finite reciprocal, and are treated as 0.
     let steps = if steps.is_finite() { steps } else { 0.0 };
     for (number, x) in numbers.iter_mut().zip(block) {
         *number = (x * steps + ROUNDING).to_bits() as i8;
@@ -161,7 +161,7 @@ mod tests {
 
     fn quantise(rows: &[f32], inputs: usize, operands: Operands) -> Activations {
         let mut activations = Activations::default();
-        activations.quantise(&[3.0; 96], 96, Operands::Words); // what was there before leaves no trace
+        activations.quantise(&[3.0; 96], 96, Operands::Words); // earlier contents must not show
         activations.quantise(rows, inputs, operands);
         activations
     }
@@ -172,7 +172,7 @@ mod tests {
         (row[0], row[1], row[2], row[40]) = (-2.0, 1.0, 0.0079, 1e-3);
         let quantised = quantise(&row, 64, Operands::Bytes);
         assert_eq!((quantised.tokens(), quantised.scales.as_slice()), (1, &[2.0 / 127.0, 1e-3 / 127.0][..]));
-        // 1 is 63.5 steps, and goes to the even one; 0.0079 is 0.501 of a step.
+        // 1 is 63.5 steps, which rounds to the even one. 0.0079 is 0.501 steps.
         assert_eq!(quantised.numbers[..3], [-127, 64, 1]);
         assert_eq!(quantised.numbers[40], 127);
     }

@@ -1,4 +1,4 @@
-//! Causal attention over the KV cache, a head and a tile of rows at a time, with no copy of the keys and values.
+//! Causal attention over the KV cache, one head and one tile of rows at a time. Keys and values are not copied.
 
 use super::exp::exp;
 use super::keys::{Keys, Scores};
@@ -6,8 +6,9 @@ use super::lanes::{LANES, Lanes};
 use super::layout::{Element, Heads, ROW};
 use super::{TILE, scalar, selected};
 
-/// Writes to `out`, `[rows, n_embd]`, what each row of `qkv`, `[rows, 3 · n_embd]`, attends to: of every head the values
-/// of the positions up to its own, weighted by softmax(query · key / √head_dim). The first row stands at `position`.
+/// Writes the attention's output to `out`, `[rows, n_embd]`, for each row of `qkv`, `[rows, 3 · n_embd]`: for each
+/// head, the values of the positions up to the row's own, weighted by softmax(query · key / √head_dim). The first row
+/// is at `position`.
 pub fn attend<E: Element>(
     heads: &Heads,
     (keys, values): (&Keys, &[E]),
@@ -20,7 +21,7 @@ pub fn attend<E: Element>(
         return scalar::attend(heads, (keys, values), position, qkv, out);
     }
     let n_embd = heads.n_embd();
-    // A head after the other, so that its keys and values stay in the processor's cache for all rows.
+    // One head after another, so that its keys and values stay in the processor's cache for all rows.
     for head in 0..heads.count {
         let values = heads.rows(values.as_chunks().0, head);
         let tiles = qkv.chunks(TILE * 3 * n_embd).zip(out.chunks_mut(TILE * n_embd));
@@ -44,8 +45,9 @@ pub fn attend<E: Element>(
     }
 }
 
-/// Writes to `weights`, `[heads, rows, positions]`, how much each row of `qkv` attends to each position up to the last
-/// row's: softmax(query · key / √head_dim), and 0 for the positions behind its own. The first row stands at `position`.
+/// Writes the attention weights to `weights`, `[heads, rows, positions]`, for each row of `qkv` and each position up to
+/// the last row's: softmax(query · key / √head_dim), and 0 for positions behind the row's own. The first row is at
+/// `position`.
 pub fn attention_weights(
     heads: &Heads,
     keys: &Keys,
@@ -72,7 +74,7 @@ pub fn attention_weights(
     }
 }
 
-/// Writes to `out`, `[rows, n_embd]`, the values of the positions as `weights`, `[heads, rows, positions]`, weight them.
+/// Writes to `out`, `[rows, n_embd]`, the sums of values weighted by `weights`, `[heads, rows, positions]`.
 pub fn mix_values<E: Element>(heads: &Heads, values: &[E], weights: &[f32], rows: usize, out: &mut [f32]) {
     if selected().is_scalar {
         return scalar::mix_values(heads, values, weights, rows, out);
@@ -87,7 +89,7 @@ pub fn mix_values<E: Element>(heads: &Heads, values: &[E], weights: &[f32], rows
     }
 }
 
-/// Scores → their exponentials, of which the largest is 1 and those behind the first `seen` 0; returns their sum.
+/// Replaces scores by exponentials, so that the largest is 1, and 0 behind the first `seen`. Returns their sum.
 #[inline(never)]
 fn softmax(scores: &mut [[f32; LANES]], seen: usize) -> f32 {
     let scores = &mut scores[..seen.div_ceil(LANES)];
@@ -101,17 +103,17 @@ fn softmax(scores: &mut [[f32; LANES]], seen: usize) -> f32 {
     scores.iter().fold(Lanes::splat(0.0), |sum, weights| sum.add(Lanes::from(*weights))).sum()
 }
 
-/// A row and what it gives to the positions up to its own.
+/// A row's weights and output, for one head.
 struct Row<'a> {
     weights: &'a [f32],
-    /// Of the weights.
+    /// The sum of the weights.
     sum: f32,
-    /// One head's.
+    /// The output of one head.
     out: &'a mut [f32],
 }
 
-/// Writes the weighted means of the values, for `R` rows, each of which sees one position more than the one before;
-/// `C` eights of a value at a time.
+/// Writes the weighted means of the values for `R` rows, each of which sees one position more than the one before.
+/// Handles `C` chunks of eight numbers of a value at a time.
 fn mix_rows<E: Element, const R: usize, const C: usize>(mut rows: [Row<'_>; R], values: &[[E; ROW]]) {
     let chunks = rows[0].out.len().div_ceil(ROW);
     let mut chunk = 0;
@@ -124,7 +126,7 @@ fn mix_rows<E: Element, const R: usize, const C: usize>(mut rows: [Row<'_>; R], 
     }
 }
 
-/// The same for the eights from `chunk` on of `chunks` that a value has.
+/// The same for `C` of the `chunks` chunks that a value has, from `chunk` on.
 #[inline(never)]
 fn mix<E: Element, const R: usize, const C: usize>(
     rows: &mut [Row<'_>; R],
@@ -154,7 +156,7 @@ fn mix<E: Element, const R: usize, const C: usize>(
     }
 }
 
-/// Adds a position's value, times its weight.
+/// Adds the value of a position, times its weight.
 #[inline(always)]
 fn add<const C: usize>(mixed: &mut [[Lanes; 2]; C], weight: f32, value: [(Lanes, Lanes); C]) {
     let weight = Lanes::splat(weight);

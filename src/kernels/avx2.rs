@@ -1,4 +1,4 @@
-//! The 256-bit vectors of x86 processors since 2013.
+//! The 256-bit vectors of x86 processors since 2013 (AVX2).
 
 use core::arch::x86_64::*;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use super::matrix::{BlockWeights, Scales};
 use super::tiles::{self, Dot};
 use super::{Activations, BLOCK, Q8Matrix, ROW_BLOCK, STEP};
 
-/// As [`super::scalar::multiply`], which it is where the processor lacks AVX2.
+/// The same as [`super::scalar::multiply`], which it calls if the processor lacks AVX2.
 pub fn multiply(matrix: &Q8Matrix, row_blocks: Range<usize>, activations: &Activations, out: &mut [f32]) {
     if !is_x86_feature_detected!("avx2") {
         return super::scalar::multiply(matrix, row_blocks, activations, out);
@@ -16,7 +16,7 @@ pub fn multiply(matrix: &Q8Matrix, row_blocks: Range<usize>, activations: &Activ
     tiles::multiply(&Avx2Words { matrix, activations }, matrix, row_blocks, activations, out);
 }
 
-/// Made only where there is AVX2.
+/// Must be made only if the processor has AVX2.
 struct Avx2Words<'a> {
     matrix: &'a Q8Matrix,
     activations: &'a Activations,
@@ -39,11 +39,11 @@ fn dot<const T: usize>(
     let numbers = tile.numbers.chunks_exact(T * BLOCK / STEP);
     let blocks = weights.iter().zip(scales).zip(numbers).zip(tile.scales).zip(tile.begins);
     for ((((weights, scales), numbers), number_scales), begins) in blocks {
-        // Sums of two products each: of the first four rows, and of the last four.
+        // Sums of pairs of products: of the first four rows, and of the last four.
         let mut pairs = [[_mm256_setzero_si256(); 2]; T];
         for (weights, numbers) in weights.0.iter().zip(numbers.as_chunks::<T>().0) {
             let halves = weights.as_chunks::<{ ROW_BLOCK / 2 }>().0;
-            // SAFETY: four rows' steps are sixteen bytes.
+            // SAFETY: a step of four rows has sixteen bytes.
             let wide: [_; 2] = std::array::from_fn(|half| unsafe {
                 _mm256_cvtepu8_epi16(_mm_loadu_si128(halves[half].as_ptr().cast()))
             });
@@ -58,7 +58,7 @@ fn dot<const T: usize>(
         // SAFETY: there are eight scales.
         let scales = unsafe { _mm256_loadu_ps(scales.0.as_ptr()) };
         for index in 0..T {
-            // The sums of rows 0, 1, 4, 5, 2, 3, 6, 7, then in order.
+            // The sums are of rows 0, 1, 4, 5, 2, 3, 6, 7, and are brought into order.
             let [first, last] = pairs[index];
             let whole = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_hadd_epi32(first, last));
             let whole = _mm256_cvtepi32_ps(_mm256_add_epi32(whole, _mm256_set1_epi32(begins[index])));

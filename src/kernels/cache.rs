@@ -7,7 +7,8 @@ use super::keys::{Keys, Scores};
 use super::layout::{Heads, append};
 use super::memory::{OutOfMemory, filled};
 
-/// One block's keys and values. Beside 8-bit weights, keys in 8 bits and values in 16 lose nothing that could be measured.
+/// One block's keys and values. Beside 8-bit weights, keys in 8 bits and values in 16 bits make no measurable
+/// difference.
 #[derive(Debug)]
 pub struct BlockCache {
     heads: Heads,
@@ -23,7 +24,7 @@ enum Values {
 }
 
 impl BlockCache {
-    /// Room for a context: in float32, or with keys in 8 bits and values in bfloat16.
+    /// Memory for a context: in float32, or with keys in 8 bits and values in bfloat16.
     pub fn new(heads: Heads, is_quantised: bool) -> Result<Self, OutOfMemory> {
         let numbers = heads.count * heads.context * heads.row();
         let (keys, values) = match is_quantised {
@@ -38,8 +39,8 @@ impl BlockCache {
         &self.heads
     }
 
-    /// Writes the keys and values of rows of `qkv`, `[rows, 3 · n_embd]`, at `position` and after, as far as there is
-    /// room.
+    /// Writes the keys and values of rows of `qkv`, `[rows, 3 · n_embd]`, at `position` and after. Rows behind the
+    /// context are left out.
     pub fn append(&mut self, qkv: &[f32], position: usize) {
         let BlockCache { heads, keys, values } = self;
         let n_embd = heads.n_embd();
@@ -53,7 +54,7 @@ impl BlockCache {
         }
     }
 
-    /// As [`attention::attend`].
+    /// The same as [`attention::attend`].
     pub fn attend(&self, qkv: &[f32], position: usize, memory: &mut Scores, out: &mut [f32]) {
         let BlockCache { heads, keys, values } = self;
         match values {
@@ -62,12 +63,12 @@ impl BlockCache {
         }
     }
 
-    /// As [`attention::attention_weights`].
+    /// The same as [`attention::attention_weights`].
     pub fn weights(&self, qkv: &[f32], position: usize, memory: &mut Scores, weights: &mut [f32]) {
         attention::attention_weights(&self.heads, &self.keys, position, qkv, memory, weights);
     }
 
-    /// As [`attention::mix_values`].
+    /// The same as [`attention::mix_values`].
     pub fn mix(&self, weights: &[f32], rows: usize, out: &mut [f32]) {
         match &self.values {
             Values::F32(values) => attention::mix_values(&self.heads, values, weights, rows, out),

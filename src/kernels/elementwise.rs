@@ -1,4 +1,4 @@
-//! What follows a matrix product: the bias and the activation function.
+//! The steps after a matrix product: the bias and the activation function.
 
 use super::activation::{Activation, CUBE, TWICE_ROOT, gelu};
 use super::exp::exp;
@@ -30,7 +30,7 @@ fn gelu_new(x: Lanes) -> Lanes {
     x.div(exp(twice).add(Lanes::splat(1.0)))
 }
 
-/// Replaces each number of a row, after its bias has been added.
+/// Applies a function to each number of a row, after its bias was added.
 #[inline(never)]
 fn each(row: &mut [f32], bias: Option<&[f32]>, function: impl Fn(Lanes) -> Lanes) {
     let (fours, rest) = row.as_chunks_mut::<LANES>();

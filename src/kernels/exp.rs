@@ -1,20 +1,21 @@
-//! The exponential function, the same bits everywhere: additions, multiplications and a shift, in one order.
+//! The exponential function. It uses additions, multiplications and a shift in one fixed order, so that every machine
+//! gives the same bits.
 //!
-//! After Cephes' `expf` (Moshier 1992): x = n · ln 2 + r, a polynomial for e^r, and n added to the exponent.
-//! `libm`'s is the same in every build, too, but takes one number at a time; a token of GPT-2's needs 37,000.
+//! After Cephes' `expf` (Moshier 1992): x = n · ln 2 + r, a polynomial for e^r, and n added to the exponent. `libm`'s
+//! `exp` also gives the same bits in every build, but takes one number at a time; a token of GPT-2's needs 37,000.
 
 use super::lanes::{Lanes, ROUNDING};
 
-/// Beyond these the result would not be a normal number.
+/// With a smaller or larger exponent the result would not be a normal number.
 pub const LEAST: f32 = -87.0;
 /// See [`LEAST`].
 pub const MOST: f32 = 88.0;
-/// ln 2 in two parts, of which the first has few enough bits that its multiples are exact.
+/// ln 2 as the sum of two numbers. The first has so few bits that its multiples are exact.
 pub const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
-/// Of r², by Horner's rule.
+/// Coefficients of P, highest power first, in e^r = 1 + r + r² · P(r).
 pub const POLYNOMIAL: [f32; 6] = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
 
-/// e^x of four numbers, those below [`LEAST`] and above [`MOST`] taken for these.
+/// e^x of four numbers. Each x is first limited to the range from [`LEAST`] to [`MOST`].
 #[inline(always)]
 pub fn exp(x: Lanes) -> Lanes {
     let x = x.at_least(Lanes::splat(LEAST)).at_most(Lanes::splat(MOST));

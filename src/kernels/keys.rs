@@ -1,47 +1,47 @@
-//! The keys of a block's attention, and the scores that they give.
+//! The keys of a block's attention, and their products with queries.
 
 use super::lanes::{LANES, Lanes};
 use super::layout::{Element, Heads, ROW, put};
 use super::memory::{OutOfMemory, filled};
 use super::{Activations, Q8Matrix, ROW_BLOCK, TILE, selected};
 
-/// Every head's keys, as many as there are positions in the context.
+/// The keys of all heads, for every position of the context.
 #[derive(Debug)]
 pub enum Keys {
-    /// In 8 bits: of each head a matrix, `[context, head_dim]`, with rows up to a whole row block and columns of zeros up to a
-    /// whole block.
+    /// In 8 bits: for each head a matrix, `[context, head_dim]`, with rows padded to a whole row block, and columns
+    /// padded with zeros to a whole block.
     Q8(Vec<Q8Matrix>),
     /// In float32, `[heads, context, row]`.
     Plain(Vec<[f32; ROW]>),
 }
 
-/// Memory for the scores of some rows.
+/// Memory for the scores of a tile of rows.
 #[derive(Debug, Default)]
 pub struct Scores {
-    /// The queries over √head_dim, filled up as the keys are.
+    /// The queries divided by √head_dim, padded like the keys.
     pub(super) queries: Vec<f32>,
     /// The same in 8 bits.
     pub(super) activations: Activations,
-    /// Of each row the score of each position, then its exponential: as many as [`columns`](Self::columns).
+    /// For each row, [`columns`](Self::columns) numbers: first the scores of the positions, then their exponentials.
     pub(super) scores: Vec<f32>,
 }
 
 impl Scores {
-    /// Numbers that a row takes where this many positions are seen.
+    /// Numbers that a row takes if it sees so many positions.
     pub(super) fn columns(seen: usize) -> usize {
         seen.next_multiple_of(ROW_BLOCK)
     }
 }
 
 impl Keys {
-    /// Room for 8-bit keys.
+    /// Memory for keys in 8 bits.
     pub fn q8(heads: &Heads) -> Result<Keys, OutOfMemory> {
         let refused = OutOfMemory { bytes: (heads.count * heads.context * heads.blocks()) as u64 };
         let matrix = || Q8Matrix::zeros(heads.context.next_multiple_of(ROW_BLOCK), heads.blocks());
         (0..heads.count).map(|_| matrix()).collect::<Option<_>>().map(Keys::Q8).ok_or(refused)
     }
 
-    /// Room for keys in float32.
+    /// Memory for keys in float32.
     pub fn plain(heads: &Heads) -> Result<Keys, OutOfMemory> {
         filled(heads.count * heads.context * heads.row() / ROW, [0.0; ROW]).map(Keys::Plain)
     }
@@ -56,8 +56,8 @@ impl Keys {
         }
     }
 
-    /// Writes to `memory` the scores of queries, `[rows, head_dim]`, with the first `seen` keys of a head:
-    /// query · key / √head_dim.
+    /// Writes to `memory` the products of queries, `[rows, head_dim]`, with the first `seen` keys of a head: query ·
+    /// key / √head_dim.
     #[inline(never)]
     pub(super) fn score<'a>(
         &self,
@@ -71,7 +71,7 @@ impl Keys {
         let rows = fill(heads, queries, row, &mut memory.queries);
         let Scores { queries, activations, scores } = memory;
         let columns = Scores::columns(seen);
-        // All that this context will ever need, at once.
+        // Reserves at once everything that a text of this context will need.
         scores.reserve((TILE * Scores::columns(heads.context)).saturating_sub(scores.len()));
         scores.resize(rows * columns, 0.0);
         match self {
@@ -88,7 +88,7 @@ impl Keys {
     }
 }
 
-/// The queries over √head_dim, with zeros behind each up to `row`; returns how many they are.
+/// Writes the queries, divided by √head_dim and padded with zeros to `row` numbers each. Returns how many there are.
 fn fill<'a>(heads: &Heads, queries: impl Iterator<Item = &'a [f32]>, row: usize, filled: &mut Vec<f32>) -> usize {
     let root = (heads.head_dim as f32).sqrt();
     filled.clear();
@@ -104,7 +104,7 @@ fn score(query: &[[f32; ROW]], keys: &[[f32; ROW]], seen: usize, scores: &mut [[
     let chunks = query.len();
     for (index, scores) in scores.iter_mut().take(seen.div_ceil(LANES)).enumerate() {
         let first = index * LANES;
-        // Behind the last key that is seen, keys of another text may lie: their scores are not taken.
+        // Behind the last visible key, the memory may have keys of another text, which must not be used.
         let rows: [&[[f32; ROW]]; LANES] =
             std::array::from_fn(|lane| &keys[(first + lane).min(seen - 1) * chunks..][..chunks]);
         let mut sums = [[Lanes::splat(0.0); 2]; LANES];

@@ -1,11 +1,11 @@
-//! Four float32 numbers that are computed together: one vector of the machine, or an array where none is known.
+//! Four float32 numbers that are computed together: a vector of the machine, or an array on other machines.
 //!
-//! Every operation is IEEE 754's on each number, so that all machines give the same bits.
+//! Every operation is IEEE 754's on each of the numbers, so that all machines give the same bits.
 
 /// Numbers in one [`Lanes`].
 pub const LANES: usize = 4;
 
-/// 1.5 · 2²³: adding it leaves a number below 2²² rounded to a whole one, ties to even, in the sum's lowest bits.
+/// 1.5 · 2²³. Adding it to a number below 2²² rounds that to an integer, ties to even, in the lowest bits of the sum.
 pub const ROUNDING: f32 = 12_582_912.0;
 
 #[cfg(target_arch = "wasm32")]
@@ -24,7 +24,7 @@ type Vector = [f32; LANES];
 #[derive(Clone, Copy)]
 pub struct Lanes(Vector);
 
-/// One operation: in WebAssembly, on x86-64 (SSE2, which all of them have), and elsewhere.
+/// Defines an operation for WebAssembly, for x86-64 (which always has SSE2), and for other machines.
 macro_rules! operation {
     ($(#[$doc:meta])* $name:ident($a:ident, $b:ident), $wasm:expr, $x86:expr, $elsewhere:expr) => {
         $(#[$doc])*
@@ -61,15 +61,15 @@ impl Lanes {
         div(a, b), arch::f32x4_div(a, b), arch::_mm_div_ps(a, b), |a: f32, b: f32| a / b
     );
     operation!(
-        /// `other` where that is greater; where `self` is NaN, it stays so.
+        /// The greater of both. A NaN in `self` stays.
         at_least(a, b), arch::f32x4_pmax(a, b), arch::_mm_max_ps(b, a), |a: f32, b: f32| if a < b { b } else { a }
     );
     operation!(
-        /// `other` where that is less; where `self` is NaN, it stays so.
+        /// The lesser of both. A NaN in `self` stays.
         at_most(a, b), arch::f32x4_pmin(a, b), arch::_mm_min_ps(b, a), |a: f32, b: f32| if b < a { b } else { a }
     );
     operation!(
-        /// `self · 2ⁿ` where `other` is n plus [`ROUNDING`] and the product is a normal number.
+        /// `self · 2ⁿ`, if `other` is n plus [`ROUNDING`], and the product is a normal number.
         scale(a, b),
         arch::i32x4_add(a, arch::i32x4_shl(b, 23)),
         arch::_mm_castsi128_ps(arch::_mm_add_epi32(
@@ -88,14 +88,14 @@ impl Lanes {
     /// The numbers.
     #[inline(always)]
     pub fn numbers(self) -> [f32; LANES] {
-        // SAFETY: a vector is four numbers, the first one first.
+        // SAFETY: a vector is four numbers in order.
         unsafe { std::mem::transmute(self.0) }
     }
 
-    /// The bits of eight bfloat16 as numbers: those at even places, and those at odd ones.
+    /// Eight bfloat16 as numbers: those at even indices, and those at odd ones.
     #[inline(always)]
     pub fn from_bf16(pairs: &[u16; 2 * LANES]) -> (Lanes, Lanes) {
-        // SAFETY: sixteen bytes are four words; bfloat16 are the upper halves of float32.
+        // SAFETY: sixteen bytes are four words. A bfloat16 is the upper half of a float32.
         let words: [u32; LANES] = unsafe { std::mem::transmute(*pairs) };
         (
             Lanes::from(words.map(|word| f32::from_bits(word << 16))),
@@ -119,7 +119,7 @@ impl From<[f32; LANES]> for Lanes {
     }
 }
 
-/// What remains of a row behind its last four, and 0 for what is missing.
+/// The numbers behind the last whole four of a row, padded with 0.
 #[inline(always)]
 pub fn padded(rest: &[f32]) -> Lanes {
     Lanes::from(std::array::from_fn(|lane| rest.get(lane).copied().unwrap_or(0.0)))

@@ -3,7 +3,7 @@
 use super::lanes::{LANES, Lanes, padded};
 use super::{scalar, selected};
 
-/// Writes `(x − mean) / √(variance + epsilon) · weight + bias` for each row `x` of as many numbers as `weight` has.
+/// Writes `(x − mean) / √(variance + epsilon) · weight + bias` for each row `x`. A row is as long as `weight`.
 pub fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out: &mut [f32]) {
     if selected().is_scalar {
         return scalar::layer_norm(rows, weight, bias, epsilon, out);
@@ -25,7 +25,7 @@ pub fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out:
     }
 }
 
-/// A row's mean, and one over its standard deviation.
+/// A row's mean, and the reciprocal of its standard deviation.
 fn moments(row: &[f32], epsilon: f32) -> (f32, f32) {
     let (fours, rest) = row.as_chunks::<LANES>();
     let mut sum = Lanes::splat(0.0);

@@ -1,18 +1,18 @@
-//! How keys and values lie in memory.
+//! The layout of keys and values in memory.
 
 use half::bf16;
 
 use super::BLOCK;
 use super::lanes::{LANES, Lanes};
 
-/// Numbers of a key or value that lie together; rows are filled up to a multiple with zeros.
+/// Numbers of a key or value that are stored together. Rows are padded with zeros to a multiple.
 pub const ROW: usize = 2 * LANES;
 
-/// A number as the cache keeps it.
+/// The type of a number in the cache.
 pub trait Element: Copy + Default {
-    /// Eight numbers as they are kept.
+    /// Converts eight numbers to this type.
     fn put(numbers: [f32; ROW]) -> [Self; ROW];
-    /// The eight numbers, the first four and the last.
+    /// Converts them back: the first four, and the last four.
     fn get(kept: &[Self; ROW]) -> (Lanes, Lanes);
 }
 
@@ -29,7 +29,7 @@ impl Element for f32 {
     }
 }
 
-/// The first four at even places, the last four at odd ones: so it takes a shift and a mask to have them back.
+/// The first four at even indices, and the last four at odd ones. A shift and a mask then convert them back.
 impl Element for bf16 {
     #[inline(always)]
     fn put(numbers: [f32; ROW]) -> [bf16; ROW] {
@@ -42,7 +42,7 @@ impl Element for bf16 {
     }
 }
 
-/// The nearest bfloat16, ties to even; NaN stays NaN.
+/// The nearest bfloat16, ties to even. NaN stays NaN.
 #[inline(always)]
 fn round_to_bf16(number: f32) -> u16 {
     let bits = number.to_bits();
@@ -67,17 +67,17 @@ impl Heads {
         self.count * self.head_dim
     }
 
-    /// Numbers that the cache keeps for a value, and for a key in float32.
+    /// Numbers in the cache for a value, or for a key in float32.
     pub fn row(&self) -> usize {
         self.head_dim.next_multiple_of(ROW)
     }
 
-    /// Numbers of a key in 8 bits.
+    /// Numbers in the cache for a key in 8 bits.
     pub(super) fn blocks(&self) -> usize {
         self.head_dim.next_multiple_of(BLOCK)
     }
 
-    /// The cache's rows of one head, of which there are `context`.
+    /// The `context` rows of one head in the cache.
     pub(super) fn rows<'a, E>(&self, all: &'a [[E; ROW]], head: usize) -> &'a [[E; ROW]] {
         let length = self.context * self.row() / ROW;
         &all[head * length..][..length]
@@ -91,7 +91,7 @@ pub fn append<E: Element>(heads: &Heads, numbers: &[f32], position: usize, cache
     }
 }
 
-/// The same of one head.
+/// The same for one head.
 pub(super) fn put<E: Element>(heads: &Heads, head: usize, numbers: &[f32], position: usize, cache: &mut [E]) {
     let row = &mut cache[(head * heads.context + position) * heads.row()..][..heads.row()];
     for (kept, numbers) in row.as_chunks_mut::<ROW>().0.iter_mut().zip(numbers.chunks(ROW)) {

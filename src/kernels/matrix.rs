@@ -10,24 +10,26 @@ use super::activations::quantise_block;
 use super::memory::filled;
 use super::{BLOCK, ROW_BLOCK, STEP};
 
-/// Bytes of a `Q8_0` block in a file: a scale in f16, then 32 signed bytes.
+/// Bytes of a `Q8_0` block in a file: a scale in f16, and 32 signed bytes.
 const STORED: usize = 2 + BLOCK;
 
-/// A block of each row of a row block: four columns of the first row, four of the second, and so on, then the next four
-/// columns. Weights lie here without a sign, 128 added to each. A processor fetches 64 bytes at a time.
+/// A block of each of the eight rows: four columns of the first row, four of the second, and so on; then the next four
+/// columns. Weights are stored without a sign, as 128 more. It is aligned to the 64 bytes that a processor fetches at
+/// once.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(super) struct BlockWeights(pub [[[u8; STEP]; ROW_BLOCK]; BLOCK / STEP]);
 
-/// What 1 stands for in a block of each row of a row block.
+/// The scales of a block of each row of a row block.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(32))]
 pub(super) struct Scales(pub [f32; ROW_BLOCK]);
 
-/// What is added to a weight.
+/// The number that is added to a weight.
 const OFFSET: u8 = 128;
 
-/// `[outputs, inputs]` in 8 bits, eight rows together, block after block. Rows of zeros fill the last row block.
+/// `[outputs, inputs]` in 8 bits, in row blocks of eight rows, block after block. The last row block is padded with
+/// rows of zeros.
 #[derive(Debug)]
 pub struct Q8Matrix {
     weights: Vec<BlockWeights>,
@@ -37,15 +39,15 @@ pub struct Q8Matrix {
 }
 
 impl Q8Matrix {
-    /// Zeros, to be filled by [`put_rows`](Self::put_rows); `None` where memory has no room for them. `inputs` is a
-    /// multiple of [`BLOCK`].
+    /// A matrix of zeros, to be filled by [`put_rows`](Self::put_rows). `None` if memory is too small. `inputs` must be
+    /// a multiple of [`BLOCK`].
     pub fn zeros(outputs: usize, inputs: usize) -> Option<Self> {
         let places = outputs.div_ceil(ROW_BLOCK).checked_mul(inputs / BLOCK)?;
         let weights = filled(places, BlockWeights([[[OFFSET; STEP]; ROW_BLOCK]; BLOCK / STEP])).ok()?;
         Some(Q8Matrix { weights, scales: filled(places, Scales([0.0; ROW_BLOCK])).ok()?, outputs, inputs })
     }
 
-    /// Takes over a matrix of candle's, if it is in `Q8_0`.
+    /// Converts a matrix of candle's, if it is in `Q8_0`.
     pub fn new(tensor: &QTensor) -> Result<Option<Self>> {
         let &[outputs, inputs] = tensor.shape().dims() else { return Ok(None) };
         if tensor.dtype() != GgmlDType::Q8_0 {
@@ -57,10 +59,11 @@ impl Q8Matrix {
         Ok(Some(matrix))
     }
 
-    /// Puts whole rows, as a file has them, where the kernels expect them; `false` where a scale is not finite. The rows
-    /// begin with the first of a row block and end with the last of one, or of the matrix.
+    /// Writes whole rows in a file's form. The first must begin a row block, and the last must end one, or the matrix.
+    /// Returns `false` if a scale is not finite.
     ///
-    /// A weight of −128, which no quantiser writes, becomes −127: beyond that, relaxed SIMD is not known to be exact.
+    /// A weight of −128, which no quantiser writes, becomes −127, since relaxed SIMD is not known to be exact beyond
+    /// that.
     pub fn put_rows(&mut self, first_row: usize, stored: &[u8]) -> bool {
         let length = ROW_BLOCK * self.stored_length();
         let mut is_finite = true;
@@ -75,8 +78,8 @@ impl Q8Matrix {
         is_finite
     }
 
-    /// Replaces a row by numbers in 8 bits, rounded as [activations](super::Activations::quantise) are, with zeros behind
-    /// them.
+    /// Replaces a row by numbers in 8 bits, rounded as [activations](super::Activations::quantise) are, and padded with
+    /// zeros.
     pub(super) fn quantise_row(&mut self, row: usize, numbers: &[f32]) {
         let (row_block, lane) = (self.range(row / ROW_BLOCK), row % ROW_BLOCK);
         let blocks = self.weights[row_block.clone()].iter_mut().zip(&mut self.scales[row_block]);
@@ -92,8 +95,8 @@ impl Q8Matrix {
         }
     }
 
-    /// Writes a row as a file has it, [`stored_length`](Self::stored_length) bytes: what [`put_rows`](Self::put_rows)
-    /// took.
+    /// Writes a row in a file's form, [`stored_length`](Self::stored_length) bytes, the same as
+    /// [`put_rows`](Self::put_rows) reads.
     pub fn stored_row(&self, row: usize, stored: &mut [u8]) {
         let lane = row % ROW_BLOCK;
         let (weights, scales) = self.row_block(row / ROW_BLOCK);
@@ -121,10 +124,10 @@ impl Q8Matrix {
         self.inputs
     }
 
-    /// The weights' bytes, as each token passes them.
+    /// The bytes of the weights, in the order in which a token passes them.
     pub fn bytes(&self) -> &[u8] {
         let weights = self.weights.as_slice();
-        // SAFETY: weights are bytes, one behind the other, with nothing between.
+        // SAFETY: the weights are arrays of bytes, without padding between them.
         unsafe { std::slice::from_raw_parts(weights.as_ptr().cast(), size_of_val(weights)) }
     }
 
@@ -137,29 +140,29 @@ impl Q8Matrix {
         })
     }
 
-    /// The weights of a row block's rows, and their scales, block after block.
+    /// The weights and scales of a row block, block after block.
     pub(super) fn row_block(&self, row_block: usize) -> (&[BlockWeights], &[Scales]) {
         (&self.weights[self.range(row_block)], &self.scales[self.range(row_block)])
     }
 
-    /// The places of a row block.
+    /// The range of blocks of a row block.
     fn range(&self, row_block: usize) -> Range<usize> {
         let blocks = self.inputs / BLOCK;
         row_block * blocks..(row_block + 1) * blocks
     }
 
-    /// Row blocks there are.
+    /// Number of row blocks.
     pub fn row_blocks(&self) -> usize {
         self.outputs.div_ceil(ROW_BLOCK)
     }
 
-    /// Rows of some row blocks.
+    /// Number of rows in these row blocks.
     pub(super) fn columns(&self, row_blocks: &Range<usize>) -> usize {
         self.outputs.min(row_blocks.end * ROW_BLOCK) - row_blocks.start * ROW_BLOCK
     }
 }
 
-/// Puts eight rows; `false` where a scale is not finite.
+/// Writes eight rows. Returns `false` if a scale is not finite.
 fn put_row_block(rows: &[u8], weights: &mut [BlockWeights], scales: &mut [Scales]) -> bool {
     let stored = rows.as_chunks::<STORED>().0;
     let rows: [_; ROW_BLOCK] = std::array::from_fn(|lane| &stored[lane * scales.len()..][..scales.len()]);
@@ -181,14 +184,14 @@ fn put_row_block(rows: &[u8], weights: &mut [BlockWeights], scales: &mut [Scales
     is_finite
 }
 
-/// The exponent of an f16 that is not finite.
+/// The exponent of an f16 that is infinite or NaN.
 const INFINITE: u16 = 0x7c00;
 
-/// An f16 as f32, exactly, whatever its kind; a NaN as any NaN. WebAssembly has no instruction for it, and `half`'s code
-/// branches.
+/// Converts an f16 to f32 exactly, of whatever kind it is; a NaN becomes some NaN. WebAssembly has no instruction for
+/// this, and `half`'s code has branches.
 fn to_f32(half: u16) -> f32 {
     let (sign, rest) = (u32::from(half & 0x8000) << 16, u32::from(half & 0x7fff) << 13);
-    // The exponent's bias is 15 in one and 127 in the other; the product is right for the subnormal too.
+    // The exponent's bias is 15 in f16, and 127 in f32. The product is right for subnormal numbers, too.
     let size = f32::from_bits(rest) * f32::from_bits((127 + 127 - 15) << 23);
     let beyond = if half & INFINITE == INFINITE { 0x7f80_0000 } else { 0 };
     f32::from_bits(size.to_bits() | sign | beyond)
@@ -198,7 +201,7 @@ fn to_f32(half: u16) -> f32 {
 mod tests {
     use super::*;
 
-    /// Rows as a file may have them: any weights, and any scales that are finite.
+    /// Rows as a file may have them: any weights, and any finite scales.
     fn stored(outputs: usize, inputs: usize) -> Vec<u8> {
         let mut number = crate::testing::numbers(inputs as u64);
         let mut byte = move || (number() * 128.0) as i8 as u8;

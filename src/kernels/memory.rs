@@ -1,17 +1,16 @@
-//! Memory that may not be there: asked for before it is needed, so that the answer is a sentence and not the program's
-//! end.
+//! Checks that there is enough memory before it is used. If there is not, the answer is an error, instead of an abort.
 
 use std::hint::black_box;
 
-/// What is left for small things that nobody counts: names, handles, lists of a few numbers. A quarter of what is
-/// asked for, within these bounds: reading a small file is to cost little more than the file.
+/// Bytes that must be left for small allocations that nobody counts: names, handles, short lists. It is a quarter of
+/// the bytes asked for, within these bounds, so that reading a small file takes little more memory than the file.
 const SLACK: [usize; 2] = [1 << 10, 256 << 10];
 
-/// Less memory than is needed.
+/// There is too little memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not enough memory: {} more are needed at once", megabytes(*bytes))]
 pub struct OutOfMemory {
-    /// Bytes that were asked for.
+    /// The bytes that were asked for.
     pub bytes: u64,
 }
 
@@ -19,19 +18,20 @@ fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
-/// Whether that many bytes are there, for allocations that cannot fail gently: they are reserved together and released.
+/// Fails if there are fewer free bytes, before allocations that would abort. Reserves the bytes together, and releases
+/// them.
 pub fn ensure(bytes: u64) -> Result<(), OutOfMemory> {
     let refused = OutOfMemory { bytes };
     let with_slack = |bytes: usize| bytes.checked_add((bytes / 4).clamp(SLACK[0], SLACK[1]));
     let wanted = usize::try_from(bytes).ok().and_then(with_slack).ok_or(refused)?;
     let mut reserved = Vec::<u8>::new();
     reserved.try_reserve_exact(wanted).map_err(|_| refused)?;
-    black_box(reserved.as_mut_ptr()); // or the compiler would leave it out
+    black_box(reserved.as_mut_ptr()); // or the compiler would remove the allocation
     Ok(())
 }
 
-/// The same for what is allocated in pieces of so many bytes at most. One block of all of it would ask for more: where
-/// memory never shrinks, that grows it again each time something small has come to lie between.
+/// The same for memory that is allocated in pieces of at most `piece` bytes. To ask for one large block would take
+/// more: WebAssembly's memory never shrinks, and would grow each time that a small allocation has split its free part.
 pub fn ensure_in_pieces(bytes: u64, piece: u64) -> Result<(), OutOfMemory> {
     let (refused, piece) = (OutOfMemory { bytes }, piece.max(1));
     let length = usize::try_from(piece).map_err(|_| refused)?;
@@ -46,18 +46,18 @@ pub fn ensure_in_pieces(bytes: u64, piece: u64) -> Result<(), OutOfMemory> {
     ensure(bytes % piece).map_err(|_| refused)
 }
 
-/// That many of one item.
+/// `count` copies of an item.
 pub fn filled<T: Clone>(count: usize, item: T) -> Result<Vec<T>, OutOfMemory> {
     let mut items = Vec::new();
     let bytes = (count as u64).saturating_mul(size_of::<T>() as u64);
-    ensure(bytes)?; // so that something is left for small things
+    ensure(bytes)?; // so that memory for small allocations is left
     items.try_reserve_exact(count).map_err(|_| OutOfMemory { bytes })?;
     items.resize(count, item);
     Ok(items)
 }
 
-/// Makes room for `more` items behind those that are there; as with `Vec`, more than is asked for, so that items which
-/// come one by one move seldom.
+/// Reserves room for `more` items behind the existing ones. Like `Vec`, reserves more than that, so that items which
+/// are added one by one are seldom moved.
 pub fn reserve<T>(items: &mut Vec<T>, more: usize) -> Result<(), OutOfMemory> {
     if items.capacity() - items.len() >= more {
         return Ok(());

@@ -1,12 +1,12 @@
 //! The inner loops: `Q8_0` matrices times rows of activations, attention over the KV cache, layer norm, GELU.
 //!
-//! Every build gives the same bytes. Products of 8-bit numbers are added up as integers, which is exact in any order;
-//! what is added up as float32 has one order, with no fused multiply-add, and `exp` is [our own](exp).
-//! [`scalar`] says what is computed; the others compute the same faster, and tests hold them to it bit for bit.
+//! Every build gives the same bytes. Products of 8-bit numbers are summed as integers, which is exact in any order.
+//! Float32 numbers are summed in one fixed order, without fused multiply-add, and `exp` is [our own](exp). [`scalar`]
+//! defines what is computed. The other modules compute the same faster, and tests compare them bit for bit.
 //!
-//! A browser begins with code that is quick to make and slow to run, and replaces a function by a better one between two
-//! calls, never in the midst of one. So the innermost loops are functions that are not inlined, each call of which takes
-//! microseconds.
+//! A browser first compiles WebAssembly to slow code, and later to faster code. It switches to that between two calls
+//! of a function, never within a call. So the innermost loops are functions that are not inlined, and each call takes
+//! only microseconds.
 
 mod activation;
 #[cfg_attr(
@@ -49,51 +49,51 @@ pub use layout::{Element, Heads, append};
 pub use matrix::Q8Matrix;
 pub use plain::multiply_f32;
 
-/// Weights that share a scale, along a row.
+/// Weights of a row that share a scale.
 pub const BLOCK: usize = 32;
-/// Rows of a matrix that lie together and are computed together.
+/// Rows of a matrix that are stored and computed together.
 pub const ROW_BLOCK: usize = 8;
-/// Columns that lie together, of each row of a row block in turn.
+/// Columns of a row that are stored together, for each row of a row block in turn.
 const STEP: usize = 4;
-/// Rows of activations that share each look at a weight.
+/// Rows of activations for which a weight is read once.
 const TILE: usize = 4;
 
-/// One way to compute, of which all give the same bytes.
+/// A set of functions that compute. All kernels give the same bytes.
 pub struct Kernel {
-    /// For people to read.
+    /// The name, for people.
     pub name: &'static str,
-    /// What its [`multiply`](Self::multiply) reads of the activations.
+    /// The layout in which its [`multiply`](Self::multiply) reads the activations.
     pub operands: Operands,
-    /// Whether everything is computed by [`scalar`].
+    /// Whether it is [`scalar`] only.
     pub is_scalar: bool,
-    /// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, of which those of the row blocks given.
+    /// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, with only the outputs of these row blocks.
     pub multiply: fn(&Q8Matrix, Range<usize>, &Activations, &mut [f32]),
 }
 
-/// The twin of all others.
+/// The kernel that defines the results of all others.
 pub static SCALAR: Kernel =
     Kernel { name: "scalar", operands: Operands::Rows, is_scalar: true, multiply: scalar::multiply };
 
-/// The vectors that every WebAssembly since 2023 has.
+/// The kernel for the vectors that every browser has since 2023.
 #[cfg(target_arch = "wasm32")]
 static VECTORS: Kernel =
     Kernel { name: "SIMD", operands: Operands::Words, is_scalar: false, multiply: simd128::multiply };
 
-/// The vectors that this machine has.
+/// The kernel for the vectors of this machine.
 #[cfg(target_arch = "x86_64")]
 static VECTORS: Kernel = Kernel { name: "AVX2", operands: Operands::Words, is_scalar: false, multiply: avx2::multiply };
 
-/// The kernel that [`select`] chose; null before.
+/// The kernel that [`select`] has set; null before.
 static SELECTED: AtomicPtr<Kernel> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Computes with this kernel from now on.
+/// Uses this kernel from now on.
 pub fn select(kernel: &'static Kernel) {
     SELECTED.store(std::ptr::from_ref(kernel).cast_mut(), Ordering::Relaxed);
 }
 
-/// The kernel that was [selected](select), or the best that needs no asking.
+/// The kernel that [`select`] has set, or the best of those that always work.
 pub fn selected() -> &'static Kernel {
-    // SAFETY: null, or made of a reference that lives for ever.
+    // SAFETY: the pointer is null, or was made from a reference that lives for ever.
     unsafe { SELECTED.load(Ordering::Relaxed).as_ref() }.unwrap_or_else(best)
 }
 
@@ -101,7 +101,7 @@ fn best() -> &'static Kernel {
     vectors().unwrap_or(&SCALAR)
 }
 
-/// The kernel for the vectors that this machine has; none where there is no kernel for them.
+/// The kernel for the vectors of this machine; `None` if there is no kernel for them.
 pub fn vectors() -> Option<&'static Kernel> {
     #[cfg(target_arch = "wasm32")]
     return Some(&VECTORS);
@@ -111,8 +111,8 @@ pub fn vectors() -> Option<&'static Kernel> {
     None
 }
 
-/// Computes with relaxed SIMD from now on, if this machine has instructions that fit; only for programs that run where
-/// the browser knows them.
+/// Uses relaxed SIMD from now on, if it is exact on this machine. Only programs that run in browsers with relaxed SIMD
+/// may call this.
 #[cfg(target_arch = "wasm32")]
 pub fn use_relaxed_simd() {
     if let Some(kernel) = relaxed::fitting() {

@@ -1,4 +1,5 @@
-//! A matrix in float32, for rows that `Q8_0`'s blocks do not fit and for models that are not quantised.
+//! Products with a float32 matrix, for rows that are no multiple of `Q8_0`'s blocks, and for models that are not
+//! quantised.
 
 use super::lanes::{LANES, Lanes, padded};
 use super::{scalar, selected};

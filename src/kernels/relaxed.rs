@@ -1,13 +1,14 @@
-//! WebAssembly's relaxed SIMD: one instruction that multiplies 8-bit numbers and adds them up in fours.
+//! WebAssembly's relaxed SIMD: one instruction that multiplies 8-bit numbers and sums the products in groups of four.
 //!
-//! Only the program `worker-relaxed` refers to this module: a single instruction of it would make the other one invalid
-//! in a browser without them.
+//! Only the program `worker-relaxed` uses this module. A single instruction of it makes a program invalid in a browser
+//! that lacks relaxed SIMD.
 //!
-//! `i32x4.relaxed_dot_i8x16_i7x16_add_s` is exact by its specification where the second operand has 7 bits. With 8, a
-//! processor may take it with a sign or without, and may saturate sums of two; which of these, the specification fixes
-//! for each machine. Weights have 8 bits, and the machine is asked ([`fitting`]): x86's `vpdpbusd` takes no sign, as weights
-//! lie with 128 added to each, and 128 times the sum of a block's activations is taken off before; ARM's `sdot` takes the
-//! sign, so 128 is taken off each weight again. Older x86 saturate; there the plain vectors are as fast.
+//! `i32x4.relaxed_dot_i8x16_i7x16_add_s` is exact, by its specification, if the second operand has 7 bits. With 8 bits
+//! a processor may read that operand with or without a sign, and may saturate the sums of two products. The
+//! specification says only that each machine always does the same. Our weights have 8 bits, so [`fitting`] tries out
+//! what the machine does. x86's `vpdpbusd` reads them without a sign: the weights are stored with 128 added to each,
+//! and each sum starts with −128 times the sum of its block's activations. ARM's `sdot` reads them with a sign: 128 is
+//! subtracted from each weight again. Older x86 processors saturate; on these, the kernel for plain SIMD is as fast.
 
 use core::arch::wasm32::*;
 use std::hint::black_box;
@@ -18,26 +19,26 @@ use super::matrix::{BlockWeights, Scales};
 use super::tiles::{self, Dot};
 use super::{Activations, BLOCK, Kernel, Operands, Q8Matrix, ROW_BLOCK, STEP, scalar};
 
-/// For machines whose dot product takes the second operand with its sign.
+/// For machines that read the second operand with a sign.
 pub static SIGNED: Kernel =
     Kernel { name: "relaxed SIMD", operands: Operands::Bytes, is_scalar: false, multiply: multiply::<true> };
 
-/// For machines whose dot product takes the second operand without a sign.
+/// For machines that read the second operand without a sign.
 pub static UNSIGNED: Kernel =
     Kernel { name: "relaxed SIMD", operands: Operands::Bytes, is_scalar: false, multiply: multiply::<false> };
 
-/// The kernel that is exact on this machine, found by trying; none where sums saturate.
+/// The kernel that is exact on this machine, found by trying. `None` if sums saturate.
 pub fn fitting() -> Option<&'static Kernel> {
     [&SIGNED, &UNSIGNED].into_iter().find(|kernel| is_exact(kernel))
 }
 
-/// Whether it computes what [`scalar`] does, with the largest products of each two signs.
+/// Whether the kernel gives the same as [`scalar`] for the largest products, with all combinations of signs.
 fn is_exact(kernel: &Kernel) -> bool {
     let signs = [[1.0, 1.0], [1.0, -1.0], [-1.0, -1.0], [-1.0, 1.0]];
     signs.into_iter().all(|pair| [127u8, 129].into_iter().all(|weight| is_exact_at(kernel, pair, weight)))
 }
 
-/// The same for one block of a weight's byte and of two numbers in turn.
+/// The same for a block in which all weights have this byte, and activations alternate between two numbers.
 fn is_exact_at(kernel: &Kernel, pair: [f32; 2], weight: u8) -> bool {
     let mut activations = Activations::default();
     activations.quantise(&pair.repeat(BLOCK / 2), BLOCK, kernel.operands);
@@ -51,7 +52,7 @@ fn is_exact_at(kernel: &Kernel, pair: [f32; 2], weight: u8) -> bool {
     found == expected
 }
 
-/// As [`super::scalar::multiply`]; what the machine takes without a sign is the weights, which have none where they lie.
+/// The same as [`super::scalar::multiply`], on a machine that reads the weights with a sign if `SIGNED`, else without.
 fn multiply<const SIGNED: bool>(
     matrix: &Q8Matrix,
     row_blocks: Range<usize>,
@@ -74,7 +75,7 @@ impl<const SIGNED: bool> Dot for Bytes<'_, SIGNED> {
 
 /// Bytes of a vector.
 const VECTOR: usize = 16;
-/// Vectors that a step of a row block takes.
+/// Vectors in a step of a row block.
 const HALVES: usize = ROW_BLOCK * STEP / VECTOR;
 
 /// The products of a row block with `T` rows of activations.
@@ -83,8 +84,8 @@ fn dot<const T: usize, const SIGNED: bool>(
     (weights, scales): (&[BlockWeights], &[Scales]),
     tile: Tile<'_, i8, T>,
 ) -> [[f32; ROW_BLOCK]; T] {
-    // Where LLVM knows how many rounds there are, it puts all loads of a block before its first product, and there are
-    // not that many registers.
+    // Hides the number of rounds from LLVM. Otherwise it moves all loads of a block before the first product, for which
+    // there are too few registers.
     let rounds = black_box(T * BLOCK / VECTOR);
     let mut sums = [[f32x4_splat(0.0); HALVES]; T];
     let numbers = tile.numbers.chunks_exact(T * BLOCK / STEP);
@@ -92,7 +93,7 @@ fn dot<const T: usize, const SIGNED: bool>(
     for ((((weights, scales), numbers), number_scales), begins) in blocks {
         let mut wholes = begins.map(|begin| [i32x4_splat(if SIGNED { 0 } else { begin }); HALVES]);
         for round in 0..rounds {
-            // SAFETY: `numbers` are as many vectors as there are rounds, and `weights` two for each step.
+            // SAFETY: `numbers` are `rounds` vectors, and `weights` two for each step.
             unsafe {
                 let numbers = v128_load(numbers.as_ptr().cast::<v128>().add(round));
                 let weights = weights.0.as_ptr().cast::<v128>().add(round * VECTOR / STEP / T * HALVES);
@@ -118,7 +119,7 @@ fn dot<const T: usize, const SIGNED: bool>(
     sums.map(|sums| unsafe { std::mem::transmute(sums) })
 }
 
-/// Each four bytes of a vector, four times.
+/// Four vectors: each repeats four bytes of `vector` four times.
 #[target_feature(enable = "relaxed-simd")]
 fn splats(vector: v128) -> [v128; VECTOR / STEP] {
     [

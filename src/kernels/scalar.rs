@@ -1,7 +1,7 @@
-//! What the kernels compute, for people to read.
+//! Defines what the kernels compute, in plain code.
 //!
-//! Sums over a row are made in four parts, of every fourth number each, which are added up in pairs: the order in which
-//! vectors do it.
+//! The sum of a row is computed in four partial sums, each of every fourth number, which are then added in pairs.
+//! Vectors use the same order.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use super::layout::{Element, Heads, ROW};
 use super::matrix::{BlockWeights, Scales};
 use super::{Activations, BLOCK, Keys, Operands, Q8Matrix, ROW_BLOCK};
 
-/// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, of which those of the row blocks given.
+/// `[tokens, inputs]` · `matrix`ᵀ → `[tokens, outputs]`, with only the outputs of these row blocks.
 pub fn multiply(matrix: &Q8Matrix, row_blocks: Range<usize>, activations: &Activations, out: &mut [f32]) {
     for (token, out) in out.chunks_exact_mut(matrix.columns(&row_blocks)).enumerate() {
         let (numbers, scales) = activations.row(token);
@@ -44,7 +44,7 @@ pub fn multiply_f32(weights: &[f32], inputs: usize, x: &[f32], out: &mut [f32]) 
     }
 }
 
-/// The sum of numbers in four parts, every fourth of them in one.
+/// The sum of numbers, in four partial sums of every fourth number.
 fn sum(numbers: impl Iterator<Item = f32>) -> f32 {
     let mut parts = [0.0; LANES];
     for (index, number) in numbers.enumerate() {
@@ -97,8 +97,8 @@ pub fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out:
     }
 }
 
-/// Writes to `out`, `[rows, n_embd]`, what each row of `qkv`, `[rows, 3 · n_embd]`, attends to: of every head the values
-/// of the positions up to its own, weighted by softmax(query · key / √head_dim). The first row stands at `position`.
+/// Writes the attention's output to `out`, `[rows, n_embd]`, for each row of `qkv`: for each head, the values of the
+/// positions up to the row's own, weighted by softmax(query · key / √head_dim). The first row is at `position`.
 pub fn attend<E: Element>(heads: &Heads, (keys, values): (&Keys, &[E]), position: usize, qkv: &[f32], out: &mut [f32]) {
     let n_embd = heads.n_embd();
     for (position, (qkv, out)) in (position..).zip(qkv.chunks(3 * n_embd).zip(out.chunks_mut(n_embd))) {
@@ -111,7 +111,8 @@ pub fn attend<E: Element>(heads: &Heads, (keys, values): (&Keys, &[E]), position
     }
 }
 
-/// Writes to `weights`, `[heads, rows, positions]`, softmax(query · key / √head_dim) for the positions up to each row's.
+/// Writes to `weights`, `[heads, rows, positions]`, softmax(query · key / √head_dim) for the positions up to each row's
+/// own.
 pub fn attention_weights(heads: &Heads, keys: &Keys, position: usize, qkv: &[f32], weights: &mut [f32]) {
     let n_embd = heads.n_embd();
     let rows = qkv.len() / (3 * n_embd);
@@ -124,7 +125,7 @@ pub fn attention_weights(heads: &Heads, keys: &Keys, position: usize, qkv: &[f32
     }
 }
 
-/// Writes to `out`, `[rows, n_embd]`, the values of the positions as `weights`, `[heads, rows, positions]`, weight them.
+/// Writes to `out`, `[rows, n_embd]`, the sums of values weighted by `weights`, `[heads, rows, positions]`.
 pub fn mix_values<E: Element>(heads: &Heads, values: &[E], weights: &[f32], rows: usize, out: &mut [f32]) {
     let positions = weights.len() / (heads.count * rows);
     for (index, weights) in weights.chunks(positions).enumerate() {
@@ -134,7 +135,7 @@ pub fn mix_values<E: Element>(heads: &Heads, values: &[E], weights: &[f32], rows
     }
 }
 
-/// query · key / √head_dim for the first `seen` keys of a head; `qkv` begins with the row of the query.
+/// query · key / √head_dim for the first `seen` keys of a head. `qkv` begins with the row of the query.
 fn scores(heads: &Heads, keys: &Keys, head: usize, qkv: &[f32], seen: usize) -> Vec<f32> {
     let root = (heads.head_dim as f32).sqrt();
     let query = qkv[head * heads.head_dim..][..heads.head_dim].iter().map(|number| number / root);
@@ -154,7 +155,7 @@ fn scores(heads: &Heads, keys: &Keys, head: usize, qkv: &[f32], seen: usize) -> 
     }
 }
 
-/// query · key in eight parts, every eighth product in one.
+/// query · key in eight partial sums of every eighth product.
 fn dot_plain(query: &[f32], key: &[f32]) -> f32 {
     let mut parts = [0.0; ROW];
     for (index, (query, key)) in query.iter().zip(key).enumerate() {
@@ -163,14 +164,14 @@ fn dot_plain(query: &[f32], key: &[f32]) -> f32 {
     sum((0..LANES).map(|lane| parts[lane] + parts[lane + LANES]))
 }
 
-/// One position's numbers, of one head.
+/// The numbers of one position and one head.
 fn row<E: Element>(heads: &Heads, all: &[[E; ROW]], head: usize, position: usize) -> Vec<f32> {
     let eights = heads.row() / ROW;
     let row = heads.rows(all, head)[position * eights..][..eights].iter().map(E::get);
     row.flat_map(|(low, high)| [low.numbers(), high.numbers()]).flatten().collect()
 }
 
-/// Scores → their exponentials, of which the largest is 1.
+/// The exponentials of the scores, scaled so that the largest is 1.
 fn exponentials(scores: &[f32]) -> Vec<f32> {
     let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     scores.iter().map(|score| exp(score - most)).collect()

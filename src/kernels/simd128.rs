@@ -11,10 +11,10 @@ use super::{Activations, BLOCK, Q8Matrix, ROW_BLOCK, STEP};
 /// Rows of half a row block.
 const HALF: usize = ROW_BLOCK / 2;
 
-/// As [`super::scalar::multiply`].
+/// The same as [`super::scalar::multiply`].
 ///
-/// There is no product of 8-bit numbers: weights are widened to 16 bits, which one instruction multiplies and adds up
-/// in pairs.
+/// There is no instruction for products of 8-bit numbers. Weights are widened to 16 bits; one instruction multiplies
+/// these and sums the products in pairs.
 pub fn multiply(matrix: &Q8Matrix, row_blocks: Range<usize>, activations: &Activations, out: &mut [f32]) {
     tiles::multiply(&Simd128Words { matrix, activations }, matrix, row_blocks, activations, out);
 }
@@ -37,7 +37,7 @@ impl Dot for Simd128Words<'_> {
     }
 }
 
-/// The products of half a row block's rows with `T` rows of activations.
+/// The products of half a row block with `T` rows of activations.
 #[inline(always)]
 fn dot<const T: usize, const H: usize>(
     (weights, scales): (&[BlockWeights], &[Scales]),
@@ -47,7 +47,7 @@ fn dot<const T: usize, const H: usize>(
     let numbers = tile.numbers.chunks_exact(T * BLOCK / STEP);
     let blocks = weights.iter().zip(scales).zip(numbers).zip(tile.scales).zip(tile.begins);
     for ((((weights, scales), numbers), number_scales), begins) in blocks {
-        // Sums of two products each: of the first two rows, and of the last two.
+        // Sums of pairs of products: of the first two rows, and of the last two.
         let mut pairs = [[i32x4_splat(0); 2]; T];
         for (weights, numbers) in weights.0.iter().zip(numbers.as_chunks::<T>().0) {
             let weights = load(&weights.as_chunks::<HALF>().0[H]);
@@ -72,9 +72,9 @@ fn dot<const T: usize, const H: usize>(
     sums.map(|sums| unsafe { std::mem::transmute(sums) })
 }
 
-/// Sixteen bytes.
+/// Loads sixteen bytes.
 fn load<T, const N: usize>(from: &[T; N]) -> v128 {
     const { assert!(size_of::<[T; N]>() == size_of::<v128>()) };
-    // SAFETY: they are as many bytes as a vector is; loads need no alignment.
+    // SAFETY: `from` has as many bytes as a vector, and loads need no alignment.
     unsafe { v128_load(from.as_ptr().cast()) }
 }

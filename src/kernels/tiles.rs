@@ -1,13 +1,13 @@
-//! The order in which a product is computed: a row block of the matrix at a time, and of the tokens as many as share each
-//! look at a weight.
+//! The order in which a product is computed: one row block of the matrix at a time, and within it one tile of tokens at
+//! a time, for which each weight is read once.
 
 use std::ops::Range;
 
 use super::{Activations, Q8Matrix, ROW_BLOCK, TILE};
 
-/// How a machine multiplies row blocks with tokens.
+/// Multiplies row blocks by tokens, with the instructions of one machine.
 pub(super) trait Dot {
-    /// The products of a row block with `T` tokens from `token` on, which are a tile.
+    /// The products of a row block with the tile of `T` tokens that begins at `token`.
     fn dot<const T: usize>(&self, row_block: usize, token: usize) -> [[f32; ROW_BLOCK]; T];
 }
 

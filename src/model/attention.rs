@@ -1,4 +1,4 @@
-//! Causal self-attention with several heads (Vaswani et al. 2017; GPT-2's `attn`).
+//! Causal multi-head self-attention (Vaswani et al. 2017; GPT-2's `attn`).
 
 use candle_core::Tensor;
 
@@ -24,7 +24,8 @@ impl Attention {
         Ok(Attention { qkv, output })
     }
 
-    /// `[batch, tokens, n_embd]` → what is added to the residual stream of the rows that go on, `[batch, rows, n_embd]`.
+    /// `[batch, tokens, n_embd]` → the attention's output for the rows that go on, `[batch, rows, n_embd]`. It is to be
+    /// added to the residual stream.
     pub(super) fn forward(&self, x: &Tensor, pass: &mut BlockPass<'_>) -> Result<Tensor> {
         let qkv = self.qkv.forward(x)?; // [batch, tokens, 3 · n_embd]
         let heads = self.heads(&qkv, pass)?; // [batch, rows, n_embd]
@@ -33,7 +34,7 @@ impl Attention {
         pass.see(Hook::AttentionOutput, output)
     }
 
-    /// What the heads read, one after the other; by other weights than their own where an observer says so.
+    /// The outputs of all heads, concatenated. An observer may have replaced the attention weights.
     fn heads(&self, qkv: &Tensor, pass: &mut BlockPass<'_>) -> Result<Tensor> {
         pass.append(qkv)?;
         let rows = pass.rows(qkv)?;

@@ -1,4 +1,4 @@
-//! One block: attention and MLP, each behind a layer norm and added to the residual stream.
+//! One block: attention and MLP, each after a layer norm and added to the residual stream.
 
 use candle_core::Tensor;
 
@@ -29,8 +29,8 @@ impl Block {
         })
     }
 
-    /// Takes the residual stream, `[batch, tokens, n_embd]`, one block further; of the last block's rows only those go on
-    /// whose logits are wanted.
+    /// Takes the residual stream, `[batch, tokens, n_embd]`, through the block. From the last block only those rows go
+    /// on whose logits are wanted.
     pub(super) fn forward(&self, x: &Tensor, pass: &mut BlockPass<'_>) -> Result<Tensor> {
         let normed = pass.see(Hook::AttentionNorm, self.attention_norm.forward(x)?)?;
         let x = (pass.wanted(x)? + self.attention.forward(&normed, pass)?)?;

@@ -12,7 +12,7 @@ use super::{Hook, ModelError, Observer, Result};
 use crate::kernels::ops;
 use crate::model::Weights;
 
-/// A model: ids → logits.
+/// A model: maps ids to logits.
 #[derive(Debug)]
 pub struct Gpt {
     config: Config,
@@ -23,7 +23,7 @@ pub struct Gpt {
 }
 
 impl Gpt {
-    /// Takes the weights that `config` asks for; others are left where they are.
+    /// Takes the weights that `config` asks for, and leaves all others in `weights`.
     pub fn load(config: &Config, weights: &mut Weights) -> Result<Self> {
         let embedding = Embedding::load(config, weights)?;
         let block = |index| Block::load(config, weights, &format!("blk.{index}"));
@@ -46,26 +46,26 @@ impl Gpt {
         self.cache_for(self.config.context)
     }
 
-    /// Beside 8-bit weights, keys in 8 bits and values in 16 lose nothing that could be measured; the products with keys
-    /// are made as those with weights are, and at the end of GPT-2's context 29 MB are to be read for each token instead
-    /// of 75.
+    /// A cache for so many tokens. Beside 8-bit weights it has keys in 8 bits and values in 16 bits, which makes no
+    /// measurable difference to float32. The products with keys then use the matrix kernels, and at the end of GPT-2's
+    /// context each token reads 29 MB of the cache instead of 75.
     fn cache_for(&self, context: usize) -> Result<KvCache> {
         KvCache::new(&self.config, context, self.quantised().next().is_some())
     }
 
-    /// The quantised matrices, in the order in which a token passes them; the head's is the embedding where tied.
+    /// The quantised matrices, in the order in which a token passes them. A tied head is the embedding's matrix.
     pub fn quantised(&self) -> impl Iterator<Item = &[u8]> {
         self.blocks.iter().flat_map(Block::linears).chain([&self.head]).filter_map(Linear::quantised)
     }
 
-    /// Ids, `[batch, tokens]` → the logits after each, `[batch, tokens, vocabulary]`. With a cache they follow what is
-    /// in it; without one the ids of a sequence attend to each other, all in float32, and a gradient can flow to
-    /// weights that are variables.
+    /// Ids, `[batch, tokens]` → the logits after each, `[batch, tokens, vocabulary]`. With a cache, the ids follow
+    /// those in it. Without one, the ids of a sequence attend to each other, in float32, and gradients flow to weights
+    /// that are variables.
     pub fn forward(&self, ids: &Tensor, cache: Option<&mut KvCache>) -> Result<Tensor> {
         self.run(ids, Outputs::All, &mut CacheUse::new(cache), None)
     }
 
-    /// As [`forward`](Self::forward), watched.
+    /// The same as [`forward`](Self::forward), with an observer.
     pub fn forward_observed(
         &self,
         ids: &Tensor,
@@ -75,8 +75,8 @@ impl Gpt {
         self.run(ids, Outputs::All, &mut CacheUse::new(cache), Some(observer))
     }
 
-    /// Reads ids, `[1, tokens]`, of the window again, which stand at `position` and after in the cache: the logits after
-    /// each, `[1, tokens, vocabulary]`. The cache stays as it is, and the rows attend to what it has.
+    /// Computes ids, `[1, tokens]`, again that are in the cache at `position` and after. Returns the logits after each,
+    /// `[1, tokens, vocabulary]`. The rows attend to the cache, which stays as it is.
     pub fn read_again(
         &self,
         ids: &Tensor,
@@ -91,7 +91,7 @@ impl Gpt {
         self.run_from(position, ids, Outputs::All, &mut CacheUse::Read(cache), observer)
     }
 
-    /// The logits after each of `ids`, `[ids, vocabulary]`, as they are where the text is written: with a cache.
+    /// The logits after each of `ids`, `[ids, vocabulary]`, the same as in writing, which uses a cache.
     pub fn forward_all(&self, ids: &[u32], cache: Option<&mut KvCache>) -> Result<Tensor> {
         let mut own = None;
         let cache = match cache {
@@ -101,24 +101,24 @@ impl Gpt {
         Ok(self.forward(&tensor(ids)?, Some(cache))?.squeeze(0)?)
     }
 
-    /// Begins to read ids into the cache, of which the logits after the last are wanted;
-    /// [`next_block`](Self::next_block) goes on.
+    /// Begins a pass that reads ids into the cache and computes the logits after the last one. Continue it by
+    /// [`next_block`](Self::next_block).
     pub fn begin(&self, ids: &[u32], cache: &KvCache) -> Result<Pass> {
         self.begin_at(cache.len(), &tensor(ids)?, Outputs::Last, Some(cache.len() + cache.room()), &mut None)
     }
 
-    /// Takes a pass that [`begin`](Self::begin) began through one more block; whether it was the last, and the ids are
+    /// Takes a pass of [`begin`](Self::begin) through one more block. Returns whether it was the last; then the ids are
     /// in the cache.
     pub fn next_block(&self, pass: &mut Pass, cache: &mut KvCache) -> Result<bool> {
         self.step(pass, &mut CacheUse::Append(cache), &mut None)
     }
 
-    /// The logits that a pass ends with, `[1, 1, vocabulary]`.
+    /// The logits at the end of a pass, `[1, 1, vocabulary]`.
     pub fn logits(&self, pass: Pass) -> Result<Tensor> {
         self.finish(pass, None)
     }
 
-    /// Reads ids into the cache: the logits after the last one, `[vocabulary]`.
+    /// Reads ids into the cache, and returns the logits after the last one, `[vocabulary]`.
     pub fn next_logits(&self, ids: &[u32], cache: &mut KvCache) -> Result<Tensor> {
         let logits = self.run(&tensor(ids)?, Outputs::Last, &mut CacheUse::Append(cache), None)?;
         Ok(logits.flatten_all()?)
@@ -153,7 +153,8 @@ impl Gpt {
         self.finish(pass, observer)
     }
 
-    /// The residual stream before the first block; `cached` is how many tokens the cache has room for, where there is one.
+    /// Begins a pass: computes the residual stream before the first block. `cached` is the number of tokens that the
+    /// cache has room for, if there is one.
     fn begin_at(
         &self,
         start: usize,
@@ -178,7 +179,7 @@ impl Gpt {
         Ok(Pass::new(x, wanted, start, tokens))
     }
 
-    /// Takes a pass through one more block; whether it was the last.
+    /// Takes a pass through one more block. Returns whether it was the last.
     fn step(
         &self,
         pass: &mut Pass,
@@ -211,7 +212,7 @@ mod tests {
     use super::*;
     use crate::testing::{random_gpt, small};
 
-    /// Ids that visit the vocabulary of [`small`].
+    /// Ids from all of the vocabulary of [`small`].
     fn ids(count: u32) -> Vec<u32> {
         (0..count).map(|i| (i * 7 + i / 5) % 27).collect()
     }

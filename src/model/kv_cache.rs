@@ -1,10 +1,10 @@
-//! Keys and values of the tokens that a model has read, so that each is computed once.
+//! Keys and values of the tokens that a model has read. Each is computed once.
 
 use super::{Config, ModelError, Result};
 use crate::kernels::{BlockCache, Heads};
 
-/// The keys and values of every block, allocated for a whole context. It owns the position: the next token read
-/// stands at [`len`](Self::len).
+/// The keys and values of every block, allocated for a whole context. The number of tokens in it, [`len`](Self::len),
+/// is the position of the next one.
 #[derive(Debug)]
 pub struct KvCache {
     blocks: Vec<BlockCache>,
@@ -46,7 +46,7 @@ impl KvCache {
         self.truncate(0);
     }
 
-    /// Counts rows as read, whose keys and values every block has.
+    /// Counts so many more rows, after every block has their keys and values.
     pub(super) fn advance(&mut self, rows: usize) {
         self.len += rows;
     }

@@ -9,7 +9,7 @@ use crate::kernels::ops::{self, Matrix};
 use crate::kernels::{Activation, memory};
 use crate::model::{Weight, Weights};
 
-/// Takes `[outputs, inputs]`: in 8 bits where the file has it so, else in float32.
+/// Takes `[outputs, inputs]`, in 8 bits if the file has it so, else in float32.
 fn matrix(weights: &mut Weights, name: &str, outputs: usize, inputs: usize) -> Result<Matrix> {
     Ok(match weights.take(name, &[outputs, inputs])? {
         Weight::Q8(matrix) => Matrix::Q8(Arc::new(matrix)),
@@ -39,7 +39,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Takes `NAME.weight`, `[outputs, inputs]`, and `NAME.bias`, `[outputs]`, where there is one.
+    /// Takes `NAME.weight`, `[outputs, inputs]`, and with `bias` also `NAME.bias`, `[outputs]`.
     pub fn load(weights: &mut Weights, name: &str, (inputs, outputs): (usize, usize), bias: bool) -> Result<Self> {
         let weight = matrix(weights, &format!("{name}.weight"), outputs, inputs)?;
         let bias = match bias {
@@ -54,7 +54,7 @@ impl Linear {
         Linear { weight: embedding.tokens.clone(), bias: None, activation: None }
     }
 
-    /// The same with an activation function behind it.
+    /// The same layer, followed by an activation function.
     pub fn with_activation(self, activation: Activation) -> Self {
         Linear { activation: Some(activation), ..self }
     }
@@ -64,7 +64,7 @@ impl Linear {
         Ok(ops::linear(x, &self.weight, self.bias.as_ref(), self.activation)?)
     }
 
-    /// The weight's bytes, where it is held in 8 bits.
+    /// The weight's bytes, if it is in 8 bits.
     pub fn quantised(&self) -> Option<&[u8]> {
         match &self.weight {
             Matrix::Q8(matrix) => Some(matrix.bytes()),
@@ -73,7 +73,7 @@ impl Linear {
     }
 }
 
-/// Token and position embeddings, added.
+/// The sum of token and position embeddings.
 #[derive(Debug)]
 pub struct Embedding {
     /// `[vocabulary, n_embd]`; rows are dequantised as they are looked up.
@@ -90,7 +90,7 @@ impl Embedding {
         Ok(Embedding { tokens, positions })
     }
 
-    /// Ids, `[batch, tokens]`, that stand at `position` and after → `[batch, tokens, n_embd]`.
+    /// Ids, `[batch, tokens]`, at `position` and after → `[batch, tokens, n_embd]`.
     pub fn forward(&self, ids: &Tensor, position: usize) -> Result<Tensor> {
         Ok(ops::embedding(ids, &self.tokens, &self.positions, position)?)
     }
@@ -112,7 +112,7 @@ impl LayerNorm {
         Ok(LayerNorm { weight, bias, epsilon: config.layer_norm_epsilon as f32 })
     }
 
-    /// `[batch, tokens, n_embd]` → the same.
+    /// `[batch, tokens, n_embd]` → a tensor of the same shape.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         Ok(ops::layer_norm(x, &self.weight, &self.bias, self.epsilon)?)
     }

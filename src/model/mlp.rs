@@ -7,7 +7,7 @@ use super::pass::BlockPass;
 use super::{Config, Hook, Result};
 use crate::model::Weights;
 
-/// One block's MLP: a linear layer with the activation function, and one back.
+/// One block's MLP: a linear layer with the activation function, and a second linear layer.
 #[derive(Debug)]
 pub struct Mlp {
     pub(super) up: Linear,
@@ -23,7 +23,7 @@ impl Mlp {
         Ok(Mlp { up: up.with_activation(config.activation), down })
     }
 
-    /// `[batch, rows, n_embd]` → what is added to the residual stream, the same shape.
+    /// `[batch, rows, n_embd]` → the MLP's output of the same shape. It is to be added to the residual stream.
     pub(super) fn forward(&self, x: &Tensor, pass: &mut BlockPass<'_>) -> Result<Tensor> {
         let hidden = self.up.forward(x)?; // [batch, rows, n_inner]
         let output = self.down.forward(&hidden)?;

@@ -1,4 +1,4 @@
-//! The GPT-2 block stack: ids and a KV cache → logits.
+//! The GPT-2 block stack: maps ids and a KV cache to logits.
 
 pub mod attention;
 pub mod block;
@@ -20,16 +20,16 @@ pub use weights::{Weight, Weights, WeightsError};
 
 use crate::kernels::memory::OutOfMemory;
 
-/// What the model's code returns.
+/// The result of the model's functions.
 pub type Result<T> = std::result::Result<T, ModelError>;
 
-/// A model that cannot be built or asked.
+/// Why a model cannot be built or run.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The weights do not fit the configuration.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// More tokens than fit the context, or none.
+    /// There are more tokens than the context has room for, or none.
     #[error("position {start}: expected 1 to {} tokens in a context of {context}, found {found}", context - start)]
     Context {
         /// The model's context.
@@ -39,7 +39,7 @@ pub enum ModelError {
         /// Tokens given.
         found: usize,
     },
-    /// An id that is not a token.
+    /// An id is not in the vocabulary.
     #[error("expected ids below {vocabulary}, found {id}")]
     Id {
         /// The id given.
@@ -47,7 +47,7 @@ pub enum ModelError {
         /// Tokens there are.
         vocabulary: usize,
     },
-    /// A pass goes on with another cache, or with one that has changed.
+    /// A pass continues with another cache, or with one that has changed.
     #[error("the cache has {found} tokens, expected the {expected} that it had when the pass began")]
     Moved {
         /// Tokens at the beginning.
@@ -55,31 +55,31 @@ pub enum ModelError {
         /// Tokens now.
         found: usize,
     },
-    /// A cache of a model with fewer blocks.
+    /// The cache belongs to a model with fewer blocks.
     #[error("the cache is of another model, of {layers} blocks")]
     Cache {
         /// The cache's blocks.
         layers: usize,
     },
-    /// Rows to be read again that have not been read.
+    /// Rows to compute again are not in the cache.
     #[error("expected positions below {expected}, which the cache holds, found {found}")]
     NotRead {
         /// Tokens in the cache.
         expected: usize,
-        /// Where the rows end.
+        /// The position behind the rows.
         found: usize,
     },
-    /// An observer's value that does not fit.
+    /// An observer's value has the wrong shape or dtype.
     #[error("{hook}: expected float32 numbers of shape {expected:?} in place of those seen, found shape {found:?}")]
     Replaced {
         /// What was seen.
         hook: Hook,
         /// Its shape.
         expected: Vec<usize>,
-        /// The shape of what was given instead.
+        /// The shape of the observer's value.
         found: Vec<usize>,
     },
-    /// The machine has not enough.
+    /// There is not enough memory.
     #[error(transparent)]
     Memory(#[from] OutOfMemory),
     /// A tensor operation failed.

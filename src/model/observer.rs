@@ -1,4 +1,4 @@
-//! Looking inside: every value of a forward pass that has a name can be seen, and replaced.
+//! Looks inside: every named value of a forward pass can be observed, and replaced.
 
 use std::fmt;
 
@@ -12,23 +12,23 @@ use super::{ModelError, Result};
 pub enum Hook {
     /// Token and position embeddings, added: the residual stream before the first block, `[batch, tokens, n_embd]`.
     Embedding,
-    /// What the attention reads: the residual stream's layer norm, `[batch, tokens, n_embd]`.
+    /// The attention's input: the layer norm of the residual stream, `[batch, tokens, n_embd]`.
     AttentionNorm(usize),
-    /// What each head of each row attends to: `[batch, heads, rows, positions]`, 0 for positions behind the row's own.
+    /// The attention weights: `[batch, heads, rows, positions]`, 0 for positions behind the row's own.
     AttentionWeights(usize),
-    /// What each head reads, one after the other, before the projection: `[batch, rows, n_embd]`.
+    /// The outputs of all heads, concatenated, before the projection: `[batch, rows, n_embd]`.
     HeadOutputs(usize),
-    /// What the attention adds to the residual stream: `[batch, rows, n_embd]`.
+    /// The attention's output, which is added to the residual stream: `[batch, rows, n_embd]`.
     AttentionOutput(usize),
     /// The residual stream between attention and MLP: `[batch, rows, n_embd]`.
     ResidualMiddle(usize),
-    /// What the MLP reads: the residual stream's layer norm, `[batch, rows, n_embd]`.
+    /// The MLP's input: the layer norm of the residual stream, `[batch, rows, n_embd]`.
     MlpNorm(usize),
-    /// What the MLP adds to the residual stream: `[batch, rows, n_embd]`.
+    /// The MLP's output, which is added to the residual stream: `[batch, rows, n_embd]`.
     MlpOutput(usize),
     /// The residual stream after the block: `[batch, rows, n_embd]`.
     Residual(usize),
-    /// What the head reads: the last layer norm, `[batch, rows, n_embd]`.
+    /// The head's input: the last layer norm, `[batch, rows, n_embd]`.
     Norm,
     /// `[batch, rows, vocabulary]`.
     Logits,
@@ -52,26 +52,26 @@ impl fmt::Display for Hook {
     }
 }
 
-/// Someone who looks at a forward pass.
+/// Observes a forward pass.
 pub trait Observer {
-    /// Whether this value is to be shown. What nobody wants is not kept; attention weights are not even computed.
+    /// Whether to observe this value. Other values are not kept, and attention weights are then not even computed.
     fn wants(&self, hook: Hook) -> bool;
 
-    /// Sees a value, and may give another of the same shape to go on with.
+    /// Gets a value. May return another one of the same shape, with which the pass goes on.
     fn see(&mut self, hook: Hook, value: &Tensor) -> Option<Tensor>;
 }
 
-/// The observer of a pass, or none.
+/// The observer of a pass, if there is one.
 #[derive(Default)]
 pub(super) struct Watch<'a>(pub Option<&'a mut dyn Observer>);
 
 impl Watch<'_> {
-    /// Whether somebody wants this value.
+    /// Whether the observer wants this value.
     pub fn wants(&self, hook: Hook) -> bool {
         self.0.as_ref().is_some_and(|observer| observer.wants(hook))
     }
 
-    /// What to go on with in place of this value, where that is something else.
+    /// The observer's replacement for this value, if there is one.
     pub fn replaced(&mut self, hook: Hook, value: &Tensor) -> Result<Option<Tensor>> {
         let Some(observer) = self.0.as_mut().filter(|observer| observer.wants(hook)) else { return Ok(None) };
         let Some(other) = observer.see(hook, value) else { return Ok(None) };
@@ -82,7 +82,7 @@ impl Watch<'_> {
         Ok(Some(other.contiguous()?))
     }
 
-    /// Shows a value; returns what to go on with.
+    /// Shows a value to the observer. Returns the value to go on with.
     pub fn see(&mut self, hook: Hook, value: Tensor) -> Result<Tensor> {
         Ok(self.replaced(hook, &value)?.unwrap_or(value))
     }

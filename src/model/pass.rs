@@ -1,4 +1,4 @@
-//! A forward pass on its way through the blocks.
+//! A forward pass that goes through the blocks one by one.
 
 use candle_core::Tensor;
 
@@ -11,33 +11,33 @@ use crate::kernels::{BlockCache, Heads};
 /// The rows whose logits are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outputs {
-    /// The last of each sequence: the others only leave their keys and values in the last block.
+    /// The last row of each sequence. In the last block, the other rows only add their keys and values to the cache.
     Last,
-    /// All.
+    /// All rows.
     All,
 }
 
-/// A forward pass between two blocks. It belongs to whoever runs it, so that something else may be done meanwhile.
+/// A forward pass between two blocks. Its owner may do something else before the next one.
 #[derive(Debug)]
 pub struct Pass {
-    /// The residual stream, `[batch, tokens, n_embd]`; behind the last block of the rows that are wanted.
+    /// The residual stream, `[batch, tokens, n_embd]`; after the last block, of the wanted rows only.
     pub(super) x: Tensor,
-    /// The block that comes next.
+    /// The next block.
     pub(super) next: usize,
     pub(super) wanted: Outputs,
-    /// Where the first row stands.
+    /// The position of the first row.
     position: usize,
-    /// Rows there are in each sequence.
+    /// Rows in each sequence.
     tokens: usize,
 }
 
 /// Where the keys and values of a pass are.
 pub(super) enum CacheUse<'a> {
-    /// Nowhere: the rows attend to each other.
+    /// There is no cache: the rows attend to each other.
     None,
-    /// In a cache, to which they are appended.
+    /// In a cache; the pass appends them.
     Append(&'a mut KvCache),
-    /// In a cache, which already has them.
+    /// In a cache, which has them already.
     Read(&'a KvCache),
 }
 
@@ -53,12 +53,12 @@ impl Pass {
         Pass { x, next: 0, wanted, position, tokens }
     }
 
-    /// Rows that are read, of each sequence.
+    /// Rows that are read in each sequence.
     pub fn tokens(&self) -> usize {
         self.tokens
     }
 
-    /// The place of the next block in this pass; whether it is the last block is for the caller to say.
+    /// The next block of this pass. The caller says whether it is the last.
     pub(super) fn block<'a>(
         &self,
         heads: Heads,
@@ -80,7 +80,7 @@ impl Pass {
         Ok(BlockPass { block, cache, last_only, watch: Watch(observer.as_deref_mut().map(|observer| observer as _)) })
     }
 
-    /// Counts a block as passed, and behind the last one the rows as read.
+    /// Notes that a block has been passed. After the last one, adds the rows to the cache's length.
     pub(super) fn advance(&mut self, x: Tensor, is_last: bool, cache: &mut CacheUse<'_>) {
         (self.x, self.next) = (x, self.next + 1);
         if let (true, CacheUse::Append(cache)) = (is_last, cache) {
@@ -89,11 +89,11 @@ impl Pass {
     }
 }
 
-/// One block of a pass: what its rows attend to, which of them go on, and who looks.
+/// One block of a pass: what its rows attend to, which rows go on, and the observer.
 pub(super) struct BlockPass<'a> {
     block: usize,
     cache: BlockCacheUse<'a>,
-    /// Whether only the last row goes on from the attention.
+    /// Whether only the last row goes on after the attention.
     last_only: bool,
     watch: Watch<'a>,
 }
@@ -105,7 +105,7 @@ enum BlockCacheUse<'a> {
 }
 
 impl BlockPass<'_> {
-    /// Writes keys and values into the cache, where there is one that lacks them.
+    /// Appends keys and values to the cache, unless there is none or it has them already.
     pub fn append(&mut self, qkv: &Tensor) -> Result<()> {
         match &mut self.cache {
             BlockCacheUse::Append { cache, position, .. } => Ok(ops::append(qkv, cache, *position)?),
@@ -113,7 +113,7 @@ impl BlockPass<'_> {
         }
     }
 
-    /// What the rows attend to.
+    /// The positions that the rows attend to.
     pub fn attended(&self) -> Attended<'_> {
         match &self.cache {
             BlockCacheUse::Rows(heads) => Attended::Rows(*heads),
@@ -122,27 +122,27 @@ impl BlockPass<'_> {
         }
     }
 
-    /// How many of the rows of `x`, `[batch, tokens, …]`, go on from the attention.
+    /// How many rows of `x`, `[batch, tokens, …]`, go on after the attention.
     pub fn rows(&self, x: &Tensor) -> Result<usize> {
         Ok(if self.last_only { 1 } else { x.dim(1)? })
     }
 
-    /// The rows of the residual stream that go on from the attention.
+    /// The rows of the residual stream that go on after the attention.
     pub fn wanted(&self, x: &Tensor) -> Result<Tensor> {
         if self.last_only { last_row(x) } else { Ok(x.clone()) }
     }
 
-    /// Whether somebody wants to see this value.
+    /// Whether the observer wants this value.
     pub fn wants(&self, hook: fn(usize) -> Hook) -> bool {
         self.watch.wants(hook(self.block))
     }
 
-    /// What to go on with in place of this value, where that is something else.
+    /// The observer's replacement for this value, if there is one.
     pub fn replaced(&mut self, hook: fn(usize) -> Hook, value: &Tensor) -> Result<Option<Tensor>> {
         self.watch.replaced(hook(self.block), value)
     }
 
-    /// Shows a value; returns what to go on with.
+    /// Shows a value to the observer. Returns the value to go on with.
     pub fn see(&mut self, hook: fn(usize) -> Hook, value: Tensor) -> Result<Tensor> {
         self.watch.see(hook(self.block), value)
     }
@@ -153,7 +153,7 @@ pub(super) fn last_row(x: &Tensor) -> Result<Tensor> {
     Ok(x.narrow(1, x.dim(1)? - 1, 1)?.contiguous()?)
 }
 
-/// Makes sure that a pass will find its memory: candle's allocations end the program where they fail.
+/// Fails if memory is too small for a pass. candle's allocations would abort the program.
 pub(super) fn ensure_memory(
     config: &Config,
     (batch, tokens): (usize, usize),
@@ -164,16 +164,16 @@ pub(super) fn ensure_memory(
     let [rows, seen] = [batch * tokens, context.max(tokens)].map(|count| count as u64);
     let [n_embd, n_inner, vocabulary, heads] = [n_embd, n_inner, vocabulary_size, heads].map(|size| size as u64);
     let answered = if wanted == Outputs::Last { batch as u64 } else { rows };
-    // The residual stream and its norm before and after, and what is between them: at its largest, three rows and the
-    // heads' outputs, or the MLP's hidden layer.
+    // The residual stream and its norm before and after the block, and the values between them: at most the three rows
+    // and the heads' outputs of the attention, or the MLP's hidden layer.
     let stream = rows * (4 * n_embd + (5 * n_embd).max(n_inner + n_embd)) * 4;
-    // Activations as bytes and as words, with their scales, as far as they are not held from an earlier pass.
+    // Activations as bytes and as words, with their scales, without the memory that is held from an earlier pass.
     let activations = (rows * n_embd.max(n_inner) * 4).saturating_sub(ops::held_bytes() as u64);
-    // Scores of a tile; and one sequence's keys and values, padded, which a cache has already.
+    // Scores of a tile; and without a cache, one sequence's keys and values, with padding.
     let own = if has_cache { 0 } else { tokens as u64 * 2 * (n_embd + 8 * heads) * 4 };
     let attention = seen * 64 + own;
     let logits = answered * vocabulary * 4;
-    // The largest of the tensors.
+    // The largest tensor.
     let piece = logits.max(rows * n_inner.max(3 * n_embd) * 4);
     Ok(memory::ensure_in_pieces(stream + activations + attention + logits, piece)?)
 }

@@ -1,4 +1,4 @@
-//! Weights by name, until a model takes them.
+//! Weights by name, from which a model takes its own.
 
 use std::collections::BTreeMap;
 
@@ -7,56 +7,56 @@ use candle_core::{Device, Error, Shape, Tensor};
 
 use crate::kernels::Q8Matrix;
 
-/// Weights that are not those that are asked for.
+/// The weights are not those that the configuration asks for.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
-    /// One that the configuration asks for is not there.
+    /// A weight is missing.
     #[error("the file has no tensor `{name}`")]
     Missing {
         /// The tensor.
         name: String,
     },
-    /// Two of one name.
+    /// Two weights have the same name.
     #[error("the file has two tensors `{name}`")]
     Duplicate {
         /// The tensor.
         name: String,
     },
-    /// One of another shape than the configuration says.
+    /// A weight has another shape than the configuration asks for.
     #[error("tensor `{name}`: expected shape {expected:?}, found {found:?}")]
     Shape {
         /// The tensor.
         name: String,
-        /// What the configuration says.
+        /// The shape that the configuration asks for.
         expected: Vec<usize>,
-        /// What there is.
+        /// The shape of the tensor.
         found: Vec<usize>,
     },
-    /// One that the library cannot take or convert.
+    /// candle cannot take or convert a weight.
     #[error("tensor `{name}`: {source}")]
     Tensor {
         /// The tensor.
         name: String,
-        /// Why; boxed, since it is larger than everything else here.
+        /// Why. Boxed, since it is much larger than the other fields.
         source: Box<Error>,
     },
 }
 
 impl WeightsError {
-    /// A [`WeightsError::Tensor`].
+    /// The error for a weight that candle cannot take or convert.
     pub(crate) fn tensor(name: &str, source: Error) -> Self {
         WeightsError::Tensor { name: name.to_string(), source: Box::new(source) }
     }
 }
 
-/// A tensor as the model computes with it.
+/// A tensor in the form that the model computes with.
 #[derive(Debug)]
 pub enum Weight {
     /// A matrix in `Q8_0`, in the order of our own kernels.
     Q8(Q8Matrix),
-    /// In float32, as a variable that is trained.
+    /// A float32 variable that is trained.
     F32(Tensor),
-    /// Anything else, as candle has it; what is read from a file is `F32` or `F16`.
+    /// Anything else, as candle's tensor. From a file these are `F32` or `F16`.
     Other(QTensor),
 }
 
@@ -70,7 +70,7 @@ impl Weight {
         }
     }
 
-    /// How a file keeps its elements.
+    /// The dtype of its elements in a file.
     pub fn dtype(&self) -> GgmlDType {
         match self {
             Weight::Q8(_) => GgmlDType::Q8_0,
@@ -88,7 +88,7 @@ impl Weight {
         }
     }
 
-    /// The bytes that a file has of it.
+    /// Its bytes in a file.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         match self {
             Weight::Q8(matrix) => {
@@ -123,13 +123,14 @@ impl Weight {
 pub struct Weights(BTreeMap<String, Weight>);
 
 impl Weights {
-    /// Adds a tensor of candle's, a matrix in `Q8_0` in the order of our own kernels; one of the same name is an error.
+    /// Adds a tensor of candle's; a matrix in `Q8_0` is brought into the order of our own kernels. Fails if the name is
+    /// taken.
     pub fn insert(&mut self, name: &str, tensor: QTensor) -> Result<(), WeightsError> {
         let matrix = Q8Matrix::new(&tensor).map_err(|source| WeightsError::tensor(name, source))?;
         self.put(name, matrix.map_or(Weight::Other(tensor), Weight::Q8))
     }
 
-    /// Adds a weight; one of the same name is an error.
+    /// Adds a weight. Fails if the name is taken.
     pub fn put(&mut self, name: &str, weight: Weight) -> Result<(), WeightsError> {
         match self.0.insert(name.to_string(), weight) {
             None => Ok(()),
@@ -137,7 +138,7 @@ impl Weights {
         }
     }
 
-    /// Hands over the tensor of this name, which must have this shape.
+    /// Removes the tensor with this name, and returns it. It must have this shape.
     pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Weight, WeightsError> {
         let tensor = self.0.remove(name).ok_or_else(|| WeightsError::Missing { name: name.to_string() })?;
         let found = tensor.shape().into_dims();
@@ -147,12 +148,12 @@ impl Weights {
         Ok(tensor)
     }
 
-    /// The tensor of this name, which stays.
+    /// The tensor with this name.
     pub fn get(&self, name: &str) -> Option<&Weight> {
         self.0.get(name)
     }
 
-    /// The tensors that are left, by name.
+    /// The remaining tensors, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Weight)> {
         self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }

@@ -1,7 +1,7 @@
-//! Logits → id: repetition penalty, temperature, top-k, top-p, min-p, and a seeded draw.
+//! Chooses an id by its logits: repetition penalty, temperature, top-k, top-p, min-p, and a seeded draw.
 //!
-//! The same logits, context and seed give the same id on every machine and build: integers make the random numbers,
-//! `exp` is `libm`'s, and sums have one order (that of `candidates`), in which no library's choice of algorithm shows.
+//! The same logits, context and seed give the same id on every machine and build. Random numbers are made of integers,
+//! `exp` is `libm`'s, and sums are in one fixed order (that of `candidates`), which no library's algorithm can change.
 
 use std::cmp::Ordering;
 
@@ -19,7 +19,7 @@ mod tests;
 use random::Pcg32;
 use shortlist::Shortlist;
 
-/// How a token is chosen from the logits; the filters apply in the order of these fields.
+/// The sampling settings. The filters apply in the order of these fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sampling {
     /// Divides positive and multiplies negative logits of tokens in the context; 1 is off.
@@ -30,12 +30,12 @@ pub struct Sampling {
     pub top_k: u32,
     /// Keeps the likeliest tokens that together reach this probability; 1 is off.
     pub top_p: f32,
-    /// Keeps tokens at least this share as likely as the likeliest; 0 is off.
+    /// Keeps tokens whose probability is at least this share of the likeliest token's; 0 is off.
     pub min_p: f32,
 }
 
 impl Sampling {
-    /// The defaults for a model of this vocabulary.
+    /// The default settings for a model of this vocabulary.
     pub fn defaults(vocabulary: Vocabulary) -> Self {
         let top_k = match vocabulary {
             Vocabulary::Characters => 0,
@@ -45,24 +45,24 @@ impl Sampling {
     }
 }
 
-/// Logits that nothing can be drawn from, or a machine without random numbers.
+/// Why no token can be drawn.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum SamplerError {
-    /// A model of no tokens.
+    /// There are no logits.
     #[error("the model gave no logits, expected one for each token")]
     NoLogits,
-    /// The model's numbers are broken.
+    /// A logit is infinite or NaN.
     #[error("the model's logit of token {id} is {value}, expected a finite number")]
     NotFinite {
-        /// The first token of such a logit.
+        /// The first token with such a logit.
         id: u32,
         /// The logit.
         value: f32,
     },
-    /// There is no room for the candidates.
+    /// There is no memory for the candidates.
     #[error(transparent)]
     Memory(#[from] OutOfMemory),
-    /// The system gives no seed.
+    /// The system gives no random number for a seed.
     #[error("no seed can be drawn, set one: {0}")]
     NoSeed(getrandom::Error),
 }
@@ -76,57 +76,57 @@ pub fn draw_seed() -> Result<u32, SamplerError> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Candidate {
     id: u32,
-    /// After the repetition penalty.
+    /// The logit, after the repetition penalty.
     logit: f32,
-    /// Probability as a share of the likeliest token's, which is 1.
+    /// The probability, divided by that of the likeliest token.
     weight: f32,
 }
 
-/// Orders the likelier token first, of equals the one of the lower id. A total order: no two candidates are equal.
+/// Orders likelier tokens first, and equally likely ones by id. The order is total: no two candidates are equal.
 fn likelier(left: &Candidate, right: &Candidate) -> Ordering {
     right.logit.total_cmp(&left.logit).then(left.id.cmp(&right.id))
 }
 
-/// Where a sampler's random numbers stand, to be taken up again.
+/// The state of a sampler's random numbers, from which they can be continued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SamplerState(u64);
 
-/// Chooses tokens, one after the other.
+/// Chooses tokens, one after another.
 #[derive(Clone, Debug)]
 pub struct Sampler {
     sampling: Sampling,
     random: Pcg32,
     shortlist: Shortlist,
-    /// Kept from token to token for its memory only.
+    /// A field only to reuse its memory for the next token.
     candidates: Vec<Candidate>,
 }
 
 impl Sampler {
-    /// A sampler at the beginning of the seed's random numbers. `sampling` is within the ranges of
+    /// A sampler at the beginning of the seed's random numbers. `sampling` must be within the ranges of
     /// [`PARAMETERS`](crate::app::settings::PARAMETERS).
     pub fn new(sampling: Sampling, seed: u32) -> Sampler {
-        // The stream is that of PCG's own demonstration; any would do.
+        // The stream of PCG's own demonstration; any other would do as well.
         let random = Pcg32::new(u64::from(seed), 54);
         Sampler { sampling, random, shortlist: Shortlist::default(), candidates: Vec::new() }
     }
 
-    /// Chooses a token by its logits, `[vocabulary]`, where the model can still see the ids of `context`.
+    /// Chooses a token by its logits, `[vocabulary]`. `context` are the ids that the model still sees.
     ///
-    /// Draws one random number, or none where the temperature is 0.
+    /// Draws one random number, or none if the temperature is 0.
     pub fn sample(&mut self, logits: &[f32], context: &[u32]) -> Result<u32, SamplerError> {
-        // Candidates twice, which move as they grow; and the logits that are penalised.
+        // Twice the candidates, since these may be moved when they grow, and the logits with the penalty.
         memory::ensure(((4 * size_of::<Candidate>() + size_of::<f32>()) * logits.len()) as u64)?;
         self.shortlist.begin(self.kept(), self.sampling.repetition_penalty, context)?;
         self.shortlist.push(logits);
         self.choose()
     }
 
-    /// Where the random numbers stand.
+    /// The state of the random numbers.
     pub fn state(&self) -> SamplerState {
         SamplerState(self.random.state())
     }
 
-    /// Goes on with the random numbers from where they stood.
+    /// Continues the random numbers from this state.
     pub fn set_state(&mut self, state: SamplerState) {
         self.random.set_state(state.0);
     }
@@ -148,12 +148,12 @@ impl Sampler {
         Ok(self.pick(fraction).unwrap_or(likeliest.id))
     }
 
-    /// How many of the likeliest tokens are enough to choose from; 0: all are needed.
+    /// How many of the likeliest tokens suffice to choose from; 0 if all are needed.
     fn kept(&self) -> usize {
         if self.sampling.temperature <= 0.0 { 1 } else { self.sampling.top_k as usize }
     }
 
-    /// Leaves the `top_k` likeliest candidates, likeliest first; without a limit leaves the order of ids.
+    /// Keeps the `top_k` likeliest candidates, likeliest first. Without a limit the order of ids stays.
     fn keep_top_k(&mut self) {
         let kept = self.sampling.top_k as usize;
         if (1..self.shortlist.tokens()).contains(&kept) {
@@ -162,14 +162,14 @@ impl Sampler {
         }
     }
 
-    /// Softmax at the temperature, without its division by the sum.
+    /// Computes the softmax at the temperature, without the division by the sum.
     fn weigh(&mut self, greatest: f32) {
         for candidate in &mut self.candidates {
             candidate.weight = libm::expf((candidate.logit - greatest) / self.sampling.temperature);
         }
     }
 
-    /// Leaves the fewest of the likeliest candidates that together reach `top_p`, at least one, likeliest first.
+    /// Keeps the fewest of the likeliest candidates that together reach `top_p`, likeliest first. Keeps at least one.
     fn keep_top_p(&mut self) {
         if self.sampling.top_p >= 1.0 {
             return;
@@ -178,7 +178,7 @@ impl Sampler {
         let (mut sorted, mut reached) = (0, 0.0);
         for at in 0..self.candidates.len() {
             if at == sorted {
-                // The likeliest few mostly suffice: sorting all of a large vocabulary is seldom needed.
+                // A few of the likeliest mostly suffice, so all of a large vocabulary need seldom be sorted.
                 sorted = (at.max(64) * 4).min(self.candidates.len());
                 bring_forward(&mut self.candidates[at..], sorted - at);
             }
@@ -189,7 +189,7 @@ impl Sampler {
         }
     }
 
-    /// Leaves candidates at least `min_p` as likely as the likeliest.
+    /// Keeps candidates whose probability is at least `min_p` of the likeliest's.
     fn keep_min_p(&mut self) {
         let least = self.sampling.min_p.min(1.0);
         self.candidates.retain(|candidate| candidate.weight >= least);
@@ -199,7 +199,7 @@ impl Sampler {
         self.candidates.iter().map(|candidate| f64::from(candidate.weight)).sum()
     }
 
-    /// The candidate in whose share of the total a fraction from 0 to below 1 falls.
+    /// The candidate at `fraction`, from 0 to below 1, of the total weight.
     fn pick(&self, fraction: f64) -> Option<u32> {
         let target = fraction * self.total();
         let mut reached = 0.0;
@@ -211,10 +211,10 @@ impl Sampler {
     }
 }
 
-/// Makes the `count` likeliest candidates stand first, in order; the others follow in any order.
+/// Moves the `count` likeliest candidates to the front, in order; the others follow in any order.
 ///
-/// One comparison for most candidates: those behind the last of the `count` best so far are passed over, the others
-/// are collected while there is room.
+/// Most candidates take one comparison: with the last of the `count` likeliest so far. Those that are likelier are
+/// collected until there is no more room; then the likeliest are selected again.
 fn bring_forward(candidates: &mut [Candidate], count: usize) {
     let room = 2 * count + 64;
     let (mut held, mut last) = (0, None);

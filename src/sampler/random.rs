@@ -10,12 +10,12 @@ const MULTIPLIER: u64 = 6364136223846793005;
 #[derive(Clone, Debug)]
 pub(crate) struct Pcg32 {
     state: u64,
-    /// Odd; chooses the sequence.
+    /// An odd number that selects the sequence.
     increment: u64,
 }
 
 impl Pcg32 {
-    /// The sequence `stream` from the place `seed`.
+    /// The sequence `stream`, started with `seed`.
     pub(crate) fn new(seed: u64, stream: u64) -> Self {
         let mut random = Pcg32 { state: 0, increment: (stream << 1) | 1 };
         random.next_u32();
@@ -24,12 +24,12 @@ impl Pcg32 {
         random
     }
 
-    /// Where the sequence stands.
+    /// The state of the sequence.
     pub(crate) fn state(&self) -> u64 {
         self.state
     }
 
-    /// Goes on from where the same sequence stood.
+    /// Continues from an earlier state of the same sequence.
     pub(crate) fn set_state(&mut self, state: u64) {
         self.state = state;
     }
@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn neighbouring_seeds_begin_apart() {
-        // First fractions of seeds 0, 1, 2, …: evenly spread, and none follows from the one before.
+        // The first fractions of the seeds 0, 1, 2, …: they must be spread evenly, and not correlate with the one
+        // before.
         let first: Vec<f64> = (0..10_000).map(|seed| Pcg32::new(seed, 54).next_fraction() - 0.5).collect();
         let mean = first.iter().sum::<f64>() / 10_000.0;
         let correlation = first.windows(2).map(|pair| pair[0] * pair[1] * 12.0).sum::<f64>() / 9_999.0;

@@ -1,36 +1,36 @@
-//! The tokens that may still be among the likeliest, while the logits come in.
+//! Collects the tokens that may be among the likeliest, while their logits arrive.
 
 use super::{Candidate, SamplerError, likelier};
 use crate::kernels::memory::{self, OutOfMemory};
 
-/// Logits that are looked at together.
+/// Logits that are compared at once.
 const CHUNK: usize = 16;
 
-/// Collects candidates: all of them, or those that can be among the likeliest few.
+/// Collects candidates: all of them, or those that may be among the likeliest.
 #[derive(Clone, Debug, Default)]
 pub struct Shortlist {
-    /// How many of the likeliest are wanted; 0: all.
+    /// How many of the likeliest are wanted; 0 for all.
     kept: usize,
     penalty: f32,
-    /// Ids whose logits are penalised, sorted, each once.
+    /// Ids whose logits get the penalty, sorted, each once.
     penalised: Vec<u32>,
-    /// Memory for logits that are.
+    /// Memory for logits with the penalty.
     logits: Vec<f32>,
     candidates: Vec<Candidate>,
-    /// Below it none is among the likeliest; of equals, those that come later are not either.
+    /// A token with a smaller logit is not among the likeliest, nor is a later token with an equal one.
     least: f32,
-    /// The id whose logit comes next.
+    /// The id of the next logit.
     next: u32,
     broken: Option<SamplerError>,
 }
 
 impl Shortlist {
-    /// Starts with the logit of id 0. Tokens of the context are penalised once each, as in CTRL (Keskar et al. 2019)
-    /// and Hugging Face's `RepetitionPenaltyLogitsProcessor`.
+    /// Starts over with id 0. Each token of the context gets the penalty once, as in CTRL (Keskar et al. 2019) and
+    /// Hugging Face's `RepetitionPenaltyLogitsProcessor`.
     pub fn begin(&mut self, kept: usize, penalty: f32, context: &[u32]) -> Result<(), OutOfMemory> {
         (self.kept, self.penalty, self.least, self.next, self.broken) = (kept, penalty, f32::NEG_INFINITY, 0, None);
         self.candidates.clear();
-        // A chunk may come before they are shortened; of very many, memory is taken as they come.
+        // Room for the next chunk before the list is shortened. For a very long list, memory is allocated as it grows.
         self.candidates.reserve(self.most().min(1 << 12) + CHUNK);
         self.penalised.clear();
         if penalty != 1.0 {
@@ -42,7 +42,7 @@ impl Shortlist {
         Ok(())
     }
 
-    /// Takes the logits of the next ids.
+    /// Adds the logits of the next ids.
     pub fn push(&mut self, logits: &[f32]) {
         if !logits.iter().fold(true, |finite, logit| finite & logit.is_finite()) {
             self.note_broken(logits);
@@ -75,13 +75,13 @@ impl Shortlist {
 
     fn collect(&mut self, first: u32, logits: &[f32]) {
         for (logits, first) in logits.chunks(CHUNK).zip((first..).step_by(CHUNK)) {
-            // One comparison for most of them.
+            // Most chunks take only this comparison.
             if logits.iter().fold(true, |passed, logit| passed & (*logit <= self.least)) {
                 continue;
             }
             for (&logit, id) in logits.iter().zip(first..) {
                 if self.kept == 0 || logit > self.least {
-                    // Adding 0 makes -0 and 0 the same number for the order, too.
+                    // Adding 0 turns -0 into 0, which the order would distinguish.
                     self.candidates.push(Candidate { id, logit: logit + 0.0, weight: 0.0 });
                 }
             }
@@ -89,12 +89,12 @@ impl Shortlist {
         }
     }
 
-    /// How many are kept before they are shortened.
+    /// The number of candidates at which the list is shortened.
     fn most(&self) -> usize {
         self.kept.saturating_mul(2).saturating_add(4 * CHUNK)
     }
 
-    /// Drops all but the likeliest where enough have come together.
+    /// Drops all but the likeliest candidates, if the list is long enough.
     fn shorten(&mut self) {
         if self.kept > 0 && self.candidates.len() >= self.most() {
             let (_, last, _) = self.candidates.select_nth_unstable_by(self.kept - 1, likelier);
@@ -103,22 +103,22 @@ impl Shortlist {
         }
     }
 
-    /// An error for the first logit that is no number.
+    /// The error for the first logit that is infinite or NaN.
     pub fn check_finite(&self) -> Result<(), SamplerError> {
         self.broken.map_or(Ok(()), Err)
     }
 
-    /// Logits that have come.
+    /// Number of logits so far.
     pub fn tokens(&self) -> usize {
         self.next as usize
     }
 
-    /// Candidates that there is room for.
+    /// Number of candidates for which there is room.
     pub fn room(&self) -> usize {
         self.candidates.capacity()
     }
 
-    /// All tokens in the order of their ids; where a few are wanted, those among others.
+    /// All tokens in the order of their ids; or if only the likeliest are wanted, those among some others.
     pub fn candidates(&self) -> &[Candidate] {
         &self.candidates
     }

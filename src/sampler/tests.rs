@@ -1,4 +1,4 @@
-//! The sampler, against a straightforward twin that sorts, filters and renormalises everything.
+//! Compares the sampler with a simple twin that sorts, filters and renormalises all tokens.
 
 use std::collections::HashSet;
 
@@ -20,7 +20,7 @@ fn a_state_that_is_set_back_draws_the_same_again() {
 /// Every filter off.
 const OFF: Sampling = Sampling { repetition_penalty: 1.0, temperature: 1.0, top_k: 0, top_p: 1.0, min_p: 0.0 };
 
-/// Probabilities after all filters, likeliest token first, of equals the lower id.
+/// Probabilities after all filters: likeliest token first, equally likely ones by id.
 fn reference(logits: &[f32], context: &[u32], sampling: &Sampling) -> Vec<(u32, f64)> {
     let mut logits: Vec<(u32, f32)> = (0..).zip(logits.iter().copied()).collect();
     for id in context.iter().collect::<HashSet<_>>() {
@@ -53,7 +53,7 @@ fn normalise(tokens: &mut [(u32, f64)]) {
     tokens.iter_mut().for_each(|token| token.1 /= total);
 }
 
-/// Probabilities that the sampler itself draws by.
+/// The probabilities that the sampler uses.
 fn probabilities(logits: &[f32], context: &[u32], sampling: &Sampling) -> Vec<(u32, f64)> {
     let mut sampler = Sampler::new(sampling.clone(), 0);
     let id = sampler.sample(logits, context).unwrap();
@@ -72,7 +72,7 @@ fn assert_equal(logits: &[f32], context: &[u32], sampling: &Sampling) {
     assert!(close, "{found:?} instead of {expected:?}: {sampling:?} of {logits:?} after {context:?}");
 }
 
-/// Random logits of either sign, often with many that are equal.
+/// Random logits of either sign; often many of them are equal.
 fn random_logits(random: &mut Pcg32, count: u32) -> Vec<f32> {
     let steps = [4, 40, 1 << 20][random.below(3) as usize];
     let range = [0.5, 4.0, 12.0][random.below(3) as usize];
@@ -83,7 +83,7 @@ fn random_context(random: &mut Pcg32, count: u32) -> Vec<u32> {
     (0..random.below(12)).map(|_| random.below(count)).collect()
 }
 
-/// Compares many cases; `change` turns filters on.
+/// Compares many cases. `change` turns filters on.
 fn compare(cases: u32, change: impl Fn(&mut Sampling, &mut Pcg32)) {
     let mut random = Pcg32::new(5, 1);
     for case in 0..cases {
@@ -198,7 +198,7 @@ fn logits_that_are_no_numbers_are_an_error() {
     }
 }
 
-/// What a seed writes, the context growing, over logits that come of whole numbers alone.
+/// The tokens that a seed gives, with a growing context, for logits that are computed from integers only.
 fn write(sampling: Sampling, seed: u32, tokens: u32) -> Vec<u32> {
     let mut sampler = Sampler::new(sampling, seed);
     let mut ids = Vec::new();

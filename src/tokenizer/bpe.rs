@@ -1,4 +1,4 @@
-//! Bytes → ids: merges pairs of tokens, lowest rank first.
+//! Encodes bytes as ids: merges pairs of tokens, lowest rank first.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -11,7 +11,7 @@ use super::bytes;
 use super::pretokenize::words;
 use crate::kernels::memory::{self, OutOfMemory};
 
-/// What two neighbouring tokens become.
+/// The token that two neighbouring tokens become, and the rank of that merge.
 #[derive(Clone, Copy, Debug)]
 struct Merge {
     rank: u32,
@@ -21,14 +21,15 @@ struct Merge {
 /// The merges of a vocabulary.
 #[derive(Clone, Debug)]
 pub(super) struct BytePairs {
-    /// Each byte's token, where the vocabulary has one.
+    /// The token of each byte, if the vocabulary has one.
     bytes: Vec<Option<u32>>,
     /// No two pairs have the same rank.
     merges: FxHashMap<(u32, u32), Merge>,
 }
 
 impl BytePairs {
-    /// Reads merges (two spelled pieces with a space between them, in order of rank) over pieces with these `ids`.
+    /// Reads merges over pieces with these `ids`. A merge is two spelled pieces with a space between them; the merges
+    /// are in order of rank.
     pub(super) fn new(merges: &[String], ids: &FxHashMap<&str, u32>) -> Result<Self, TokenizerError> {
         let bytes = (0..=255).map(|byte| ids.get(bytes::spell(&[byte]).as_str()).copied()).collect();
         let mut pairs = FxHashMap::with_capacity_and_hasher(merges.len(), FxBuildHasher);
@@ -49,7 +50,7 @@ impl BytePairs {
         Ok(BytePairs { bytes, merges: pairs })
     }
 
-    /// The merges over tokens of these spellings, in order of rank.
+    /// The merges in order of rank, spelled by these tokens.
     pub(super) fn merges(&self, tokens: &[String]) -> Vec<String> {
         let mut ranked: Vec<_> = self.merges.iter().map(|(pair, merge)| (merge.rank, pair)).collect();
         ranked.sort_unstable();
@@ -65,7 +66,7 @@ impl BytePairs {
     /// The ids of a text; `None` where a byte has no token.
     pub(super) fn encode(&self, text: &str) -> Result<Option<Vec<u32>>, OutOfMemory> {
         let mut ids = Vec::new();
-        // Where the ids of each word begin and end that came before: most words of a text are repetitions.
+        // For each word that came before, the range of its ids, since most words of a text are repetitions.
         let mut known: FxHashMap<&str, Range<usize>> = FxHashMap::default();
         let (mut chain, mut queue) = (Chain::default(), BinaryHeap::new());
         for word in words(text) {
@@ -86,13 +87,14 @@ impl BytePairs {
         Ok(Some(ids))
     }
 
-    /// Merges the pair of the lowest rank, the leftmost of these, until no pair is left. For n bytes n log n steps,
-    /// where the textbook's loop takes n²: a prompt may well be 100,000 spaces.
+    /// Merges the pair of the lowest rank, and of equal ones the leftmost, until no pair is left. For n bytes it takes
+    /// n log n steps. The textbook's loop takes n², and a prompt may be 100,000 spaces.
     fn merge(&self, chain: &mut Chain, queue: &mut BinaryHeap<Reverse<(u32, usize)>>) {
         let candidate = |chain: &Chain, at| self.merge_at(chain, at).map(|merge| Reverse((merge.rank, at)));
         queue.extend((0..chain.links.len()).filter_map(|at| candidate(chain, at)));
         while let Some(Reverse((rank, at))) = queue.pop() {
-            // Entries are not taken back when a neighbour changes: the rank tells whether the pair is still there.
+            // Entries stay in the queue when a neighbour changes. An entry is valid if its rank is still that of the
+            // pair.
             let Some(merge) = self.merge_at(chain, at).filter(|merge| merge.rank == rank) else { continue };
             chain.absorb_next(at, merge.id);
             let before = chain.links[at].previous;
@@ -100,7 +102,7 @@ impl BytePairs {
         }
     }
 
-    /// What the link at `at` and the one after it become.
+    /// The merge of the link at `at` with the next one, if there is one.
     fn merge_at(&self, chain: &Chain, at: usize) -> Option<Merge> {
         let left = chain.links.get(at)?;
         let right = chain.links.get(left.next)?;
@@ -108,7 +110,8 @@ impl BytePairs {
     }
 }
 
-/// Makes room for one more word: its links, a place in the queue for each and two for each merge, and its entry.
+/// Reserves memory for one more word: its links, a place in the queue for each link and two for each merge, and its
+/// entry.
 fn reserve(
     chain: &mut Chain,
     queue: &mut BinaryHeap<Reverse<(u32, usize)>>,
@@ -122,7 +125,7 @@ fn reserve(
         queue.reserve(3 * word.len());
     }
     if known.len() == known.capacity() {
-        // Twice as many entries, each with a byte that tells whether it is used, at most half of them empty.
+        // Twice as many entries, each with a byte that says whether it is used; at most half of them are empty.
         memory::ensure((4 * known.capacity().max(16) * (size_of::<(&str, Range<usize>)>() + 1)) as u64)?;
         known.reserve(1);
     }
@@ -135,16 +138,16 @@ fn halves(merge: &str) -> Option<(&str, &str)> {
     (!left.is_empty() && !right.is_empty() && !right.contains(' ')).then_some((left, right))
 }
 
-/// No link.
+/// The index of no link.
 const END: usize = usize::MAX;
 
-/// The tokens of one word, linked, so that a merge moves nothing.
+/// The tokens of one word as a linked list, so that a merge moves no token.
 #[derive(Default)]
 struct Chain {
     links: Vec<Link>,
 }
 
-/// A token; one that was absorbed has no `next`, so nothing merges there any more.
+/// A token. One that has been absorbed has no `next`, so that nothing merges with it.
 struct Link {
     id: u32,
     previous: usize,
@@ -152,7 +155,7 @@ struct Link {
 }
 
 impl Chain {
-    /// Starts anew from these tokens; `None` where one is missing.
+    /// Replaces the tokens. `None` if one of them is missing.
     fn fill(&mut self, ids: impl Iterator<Item = Option<u32>>) -> Option<()> {
         self.links.clear();
         for (at, id) in ids.enumerate() {
@@ -162,7 +165,7 @@ impl Chain {
         Some(())
     }
 
-    /// Makes the link at `at` and the one after it one token.
+    /// Turns the link at `at` and the next one into one token.
     fn absorb_next(&mut self, at: usize, id: u32) {
         let absorbed = self.links[at].next;
         let next = std::mem::replace(&mut self.links[absorbed].next, END);

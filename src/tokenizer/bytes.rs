@@ -1,6 +1,6 @@
 //! GPT-2's byte alphabet: one visible character for each byte, so that vocabularies can be text files.
 //!
-//! Follows `bytes_to_unicode` of OpenAI's `encoder.py`: bytes that print stand for themselves, the other 68 are
+//! Follows `bytes_to_unicode` of OpenAI's `encoder.py`: printable bytes stand for themselves, and the other 68 are
 //! U+0100 and up, in order. A space is `Ġ`, a newline is `Ċ`.
 
 /// Each byte's character.
@@ -9,7 +9,7 @@ const SPELLINGS: [char; 256] = spellings();
 /// Characters from U+0000 to the last of the alphabet.
 const SPAN: usize = 256 + 68;
 
-/// Each character's byte, where it has one.
+/// Each character's byte, if it has one.
 const BYTES: [Option<u8>; SPAN] = bytes();
 
 const fn prints(byte: u8) -> bool {
@@ -49,7 +49,7 @@ pub fn spell(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| SPELLINGS[usize::from(byte)]).collect()
 }
 
-/// Adds the bytes that a piece spells; `false` where it has a character that the alphabet lacks.
+/// Appends the bytes that a piece spells. `false` if it has a character that is not in the alphabet.
 pub fn unspell(piece: &str, bytes: &mut Vec<u8>) -> bool {
     piece.chars().all(|character| {
         let byte = BYTES.get(character as usize).copied().flatten();
@@ -66,7 +66,7 @@ mod tests {
     fn the_alphabet_is_gpt2s() {
         assert_eq!(spell(" the\n".as_bytes()), "ĠtheĊ");
         assert_eq!(spell("é".as_bytes()), "Ã©");
-        // The ends of each run of `bytes_to_unicode`.
+        // The first and last bytes of each range in `bytes_to_unicode`.
         assert_eq!(spell(&[0, 32, 33, 126, 127, 160, 161, 172, 173, 174, 255]), "ĀĠ!~ġł¡¬Ń®ÿ");
     }
 

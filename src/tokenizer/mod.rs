@@ -1,7 +1,7 @@
-//! Text ↔ ids: GPT-2's byte-level BPE.
+//! Encodes text as ids, and decodes ids: GPT-2's byte-level BPE.
 //!
-//! A character model is that BPE with an empty merge list: each Unicode character is then one piece, looked up by its
-//! spelling in the byte alphabet (`é` is `Ã©`).
+//! A character model is this BPE with an empty list of merges. Each Unicode character is then one piece, looked up by
+//! its spelling in the byte alphabet (`é` is `Ã©`).
 
 use std::collections::HashSet;
 
@@ -25,7 +25,7 @@ pub use spans::{SHOWN_TOKENS, Spans, TokenSpan};
 pub use stream::Utf8Stream;
 use token_table::TokenTable;
 
-/// The unit of a model's tokens; the defaults depend on it.
+/// The kind of a model's tokens. The default settings depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Vocabulary {
     /// One token per character, as in pearGPT: a tokenizer without merges.
@@ -34,33 +34,33 @@ pub enum Vocabulary {
     BytePairs,
 }
 
-/// What a file says of its tokenizer.
+/// The tokenizer's data in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenizerSpec {
     /// Each id's piece, spelled in GPT-2's byte alphabet (`Ġthe`, `Ċ`).
     pub tokens: Vec<String>,
-    /// Merges in order of rank, two pieces with a space between them; none: one token per character.
+    /// Merges in order of rank, two pieces with a space between them. If there are none, each character is a token.
     pub merges: Vec<String>,
     /// The id that a text without a prompt starts from.
     pub start: u32,
-    /// The id of `<|endoftext|>`, where there is one.
+    /// The id of `<|endoftext|>`, if there is one.
     pub end_of_text: Option<u32>,
 }
 
-/// A tokenizer that does not hold together, or a text that it cannot encode.
+/// The tokenizer is inconsistent, or cannot encode a text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenizerError {
-    /// `start` or `end_of_text` is no id.
+    /// `start` or `end_of_text` is not an id.
     #[error("the tokenizer's {name} is token {id}, expected one of its {count} tokens")]
     Id {
         /// The field of [`TokenizerSpec`].
         name: &'static str,
-        /// What it says.
+        /// The value of the field.
         id: u32,
         /// Tokens there are.
         count: usize,
     },
-    /// A piece that is empty, or has a character that the byte alphabet lacks.
+    /// A piece is empty, or has a character that is not in the byte alphabet.
     #[error("token {id} is `{}`, expected characters of GPT-2's byte alphabet", piece.escape_debug())]
     Spelling {
         /// The token.
@@ -68,7 +68,7 @@ pub enum TokenizerError {
         /// Its piece.
         piece: String,
     },
-    /// A piece that two ids have.
+    /// Two ids have the same piece.
     #[error("tokens {first} and {second} are both `{}`", piece.escape_debug())]
     RepeatedPiece {
         /// The lower id.
@@ -78,39 +78,39 @@ pub enum TokenizerError {
         /// Their piece.
         piece: String,
     },
-    /// A merge that is not `left right`.
+    /// A merge is not of the form `left right`.
     #[error("merge {rank} is `{}`, expected two pieces with one space between them", merge.escape_debug())]
     Merge {
-        /// Its place in the list, from 0.
+        /// Its index in the list.
         rank: usize,
-        /// What stands there.
+        /// The text of the merge.
         merge: String,
     },
-    /// A merge of pieces that are no tokens, or into one.
+    /// A piece of a merge, or its result, is not a token.
     #[error("merge {rank} needs `{}`, which is no token", piece.escape_debug())]
     MergePiece {
-        /// Its place in the list, from 0.
+        /// Its index in the list.
         rank: usize,
         /// The missing piece.
         piece: String,
     },
-    /// A merge that stands twice in the list.
+    /// A merge is in the list twice.
     #[error("merges {first} and {rank} are both `{}`", merge.escape_debug())]
     RepeatedMerge {
-        /// Its second place in the list, from 0.
+        /// Its second index in the list.
         rank: usize,
-        /// Its first place.
+        /// Its first index.
         first: usize,
         /// The merge.
         merge: String,
     },
-    /// A text with characters that the vocabulary lacks.
+    /// A text has characters that are not in the vocabulary.
     #[error("the model does not know {}", listed(characters))]
     UnknownCharacters {
         /// Each of them once, in order of appearance.
         characters: Vec<char>,
     },
-    /// There is no room for a text's ids.
+    /// There is no memory for a text's ids.
     #[error(transparent)]
     Memory(#[from] OutOfMemory),
 }
@@ -129,7 +129,7 @@ fn listed(characters: &[char]) -> String {
     format!("{noun}: {}{more}", names.join(", "))
 }
 
-/// A character as a message shows it: what would not be seen is escaped.
+/// A character as a message shows it; an invisible one is escaped.
 fn shown(character: char) -> String {
     match character {
         ' ' => "space".to_string(),
@@ -138,7 +138,7 @@ fn shown(character: char) -> String {
     }
 }
 
-/// How the text before the ids is cut.
+/// How a text is split into pieces.
 #[derive(Clone, Debug)]
 enum Encoder {
     Characters(FxHashMap<char, u32>),
@@ -151,16 +151,16 @@ pub struct Tokenizer {
     pieces: TokenTable,
     encoder: Encoder,
     start: u32,
-    /// The id, and how the file spells it.
+    /// Its id, and its spelling in the file.
     end_of_text: Option<(u32, String)>,
 }
 
 impl Tokenizer {
-    /// Checks what a file says and makes it usable.
+    /// Checks the data of a file, and prepares it for use.
     ///
-    /// All pieces are spelled in the byte alphabet and differ from each other; `<|endoftext|>` alone may be spelled
-    /// as it likes, since it stands for no text. A byte-pair vocabulary that lacks some of the 256 byte pieces is
-    /// fine until a text needs them.
+    /// All pieces must be spelled in the byte alphabet, and differ from each other. Only `<|endoftext|>` may have any
+    /// spelling, since it stands for no text. A byte-pair vocabulary may lack some of the 256 byte pieces, as long as
+    /// no text needs them.
     pub fn new(spec: TokenizerSpec) -> Result<Tokenizer, TokenizerError> {
         check_ids(&spec)?;
         let pieces = TokenTable::read(&spec)?;
@@ -175,7 +175,7 @@ impl Tokenizer {
         Ok(Tokenizer { pieces, encoder, start: spec.start, end_of_text })
     }
 
-    /// What a file says of it: what it was made of.
+    /// The data of a file from which this tokenizer was made.
     pub fn spec(&self) -> TokenizerSpec {
         let mut tokens: Vec<String> = self.pieces.iter().map(bytes::spell).collect();
         if let Some((id, spelling)) = &self.end_of_text {
@@ -188,7 +188,7 @@ impl Tokenizer {
         TokenizerSpec { tokens, merges, start: self.start, end_of_text: self.end_of_text() }
     }
 
-    /// The ids of a text. `<|endoftext|>` in it is text like any other, as in tiktoken's `encode_ordinary`.
+    /// The ids of a text. In it, `<|endoftext|>` is ordinary text, as in tiktoken's `encode_ordinary`.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
         let ids = match &self.encoder {
             Encoder::Characters(ids) => encode_characters(ids, text)?,
@@ -200,14 +200,14 @@ impl Tokenizer {
         }
     }
 
-    /// Cuts a text after a word, at `length` bytes or soon after: the ids of the two parts are, put together, the ids of
-    /// the text. For what has to let others at work in between.
+    /// Splits a text after a word, at `length` bytes or soon after. The ids of both parts, joined, are the ids of the
+    /// text. It is for callers that have to pause while they encode.
     pub fn cut<'a>(&self, text: &'a str, length: usize) -> (&'a str, &'a str) {
         pretokenize::cut(text, length)
     }
 
     fn unknown_characters(&self, text: &str) -> Result<Vec<char>, OutOfMemory> {
-        /// Bytes of a character in a set and in a list, both of which move as they grow.
+        /// Bytes of a character in a set and in a list, which may be moved when they grow.
         const BYTES: usize = 32;
         memory::ensure((text.len().min(char::MAX as usize) * BYTES) as u64)?;
         let knows = |character: &char| match &self.encoder {
@@ -218,8 +218,8 @@ impl Tokenizer {
         Ok(text.chars().filter(|character| !knows(character) && seen.insert(*character)).collect())
     }
 
-    /// The bytes that an id stands for: part of a character, or several; none for the end of text and for what is no
-    /// id. [`Utf8Stream`] makes text of them.
+    /// The bytes of an id: part of a character, or several characters. Empty for `<|endoftext|>`, and for an invalid
+    /// id. [`Utf8Stream`] decodes them.
     pub fn bytes(&self, id: u32) -> &[u8] {
         self.pieces.get(id as usize).unwrap_or_default()
     }
@@ -229,12 +229,12 @@ impl Tokenizer {
         self.start
     }
 
-    /// The id of `<|endoftext|>`, where there is one.
+    /// The id of `<|endoftext|>`, if there is one.
     pub fn end_of_text(&self) -> Option<u32> {
         self.end_of_text.as_ref().map(|(id, _)| *id)
     }
 
-    /// What the tokens are.
+    /// The kind of the tokens.
     pub fn vocabulary(&self) -> Vocabulary {
         match self.encoder {
             Encoder::Characters(_) => Vocabulary::Characters,
@@ -242,7 +242,7 @@ impl Tokenizer {
         }
     }
 
-    /// Of a character model: every character it knows, in order of ids.
+    /// For a character model: every character that it knows, in order of ids.
     pub fn alphabet(&self) -> Option<String> {
         match self.encoder {
             Encoder::Characters(_) => Some(self.pieces.iter().filter_map(single_character).collect()),
@@ -250,18 +250,18 @@ impl Tokenizer {
         }
     }
 
-    /// Tokens there are; ids are less.
+    /// Number of tokens, which is more than every id.
     pub fn len(&self) -> usize {
         self.pieces.len()
     }
 
-    /// Never: there is a token to start from.
+    /// Always `false`: there is a start token.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// An id for each character; `None` where one has none.
+/// An id for each character; `None` if a character has none.
 fn encode_characters(ids: &FxHashMap<char, u32>, text: &str) -> Result<Option<Vec<u32>>, OutOfMemory> {
     let mut encoded = Vec::new();
     memory::reserve(&mut encoded, text.chars().count())?;
@@ -281,7 +281,7 @@ fn check_ids(spec: &TokenizerSpec) -> Result<(), TokenizerError> {
     }
 }
 
-/// The id of each piece but the end of text's, by its spelling.
+/// The id of each piece by its spelling, except that of `<|endoftext|>`.
 fn ids_by_piece(spec: &TokenizerSpec) -> Result<FxHashMap<&str, u32>, TokenizerError> {
     let mut ids = FxHashMap::with_capacity_and_hasher(spec.tokens.len(), FxBuildHasher);
     for (piece, second) in spec.tokens.iter().zip(0..) {
@@ -295,7 +295,7 @@ fn ids_by_piece(spec: &TokenizerSpec) -> Result<FxHashMap<&str, u32>, TokenizerE
     Ok(ids)
 }
 
-/// The character that these bytes are, where they are exactly one.
+/// The character that these bytes are, if they are exactly one.
 fn single_character(piece: &[u8]) -> Option<char> {
     let mut characters = std::str::from_utf8(piece).ok()?.chars();
     characters.next().filter(|_| characters.next().is_none())

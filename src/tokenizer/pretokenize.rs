@@ -1,4 +1,4 @@
-//! Text → the words that byte pairs are merged within.
+//! Splits a text into words. Byte pairs are merged within these only.
 //!
 //! GPT-2's pattern, from OpenAI's `encoder.py`:
 //!
@@ -6,18 +6,18 @@
 //! 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 //! ```
 //!
-//! Written by hand because of the look-ahead, which linear-time regex engines lack, and because a regex engine with its
+//! It is written by hand, since regex engines of linear time lack the look-ahead, and since a regex engine with its
 //! Unicode tables would be the larger part of the tokenizer in the browser.
 //!
-//! Which characters are letters and numbers depends on the Unicode version. It is 16 here, as in `regex-syntax` 0.8, the
-//! engine of tiktoken, so that both cut every text alike: `unicode-properties` 0.1.3 has these tables (31 KB), 0.1.4 has
-//! Unicode 17's and 0.1.5 Unicode 18's. A test compares every character.
+//! The Unicode version determines which characters are letters and numbers. It is 16, as in `regex-syntax` 0.8, the
+//! engine of tiktoken, so that both split every text alike. `unicode-properties` 0.1.3 has these tables (31 KB); 0.1.4
+//! has those of Unicode 17, and 0.1.5 those of Unicode 18. A test compares every character.
 
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 const CONTRACTIONS: [&str; 7] = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
 
-/// The classes that the pattern tells apart.
+/// The classes that the pattern distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Class {
     Letter,
@@ -41,7 +41,7 @@ impl Class {
     }
 }
 
-/// Cuts a text into words; put together they are the text. Takes time linear in its length.
+/// Splits a text into words which, joined, are the text. Takes time linear in its length.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -51,8 +51,8 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Cuts a text after the first word that ends at `length` bytes or later and is no white space: what follows has no say
-/// in where such a word ends, so the words of the two parts are those of the text.
+/// Splits a text after the first word that ends at `length` bytes or later and is not white space. The text behind such
+/// a word does not affect where it ends, so the words of both parts are those of the text.
 pub(super) fn cut(text: &str, length: usize) -> (&str, &str) {
     let mut end = 0;
     while end < length.min(text.len()) || (end < text.len() && text[..end].ends_with(char::is_whitespace)) {
@@ -73,7 +73,8 @@ fn word_length(text: &str) -> usize {
     }
 }
 
-/// `\s+(?!\S)|\s+`: a run of spaces leaves its last one to the word that follows, unless it has no other.
+/// `\s+(?!\S)|\s+`: of a run of white space, the last character belongs to the word that follows, unless it is the only
+/// one.
 fn spaces_length(text: &str) -> usize {
     let run = &text[..run_length(text, Class::Space)];
     match run.char_indices().next_back() {
@@ -82,7 +83,7 @@ fn spaces_length(text: &str) -> usize {
     }
 }
 
-/// Length of the run of this class that a text begins with, in bytes.
+/// Bytes of the run of this class at the beginning of a text.
 fn run_length(text: &str, class: Class) -> usize {
     text.find(|character| Class::of(character) != class).unwrap_or(text.len())
 }
@@ -113,7 +114,7 @@ mod tests {
         assert_eq!(split("e\u{301}té Ⅷ²ª 日本"), ["e", "\u{301}", "té", " Ⅷ²", "ª", " 日本"]);
     }
 
-    /// The class that tiktoken's regex engine sees in each character.
+    /// The class of each character in tiktoken's regex engine.
     #[cfg(not(target_arch = "wasm32"))]
     #[test]
     fn classes_are_those_of_the_regex_crate() {

@@ -1,4 +1,4 @@
-//! The tokens of a text, to be counted and looked at.
+//! The tokens of a text, counted and made visible.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,21 +12,21 @@ pub const SHOWN_TOKENS: usize = 1000;
 pub struct TokenSpan {
     /// Its id.
     pub id: u32,
-    /// Its text; bytes that are no whole character as `\xF0\x9F`.
+    /// Its text; bytes that are not a whole character as `\xF0\x9F`.
     pub text: String,
 }
 
 /// How many tokens a text has, and the first of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spans {
-    /// Tokens there are.
+    /// Number of tokens.
     pub count: u32,
     /// The first [`SHOWN_TOKENS`] of them.
     pub first: Vec<TokenSpan>,
 }
 
 impl Spans {
-    /// Adds the tokens of a text. Characters that the vocabulary lacks are passed over.
+    /// Adds the tokens of a text. Characters that are not in the vocabulary are left out.
     pub fn push(&mut self, tokenizer: &Tokenizer, text: &str) {
         let ids = match tokenizer.encode(text) {
             Ok(ids) => ids,
@@ -43,13 +43,13 @@ impl Spans {
 }
 
 impl Tokenizer {
-    /// A token, to be looked at.
+    /// A token with its visible text.
     pub fn span(&self, id: u32) -> TokenSpan {
         TokenSpan { id, text: shown(self.bytes(id)) }
     }
 }
 
-/// Bytes as text, those that are no whole character as `\xF0\x9F`.
+/// Bytes as text; those that are not a whole character as `\xF0\x9F`.
 fn shown(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn what_is_no_whole_character_shows_its_bytes() {
-        // The beginning of 😀, its rest with a letter, and a whole character before half of the next.
+        // The beginning of 😀, the rest of it with a letter, and a whole character before half of the next.
         let tokenizer = tokenizer(byte_pairs(&["ð Ł", "ĺ Ģ", "Ã ©", "Ã© Ã"]));
         let texts = |text| spans(&tokenizer, text).1.into_iter().map(|(_, text)| text).collect::<Vec<_>>();
         assert_eq!(texts("😀"), ["\\xF0\\x9F", "\\x98\\x80"]);

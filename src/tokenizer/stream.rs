@@ -1,9 +1,9 @@
-//! Bytes → text as they arrive.
+//! Decodes bytes to text while they arrive.
 
-/// Decodes UTF-8 that arrives in pieces: what it gives out, put together, is [`String::from_utf8_lossy`] of all bytes.
+/// Decodes UTF-8 that arrives in pieces. All of its output, joined, is [`String::from_utf8_lossy`] of all bytes.
 ///
-/// The bytes of one character can lie in several tokens. They are held back until the character is complete, so that
-/// a `�` stands only where the bytes are truly invalid.
+/// A character's bytes can be in several tokens. They are held back until the character is complete, so that a `�` is
+/// given only for invalid bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Utf8Stream {
     /// The beginning of a character that is still incomplete, at most 3 bytes.
@@ -11,12 +11,12 @@ pub struct Utf8Stream {
 }
 
 impl Utf8Stream {
-    /// A stream that has seen nothing.
+    /// A stream without bytes.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes more bytes and gives the text that is complete.
+    /// Adds bytes, and returns the text that is complete.
     pub fn push(&mut self, bytes: &[u8]) -> String {
         self.held.extend_from_slice(bytes);
         let mut text = String::new();
@@ -44,7 +44,7 @@ impl Utf8Stream {
     }
 }
 
-/// Whether these bytes are the beginning of one character, and nothing else.
+/// Whether these bytes are the beginning of a single character.
 fn is_incomplete(bytes: &[u8]) -> bool {
     bytes.len() < 4
         && std::str::from_utf8(bytes).is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(stream.finish(), "");
     }
 
-    /// Bytes from which valid, broken and overlong sequences of all lengths arise often.
+    /// Bytes that often form valid, broken and overlong sequences of all lengths.
     const BYTES: [u8; 16] =
         [b'a', b'\n', 0x80, 0x8f, 0x90, 0xbf, 0xc0, 0xc3, 0xe0, 0xa9, 0xe2, 0xed, 0xef, 0xf0, 0xf4, 0xff];
 

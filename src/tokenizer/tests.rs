@@ -1,16 +1,16 @@
-//! The whole tokenizer, against a slow twin that anyone can read.
+//! Compares the whole tokenizer with a slow and simple twin.
 
 use super::pretokenize::words;
 use super::*;
 use crate::sampler::random::Pcg32;
 
-/// A model of these characters, in this order; the first one starts a text.
+/// A model with these characters in this order. The first one is the start token.
 pub(super) fn characters(alphabet: &str) -> TokenizerSpec {
     let tokens = alphabet.chars().map(|character| bytes::spell(character.to_string().as_bytes())).collect();
     TokenizerSpec { tokens, merges: Vec::new(), start: 0, end_of_text: None }
 }
 
-/// All bytes, what the merges make of them, and `<|endoftext|>`.
+/// A model with all bytes, the results of these merges, and `<|endoftext|>`.
 pub(super) fn byte_pairs(merges: &[&str]) -> TokenizerSpec {
     let merges: Vec<String> = merges.iter().map(|merge| merge.to_string()).collect();
     let mut tokens: Vec<String> = (0..=255).map(|byte| bytes::spell(&[byte])).collect();
@@ -146,7 +146,7 @@ fn merges_that_do_not_hold_together_are_refused() {
     assert_eq!(with("a b"), "merges 0 and 2 are both `a b`");
 }
 
-/// The textbook's loop: among all neighbours the pair of the lowest rank, the leftmost of these, until there is none.
+/// The textbook's loop: merges the pair of the lowest rank, and of equal ones the leftmost, until there is none.
 fn slow_encode(spec: &TokenizerSpec, text: &str) -> Vec<u32> {
     let rank = |pair: &[String]| spec.merges.iter().position(|merge| *merge == pair.join(" "));
     let id = |piece: String| spec.tokens.iter().position(|token| *token == piece).unwrap() as u32;
@@ -164,7 +164,7 @@ fn slow_encode(spec: &TokenizerSpec, text: &str) -> Vec<u32> {
     ids
 }
 
-/// A merge list over few letters, each merge of two random pieces that exist by then.
+/// Merges over few letters. Each merge is of two random pieces that exist by then.
 fn random_merges(random: &mut Pcg32) -> Vec<String> {
     let mut pieces: Vec<String> = ["a", "b", "Ġ", "Ã", "©"].map(String::from).to_vec();
     let mut merges: Vec<String> = Vec::new();
@@ -184,7 +184,7 @@ fn merging_equals_its_slow_twin() {
     let mut random = Pcg32::new(3, 1);
     for _ in 0..300 {
         let merges = random_merges(&mut random);
-        // One merge at least, or it would be a character model.
+        // At least one merge, or it would be a character model.
         let spec = byte_pairs(&[&["Ċ Ċ"][..], &merges.iter().map(String::as_str).collect::<Vec<_>>()].concat());
         let tokenizer = tokenizer(spec.clone());
         for _ in 0..20 {
@@ -199,7 +199,7 @@ fn merging_equals_its_slow_twin() {
 
 #[test]
 fn ranks_may_stand_in_any_order() {
-    // `ab c` comes before the merge that makes its `ab`; each merge of a new pair must still be seen in time.
+    // `ab c` comes before the merge that makes its `ab`, so a new pair must be found in time.
     let spec = byte_pairs(&["ab c", "abc ab", "a b", "b a", "c a"]);
     let tokenizer = tokenizer(spec.clone());
     for text in ["abcabc", "aabcaabb", "cabab", "abcababcabab"] {

@@ -1,13 +1,13 @@
-//! What each id stands for.
+//! The bytes of each id.
 
 use super::bytes::unspell;
 use super::{TokenizerError, TokenizerSpec};
 
-/// Each id's bytes, none for the end of text: one behind the other, since 50,000 allocations take their time.
+/// The bytes of each id, in one vector, since 50,000 allocations take time. `<|endoftext|>` has none.
 #[derive(Clone, Debug)]
 pub(super) struct TokenTable {
     bytes: Vec<u8>,
-    /// Where each begins, and where the last ends.
+    /// Where each id's bytes begin, and at last where the last id's end.
     starts: Vec<usize>,
 }
 
@@ -32,7 +32,7 @@ impl TokenTable {
         self.starts.len() - 1
     }
 
-    /// The bytes of an id; `None` where it is none.
+    /// The bytes of an id; `None` for an invalid id.
     pub fn get(&self, id: usize) -> Option<&[u8]> {
         let &[start, end] = self.starts.get(id..)?.first_chunk()?;
         self.bytes.get(start..end)

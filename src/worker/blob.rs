@@ -1,4 +1,4 @@
-//! A file as the reader handed it over, read in slices: its bytes are never in memory as a whole.
+//! Reads a file that the reader handed over in slices, so that it is never in memory as a whole.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
@@ -8,10 +8,10 @@ use web_sys::{Blob, FileReaderSync};
 
 use super::storage::{place, reason};
 
-/// Bytes that are read ahead: each look at a file takes a message to another process.
+/// Bytes that are read ahead. Each read takes a message to another process of the browser.
 const AHEAD: usize = 256 << 10;
 
-/// A file and the place in it.
+/// A file, and the position in it.
 pub struct BlobFile {
     blob: Blob,
     reader: FileReaderSync,

@@ -1,4 +1,4 @@
-//! A worker's end of the bridge: requests come in and events go out, some of them with files.
+//! The worker's end of the bridge: requests come in, and events go out. Both may carry files.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -19,18 +19,18 @@ use crate::app::protocol::{Event, Request};
 /// A request, and the files that it brings.
 pub type Message = (Request, Vec<Blob>);
 
-/// Requests that have arrived: those that wait for their turn, and those that are answered beside what goes on.
+/// Requests that have arrived: those that wait for their turn, and those that are answered in the background.
 #[derive(Default)]
 struct Inbox {
     requests: Queue,
     background: Queue,
 }
 
-/// Requests in order of arrival, and who waits for them.
+/// Requests in order of arrival, and the tasks that wait for them.
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Message>,
-    /// Of everyone who waits, in one task or several.
+    /// Wakers of all waiting tasks.
     wakers: Vec<Waker>,
 }
 
@@ -41,7 +41,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Listens from now on.
+    /// Opens the bridge. Requests are taken from now on.
     pub fn open() -> Result<Self, JsValue> {
         let inbox = Rc::<RefCell<Inbox>>::default();
         let arrived = inbox.clone();
@@ -55,12 +55,13 @@ impl Channel {
         Ok(Channel { inbox, breath: Breath::new()? })
     }
 
-    /// The next request that ends what goes on, in order of arrival.
+    /// The next request that is not a background request, in order of arrival. Such a request interrupts the current
+    /// task.
     pub async fn receive(&self) -> Message {
         poll_fn(|context| self.inbox.borrow_mut().requests.poll(context)).await
     }
 
-    /// What a future gives, or `None` as soon as a request waits that ends what goes on.
+    /// The result of a future, or `None` as soon as a request waits that interrupts it.
     pub async fn unless_interrupted<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         poll_fn(|context| {
@@ -72,14 +73,14 @@ impl Channel {
         .await
     }
 
-    /// The requests that [`Request::is_background`], for a second loop.
+    /// The background requests ([`Request::is_background`]), for a second loop.
     pub fn background(&self) -> Result<BackgroundRequests, JsValue> {
         Ok(BackgroundRequests { inbox: self.inbox.clone(), breath: Breath::new()? })
     }
 
-    /// Lets messages in, and says whether a request waits by then that ends what goes on.
+    /// Lets the event loop run, and says whether a request waits that interrupts the current task.
     pub async fn interrupted(&self) -> bool {
-        // A browser that cannot post to itself cannot be interrupted; the run goes on.
+        // A browser that cannot post a message to itself cannot be interrupted; the run goes on.
         let _ = self.breath.take().await;
         !self.inbox.borrow().requests.waiting.is_empty()
     }
@@ -95,21 +96,21 @@ impl Channel {
     }
 }
 
-/// The requests that are answered beside what goes on.
+/// The requests that are answered while the main loop works.
 pub struct BackgroundRequests {
     inbox: Rc<RefCell<Inbox>>,
     breath: Breath,
 }
 
 impl BackgroundRequests {
-    /// The next of them, in order of arrival.
+    /// The next of these requests, in order of arrival.
     pub async fn receive(&self) -> Message {
         poll_fn(|context| self.inbox.borrow_mut().background.poll(context)).await
     }
 
-    /// Lets messages in, and what else goes on take a step.
+    /// Lets the event loop and the main loop run.
     pub async fn breathe(&self) {
-        // A browser that cannot post to itself answers all at once.
+        // A browser that cannot post a message to itself answers without a pause.
         let _ = self.breath.take().await;
     }
 }
@@ -117,14 +118,14 @@ impl BackgroundRequests {
 impl Inbox {
     fn push(&mut self, message: Message) {
         if matches!(message.0, Request::Tokenize { .. }) {
-            // Of the texts that are typed only the newest is of interest.
+            // Only the newest of the texts typed needs to be counted.
             self.background.waiting.retain(|(request, _)| !matches!(request, Request::Tokenize { .. }));
         }
         if message.0.is_background() { self.background.push(message) } else { self.requests.push(message) }
     }
 }
 
-/// What the page has packed.
+/// Unpacks a message of the page.
 fn unpack(data: &JsValue) -> Result<Message, serde_wasm_bindgen::Error> {
     let parts: &Array = data.unchecked_ref();
     let files: Array = parts.get(1).unchecked_into();
@@ -143,7 +144,7 @@ impl Queue {
         }
     }
 
-    /// Whether nothing is in it; the task is woken when something is.
+    /// Whether the queue is empty. If it is, wakes the task at the next request.
     fn poll_empty(&mut self, context: &Context<'_>) -> bool {
         let is_empty = self.waiting.is_empty();
         if is_empty {
@@ -163,7 +164,7 @@ impl Queue {
     }
 }
 
-/// Posts an event to the page. Also for the panic hook, which has no channel.
+/// Posts an event to the page. The panic hook uses it too, and has no channel.
 pub fn send(event: &Event) {
     post(event, &Array::new());
 }

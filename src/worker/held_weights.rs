@@ -1,5 +1,5 @@
-//! The weights of one model at a time: brought into the store under a lock that all tabs share, kept there while a
-//! download is interrupted, and taken away.
+//! The weights of one model at a time. They are brought into the store under a lock that all tabs share, and stay there
+//! while a download is interrupted.
 
 use super::channel::Channel;
 use super::download::{DownloadError, Order, Outcome};
@@ -7,10 +7,10 @@ use super::storage::{Attempt, Lock, Record, Store, forget, reason};
 use crate::app::own::is_own;
 use crate::app::protocol::{Event, Task};
 
-/// What there is of the model that was wanted last; `S` is a stream that goes on only in memory.
+/// What is held of the last model; `S` is an interrupted stream that is only in memory.
 pub struct HeldWeights<S> {
     id: String,
-    /// With what lies in memory only; what is in storage would be found again.
+    /// The store, if something is in memory only. Files in storage would be found again without it.
     store: Option<Store>,
     stream: Option<S>,
 }
@@ -22,7 +22,7 @@ impl<S> Default for HeldWeights<S> {
 }
 
 impl<S> HeldWeights<S> {
-    /// Has `obtain` see to it that the weights are in the store, once no other tab is busy with them.
+    /// Calls `obtain` to bring the weights into the store, once no other tab uses the lock.
     pub async fn obtain(
         &mut self,
         order: Order<'_>,
@@ -40,7 +40,7 @@ impl<S> HeldWeights<S> {
             None => Store::open(&entry.id).await,
         };
         match &lock {
-            // Two tabs could write the same file. What is the reader's own is only read, and nobody writes it here.
+            // Without locks two tabs could write the same file. Models of the reader's own are only read here.
             Attempt::Refused(reason) if !is_own(&entry.id) => store.stay_in_memory(reason.clone()),
             _ => {}
         }
@@ -52,12 +52,12 @@ impl<S> HeldWeights<S> {
         outcome
     }
 
-    /// Forgets what lies in memory only.
+    /// Drops everything that is in memory only.
     pub fn clear(&mut self) {
         *self = HeldWeights::default();
     }
 
-    /// Ends a download for good, unless what is stored of it cannot be removed: then all stays as it is.
+    /// Ends a download and removes its files. If these cannot be removed, nothing changes.
     pub async fn cancel(&mut self, channel: &Channel, id: &str) {
         match discard(id).await {
             Ok(()) => {
@@ -69,7 +69,7 @@ impl<S> HeldWeights<S> {
     }
 }
 
-/// The lock on a model's files, waited for where another tab has it; `None` where a request came in before.
+/// Waits for the lock on a model's files while another tab has it; `None` if a request came in before.
 async fn hold(channel: &Channel, id: &str) -> Option<Attempt> {
     match attempt(id).await {
         Attempt::Taken => {
@@ -80,7 +80,7 @@ async fn hold(channel: &Channel, id: &str) -> Option<Attempt> {
     }
 }
 
-/// The lock on a model's files, if no tab has it.
+/// The lock on a model's files, if no other tab has it.
 pub async fn attempt(id: &str) -> Attempt {
     Lock::attempt(&lock_name(id)).await
 }
@@ -89,9 +89,9 @@ fn lock_name(id: &str) -> String {
     format!("peargpt:{id}")
 }
 
-/// Removes what is stored of a model, or says why that cannot be.
+/// Removes the stored files of a model. The error is a sentence.
 pub async fn discard(id: &str) -> Result<(), String> {
-    // Where there are no locks nobody writes.
+    // Where there are no locks, no tab writes.
     let lock = attempt(id).await;
     if matches!(lock, Attempt::Taken) {
         let busy =
@@ -104,7 +104,7 @@ pub async fn discard(id: &str) -> Result<(), String> {
     })
 }
 
-/// Calls what is stored of a model by another name, or says why that cannot be.
+/// Renames a stored model. The error is a sentence.
 pub async fn rename(id: &str, title: String) -> Result<(), String> {
     let store = Store::open(id).await;
     let Some(record) = store.record().await else { return Err("This model is not stored any more.".to_string()) };

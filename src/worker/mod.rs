@@ -1,5 +1,5 @@
-//! The programs of the web workers, and the only code that knows it is in one: [`engine`] and [`converter`], and what both
-//! stand on.
+//! The programs of the web workers, [`engine`] and [`converter`], and the modules that both use. No other code knows
+//! that it runs in a worker.
 
 pub mod converter;
 pub mod engine;

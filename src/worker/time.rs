@@ -1,4 +1,4 @@
-//! Clock, timers and the way back to the event loop.
+//! Clock, timers, and a way to let the event loop run.
 
 use js_sys::{Array, Function, Promise};
 use wasm_bindgen::prelude::*;
@@ -13,7 +13,7 @@ pub fn scope() -> DedicatedWorkerGlobalScope {
     js_sys::global().unchecked_into()
 }
 
-/// Milliseconds on a clock that never goes back.
+/// Milliseconds on a monotonic clock.
 pub fn now() -> f64 {
     scope().performance().map_or(0.0, |performance| performance.now())
 }
@@ -42,7 +42,7 @@ impl Drop for Timer {
     }
 }
 
-/// Waits.
+/// Waits for so many milliseconds.
 pub async fn sleep(ms: u32) -> Result<(), JsValue> {
     let timer = Timer::start(ms)?;
     JsFuture::from(timer.promise.clone()).await?;
@@ -57,7 +57,7 @@ pub async fn within(promise: &Promise, ms: u32) -> Result<Option<JsValue>, JsVal
     Ok((!value.is_null()).then_some(value))
 }
 
-/// A way to let the event loop run in between: messages to oneself, since nested `setTimeout(0)` takes 4 ms.
+/// Lets the event loop run, by a message to itself. A nested `setTimeout(0)` would take 4 ms.
 pub struct Breath(MessageChannel);
 
 impl Breath {
@@ -66,7 +66,7 @@ impl Breath {
         Ok(Breath(MessageChannel::new()?))
     }
 
-    /// Returns after the messages that had arrived by now have been handled.
+    /// Returns after the messages that have arrived so far were handled.
     pub async fn take(&self) -> Result<(), JsValue> {
         let mut posted = Ok(());
         let answer = Promise::new(&mut |resolve, _| {

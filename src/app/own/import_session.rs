@@ -1,39 +1,39 @@
-//! What a reader has handed over so far, and what is to be done next.
+//! The files that a reader has handed over, and the next step with them.
 
 use crate::app::protocol::{Answers, Asked, Description, Finding, Question};
 
-/// How far it has come.
+/// The stage of an import.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Stage {
-    /// There is nothing.
+    /// No files yet.
     #[default]
     Empty,
-    /// The files are looked at.
+    /// The files are being identified.
     Looking,
-    /// Something is missing.
+    /// The reader has to answer questions.
     Asking(Vec<Question>),
     /// The model can be opened.
     Ready(Description),
-    /// It is being opened.
+    /// The model is being opened.
     Opening {
         /// Bytes written or hashed.
         done: u64,
-        /// Bytes there will be, 0 until that is known.
+        /// All bytes, 0 until that is known.
         all: u64,
     },
-    /// It could not be; the sentence says why.
+    /// The files cannot be opened; the sentence says why.
     Failed(String),
 }
 
-/// Files with their names, and what the reader says of them. `F` is a file as the browser has it.
+/// Files with their names, and the reader's answers. `F` is the browser's type of a file.
 #[derive(Clone, Debug)]
 pub struct ImportSession<F> {
     files: Vec<(String, F)>,
-    /// What the reader says.
+    /// The reader's answers.
     pub answers: Answers,
     /// How far it has come.
     pub stage: Stage,
-    /// What was asked last; answers that do not do are asked for again.
+    /// The last questions. They are asked again if the answers were wrong.
     asked: Vec<Question>,
     described: Option<Description>,
 }
@@ -46,8 +46,8 @@ impl<F> Default for ImportSession<F> {
 }
 
 impl<F> ImportSession<F> {
-    /// Adds files, which are to be looked at then. One takes the place of an earlier one of its name. Where nothing is
-    /// asked for they begin anew: another model, not more of the same.
+    /// Adds files, which are then identified. A file replaces an earlier one of the same name. Unless the reader was
+    /// asked for files, the session starts over, since the files are another model's.
     pub fn add(&mut self, files: impl IntoIterator<Item = (String, F)>) {
         if !matches!(self.stage, Stage::Asking(_) | Stage::Looking) {
             *self = ImportSession::default();
@@ -59,12 +59,12 @@ impl<F> ImportSession<F> {
         self.look();
     }
 
-    /// The files are to be looked at anew, with other answers.
+    /// Identifies the files again, with the current answers.
     pub fn look(&mut self) {
         self.stage = if self.files.is_empty() { Stage::Empty } else { Stage::Looking };
     }
 
-    /// Takes what was found; where nothing is looked at any more, that comes too late.
+    /// Takes the result of identifying the files. Ignores it if none is awaited any more.
     pub fn find(&mut self, finding: Finding) {
         if self.stage != Stage::Looking {
             return;
@@ -88,12 +88,12 @@ impl<F> ImportSession<F> {
         };
     }
 
-    /// The opening was stopped: back to what it was about to open.
+    /// The opening was stopped: back to the description of the model.
     pub fn stop(&mut self) {
         self.stage = self.described.clone().map_or(Stage::Empty, Stage::Ready);
     }
 
-    /// What a question proposes counts unless the reader says otherwise.
+    /// Takes a question's proposal as the answer, unless the reader has given one.
     fn propose(&mut self, questions: &[Question]) {
         for Question { asks, .. } in questions {
             match asks {

@@ -1,16 +1,16 @@
-//! A model of the reader's own, as the page meets it: [`ImportSession`] is what has been handed over and how far that has
-//! come, [`texts`] says what it turned out to be.
+//! Models of the reader's own, for the page: [`ImportSession`] holds the files that were handed over, and [`texts`]
+//! describes them.
 
 mod import_session;
 pub mod texts;
 
 pub use import_session::{ImportSession, Stage};
 
-/// Name of every model of the reader's own inside its GGUF file. The file's SHA-256 is the model's id, which must not
-/// depend on what the reader calls it.
+/// The name inside the GGUF of every model of the reader's own. It is the same for all, since the file's SHA-256 is the
+/// model's id, and must not depend on the title.
 pub const NAME: &str = "GPT";
 
-/// Whether this is the id of a model of the reader's own: 64 hex digits, which no catalog's id are.
+/// Whether this is the id of a model of the reader's own: 64 hex digits, which no id of the catalog is.
 pub fn is_own(id: &str) -> bool {
     id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -1,14 +1,14 @@
-//! What files turned out to be, for the page to show.
+//! Describes files of the reader's own, for the page.
 
 use crate::app::protocol::{Asked, Description, Export, Question};
 use crate::checkpoint::import::{Need, Summary};
 
-/// The model of these files.
+/// Describes the model in these files.
 pub fn description<'a>(summary: &Summary, names: impl IntoIterator<Item = &'a str>, as_they_are: bool) -> Description {
     Description { name: name(names), facts: facts(summary), as_they_are }
 }
 
-/// What the model's files are called: the longest name that is not the same for everyone, without what tells the format.
+/// A name for the model: that of the first file of weights whose name is not a usual one, without the extension.
 pub fn name<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const USUAL: [&str; 6] = ["model", "pytorch_model", "config", "vocab", "tokenizer", "merges"];
     let stem = |name: &'a str| name.rsplit_once('.').map_or(name, |(stem, _)| stem);
@@ -19,7 +19,7 @@ pub fn name<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     name.chars().filter(|character| !character.is_control()).collect()
 }
 
-/// The name of a file to take along.
+/// The name of an exported file.
 pub fn file_name(title: &str, format: Export) -> String {
     let is_plain = |character: char| character.is_alphanumeric() || "-_.".contains(character);
     let plain: String = title.chars().map(|character| if is_plain(character) { character } else { '-' }).collect();
@@ -52,7 +52,7 @@ fn facts(summary: &Summary) -> Vec<(String, String)> {
     facts.into_iter().map(|(label, value)| (label.to_string(), value)).collect()
 }
 
-/// What the matrices are kept in: beside them, norms, biases and positions stay F32.
+/// The dtypes of the matrices. Norms, biases and positions, which stay F32, are left out.
 fn matrices(kept: &[String]) -> String {
     let coarse: Vec<&str> = kept.iter().map(String::as_str).filter(|kind| *kind != "F32").collect();
     if coarse.is_empty() { "F32".to_string() } else { coarse.join(", ") }
@@ -79,7 +79,7 @@ fn grouped(number: usize) -> String {
     grouped
 }
 
-/// What is missing, and how to give it.
+/// Says what is missing, and how to give it.
 pub fn question(need: &Need) -> Question {
     let (sentence, asks) = match need {
         Need::File { name } => (format!("{name} is missing: add it to these files."), Asked::File),

@@ -1,8 +1,8 @@
-//! Addresses: what the part after the `#` asks for, read and written.
+//! Addresses: reads and writes the part of a URL after the `#`.
 //!
-//! `#/peargpt?prompt=ROMEO%3A&seed=7&run=1` is a route, the parameters of [`crate::app::settings`], and two of the address's
-//! own: `model`, the weights that the text was written with, and `run`. Whatever an address says wrongly is reported,
-//! and the rest of it counts.
+//! `#/peargpt?prompt=ROMEO%3A&seed=7&run=1` has a route, the parameters of [`crate::app::settings`], and two of its
+//! own: `model`, the weights that the text was written with, and `run`. A wrong part of an address is reported, and the
+//! rest is used.
 
 mod value;
 
@@ -18,7 +18,7 @@ use crate::tokenizer::Vocabulary;
 /// How many hex digits of the weights' SHA-256 stand in an address.
 pub const MODEL_DIGITS: usize = 12;
 
-/// Written as it is; everything else is escaped, so that no mail or chat program cuts an address short.
+/// These characters are not escaped. All others are, since mail and chat programs might end a link at them.
 const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// A page of the site.
@@ -33,7 +33,7 @@ pub enum Route {
     Gpt2,
     /// `#/model?sha256=…`: a model of the reader's own.
     Own {
-        /// SHA-256 of its file, 64 hex digits; empty where the address gives none.
+        /// SHA-256 of its file, 64 hex digits; empty if the address gives none.
         sha256: String,
     },
     /// `#/bench?model=…&prompt_tokens=…&tokens=…`
@@ -45,7 +45,7 @@ pub enum Route {
         /// Tokens to decode after it.
         tokens: u32,
     },
-    /// A path that leads nowhere.
+    /// A path that no page has.
     Unknown {
         /// The path, without `#`.
         path: String,
@@ -76,12 +76,12 @@ impl Route {
         }
     }
 
-    /// What an address of this route asks for where it says nothing.
+    /// The settings that apply where the address sets nothing.
     pub fn defaults(&self) -> Settings {
         Settings::defaults(self.vocabulary())
     }
 
-    /// What the tokens of its model are, as far as that is known before there is one.
+    /// The kind of its model's tokens; an assumption until the model is loaded.
     pub fn vocabulary(&self) -> Vocabulary {
         match self {
             Route::Gpt2 => Vocabulary::BytePairs,
@@ -93,7 +93,7 @@ impl Route {
         matches!(self, Route::PearGpt | Route::Gpt2 | Route::Own { .. })
     }
 
-    /// Sets a parameter that only this route has; `None`: it has no such parameter.
+    /// Sets a parameter that only this route has. `None` if it has no such parameter.
     fn set(&mut self, name: &str, value: &str) -> Option<Result<(), SettingsError>> {
         match (self, name) {
             (Route::Own { sha256 }, "sha256") => Some(hex(name, value, 64).map(|digits| *sha256 = digits)),
@@ -120,12 +120,12 @@ impl Route {
     }
 }
 
-/// What an address asks for.
+/// The contents of an address.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Address {
     /// The page.
     pub route: Route,
-    /// The run, on the pages that write.
+    /// The settings of the run, on pages that write.
     pub settings: Settings,
     /// The first [`MODEL_DIGITS`] hex digits of the weights' SHA-256.
     pub model: Option<String>,
@@ -133,7 +133,7 @@ pub struct Address {
     pub run: bool,
 }
 
-/// Something that an address says wrongly; the rest of it counts.
+/// A wrong part of an address; the rest is used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// No such page.
@@ -142,7 +142,7 @@ pub enum AddressError {
     /// No such parameter on this page.
     #[error("The address sets “{0}”, which this page does not have; that was left out.")]
     Parameter(String),
-    /// Bytes that are no text.
+    /// A value that is not percent-encoded UTF-8.
     #[error("In the address, “{name}” takes percent-encoded UTF-8, found “{found}”; that was left out.")]
     Encoding {
         /// The parameter.
@@ -210,7 +210,7 @@ impl Address {
     }
 }
 
-/// The address as it stands in the address bar, `#` first; what equals the default is left out.
+/// Writes the address with its `#`. Values that equal the default are left out.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}", self.route.path())?;
@@ -233,7 +233,7 @@ mod tests {
         address
     }
 
-    /// The address that is read, and the one sentence about it.
+    /// The address that was read, and the only sentence about it.
     fn problem(hash: &str) -> (Address, String) {
         let (address, problems) = Address::parse(hash);
         assert_eq!(problems.len(), 1, "{hash}: {problems:?}");

@@ -1,4 +1,4 @@
-//! One value of an address: decoded, and read as what the parameter takes.
+//! Decodes and reads a single value of an address.
 
 use percent_encoding::percent_decode_str;
 
@@ -14,7 +14,7 @@ pub(super) fn decode(text: &str) -> Option<String> {
     Some(percent_decode_str(&spaced).decode_utf8().ok()?.into_owned())
 }
 
-/// As much of a stranger's text as fits into a sentence.
+/// The beginning of a text, short enough for a sentence.
 pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(40) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -22,12 +22,12 @@ pub(super) fn shortened(text: &str) -> String {
     }
 }
 
-/// What is said of a value that the parameter does not take.
+/// The error for a value that the parameter does not take.
 pub(super) fn refused(name: &str, expected: String, value: &str) -> SettingsError {
     SettingsError { name: name.to_string(), expected, found: shortened(value) }
 }
 
-/// So many hex digits, in small letters.
+/// `digits` hex digits, in lower case.
 pub(super) fn hex(name: &str, value: &str, digits: usize) -> Result<String, SettingsError> {
     if value.len() == digits && value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(value.to_ascii_lowercase());
@@ -44,7 +44,7 @@ pub(super) fn flag(name: &str, value: &str) -> Result<bool, SettingsError> {
     }
 }
 
-/// Puts a number of tokens into `target`.
+/// Reads a number of tokens into `target`.
 pub(super) fn count(name: &str, value: &str, target: &mut u32) -> Result<(), SettingsError> {
     const MOST: u32 = 4096;
     match value.parse() {

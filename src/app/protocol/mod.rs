@@ -1,11 +1,11 @@
-//! Everything that crosses between the page and its workers, in one place.
+//! The messages between the page and its workers.
 //!
-//! There are two workers, see [`Program`]. Each sends [`Event::Ready`] first; messages posted to it before that are lost. A
-//! message is an array of two: a request or an event, and the files that come with it.
+//! There are two workers, see [`Program`]. Each sends [`Event::Ready`] first; messages posted to it before that are
+//! lost. A message is an array of two: a request or an event, and the files that belong to it.
 //!
-//! A worker carries requests out in order, and any request ends the run before it, but for those that
-//! [`Request::is_background`]: they are answered beside what goes on. `run` and `number` are the page's: events of an older
-//! one than the page's newest are to be ignored.
+//! A worker answers requests in order. Any request ends the run before it, except those that are answered in the
+//! background, see [`Request::is_background`]. The page numbers its requests (`run`, `number`), and ignores events with
+//! an older number than its newest.
 
 mod own;
 mod report;
@@ -23,17 +23,17 @@ pub use report::{BenchReport, ModelSummary, Stats, Stored, StoredModel};
 /// A worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// Opens GGUF files and writes with them; fetches those of this site.
+    /// Opens GGUF files and generates text with them; fetches those of this site.
     Engine,
-    /// Turns whatever is handed over, or comes from Hugging Face, into GGUF files, and those into others; started on
-    /// demand, and ended once nothing is left to do.
+    /// Converts files of the reader's and of Hugging Face to GGUF files, and these to other formats. The page starts it
+    /// on demand, and ends it when nothing is left to do.
     Converter,
 }
 
 /// Page → worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Request {
-    /// Fetch, verify and open a model; one that is open is closed first.
+    /// Fetch, verify and open a model. The model that is open is closed first.
     Load {
         /// The model.
         entry: Entry,
@@ -41,19 +41,19 @@ pub enum Request {
         catalog_url: String,
         /// How its parts are fetched.
         policy: TransferPolicy,
-        /// Whether the reader has agreed to fetch it from another origin. What is not here yet ends in [`Event::ToFetch`],
-        /// or without that in [`Event::Asking`].
+        /// Whether the reader has agreed to fetch it from another origin. If it is not here yet, the answer is
+        /// [`Event::ToFetch`], or [`Event::Asking`] without that consent.
         consent: bool,
     },
-    /// Open a GGUF that the converter has made or found to run as it stands, and that comes with this where it is not in
-    /// storage; a model that is open is closed first.
+    /// Open a GGUF that the converter has made, or found to run unchanged. The file comes with the message unless it is
+    /// in storage. The model that is open is closed first.
     Open {
-        /// The page's number of the import, whose last event this is to be; none after [`Request::Fetch`].
+        /// The page's number of the import that ends with this; `None` after [`Request::Fetch`].
         run: Option<u32>,
         /// The file.
         file: GgufFile,
     },
-    /// Fetch a model from Hugging Face, and convert it as it comes. Ends in [`Event::Fetched`].
+    /// Fetch a model from Hugging Face, and convert it while it arrives. Ends in [`Event::Fetched`].
     Fetch {
         /// The model.
         entry: Entry,
@@ -64,63 +64,63 @@ pub enum Request {
     },
     /// Interrupt the download; [`Request::Load`] resumes it.
     Pause,
-    /// End the download that was interrupted, and forget what is stored of the model of this id. Where that cannot be,
-    /// [`Event::Failed`] says so, and all stays as it is.
+    /// End an interrupted download, and remove what is stored of the model with this id. If that fails,
+    /// [`Event::Failed`] says so, and nothing changes.
     Cancel {
         /// The catalog's id.
         id: String,
     },
-    /// Forget what is stored of the model of this id, unless a tab is busy with it.
+    /// Remove what is stored of the model with this id, unless a tab is using it.
     Discard {
         /// The catalog's id.
         id: String,
     },
     /// Ask for [`Event::Stored`].
     ListStored,
-    /// Find out what the files are that come with this, beside what goes on.
+    /// Identify the files that come with this; in the background.
     Inspect {
         /// The page's number of this question.
         run: u32,
-        /// What the reader says of them.
+        /// The reader's answers about them.
         answers: Answers,
     },
-    /// Turn the files that come with this into a GGUF. Ends in [`Event::Converted`].
+    /// Convert the files that come with this to a GGUF. Ends in [`Event::Converted`].
     Import {
         /// The page's number of this run.
         run: u32,
-        /// What the reader says of them.
+        /// The reader's answers about them.
         answers: Answers,
     },
-    /// Store a model of the reader's own, which comes with this where it is not in storage. The page sends it without the
-    /// file, which the bridge knows.
+    /// Store a model of the reader's own. Its file comes with this unless it is in storage. The page sends this without
+    /// the file, and the bridge adds it.
     Keep {
-        /// What it is to be called.
+        /// The model's title.
         title: String,
         /// The file.
         model: Option<ModelFile>,
     },
-    /// Call what is stored of the reader's own by another name.
+    /// Rename a stored model of the reader's own.
     Rename {
         /// SHA-256 of its file, in hex.
         id: String,
         /// The new name.
         title: String,
     },
-    /// Write a text from its beginning; `settings.seed` is drawn by then.
+    /// Write a text from its beginning. `settings.seed` must be set.
     Generate {
         /// The page's number of this run.
         run: u32,
-        /// What is asked for.
+        /// The settings of the run.
         settings: Settings,
     },
-    /// Go on from where the last run ended, with the same settings.
+    /// Continue from the end of the last run, with the same settings.
     Continue {
         /// The page's number of this run.
         run: u32,
         /// Words to add.
         words: u32,
     },
-    /// End the run, after at most one decode step or one prefill tile.
+    /// End the run. It ends after at most one decode step, or one prefill tile.
     Stop,
     /// Measure prefill and decoding; see [`BenchReport`].
     Bench {
@@ -131,24 +131,25 @@ pub enum Request {
         /// Tokens to decode after it.
         tokens: u32,
     },
-    /// Hold the model against what is published of GPT-2.
+    /// Compare the model with figures published for GPT-2.
     Verify {
         /// The page's number of this run.
         run: u32,
     },
-    /// Write a model into a file for other programs. The page sends it without the model's file, which the bridge knows.
+    /// Export a model as a file for other programs. The page sends this without the model's file, and the bridge adds
+    /// it.
     Export {
         /// The page's number of this run.
         run: u32,
-        /// What the file is to be.
+        /// The format of the file.
         format: Export,
         /// The model's file.
         model: Option<ModelFile>,
     },
     /// End [`Request::Import`] or [`Request::Export`].
     StopConverting,
-    /// Count the tokens of a text, beside what goes on. Answered while a model is open, and where several of these
-    /// wait only the newest is.
+    /// Count the tokens of a text, in the background. Answered only while a model is open; if several of these wait,
+    /// only the newest is answered.
     Tokenize {
         /// The page's number of this question.
         number: u32,
@@ -158,7 +159,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// Who carries it out. [`Request::Pause`] and [`Request::Cancel`] are for whoever fetches.
+    /// The worker that answers. [`Request::Pause`] and [`Request::Cancel`] go to the worker that is fetching.
     pub fn program(&self) -> Program {
         match self {
             Request::Fetch { .. }
@@ -171,7 +172,7 @@ impl Request {
         }
     }
 
-    /// Whether this is answered beside what goes on, and ends no run.
+    /// Whether this is answered in the background, and ends no run.
     pub fn is_background(&self) -> bool {
         matches!(
             self,
@@ -188,12 +189,12 @@ impl Request {
 /// Worker → page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
-    /// The worker listens.
+    /// The worker is ready for requests.
     Ready {
-        /// What computes, for people to read: `WebAssembly SIMD, 1 thread`; nothing where nothing does.
+        /// What computes, for people: `WebAssembly SIMD, 1 thread`; `None` for a worker that does not compute.
         backend: Option<String>,
     },
-    /// The weights lie on another origin, and the reader has not agreed to fetch them from there.
+    /// The weights are on another origin, and the reader has not agreed to fetch them from there.
     Asking {
         /// The host that they would come from.
         host: String,
@@ -202,12 +203,12 @@ pub enum Event {
         /// Bytes there are in all.
         total: u64,
     },
-    /// The weights lie on another origin, and the reader has agreed to fetch them from there.
+    /// The weights are on another origin, and the reader has agreed to fetch them from there.
     ToFetch {
         /// The catalog's id.
         id: String,
     },
-    /// Another tab is busy with the same weights; this one waits for it.
+    /// Another tab uses the same weights, and this one waits for it.
     Waiting,
     /// Weights arrive; at most once per frame.
     Downloading {
@@ -218,16 +219,16 @@ pub enum Event {
         /// How fast they arrive, once that can be told.
         bytes_per_second: Option<f64>,
     },
-    /// A request came in while weights arrived. What has arrived is kept for [`Request::Load`].
+    /// A request interrupted the download. What has arrived is kept for [`Request::Load`].
     Paused {
         /// Bytes that have arrived.
         received: u64,
         /// Bytes there are in all.
         total: u64,
     },
-    /// A download has been ended for good.
+    /// A download was ended, and its files removed.
     Cancelled,
-    /// Something that the reader should know of this download, as a sentence.
+    /// Something about this download that the reader should know, as a sentence.
     Notice(String),
     /// What is stored, and how much room there is.
     Stored(Stored),
@@ -238,46 +239,46 @@ pub enum Event {
         /// Milliseconds until the next try.
         delay_ms: u32,
     },
-    /// All bytes are here and verified; the model is being built.
+    /// All bytes are here and verified, and the model is being built.
     Opening,
-    /// The model can be asked.
+    /// The model is ready.
     Loaded(ModelSummary),
-    /// The model of the reader's own that [`Request::Load`] asked for is not stored here.
+    /// [`Request::Load`] asked for a model of the reader's own that is not stored here.
     NotHere,
-    /// What [`Request::Inspect`] found.
+    /// The result of [`Request::Inspect`].
     Inspected {
         /// The number of the question.
         run: u32,
         /// What the files are.
         finding: Finding,
     },
-    /// How far [`Request::Import`] has come; at most once per frame.
+    /// The progress of [`Request::Import`]; at most once per frame.
     Importing {
         /// The run.
         run: u32,
         /// Bytes written or hashed.
         done: u64,
-        /// Bytes there will be.
+        /// Bytes in all.
         all: u64,
     },
-    /// The GGUF of [`Request::Import`], which comes with this where it is not in storage.
+    /// The GGUF of [`Request::Import`]. The file comes with this unless it is in storage.
     Converted {
         /// The run.
         run: u32,
         /// The file.
         file: GgufFile,
     },
-    /// What [`Request::Fetch`] was to bring is in storage; where that takes none, the file comes with this.
+    /// The GGUF of [`Request::Fetch`]. The file comes with this unless it is in storage.
     Fetched {
         /// The file.
         file: GgufFile,
     },
-    /// [`Request::Keep`] has ended; [`Event::Failed`] came before where nothing is kept.
+    /// [`Request::Keep`] has ended. If it failed, [`Event::Failed`] came before.
     Kept {
-        /// The file as it is stored now.
+        /// The file as it is stored now; `None` if it is not.
         file: Option<GgufFile>,
     },
-    /// The model of [`Request::Import`] can be asked.
+    /// The model of [`Request::Import`] is ready.
     Imported {
         /// The run.
         run: u32,
@@ -290,14 +291,14 @@ pub enum Event {
         run: u32,
         /// Length of the prompt, in tokens.
         prompt_tokens: u32,
-        /// How many of them, from the end, fit the model's context and are read.
+        /// How many of them the model reads: the last ones, as many as fit its context.
         read_tokens: u32,
     },
-    /// Text that is new since the last event of this run; at most once per frame.
+    /// New text since the last event of this run; at most once per frame.
     Text {
         /// The run.
         run: u32,
-        /// The new text; with a prefill still going on it is empty.
+        /// The new text; empty during prefill.
         delta: String,
         /// The numbers so far.
         stats: Stats,
@@ -311,14 +312,14 @@ pub enum Event {
         /// The numbers.
         stats: Stats,
     },
-    /// What [`Request::Bench`] measured.
+    /// The result of [`Request::Bench`].
     Benched {
         /// The run.
         run: u32,
         /// The numbers.
         report: BenchReport,
     },
-    /// How far [`Request::Verify`] has come; at most once per frame.
+    /// The progress of [`Request::Verify`]; at most once per frame.
     Verifying {
         /// The run.
         run: u32,
@@ -327,38 +328,38 @@ pub enum Event {
         /// Steps there are.
         all: u32,
     },
-    /// What [`Request::Verify`] found.
+    /// The result of [`Request::Verify`].
     Verified {
         /// The run.
         run: u32,
         /// How the figures compare.
         verification: Verification,
     },
-    /// How far [`Request::Export`] has come; at most once per frame.
+    /// The progress of [`Request::Export`]; at most once per frame.
     Exporting {
         /// The run.
         run: u32,
         /// Bytes written.
         done: u64,
-        /// Bytes there will be.
+        /// Bytes in all.
         all: u64,
     },
     /// The file of [`Request::Export`], which comes with this.
     Exported {
         /// The run.
         run: u32,
-        /// Where it is for a minute: an address within this browser, filled in by the page.
+        /// A URL within this browser, filled in by the page. It is valid for a minute.
         url: String,
-        /// What it is to be called.
+        /// The file's name.
         name: String,
     },
-    /// A request came in while [`Request::Bench`], [`Request::Verify`], [`Request::Import`] or [`Request::Export`] was
-    /// carried out, and nothing comes of it.
+    /// A request ended [`Request::Bench`], [`Request::Verify`], [`Request::Import`] or [`Request::Export`] before it
+    /// had a result.
     Interrupted {
         /// The run.
         run: u32,
     },
-    /// The tokens of a text; characters that the vocabulary lacks are passed over.
+    /// The tokens of a text. Characters that the vocabulary lacks are left out.
     Tokenized {
         /// The number of the question.
         number: u32,
@@ -367,9 +368,9 @@ pub enum Event {
         /// The first [`SHOWN_TOKENS`] of them.
         tokens: Vec<TokenSpan>,
     },
-    /// Something did not work. The worker goes on listening; text sent so far stays valid.
+    /// A request failed. The worker goes on listening, and text sent so far stays valid.
     Failed {
-        /// What was being done.
+        /// The task that failed.
         task: Task,
         /// What happened and what to do, as a sentence.
         message: String,
@@ -381,7 +382,7 @@ pub enum Event {
     },
 }
 
-/// What a failure ended.
+/// The task that a failure ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Task {
     /// [`Request::Load`].
@@ -393,18 +394,18 @@ pub enum Task {
     Run(u32),
 }
 
-/// How weights are fetched. What failed for a passing reason is tried again after `delay_ms`, then after twice that,
+/// How weights are fetched. After a temporary failure the fetch is repeated: after `delay_ms`, then after twice that,
 /// and so on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TransferPolicy {
-    /// Tries in a row that bring nothing new, at least 1.
+    /// Tries in a row without a new byte, at least 1.
     pub tries: u32,
     /// Milliseconds before the second try.
     pub delay_ms: u32,
     /// Milliseconds without a byte after which a transfer counts as stalled.
     pub stall_ms: u32,
-    /// Bytes of a stream after which its state is stored: as much as is fetched again at most.
+    /// Bytes of a stream after which its state is stored. An interruption costs at most as many.
     pub checkpoint_bytes: u64,
 }
 

@@ -1,53 +1,53 @@
-//! A model of the reader's own: what is handed over, and what it turns out to be.
+//! Messages about a model of the reader's own: files, answers, descriptions.
 
 use serde::{Deserialize, Serialize};
 
 use super::TransferPolicy;
 use crate::app::catalog::Entry;
 
-/// What the reader says of the files that a request brings.
+/// The reader's answers about the files of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answers {
     /// Attention heads per block.
     pub heads: Option<u32>,
     /// A character model's characters, in the order of their ids.
     pub alphabet: Option<String>,
-    /// Whether the weights stay as they are in the files, or else take 8 bits each; nothing: as such files usually do.
+    /// Whether the weights keep the dtypes of the files, or else get 8 bits each; `None` for the default of such files.
     pub as_they_are: Option<bool>,
 }
 
-/// What files turned out to be.
+/// The result of identifying files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Finding {
     /// A model that can be opened.
     Ready(Description),
     /// What is missing, each thing once.
     Needs(Vec<Question>),
-    /// No model; the sentence says why.
+    /// The files are no model; the sentence says why.
     Failed(String),
 }
 
-/// A model that is known but for its weights.
+/// A model of which everything but the weights has been read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Description {
-    /// What its files are called.
+    /// A name for it, from the names of its files.
     pub name: String,
-    /// What it is, line by line: a word, and what it stands for.
+    /// Facts about it: label and value.
     pub facts: Vec<(String, String)>,
-    /// Whether its weights stay as they are in the files.
+    /// Whether its weights keep the dtypes of the files.
     pub as_they_are: bool,
 }
 
-/// Something without which the model cannot be read.
+/// Something that is missing, and without which the model cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
     /// What is missing, and what to do, as a sentence.
     pub sentence: String,
-    /// What is to be typed.
+    /// The kind of the answer.
     pub asks: Asked,
 }
 
-/// What the answer to a [`Question`] is.
+/// The kind of the answer to a [`Question`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Asked {
     /// A further file.
@@ -64,18 +64,18 @@ pub enum Asked {
     },
 }
 
-/// A GGUF that runs, and what it is known by.
+/// Names and describes a GGUF that the engine can run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GgufFile {
     /// The catalog's id, or SHA-256 of a model of the reader's own.
     pub id: String,
-    /// What the model is called.
+    /// The model's title.
     pub title: String,
     /// Bytes of the file.
     pub bytes: u64,
     /// Its SHA-256, in hex.
     pub sha256: String,
-    /// Of each stretch, see [`checksum`](crate::app::checksum).
+    /// The checksum of each stretch, see [`checksum`](crate::app::checksum).
     #[serde(with = "crate::app::checksum::hex")]
     pub checksums: Vec<u64>,
     /// Where it is.
@@ -85,18 +85,18 @@ pub struct GgufFile {
 /// Where a GGUF is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileLocation {
-    /// In the memory of the page, or a file of the reader's: it comes with the message.
+    /// In the page's memory, or a file of the reader's. It comes with the message.
     Message,
-    /// In storage until the model is left, under this name.
+    /// In storage under this name, until the model is closed.
     Unkept(String),
-    /// In storage for good, under the model's id.
+    /// In storage under the model's id.
     Kept,
 }
 
-/// The file of a model that is open.
+/// The file of an open model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ModelFile {
-    /// One of the catalog's, which is fetched again where storage does not have it.
+    /// A model of the catalog. It is fetched again if storage does not have it.
     Catalog {
         /// The model.
         entry: Entry,
@@ -105,11 +105,11 @@ pub enum ModelFile {
         /// How its parts are fetched.
         policy: TransferPolicy,
     },
-    /// One that the converter has made or found.
+    /// A file that the converter has made, or found to run unchanged.
     Gguf(GgufFile),
 }
 
-/// What a model is written as.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Export {
     /// GGUF, 8 bits a weight.

@@ -1,4 +1,4 @@
-//! What events report: numbers, tokens, what is stored.
+//! The contents of events: numbers, tokens, the list of stored models.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,11 +9,11 @@ use crate::tokenizer::Vocabulary;
 pub struct Stored {
     /// The models, by id.
     pub models: Vec<StoredModel>,
-    /// Bytes that the site uses, as far as the browser says.
+    /// Bytes that the site uses, if the browser tells.
     pub usage: Option<u64>,
-    /// Bytes that it may use.
+    /// Bytes that the site may use, if the browser tells.
     pub quota: Option<u64>,
-    /// Why nothing can be stored, where that is so.
+    /// Why nothing can be stored; `None` if something can.
     pub obstacle: Option<String>,
 }
 
@@ -22,7 +22,7 @@ pub struct Stored {
 pub struct StoredModel {
     /// The catalog's id; of a model of the reader's own, SHA-256 of its file.
     pub id: String,
-    /// What it is called, where the model is complete.
+    /// The title, if the model is complete.
     pub title: Option<String>,
     /// Bytes on disk.
     pub bytes: u64,
@@ -30,12 +30,12 @@ pub struct StoredModel {
     pub modified_ms: f64,
 }
 
-/// What the page needs to know of a model.
+/// What the page knows about an open model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelSummary {
     /// The catalog's id; of a model of the reader's own, SHA-256 of its file.
     pub id: String,
-    /// What it is called.
+    /// The title.
     pub title: String,
     /// Number of weights.
     pub parameters: u64,
@@ -53,24 +53,24 @@ pub struct ModelSummary {
     pub n_embd: u32,
     /// Tokens there are.
     pub vocabulary_size: u32,
-    /// What they are.
+    /// The kind of its tokens.
     pub vocabulary: Vocabulary,
-    /// Of a character model: every character it knows.
+    /// For a character model: every character that it knows.
     pub alphabet: Option<String>,
-    /// Whether figures are published of a model of this shape, for [`Request::Verify`](super::Request::Verify).
+    /// Whether there are published figures for a model of this shape, for [`Request::Verify`](super::Request::Verify).
     pub can_be_verified: bool,
-    /// What other programs make of it as a GGUF file, where that is not what it is here; sentences.
+    /// Sentences on how other programs misread the model as a GGUF file.
     pub gguf_notes: Vec<String>,
-    /// The same, as a Hugging Face folder.
+    /// Sentences on how other programs misread the model as a Hugging Face folder.
     pub huggingface_notes: Vec<String>,
-    /// Milliseconds from the request to here.
+    /// Milliseconds from the request to this event.
     pub load_ms: f64,
 }
 
 /// The numbers of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
-    /// Tokens written, the prompt's not among them.
+    /// Tokens written, without the prompt's.
     pub tokens: u32,
     /// Words written.
     pub words: u32,
@@ -80,15 +80,15 @@ pub struct Stats {
     pub first_token_ms: Option<f64>,
     /// Prompt tokens prefilled so far.
     pub prefilled: u32,
-    /// Rows that went through the model: the prompt's, one per token, and what windows recomputed.
+    /// Rows that went through the model: the prompt's, one per token, and those that windows recomputed.
     pub forwarded_rows: u64,
-    /// Times that the window has moved on.
+    /// How often the window has moved.
     pub window_crossings: u32,
     /// Size of the worker's WebAssembly memory, in bytes.
     pub wasm_memory_bytes: u64,
 }
 
-/// The JSON object of the bench page, whose field names are the page's contract.
+/// The JSON object of the bench page. The names of its fields are a contract.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BenchReport {
     /// The catalog's id.
@@ -97,9 +97,9 @@ pub struct BenchReport {
     pub parameters: u64,
     /// Length of the file, in bytes.
     pub weight_bytes: u64,
-    /// What computes.
+    /// The kernels in use.
     pub backend: String,
-    /// Threads that compute.
+    /// Number of threads that compute.
     pub threads: u32,
     /// Milliseconds from [`Request::Load`](super::Request::Load) to [`Event::Loaded`](super::Event::Loaded).
     pub load_ms: f64,
@@ -115,8 +115,8 @@ pub struct BenchReport {
     pub decode_ms_p50: f64,
     /// 95th percentile of it.
     pub decode_ms_p95: f64,
-    /// Speed of one plain pass over as many bytes as the weights have (16-byte loads, four accumulators, best of
-    /// five): the floor that decoding is compared with. 10⁹ bytes per second.
+    /// Speed of one plain pass over as many bytes as the weights have, in 10⁹ bytes per second: 16-byte loads, four
+    /// accumulators, the best of five passes. Decoding is compared with it as the floor.
     pub read_gb_per_second: f64,
     /// Size of the worker's WebAssembly memory, in bytes.
     pub wasm_memory_bytes: u64,

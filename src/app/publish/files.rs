@@ -1,4 +1,4 @@
-//! Slices and the catalog on disk.
+//! Reads and writes slices and the catalog on disk.
 
 use std::fs;
 use std::io;
@@ -10,7 +10,7 @@ use crate::app::catalog::{self, CatalogError, Entry, Part};
 /// A catalog or a slice that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    /// The disk says no.
+    /// The file cannot be read or written.
     #[error("{}: {source}", path.display())]
     File {
         /// The file.
@@ -18,7 +18,7 @@ pub enum PublishError {
         /// Why.
         source: io::Error,
     },
-    /// The catalog that is there is none.
+    /// The file is not a catalog.
     #[error("{}: {source}", path.display())]
     Catalog {
         /// The file.
@@ -28,7 +28,7 @@ pub enum PublishError {
     },
 }
 
-/// Writes each slice to its address, which is relative to `folder`.
+/// Writes each slice to its URL, taken as a path relative to `folder`.
 pub fn write_slices(folder: &Path, slices: &[(Part, &[u8])]) -> Result<(), PublishError> {
     for (part, slice) in slices {
         let path = folder.join(&part.url);
@@ -37,7 +37,7 @@ pub fn write_slices(folder: &Path, slices: &[(Part, &[u8])]) -> Result<(), Publi
     Ok(())
 }
 
-/// Writes `entry` into the catalog, in the place of the one of the same id; makes a catalog where there is none.
+/// Writes `entry` into the catalog, and replaces the entry with its id. Creates the catalog if there is none.
 pub fn write_entry(path: &Path, entry: Entry) -> Result<(), PublishError> {
     let entries = if path.exists() { read_catalog(path)? } else { Vec::new() };
     let json = serde_json::to_string_pretty(&with_entry(entries, entry));

@@ -1,4 +1,4 @@
-//! A model's file → its entry in the catalog, and the slices that a site serves.
+//! Makes a model's entry in the catalog, and the slices of its file that a site serves.
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod files;
@@ -6,7 +6,7 @@ pub mod files;
 use crate::app::catalog::{Entry, Part, sha256};
 use crate::model::Config;
 
-/// What a catalog says of a model and its file does not.
+/// Facts for the catalog that the file does not contain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatalogNote {
     /// Name in addresses.
@@ -36,12 +36,12 @@ impl CatalogNote {
     }
 }
 
-/// The longest file that is served in one piece, in bytes; some hosts refuse longer ones.
+/// The longest file that is served in one piece, in bytes; some hosts refuse longer files.
 pub const WHOLE: usize = 16 << 20;
-/// The longest slice of a longer one, in bytes.
+/// The longest slice of a longer file, in bytes.
 pub const SLICE: usize = 4 << 20;
 
-/// The slices of a file with their descriptions, in order; `url` is the whole file's address.
+/// The slices of a file with their descriptions, in order. `url` is the URL of the whole file.
 pub fn slices<'a>(bytes: &'a [u8], url: &str) -> Vec<(Part, &'a [u8])> {
     let part = |url: String, slice: &'a [u8]| {
         let sha256 = sha256(slice);
@@ -53,7 +53,7 @@ pub fn slices<'a>(bytes: &'a [u8], url: &str) -> Vec<(Part, &'a [u8])> {
     bytes.chunks(SLICE).enumerate().map(|(index, slice)| part(format!("{url}.part{index:03}"), slice)).collect()
 }
 
-/// The catalog with this entry in the place of the one of the same id, or behind the others.
+/// The catalog with this entry, which replaces the entry with its id, or else is last.
 pub fn with_entry(mut catalog: Vec<Entry>, entry: Entry) -> Vec<Entry> {
     match catalog.iter_mut().find(|other| other.id == entry.id) {
         Some(other) => *other = entry,

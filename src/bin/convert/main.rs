@@ -1,4 +1,4 @@
-//! A model as people have it → the GGUF file that the site serves, or a Hugging Face folder; and what it holds and scores.
+//! Converts a model to the GGUF file that the site serves, or to a Hugging Face folder; describes it, and measures it.
 #![cfg_attr(target_arch = "wasm32", no_main)]
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -101,7 +101,7 @@ fn share(text: &str) -> Result<f64, String> {
     if is_right { Ok(share) } else { Err("expected more than 0, and at most 1".to_string()) }
 }
 
-/// Bad arguments and bad files end in one line and exit code 2.
+/// Bad arguments and bad files end in one line, and exit code 2.
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -120,13 +120,13 @@ fn fail(message: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// What clap says, up to the blank line before its usage.
+/// Clap's message, up to the blank line before its usage.
 fn one_line(message: &str) -> String {
     let told = message.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
     told.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// `false` where the model is not what --verify asks for.
+/// Returns `false` if --verify finds that the model is not GPT-2.
 fn run(arguments: Arguments) -> Result<bool, String> {
     let Arguments { heads, alphabet, text, .. } = &arguments;
     let target = write::target(&arguments)?;
@@ -153,7 +153,7 @@ fn run(arguments: Arguments) -> Result<bool, String> {
     if arguments.verify { verify::verify(&model) } else { Ok(true) }
 }
 
-/// A bar on stderr; invisible where that is no terminal.
+/// A progress bar on stderr; invisible if stderr is not a terminal.
 fn bar(task: &'static str, length: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {eta}");
     let bar = ProgressBar::new(length as u64).with_message(task);
@@ -170,7 +170,7 @@ impl From<Quantize> for Precision {
     }
 }
 
-/// The model that the files become, as the site opens it.
+/// The model that the files are converted to, opened as the site does.
 fn open(info: &CheckpointInfo, files: &mut read::DiskFiles, precision: Option<Precision>) -> Result<Model, String> {
     let mut file = import::to_gguf(info, NAME, precision).map_err(|error| error.to_string())?;
     let (bar, mut bytes) = (bar("reading tensors", file.length() as usize), Vec::new());
@@ -183,7 +183,7 @@ fn open(info: &CheckpointInfo, files: &mut read::DiskFiles, precision: Option<Pr
 
 fn print(text: &str) -> Result<(), String> {
     match writeln!(std::io::stdout(), "{text}") {
-        // A closed pipe is a reader that has seen enough.
+        // A closed pipe is no error: its reader needs no more.
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
         _ => Ok(()),
     }

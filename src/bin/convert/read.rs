@@ -1,4 +1,4 @@
-//! A model from the files that people have.
+//! Reads a model from the files that people have.
 
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 use peargpt::checkpoint::import::{self, Answers, CheckpointInfo, Inspection, Named, Need};
 
-/// What to do where the files are not there that --verify is about.
+/// Where to get the files for --verify if they are missing.
 const FETCH: &str = "`cargo xtask gpt2` fetches GPT-2, and leaves its files in target/gpt2";
-/// What lies beside weights, and is read with them where they are named alone.
+/// Files that are read with weights beside them, if only the weights are named.
 const BESIDE: [&str; 5] = ["config.json", "vocab.json", "merges.txt", "tokenizer.json", "meta.pkl"];
 
 /// Open files.
 pub type DiskFiles = Vec<Named<BufReader<File>>>;
 
-/// What the terminal says beside the files.
+/// The options that answer what the files do not say.
 pub struct Hints<'a> {
     /// `--heads`.
     pub heads: Option<usize>,
@@ -24,8 +24,8 @@ pub struct Hints<'a> {
     pub text: Option<&'a Path>,
 }
 
-/// Finds out what a folder, a file with those beside it, or some files are; `wants_gpt2`: says where GPT-2 is to be had
-/// if they are not there.
+/// Finds out what these files are: a folder, a file with those beside it, or several files. With `wants_gpt2`, an error
+/// about missing files says where to get GPT-2.
 pub fn inspect(input: &[PathBuf], said: &Hints, wants_gpt2: bool) -> Result<(DiskFiles, CheckpointInfo), String> {
     let hint = if wants_gpt2 && input.iter().any(|path| !path.exists()) { format!("; {FETCH}") } else { String::new() };
     let mut files = open_all(input).map_err(|message| message + &hint)?;
@@ -48,7 +48,7 @@ fn identify(files: &mut DiskFiles, answers: &Answers) -> Result<Inspection, Stri
     import::inspect(files, answers).map_err(|error| error.to_string())
 }
 
-/// What is missing, and how to give it.
+/// Says what is missing, and how to give it.
 fn told(need: &Need) -> String {
     match need {
         Need::File { name } => format!("expected {name} too"),
@@ -93,7 +93,7 @@ fn open_all(input: &[PathBuf]) -> Result<DiskFiles, String> {
     paths.iter().map(named).collect()
 }
 
-/// The files of a folder, by name.
+/// The files of a folder, sorted by name.
 fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let entries = fs::read_dir(folder).map_err(|error| at(folder, error))?;
     let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
@@ -107,7 +107,7 @@ fn open(path: &Path) -> Result<BufReader<File>, String> {
     File::open(path).map(BufReader::new).map_err(|error| at(path, error))
 }
 
-/// An error in a file, with the file's name.
+/// An error message with the name of the file.
 pub fn at(path: &Path, error: impl std::fmt::Display) -> String {
     format!("{}: {error}", path.display())
 }

@@ -1,11 +1,12 @@
-//! Is it GPT-2?
+//! Checks whether a model is GPT-2.
 
 use peargpt::checkpoint::Model;
 use peargpt::evaluate::verify::{Verification, Verifier, published};
 
 use crate::{bar, print};
 
-/// Prints a line per prompt and one for the greedy text; `true` where all is as published.
+/// Prints a line for each prompt, and one for the greedy text. Returns `true` if nothing differs from the published
+/// figures.
 pub fn verify(model: &Model) -> Result<bool, String> {
     let figures = published().map_err(|error| error.to_string())?;
     let mut verifier = Verifier::new(model, figures).map_err(|error| error.to_string())?;

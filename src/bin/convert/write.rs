@@ -1,4 +1,4 @@
-//! A model → a GGUF file or a Hugging Face folder, with a word on who cannot read it.
+//! Writes a model as a GGUF file or a Hugging Face folder, and says which programs cannot read it.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -15,15 +15,15 @@ use sha2::{Digest, Sha256};
 use crate::read::{DiskFiles, at};
 use crate::{Arguments, bar};
 
-/// Where `--out` says that the model goes.
+/// The output that `--out` names.
 pub enum Target {
     /// A GGUF file.
     File(PathBuf),
-    /// A Hugging Face folder, whose matrices are kept so.
+    /// A Hugging Face folder, with matrices in this precision.
     Folder(PathBuf, Precision),
 }
 
-/// What the arguments ask for; nothing where there is no `--out`.
+/// The output that the arguments ask for; `None` without `--out`.
 pub fn target(arguments: &Arguments) -> Result<Option<Target>, String> {
     let Some(out) = arguments.out.clone() else { return Ok(None) };
     let is_folder = out.is_dir() || out.as_os_str().as_encoded_bytes().ends_with(b"/");
@@ -81,7 +81,7 @@ fn write_folder(info: &CheckpointInfo, files: &mut DiskFiles, out: &Path, precis
     Ok(())
 }
 
-/// Writes a file and its SHA-256, which comes out of the same pass; the file takes its name when it is whole.
+/// Writes a file under a temporary name, renames it when it is complete, and prints its SHA-256.
 fn stream(
     info: &CheckpointInfo,
     files: &mut DiskFiles,
@@ -107,7 +107,7 @@ fn stream(
     Ok(())
 }
 
-/// A writer that hashes what goes through it.
+/// A writer that hashes the bytes.
 struct Hashed<W> {
     writer: W,
     sha256: Sha256,
@@ -125,7 +125,7 @@ impl<W: Write> Write for Hashed<W> {
     }
 }
 
-/// Writes the file's slices beside it, where it needs any, and its entry.
+/// Writes the file's slices beside it, if it needs any, and its entry in the catalog.
 fn write_catalog(path: &Path, out: &Path, info: &CheckpointInfo, arguments: &Arguments) -> Result<(), String> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let url = out.strip_prefix(folder).map_err(|_| at(out, "expected a file in the catalog's folder"))?;

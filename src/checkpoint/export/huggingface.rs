@@ -1,7 +1,8 @@
-//! A Hugging Face GPT-2, as `save_pretrained` writes it: `config.json`, `vocab.json`, `merges.txt`, `model.safetensors`.
+//! A Hugging Face GPT-2, as `save_pretrained` writes it: `config.json`, `vocab.json`, `merges.txt`,
+//! `model.safetensors`.
 //!
-//! Every GPT-2 has biases there: those that a model lacks are zeros. A head's bias, for which `transformers` has no place,
-//! is written all the same: it passes over it, and an importer finds it.
+//! A GPT-2 of Hugging Face always has biases: those that the model lacks are written as zeros. `transformers` has no
+//! place for a bias of the head. It is written all the same: `transformers` ignores it, and our import reads it.
 
 use candle_core::quantized::GgmlDType;
 use serde::{Serialize, Serializer};
@@ -14,10 +15,10 @@ use crate::model::Config;
 use crate::model::config::Head;
 use crate::tokenizer::TokenizerSpec;
 
-/// Where a tensor's data may begin, and more than any type asks for.
+/// Tensor data begins at multiples of this; no dtype needs more.
 const ALIGNMENT: usize = 8;
 
-/// The files of a folder, matrices in F16 or F32 and all else in F32.
+/// The files of the folder: matrices in F16 or F32, everything else in F32.
 pub fn huggingface(info: &CheckpointInfo, precision: Precision) -> Result<Vec<OutputFile>, CheckpointError> {
     if precision == Precision::Q8_0 {
         return Err(CheckpointError::NoBlocks);
@@ -32,7 +33,8 @@ pub fn huggingface(info: &CheckpointInfo, precision: Precision) -> Result<Vec<Ou
     ])
 }
 
-/// `config.json`: what tells the model; in training alone the rest matters, and has `transformers`' default.
+/// `config.json`, with the fields that define the model. Fields that matter in training alone have `transformers`'
+/// defaults.
 #[derive(Serialize)]
 struct ConfigJson {
     activation_function: &'static str,
@@ -71,7 +73,7 @@ fn config(config: &Config, tokenizer: &TokenizerSpec, precision: Precision) -> R
     serde_json::to_vec_pretty(&json).map_err(|source| CheckpointError::Json { part: "config.json", source })
 }
 
-/// Pieces with their ids, in the order of these.
+/// `vocab.json`: pieces with their ids, ordered by id.
 fn vocabulary(tokenizer: &TokenizerSpec) -> Result<Vec<u8>, CheckpointError> {
     let mut bytes = Vec::new();
     let written = serde_json::Serializer::new(&mut bytes).collect_map(tokenizer.tokens.iter().zip(0u32..));
@@ -91,7 +93,7 @@ struct FolderTensor {
     piece: OutputPiece,
 }
 
-/// `model.safetensors`: wider types first, so that each tensor begins at a multiple of its type's length.
+/// `model.safetensors`. Wider dtypes come first, so that each tensor begins at a multiple of its dtype's size.
 fn weights(info: &CheckpointInfo, precision: Precision) -> Result<OutputFile, CheckpointError> {
     let mut tensors = tensors(info, precision)?;
     tensors.sort_by_key(|tensor| std::cmp::Reverse(tensor.dtype.type_size()));

@@ -1,7 +1,7 @@
-//! A model → files for other programs, a piece at a time.
+//! Writes a model as files for other programs, a piece at a time.
 //!
-//! What is exported is what [`import::inspect`](super::import::inspect) found, the GGUF that runs among it: as
-//! [`to_gguf`](super::import::to_gguf) in another precision, or as the folder of [`huggingface`].
+//! The input is what [`import::inspect`](super::import::inspect) found, which may be a GGUF of our own. The output is a
+//! GGUF in another precision, made by [`to_gguf`](super::import::to_gguf), or the folder of [`huggingface`].
 
 mod huggingface;
 mod notes;

@@ -1,4 +1,4 @@
-//! Which programs cannot read what is exported, and why: seen with llama.cpp b11364 and transformers 5.23.
+//! Says which programs cannot read an exported model, and why. Tried with llama.cpp b11364 and transformers 5.23.
 
 use crate::model::Config;
 use crate::model::config::{Activation, Head};
@@ -13,14 +13,14 @@ pub enum Format {
     HuggingFace,
 }
 
-/// What stands for the end of a text where nothing else is said: GPT-2's spelling in `transformers`, and in llama.cpp the
-/// token of this number.
+/// The end of a text where a file names none: `transformers` takes GPT-2's spelling, llama.cpp the token of this
+/// number.
 const END_OF_TEXT: &str = "<|endoftext|>";
 const END_TOKEN: usize = 11;
 /// Characters that a sentence names.
 const NAMED: usize = 8;
 
-/// Sentences on what other programs make of this model in this format; none where they read it as it is.
+/// Sentences on how other programs misread this model in this format; none where they read it as it is.
 pub fn notes(config: &Config, tokenizer: &TokenizerSpec, format: Format) -> Vec<String> {
     let has_bias = config.head == Head::Untied { bias: true };
     let notes = match format {
@@ -72,7 +72,8 @@ fn added_token(tokenizer: &TokenizerSpec) -> Option<String> {
     })
 }
 
-/// Of a character model: those that the tokenizers of others, which merge bytes and have no merges here, lose.
+/// Names the characters of a character model that other tokenizers lose. They split a character into bytes and merge
+/// these, and a character model has no merges.
 fn characters(tokenizer: &TokenizerSpec, program: &str) -> Option<String> {
     let is_lost = |piece: &&String| tokenizer.merges.is_empty() && !text(piece).is_ascii();
     let lost: Vec<String> = tokenizer.tokens.iter().filter(is_lost).map(|piece| shown(piece)).collect();
@@ -82,14 +83,14 @@ fn characters(tokenizer: &TokenizerSpec, program: &str) -> Option<String> {
     (!lost.is_empty()).then_some(told)
 }
 
-/// What a piece stands for; one that is not spelled in the byte alphabet, itself.
+/// The text of a piece; a piece that is not spelled in the byte alphabet is returned as it is.
 fn text(piece: &str) -> String {
     let mut text = Vec::new();
     let is_spelled = bytes::unspell(piece, &mut text);
     if is_spelled { String::from_utf8_lossy(&text).into_owned() } else { piece.to_string() }
 }
 
-/// The same, as people read it.
+/// The text of a piece, with control characters escaped.
 fn shown(piece: &str) -> String {
     text(piece).escape_debug().to_string()
 }

@@ -1,7 +1,7 @@
 //! The header's grammar: keys with values, then descriptions of tensors.
 //!
-//! It is walked twice. The first time keeps nothing, so that lengths and counts that lie end in an error before
-//! anything is reserved for them; the second knows how much there is of everything.
+//! It is walked twice. The first walk stores nothing, so that a false length or count ends in an error before memory is
+//! reserved for it. The second walk stores everything, and knows how much there is.
 
 use std::fmt::Display;
 use std::io::{Read, Seek};
@@ -12,10 +12,10 @@ use super::super::source::{Source, room};
 use super::super::tensor_info::Dims;
 use super::{MAGIC, value};
 
-/// Bytes of a key or a tensor's description that has an empty name and the smallest value.
+/// Bytes of the shortest entry: an empty name, and the smallest value.
 const LEAST_ENTRY: u64 = 8 + 4 + 1;
 const LEAST_TENSOR: u64 = 8 + 4 + 4 + 8;
-/// As much of a name as messages show.
+/// Bytes of a name that messages show.
 const SHOWN: u64 = 64;
 
 /// A key and its value.
@@ -25,7 +25,7 @@ pub(super) struct KeyEntry {
     pub key: Range<u64>,
     /// Type of the value, one of [`value`]'s.
     pub kind: u32,
-    /// Where the value is; an array's begins with the type and number of its elements.
+    /// Where the value is; an array's value begins with the type and the number of its elements.
     pub value: Range<u64>,
 }
 
@@ -34,11 +34,11 @@ pub(super) struct KeyEntry {
 pub(super) struct TensorHeader {
     /// Where the name's letters are.
     pub name: Range<u64>,
-    /// Its shape, rows first (GGUF has it the other way round).
+    /// Its shape, rows first; GGUF has it in reverse.
     pub dims: Dims,
-    /// Number of the elements' type.
+    /// Number of the elements' dtype.
     pub kind: u32,
-    /// Where the tensor begins, from the beginning of the data.
+    /// Where the tensor begins, counted from the beginning of the data.
     pub offset: u64,
 }
 
@@ -47,9 +47,9 @@ pub(super) struct TensorHeader {
 pub(super) struct Header {
     /// The file from its beginning to the header's end.
     pub bytes: Vec<u8>,
-    /// Keys with values, as they come.
+    /// Keys with values, in the file's order.
     pub entries: Vec<KeyEntry>,
-    /// Tensors, as they come.
+    /// Tensors, in the file's order.
     pub tensors: Vec<TensorHeader>,
 }
 
@@ -94,7 +94,7 @@ fn check_version<R: Read + Seek>(source: &mut Source<R>) -> Result<(), Checkpoin
     }
     match source.u32(&"version")? {
         2 | 3 => Ok(()),
-        // Version 3 in the other byte order.
+        // Version 3, in the other byte order.
         0x0300_0000 => Err(CheckpointError::field(&"version", 4, "a little-endian file", "a big-endian one")),
         other => Err(CheckpointError::field(&"version", 4, "2 or 3", other)),
     }
@@ -108,7 +108,7 @@ fn read_entry<R: Read + Seek>(source: &mut Source<R>, index: u64) -> Result<KeyE
     Ok(KeyEntry { key, kind, value: start..source.offset() })
 }
 
-/// A name: as much as messages show, and where all of it is.
+/// Reads a name: the part that messages show, and the range of all of it.
 fn read_name<R: Read + Seek>(
     source: &mut Source<R>,
     field: &dyn Display,
@@ -145,7 +145,7 @@ fn skip_array<R: Read + Seek>(source: &mut Source<R>, key: &dyn Display) -> Resu
         return source.skip(key, count * size);
     }
     if kind != value::STRING {
-        // No key that is known has arrays of arrays, and nesting them is a way to exhaust the stack.
+        // No known key holds arrays of arrays, and nested arrays could exhaust the stack.
         let expected = "an array of numbers or strings";
         return Err(CheckpointError::field(key, source.offset() - 12, expected, format!("elements of type {kind}")));
     }
@@ -153,7 +153,7 @@ fn skip_array<R: Read + Seek>(source: &mut Source<R>, key: &dyn Display) -> Resu
     (0..count).try_for_each(|index| skip_string(source, &format_args!("{key}[{index}]")))
 }
 
-/// Bytes of a number or a truth value.
+/// Bytes of a number or a boolean.
 fn scalar_size(kind: u32) -> Option<u64> {
     match kind {
         value::UINT8 | value::INT8 | value::BOOL => Some(1),

@@ -10,7 +10,7 @@ pub(super) struct Metadata<'a> {
     entries: Vec<KeyEntry>,
 }
 
-/// A value that is there.
+/// A value of the header.
 #[derive(Clone, Copy)]
 pub(super) struct MetadataValue<'a> {
     key: &'a str,
@@ -20,7 +20,7 @@ pub(super) struct MetadataValue<'a> {
 }
 
 impl<'a> Metadata<'a> {
-    /// Sorts the keys of the header that begins `bytes`; a key that is there twice is an error.
+    /// Sorts the keys of the header that `bytes` begin with. A key that occurs twice is an error.
     pub fn new(bytes: &'a [u8], mut entries: Vec<KeyEntry>) -> Result<Self, CheckpointError> {
         entries.sort_unstable_by(|a, b| slice(bytes, &a.key).cmp(slice(bytes, &b.key)));
         match entries.windows(2).find(|pair| slice(bytes, &pair[0].key) == slice(bytes, &pair[1].key)) {
@@ -35,26 +35,26 @@ impl<'a> Metadata<'a> {
         }
     }
 
-    /// The value of a key, where there is one.
+    /// The value of a key, if it has one.
     pub fn get(&self, key: &'a str) -> Option<MetadataValue<'a>> {
         let found = self.entries.binary_search_by(|entry| slice(self.bytes, &entry.key).cmp(key.as_bytes())).ok()?;
         let KeyEntry { kind, value, .. } = &self.entries[found];
         Some(MetadataValue { key, kind: *kind, offset: value.start, bytes: slice(self.bytes, value) })
     }
 
-    /// The value of a key that must be there.
+    /// The value of a required key.
     pub fn need(&self, key: &'a str) -> Result<MetadataValue<'a>, CheckpointError> {
         self.get(key).ok_or_else(|| CheckpointError::MissingKey { key: key.to_string() })
     }
 }
 
-/// The bytes of a range that the header's walk has found to be within.
+/// The bytes of a range, which the header's first walk has checked.
 fn slice<'a>(bytes: &'a [u8], range: &std::ops::Range<u64>) -> &'a [u8] {
     bytes.get(range.start as usize..range.end as usize).unwrap_or_default()
 }
 
 impl<'a> MetadataValue<'a> {
-    /// A whole number of any width from `least` to `most`.
+    /// An integer of any width, from `least` to `most`.
     pub fn whole(self, least: u64, most: u64) -> Result<u64, CheckpointError> {
         let expected = format!("a whole number from {least} to {most}");
         let signed = match (self.kind, self.bytes) {
@@ -74,7 +74,7 @@ impl<'a> MetadataValue<'a> {
         }
     }
 
-    /// A number that is positive and finite.
+    /// A positive, finite number.
     pub fn positive(self) -> Result<f32, CheckpointError> {
         let (value::FLOAT32, &[a, b, c, d]) = (self.kind, self.bytes) else {
             return Err(self.wrong("a 32-bit float", self.found()));
@@ -84,7 +84,7 @@ impl<'a> MetadataValue<'a> {
         if is_right { Ok(number) } else { Err(self.wrong("a positive number", number)) }
     }
 
-    /// True or false.
+    /// A boolean.
     pub fn flag(self) -> Result<bool, CheckpointError> {
         match (self.kind, self.bytes) {
             (value::BOOL, [0]) => Ok(false),
@@ -93,7 +93,7 @@ impl<'a> MetadataValue<'a> {
         }
     }
 
-    /// A string that is one of these names; its place among them.
+    /// Which of these names the string is.
     pub fn name_of(self, names: &[&str]) -> Result<usize, CheckpointError> {
         let text = match (self.kind, self.bytes.split_first_chunk::<8>()) {
             (value::STRING, Some((_, text))) => String::from_utf8_lossy(text),
@@ -107,7 +107,7 @@ impl<'a> MetadataValue<'a> {
     /// An array of strings.
     pub fn strings(self) -> Result<Vec<String>, CheckpointError> {
         let (count, mut left) = self.array(value::STRING, "strings")?;
-        // The walk has found that many in the file.
+        // The header's first walk has checked that the file has so many strings.
         let mut strings = Vec::with_capacity(count as usize);
         while let Some((length, rest)) = left.split_first_chunk() {
             let Some((bytes, rest)) = rest.split_at_checked(u64::from_le_bytes(*length) as usize) else { break };
@@ -153,7 +153,7 @@ impl<'a> MetadataValue<'a> {
         }
     }
 
-    /// The error that this value is.
+    /// The error that says that this value is wrong.
     pub fn wrong(self, expected: impl std::fmt::Display, found: impl std::fmt::Display) -> CheckpointError {
         CheckpointError::field(&self.key, self.offset, expected, found)
     }

@@ -1,8 +1,9 @@
 //! GGUF, versions 2 and 3, architecture `gpt2`: configuration, tokenizer and weights in one file.
 //!
-//! The format is <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, names are llama.cpp's. What that
-//! architecture cannot say travels in keys of our own: `peargpt.activation` (`gelu`, `relu`), `peargpt.qkv_bias`,
-//! `peargpt.head_bias`, and `peargpt.vocabulary` (`characters`: there are no merges, on purpose).
+//! The format is <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, and names are llama.cpp's. That
+//! architecture has no keys for some of our configurations, so these travel in keys of our own: `peargpt.activation`
+//! (`gelu`, `relu`), `peargpt.qkv_bias`, `peargpt.head_bias`, and `peargpt.vocabulary` (`characters`: the list of
+//! merges is empty on purpose).
 
 mod header;
 mod metadata;
@@ -16,18 +17,18 @@ pub(super) use read::{Contents, DTypes, read_contents};
 pub use write::write;
 pub(super) use write::{FileLayout, TensorSpec, lay_out};
 
-/// What a file begins with.
+/// The first bytes of a file.
 pub(super) const MAGIC: [u8; 4] = *b"GGUF";
-/// The version that is written.
+/// The version that we write.
 const VERSION: u32 = 3;
-/// Tensors begin at multiples of this where `general.alignment` says nothing else.
+/// Tensors begin at multiples of this, unless `general.alignment` says otherwise.
 pub(super) const ALIGNMENT: u64 = 32;
 
-/// How the name of the bias of queries, keys and values ends. llama.cpp asks for it: where `peargpt.qkv_bias` says that
-/// there is none, zeros stand in the file, and are passed over.
+/// End of the name of the bias of queries, keys and values. llama.cpp requires it: a model without this bias is written
+/// with zeros, and `peargpt.qkv_bias` tells us to ignore them.
 pub(super) const QKV_BIAS: &str = ".attn_qkv.bias";
 
-/// Numbers of the types of values.
+/// GGUF's numbers for the types of values.
 mod value {
     pub const UINT8: u32 = 0;
     pub const INT8: u32 = 1;

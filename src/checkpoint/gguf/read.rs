@@ -1,4 +1,4 @@
-//! A GGUF file → configuration, tokenizer, weights.
+//! Reads configuration, tokenizer and weights from a GGUF file.
 
 use std::io::{Read, Seek};
 
@@ -18,8 +18,8 @@ use crate::tokenizer::TokenizerSpec;
 
 /// Reads a GGUF file.
 ///
-/// Costs at most 8 times its header plus the tensors as the model holds them; nothing is reserved for a tensor before all
-/// of them have been found to be those that the configuration asks for.
+/// Memory is at most 8 times the header plus the tensors as the model holds them. Nothing is reserved for tensors
+/// before all of them are known to be those that the configuration asks for.
 pub fn read<R: Read + Seek>(reader: &mut R) -> Result<Checkpoint, CheckpointError> {
     let mut source = Source::new(reader)?;
     let Contents { config, tokenizer, tensors } = read_contents(&mut source, DTypes::Run)?;
@@ -30,14 +30,14 @@ pub fn read<R: Read + Seek>(reader: &mut R) -> Result<Checkpoint, CheckpointErro
     Ok(Checkpoint { config, tokenizer, weights: read })
 }
 
-/// All that a file says before its tensors are read.
+/// Everything that a file says before its tensors' data.
 #[derive(Debug)]
 pub(in super::super) struct Contents {
     /// The model's shape.
     pub config: Config,
     /// The tokenizer's pieces.
     pub tokenizer: TokenizerSpec,
-    /// The tensors that the shape asks for, each with its own, in the order of a file.
+    /// The tensors that the configuration asks for, each with its shape, in the order of a file.
     pub tensors: Vec<(TensorInfo, Vec<usize>)>,
 }
 
@@ -46,7 +46,7 @@ pub(in super::super) struct Contents {
 pub(in super::super) enum DTypes {
     /// Those that a model runs with: F32, F16 and Q8_0.
     Run,
-    /// All that candle can make numbers of.
+    /// Those that candle can decode.
     All,
 }
 
@@ -128,7 +128,7 @@ fn place(
     Ok(TensorInfo { name, at, dtype, dims, transposed: false, span: start..end })
 }
 
-/// llama.cpp's types: number, name, and the dtype where candle has it.
+/// llama.cpp's dtypes: number, name, and candle's dtype, if it has one.
 const TYPES: [(u32, &str, Option<GgmlDType>); 16] = [
     (0, "F32", Some(GgmlDType::F32)),
     (1, "F16", Some(GgmlDType::F16)),
@@ -181,7 +181,7 @@ fn read_config(metadata: &Metadata, infos: &TensorInfos) -> Result<Config, Check
     })
 }
 
-/// The number that people write for this one: 1e-5, not 0.0000099999997….
+/// The shortest decimal number that rounds to this one: 1e-5, not 0.0000099999997….
 fn as_written(number: f32) -> f64 {
     number.to_string().parse().unwrap_or(f64::from(number))
 }
@@ -215,7 +215,8 @@ fn read_tokenizer(metadata: &Metadata, size: usize) -> Result<TokenizerSpec, Che
     Ok(TokenizerSpec { tokens, merges: read_merges(metadata)?, start, end_of_text })
 }
 
-/// None only where the file says so: a byte-pair tokenizer that lost its merges would write nonsense.
+/// The merges. The list may be empty only where the file says that the model is one of characters: a byte-pair
+/// tokenizer without its merges would write nonsense.
 fn read_merges(metadata: &Metadata) -> Result<Vec<String>, CheckpointError> {
     let merges = metadata.get(key::MERGES).map_or(Ok(Vec::new()), |value| value.strings())?;
     if merges.is_empty() {

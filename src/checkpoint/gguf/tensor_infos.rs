@@ -1,4 +1,4 @@
-//! The tensors that a GGUF claims to have, held against those that its configuration asks for.
+//! The tensors that a GGUF file lists, compared with those that its configuration asks for.
 
 use std::ops::Range;
 
@@ -6,12 +6,12 @@ use super::super::tensor_info::{TensorInfo, check_spans};
 use super::super::{CheckpointError, layout};
 use crate::model::Config;
 
-/// Every tensor of a file, sorted by name: each within the data, none over another, no name twice.
+/// Every tensor of a file, sorted by name. Each lies within the data, no two overlap, and no name occurs twice.
 #[derive(Debug)]
 pub(in super::super) struct TensorInfos(Vec<TensorInfo>);
 
 impl TensorInfos {
-    /// Checks what can be checked without a configuration; `data` is where tensors may lie.
+    /// Checks everything that needs no configuration. `data` is the range in which tensors may lie.
     pub fn new(mut infos: Vec<TensorInfo>, data: Range<u64>) -> Result<Self, CheckpointError> {
         check_spans(&mut infos.iter().collect::<Vec<_>>(), data)?;
         infos.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -21,7 +21,7 @@ impl TensorInfos {
         }
     }
 
-    /// Forgets the tensors of these names.
+    /// Removes the tensors with these names.
     pub fn leave_out(&mut self, is_left_out: impl Fn(&str) -> bool) {
         self.0.retain(|info| !is_left_out(&info.name));
     }
@@ -31,8 +31,8 @@ impl TensorInfos {
         self.find(name).is_some()
     }
 
-    /// The tensors that `config` asks for, each with its shape, in the order of a file; an error unless there are exactly
-    /// those.
+    /// The tensors that `config` asks for, each with its shape, in the order of a file. Fails where one is missing, and
+    /// where there is another one.
     pub fn into_shaped(self, config: &Config) -> Result<Vec<(TensorInfo, Vec<usize>)>, CheckpointError> {
         self.check(config)?;
         let shapes = layout::tensors(config).filter_map(|(name, shape)| Some((self.find(&name)?, shape)));
@@ -42,7 +42,7 @@ impl TensorInfos {
         Ok(shaped.collect())
     }
 
-    /// Each tensor that is asked for is there, in its shape, and there is no other.
+    /// Fails unless each tensor that is asked for is there in its shape, and no other is there.
     fn check(&self, config: &Config) -> Result<(), CheckpointError> {
         let mut asked = vec![false; self.0.len()];
         for (name, shape) in layout::tensors(config) {

@@ -1,4 +1,4 @@
-//! A tensor's bytes in a GGUF → what the model computes with, with no second copy on the way.
+//! Reads a tensor's bytes from a GGUF file into the form that the model computes with, without a second copy.
 
 use std::io::{Read, Seek};
 
@@ -13,10 +13,11 @@ use super::super::tensor_info::TensorInfo;
 use crate::kernels::{Q8Matrix, ROW_BLOCK};
 use crate::model::Weight;
 
-/// Bytes of a matrix that are read at once, or eight rows where those are more.
+/// Bytes of a matrix that are read at once; at least eight rows.
 const ROWS: usize = 256 << 10;
 
-/// Reads a tensor of this shape. Blocks that a model does not keep in 8 bits become `F32`; others stay as they are.
+/// Reads a tensor of this shape. `F32`, `F16` and a matrix that the model keeps in `Q8_0` stay as they are; all else
+/// becomes `F32`.
 pub(super) fn read<R: Read + Seek>(
     info: &TensorInfo,
     shape: &[usize],
@@ -36,7 +37,7 @@ pub(super) fn read<R: Read + Seek>(
     tensor.map(Weight::Other).map_err(|source| CheckpointError::tensor(&info.name, source))
 }
 
-/// The matrix in the order of our own kernels, some rows at a time.
+/// Reads a matrix, some rows at a time, into the order of our kernels.
 fn read_q8<R: Read + Seek>(
     info: &TensorInfo,
     source: &mut Source<R>,
@@ -60,7 +61,7 @@ fn read_q8<R: Read + Seek>(
     Ok(matrix)
 }
 
-/// The elements as they stand in the file.
+/// Reads the elements as the file has them.
 fn read_plain<T: Plain, R: Read + Seek>(
     info: &TensorInfo,
     source: &mut Source<R>,
@@ -74,7 +75,7 @@ fn read_plain<T: Plain, R: Read + Seek>(
     Ok(QStorage::Cpu(Box::new(elements)))
 }
 
-/// The elements in f32, through a buffer of a few KiB.
+/// Decodes the elements to f32, through a buffer of a few KiB.
 fn read_f32<R: Read + Seek>(info: &TensorInfo, source: &mut Source<R>) -> Result<Vec<f32>, CheckpointError> {
     let (block, size) = (info.dtype.block_size(), info.dtype.type_size());
     let blocks = (info.span.end - info.span.start) / size as u64;

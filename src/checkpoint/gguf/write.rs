@@ -1,4 +1,4 @@
-//! Configuration, tokenizer, weights → a GGUF file.
+//! Writes configuration, tokenizer and weights as a GGUF file.
 
 use std::io::Write;
 
@@ -11,14 +11,14 @@ use crate::model::Weight;
 use crate::model::config::{Activation, Head};
 use crate::tokenizer::TokenizerSpec;
 
-/// A tensor that is to be written: all that a header says of it.
+/// A tensor to write: everything that the header says of it.
 #[derive(Debug)]
 pub(in super::super) struct TensorSpec {
     /// GGUF's name.
     pub name: String,
     /// Its shape, rows first.
     pub shape: Vec<usize>,
-    /// How its elements are to be kept: F32, F16 or Q8_0.
+    /// The dtype of its elements: F32, F16 or Q8_0.
     pub dtype: GgmlDType,
 }
 
@@ -30,10 +30,10 @@ impl TensorSpec {
     }
 }
 
-/// A file's header, and where each tensor belongs.
+/// A file's header, and where each tensor goes.
 #[derive(Debug)]
 pub(in super::super) struct FileLayout {
-    /// Its beginning, up to the first tensor.
+    /// The file's bytes up to the first tensor.
     pub header: Vec<u8>,
     /// Where each tensor begins, from the file's beginning.
     pub starts: Vec<u64>,
@@ -41,7 +41,7 @@ pub(in super::super) struct FileLayout {
     pub length: u64,
 }
 
-/// Writes a checkpoint that is in memory, each tensor as it is kept there. `name` is the file's `general.name`.
+/// Writes a checkpoint that is in memory; each tensor keeps its dtype. `name` becomes `general.name`.
 pub fn write(checkpoint: &Checkpoint, name: &str, writer: &mut impl Write) -> Result<(), CheckpointError> {
     let Checkpoint { config, tokenizer, weights } = checkpoint;
     let spec = |(name, shape): (String, Vec<usize>)| {
@@ -63,7 +63,8 @@ pub fn write(checkpoint: &Checkpoint, name: &str, writer: &mut impl Write) -> Re
     Ok(writer.flush()?)
 }
 
-/// The header of a file with these tensors, in this order, and where each belongs; zeros fill the room between them.
+/// Makes the header of a file with these tensors, in this order, and finds where each goes. Zeros fill the gaps between
+/// them.
 pub(in super::super) fn lay_out(
     config: &Config,
     tokenizer: &TokenizerSpec,
@@ -94,7 +95,7 @@ pub(in super::super) fn lay_out(
 
 fn write_general(keys: &mut KeyWriter, name: &str, tensors: &[TensorSpec]) {
     let has = |dtype| tensors.iter().any(|tensor| tensor.dtype == dtype);
-    // llama.cpp's LLAMA_FTYPE: what most of the file is.
+    // llama.cpp's LLAMA_FTYPE: the dtype of most of the file.
     let file_type = if has(GgmlDType::Q8_0) { 7 } else { u32::from(has(GgmlDType::F16)) };
     keys.string(key::ARCHITECTURE, "gpt2");
     keys.string(key::NAME, name);
@@ -139,7 +140,7 @@ fn write_tokenizer(keys: &mut KeyWriter, tokenizer: &TokenizerSpec) {
     }
 }
 
-/// `offset`: where the tensor begins, from the beginning of the data.
+/// Writes the description of a tensor. `offset` is where the tensor begins, counted from the beginning of the data.
 fn write_info(header: &mut Vec<u8>, tensor: &TensorSpec, offset: u64) -> Result<(), CheckpointError> {
     put_string(header, &tensor.name);
     header.extend((tensor.shape.len() as u32).to_le_bytes());
@@ -170,7 +171,7 @@ fn put_string(bytes: &mut Vec<u8>, text: &str) {
     bytes.extend(text.as_bytes());
 }
 
-/// Keys with values, in the order in which they are put.
+/// Keys with values, in the order in which they were added.
 #[derive(Default)]
 struct KeyWriter {
     bytes: Vec<u8>,

@@ -1,4 +1,4 @@
-//! The texts beside the weights.
+//! The text files that accompany the weights.
 
 use std::io::{Read, Seek};
 
@@ -10,7 +10,7 @@ use crate::checkpoint::CheckpointError;
 /// The longest `config.json` or index of shards: these are read in one step.
 pub(super) const MOST_DESCRIPTION: u64 = 1 << 20;
 
-/// The text of the only file that is this; an error where there are two.
+/// The text of the only file with this content. Fails where there are two such files.
 pub(super) async fn only<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
@@ -27,7 +27,7 @@ pub(super) async fn only<R: Read + Seek>(
     }
 }
 
-/// The only file that is this; an error where there are two.
+/// The only file with this content. Fails where there are two such files.
 pub(super) fn find<R>(
     files: &[Named<R>],
     contents: &[Content],
@@ -44,7 +44,7 @@ pub(super) fn find<R>(
     }
 }
 
-/// What `config.json` says, where there is one.
+/// The contents of `config.json`, if there is one.
 pub(super) async fn config<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],

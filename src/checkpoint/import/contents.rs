@@ -1,4 +1,4 @@
-//! What a file is, by what is in it.
+//! Finds out what each file is, from its bytes.
 
 use std::io::{Read, Seek};
 
@@ -9,10 +9,10 @@ use super::{ImportError, Named, Pause, in_file_by_steps};
 use crate::checkpoint::source::Source;
 use crate::checkpoint::{CheckpointError, gguf};
 
-/// Bytes by which most files are told apart.
+/// Bytes from a file's beginning that suffice to recognise most kinds.
 const BEGINNING: usize = 4096;
 
-/// What a file is.
+/// The kinds of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     /// A GGUF file.
@@ -21,7 +21,7 @@ pub enum Content {
     Safetensors,
     /// A zip file, as torch writes since 1.6.
     TorchZip,
-    /// What torch wrote before.
+    /// The format that torch wrote before 1.6.
     TorchLegacy,
     /// Another pickle: `meta.pkl`.
     Pickle,
@@ -37,9 +37,9 @@ pub enum Content {
     Merges,
     /// Any other text.
     Text,
-    /// Nothing.
+    /// An empty file.
     Empty,
-    /// A picture.
+    /// An image.
     Image,
     /// Anything else.
     Other,
@@ -51,7 +51,7 @@ impl Content {
         matches!(self, Content::Gguf | Content::Safetensors | Content::TorchZip | Content::TorchLegacy)
     }
 
-    /// What messages call it.
+    /// The name of this kind in messages.
     pub fn title(self) -> &'static str {
         match self {
             Content::Gguf => "a GGUF file",
@@ -71,7 +71,7 @@ impl Content {
     }
 }
 
-/// What each of these files is.
+/// Finds the kind of each file.
 pub(super) async fn all<R: Read + Seek>(files: &mut [Named<R>], pause: Pause<'_>) -> Result<Vec<Content>, ImportError> {
     let mut contents = Vec::with_capacity(files.len());
     for file in 0..files.len() {
@@ -102,7 +102,7 @@ async fn content<R: Read + Seek>(source: &mut Source<'_, R>, pause: Pause<'_>) -
     })
 }
 
-/// Whether this begins a text: UTF-8, the last character perhaps cut, and no zeros.
+/// Whether a file that begins so is text: valid UTF-8 without zero bytes. The last character may be cut.
 fn is_text(bytes: &[u8]) -> bool {
     let valid = match std::str::from_utf8(bytes) {
         Ok(_) => true,
@@ -111,7 +111,7 @@ fn is_text(bytes: &[u8]) -> bool {
     valid && !bytes.contains(&0)
 }
 
-/// Whether what begins so may be JSON or a list of merges; of another text no more is read.
+/// Whether a text that begins so may be JSON or a list of merges. No other text is read further.
 fn may_be_known(beginning: &[u8]) -> bool {
     let text = String::from_utf8_lossy(beginning);
     let (lines, cut) = text.rsplit_once('\n').unwrap_or(("", &text));
@@ -128,7 +128,7 @@ fn is_merge(line: &str) -> bool {
     line.is_empty() || pieces.is_some_and(|(a, b)| !a.is_empty() && !b.is_empty() && !b.contains(' '))
 }
 
-/// What a text is; those that are read later have been found to be whole.
+/// Finds the kind of a text. A kind that is read later is recognised only after the whole text was checked.
 async fn text(text: &str, pause: Pause<'_>) -> Content {
     if is_json(text) {
         return json(text, pause).await.unwrap_or(Content::Text);
@@ -161,7 +161,7 @@ async fn json(text: &str, pause: Pause<'_>) -> Result<Content, CheckpointError> 
     }
     json.end()?;
     Ok(match has {
-        // No vocabulary has all three for words.
+        // No vocabulary has all three of them among its pieces.
         [true, true, true, ..] => Content::Config,
         _ if is_vocabulary && count > 0 => Content::Vocabulary,
         [.., true, _, _] => Content::Index,
@@ -184,7 +184,7 @@ mod tests {
             (r#"{"model_type": "llama"}"#, Content::Config),
             (r#"{"weight_map": {"a": "b"}}"#, Content::Index),
             (r#" {"model": {"vocab": {}}}"#, Content::Tokenizer),
-            // Words that are keys elsewhere.
+            // A vocabulary whose words are keys of other files.
             (r#"{"model": 0, "weight_map": 1}"#, Content::Vocabulary),
             (r#"{"bos_token_id": 0, "version": "5"}"#, Content::Text),
             ("{broken", Content::Text),

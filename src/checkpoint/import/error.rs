@@ -1,11 +1,11 @@
-//! What can be wrong with several files.
+//! Errors in importing several files.
 
 use crate::checkpoint::CheckpointError;
 
-/// Files that are no model, or cannot be read.
+/// The files are no model, or cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// Something is wrong with one of them.
+    /// One of the files is wrong.
     #[error("{name}: {source}")]
     File {
         /// The file.
@@ -13,13 +13,13 @@ pub enum ImportError {
         /// What is wrong.
         source: CheckpointError,
     },
-    /// Something is wrong with what they say together.
+    /// The files contradict each other, or do not form a model.
     #[error(transparent)]
     Model(#[from] CheckpointError),
     /// None of them has weights.
     #[error("expected a model's weights (safetensors, a torch checkpoint or GGUF), found {}", listed(found))]
     NoWeights {
-        /// Each file with what it is.
+        /// The files, each with its kind.
         found: Vec<String>,
     },
     /// More than one of them has weights, and they are not parts of one model.

@@ -1,4 +1,4 @@
-//! JSON value by value, so that a large file is gone through in steps: `serde_json` reads a text at once or not at all.
+//! Reads JSON value by value, so that a large file can be read in steps. `serde_json` only reads a whole text at once.
 
 use std::borrow::Cow;
 
@@ -8,36 +8,36 @@ use super::Pause;
 use super::texts::PIECE;
 use crate::checkpoint::CheckpointError;
 
-/// Bytes of the longest string; one is read in a single step.
+/// Bytes of the longest string that is accepted, since a string is read in one step.
 const MOST_STRING: usize = 1 << 20;
 
-/// A place in a JSON text.
+/// A position in a JSON text.
 pub(super) struct JsonCursor<'a, 'p> {
     text: &'a str,
-    /// What messages call it.
+    /// The name of the text in messages.
     part: &'static str,
     at: usize,
-    /// Whether an object or an array has begun and has nothing in it yet.
+    /// Whether an object or an array has just begun, so that no comma may come.
     fresh: bool,
     pause: Pause<'p>,
-    /// Where others last went on.
+    /// The position of the last pause.
     paused: usize,
 }
 
 impl<'a, 'p> JsonCursor<'a, 'p> {
-    /// The beginning of a text.
+    /// At the beginning of a text.
     pub fn new(text: &'a str, part: &'static str, pause: Pause<'p>) -> Self {
         JsonCursor { text, part, at: 0, fresh: false, pause, paused: 0 }
     }
 
-    /// Goes into an object (`{`) or an array (`[`).
+    /// Enters an object (`{`) or an array (`[`).
     pub fn begin(&mut self, bracket: u8) -> Result<(), CheckpointError> {
         self.take(bracket)?;
         self.fresh = true;
         Ok(())
     }
 
-    /// The next key of the object, whose value comes then; none at its end, which is passed.
+    /// The next key of the object, whose value follows. `None` at the object's end, which is passed.
     pub async fn key(&mut self) -> Result<Option<Cow<'a, str>>, CheckpointError> {
         if !self.goes_on(b'}').await? {
             return Ok(None);
@@ -47,7 +47,7 @@ impl<'a, 'p> JsonCursor<'a, 'p> {
         Ok(Some(key))
     }
 
-    /// Whether another item of the array comes; its end is passed.
+    /// Whether the array has another item. The array's end is passed.
     pub async fn item(&mut self) -> Result<bool, CheckpointError> {
         self.goes_on(b']').await
     }
@@ -69,7 +69,7 @@ impl<'a, 'p> JsonCursor<'a, 'p> {
         number.parse().map_err(|_| self.wrong(start, "a whole number", number))
     }
 
-    /// Passes over a value, and returns it as it stands.
+    /// Passes over a value, and returns its text.
     pub async fn skip(&mut self) -> Result<&'a str, CheckpointError> {
         let mut open = Vec::new();
         self.peek();
@@ -97,7 +97,7 @@ impl<'a, 'p> JsonCursor<'a, 'p> {
         }
     }
 
-    /// What begins next, behind white space.
+    /// The next byte that is not white space.
     pub fn peek(&mut self) -> Option<u8> {
         let rest = &self.text.as_bytes()[self.at..];
         let blank = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
@@ -105,7 +105,7 @@ impl<'a, 'p> JsonCursor<'a, 'p> {
         rest.get(blank).copied()
     }
 
-    /// Nothing may come any more.
+    /// Fails unless only white space is left.
     pub fn end(&mut self) -> Result<(), CheckpointError> {
         match self.peek() {
             None => Ok(()),
@@ -113,7 +113,7 @@ impl<'a, 'p> JsonCursor<'a, 'p> {
         }
     }
 
-    /// Whether this is not the end of an object or an array; the comma before what comes is passed.
+    /// Whether the object or array has another item. Passes the comma before it, or the end.
     async fn goes_on(&mut self, end: u8) -> Result<bool, CheckpointError> {
         if self.at - self.paused >= PIECE {
             self.paused = self.at;
@@ -140,7 +140,7 @@ impl<'a, 'p> JsonCursor<'a, 'p> {
         }
     }
 
-    /// A string with its quotes.
+    /// A string, with its quotes.
     fn quoted(&mut self) -> Result<&'a str, CheckpointError> {
         let start = self.at;
         self.take(b'"')?;
@@ -159,7 +159,7 @@ impl<'a, 'p> JsonCursor<'a, 'p> {
         }
     }
 
-    /// A number, a truth value or `null`.
+    /// A number, a boolean or `null`.
     fn plain(&mut self) -> Result<&'a str, CheckpointError> {
         self.peek();
         let rest = &self.text.as_bytes()[self.at..];
@@ -171,7 +171,7 @@ impl<'a, 'p> JsonCursor<'a, 'p> {
         Ok(plain)
     }
 
-    /// As much of what follows as messages show.
+    /// The part of the remaining text that messages show.
     fn rest(&self) -> String {
         match self.text.get(self.at..).unwrap_or_default().chars().take(32).collect::<String>() {
             rest if rest.is_empty() => "the end of the file".to_string(),
@@ -179,12 +179,12 @@ impl<'a, 'p> JsonCursor<'a, 'p> {
         }
     }
 
-    /// The error that something is.
+    /// The error for something unexpected at `at`.
     pub fn wrong(&self, at: usize, expected: impl std::fmt::Display, found: impl std::fmt::Display) -> CheckpointError {
         CheckpointError::field(&self.part, at as u64, expected, found)
     }
 
-    /// Where the next value is looked for.
+    /// The offset at which the next value is expected.
     pub fn offset(&self) -> usize {
         self.at
     }

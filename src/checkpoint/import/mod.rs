@@ -1,18 +1,17 @@
-//! Checkpoints as people have them: several files, told apart by what is in them, become the GGUF that runs.
+//! Imports checkpoints as people have them: several files, recognised by their contents, become the GGUF that runs.
 //!
 //! ```text
 //! files ─▶ contents  what each file is
 //!       ─▶ tensors   where the weights are, under the files' names
-//!       ─▶ parts     under GGUF's names; several of one matrix put together
-//!       ─▶ shape     the configuration: said, or told by the tensors
+//!       ─▶ parts     under GGUF's names; the parts of one matrix joined
+//!       ─▶ shape     the configuration, from the files or inferred from the tensors
 //!       ─▶ tokens    the tokenizer
 //!       ─▶ CheckpointInfo ─▶ to_gguf ─▶ step, step, … ─▶ writer
 //! ```
 //!
-//! [`inspect`] reads descriptions alone, and says what is missing; [`to_gguf`] reads the weights, a few rows at a time, so
-//! that neither a file's optimizer state nor its float32 matrices are ever held. Texts are gone through in pieces:
-//! [`inspect_by_steps`] pauses between them. A safetensors file that comes from the network is converted as it comes, see
-//! [`streaming`].
+//! [`inspect`] reads descriptions alone, and names what is missing. [`to_gguf`] reads the weights, a few rows at a
+//! time, and never holds a file's optimizer state or its float32 matrices. [`inspect_by_steps`] reads long texts in
+//! pieces, and pauses between these. [`streaming`] converts a safetensors file while it arrives from the network.
 
 mod companions;
 mod contents;
@@ -58,7 +57,7 @@ use tensors::FileTensors;
 /// The characters of tiny Shakespeare, in the order of their ids: the alphabet of most character models of 65 tokens.
 pub const TINY_SHAKESPEARE: &str = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A file that was handed over.
+/// A file that the reader handed over.
 #[derive(Debug)]
 pub struct Named<R> {
     /// Its name, without folders.
@@ -67,18 +66,18 @@ pub struct Named<R> {
     pub reader: R,
 }
 
-/// What a reader answered to earlier [`Need`]s.
+/// What the reader answered to earlier [`Need`]s.
 #[derive(Clone, Debug, Default)]
 pub struct Answers {
     /// Attention heads per block.
     pub heads: Option<usize>,
     /// A character model's characters, in the order of their ids.
     pub alphabet: Option<String>,
-    /// GPT-2's tokenizer, where it is at hand.
+    /// GPT-2's tokenizer, if it was handed over as an answer.
     pub tokenizer: Option<TokenizerSpec>,
 }
 
-/// Something without which the model cannot be read.
+/// Something that is missing, and without which the model cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
     /// A file of this name.
@@ -86,7 +85,7 @@ pub enum Need {
         /// `merges.txt`, `model-00002-of-00003.safetensors`.
         name: String,
     },
-    /// `vocab.json` with `merges.txt`, or `tokenizer.json`: GPT-2's own, where `tokens` is 50257 or more.
+    /// `vocab.json` with `merges.txt`, or `tokenizer.json`. It is GPT-2's own where `tokens` is at least 50257.
     Tokenizer {
         /// Rows of the token embedding.
         tokens: usize,
@@ -95,19 +94,19 @@ pub enum Need {
     Heads {
         /// The model's width.
         n_embd: usize,
-        /// Heads of 64 numbers, where the width has such.
+        /// The number of heads that gives heads of 64 numbers, if the width is a multiple of 64.
         proposed: Option<usize>,
     },
     /// A character model's alphabet: `meta.pkl`, the text that it was trained on, or the characters themselves.
     Alphabet {
-        /// Characters there are.
+        /// How many characters there are.
         tokens: usize,
-        /// [`TINY_SHAKESPEARE`], where it has so many.
+        /// [`TINY_SHAKESPEARE`], if it has as many characters.
         proposed: Option<&'static str>,
     },
 }
 
-/// What files turned out to be.
+/// The result of looking at files.
 #[derive(Debug)]
 pub enum Inspection {
     /// A model that can be loaded.
@@ -116,7 +115,8 @@ pub enum Inspection {
     Needs(Vec<Need>),
 }
 
-/// A tensor of the model: no part where it is zeros, several where the files have it in parts, one below the other.
+/// A tensor of the model. It has no part where it is all zeros, and several parts where the files split it; parts
+/// follow each other by rows.
 #[derive(Debug)]
 pub(super) struct ModelTensor {
     name: String,
@@ -125,7 +125,7 @@ pub(super) struct ModelTensor {
 }
 
 impl ModelTensor {
-    /// Numbers in a row; a vector is one row.
+    /// Numbers in a row; a vector counts as one row.
     fn columns(&self) -> usize {
         self.shape.last().copied().unwrap_or(1)
     }
@@ -138,10 +138,10 @@ struct TensorPart {
     info: TensorInfo,
 }
 
-/// What the source of a GGUF is called: who made it is not known.
+/// The source of a model from a GGUF file: the file does not say who made it.
 const GGUF: &str = "GGUF";
 
-/// Everything about a model but its weights, and where those are.
+/// Everything about a model but its weights, and where the weights are.
 #[derive(Debug)]
 pub struct CheckpointInfo {
     /// The model's shape.
@@ -151,27 +151,28 @@ pub struct CheckpointInfo {
     source: &'static str,
     padding: usize,
     ignored: Vec<String>,
-    /// In the order of a file.
+    /// The tensors, in the order of a file.
     tensors: Vec<ModelTensor>,
 }
 
-/// What is awaited after each step. One type for all, since each would have the whole of what pauses compiled anew.
+/// What import awaits after each step. It is one type, so that code which pauses is compiled once.
 pub type Pause<'a> = &'a dyn Fn() -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// For who has nobody to give way to.
+/// The pause of a caller that has nothing else to do.
 fn no_pause() -> Pin<Box<dyn Future<Output = ()>>> {
     Box::pin(std::future::ready(()))
 }
 
-/// Finds out what these files are, in whatever order they come.
+/// Finds out what these files are; their order does not matter.
 ///
-/// Costs in proportion to the files' descriptions (headers, pickles, vocabularies), of which each has its limit; a pickle
-/// 8 times its length, whatever it says.
+/// Time and memory are in proportion to the files' descriptions (headers, pickles, vocabularies), each of which has a
+/// limit. A pickle takes at most 8 times its length, whatever it claims.
 pub fn inspect<R: Read + Seek>(files: &mut [Named<R>], answers: &Answers) -> Result<Inspection, ImportError> {
     at_once(inspect_by_steps(files, answers, &no_pause))
 }
 
-/// The same, `pause` being awaited after each step: some 128 KiB of a text, or the whole of what is not text.
+/// The same in steps, and awaits `pause` after each. A step is some 128 KiB of a text, or the whole of a description
+/// that is not text.
 pub async fn inspect_by_steps<R: Read + Seek>(
     files: &mut [Named<R>],
     answers: &Answers,
@@ -194,7 +195,7 @@ pub async fn inspect_by_steps<R: Read + Seek>(
     finish(shape, tokens, answers, chosen.ignored(files, &contents))
 }
 
-/// Puts together what was found, or says what was not.
+/// Puts the findings together, or lists what is missing.
 fn finish(
     shape: Shape,
     tokens: Result<TokenizerSpec, Need>,
@@ -216,7 +217,7 @@ fn finish(
     Ok(Inspection::Ready(Box::new(assemble(shape, heads, tokenizer, ignored)?)))
 }
 
-/// A model whose heads and tokenizer are known.
+/// The model, once its heads and its tokenizer are known.
 fn assemble(
     shape: Shape,
     heads: usize,
@@ -241,12 +242,12 @@ fn inspect_gguf<R: Read + Seek>(file: usize, source: &mut Source<R>) -> Result<C
 }
 
 impl CheckpointInfo {
-    /// The precision that such files usually get: `Q8_0`, but a GGUF keeps its own.
+    /// The precision that such a model gets by default: `Q8_0`; a GGUF keeps its own.
     pub fn usual_precision(&self) -> Option<Precision> {
         (self.source != GGUF).then_some(Precision::Q8_0)
     }
 
-    /// Which of the files is a GGUF that runs as it stands, if one is.
+    /// The number of the file that is a GGUF and can run unchanged, if there is one.
     pub fn as_it_stands(&self) -> Option<usize> {
         let runs = |dtype| matches!(dtype, GgmlDType::F32 | GgmlDType::F16 | GgmlDType::Q8_0);
         let mut parts = self.tensors.iter().flat_map(|tensor| &tensor.parts);
@@ -259,15 +260,16 @@ impl CheckpointInfo {
         Precision::coarsest(self.tensors.iter().map(|tensor| self.dtype(tensor, asked)))
     }
 
-    /// How a tensor is written where this precision is asked for, or, where none is, as the files keep it: what a model
-    /// cannot run with becomes `Q8_0` in a GGUF, since it has 8 bits or less there, and `F32` elsewhere.
+    /// The dtype in which a tensor is written: by `precision`, or without one as the file keeps it. A dtype that the
+    /// model cannot run with then becomes `Q8_0` if it comes from a GGUF, where it has about 8 bits or fewer, and else
+    /// `F32`.
     fn dtype(&self, tensor: &ModelTensor, precision: Option<Precision>) -> GgmlDType {
         let kept = tensor.parts.first().map_or(GgmlDType::F32, |part| part.info.dtype);
         match (precision, kept) {
             (Some(precision), _) => precision.dtype(&tensor.name, &tensor.shape),
             (None, GgmlDType::F32 | GgmlDType::F16) => kept,
             (None, GgmlDType::BF16) if self.source != GGUF => GgmlDType::F32,
-            // Of what has blocks only matrices keep them.
+            // Only matrices keep their blocks.
             (None, _) => Precision::Q8_0.dtype(&tensor.name, &tensor.shape),
         }
     }
@@ -279,7 +281,7 @@ pub fn alphabet_of<R: Read + Seek>(text: &mut R) -> Result<String, CheckpointErr
     Ok(at_once(tokens::alphabet::of_text(&mut source, usize::MAX, &no_pause))?.into_iter().collect())
 }
 
-/// What a future gives whose pauses end at once.
+/// The result of a future whose pauses end at once.
 fn at_once<T>(future: impl Future<Output = T>) -> T {
     let (mut future, mut context) = (pin!(future), Context::from_waker(Waker::noop()));
     loop {
@@ -289,7 +291,7 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Does something with one of the files, and names it where that fails.
+/// Does `work` with one of the files; an error names the file.
 fn in_file<R: Read + Seek, T>(
     files: &mut [Named<R>],
     file: usize,
@@ -298,7 +300,7 @@ fn in_file<R: Read + Seek, T>(
     at_once(in_file_by_steps(files, file, async |source| work(source)))
 }
 
-/// The same with what takes several steps.
+/// The same with `work` that takes several steps.
 async fn in_file_by_steps<R: Read + Seek, T>(
     files: &mut [Named<R>],
     file: usize,

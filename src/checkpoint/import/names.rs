@@ -1,11 +1,12 @@
-//! The names that trainings give to a GPT's tensors → GGUF's.
+//! Translates the names that training programs give to a GPT's tensors into GGUF's.
 
 use super::safetensors::names;
 
-/// What wrappers put before every name, in any order: `torch.compile`, `DistributedDataParallel`, and Hugging Face's head.
+/// Prefixes that wrappers add to every name, in any order: `torch.compile`, `DistributedDataParallel`, and Hugging
+/// Face's model with a head.
 const PREFIXES: [&str; 3] = ["_orig_mod.", "module.", "transformer."];
 
-/// The lecture's layers in a block, and GGUF's.
+/// Layers in a block: the lecture's names, and GGUF's.
 const IN_BLOCK: [(&str, &str); 5] = [
     ("ln1", "attn_norm"),
     ("sa.proj", "attn_output"),
@@ -13,7 +14,7 @@ const IN_BLOCK: [(&str, &str); 5] = [
     ("ffwd.net.0", "ffn_up"),
     ("ffwd.net.2", "ffn_down"),
 ];
-/// Its layers outside of blocks.
+/// Layers outside of blocks: the lecture's names, and GGUF's.
 const OUTSIDE: [(&str, &str); 4] = [
     ("token_embedding_table", "token_embd"),
     ("position_embedding_table", "position_embd"),
@@ -23,12 +24,13 @@ const OUTSIDE: [(&str, &str); 4] = [
 /// Matrices of a head, in the order in which `attn_qkv` has them.
 const IN_HEAD: [&str; 3] = ["query", "key", "value"];
 
-/// Which of the model's tensors, or which rows of one.
+/// A tensor of the model, or some rows of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TensorPlace {
     /// GGUF's name.
     pub slot: String,
-    /// Of `attn_qkv` in one matrix per head: which of query, key and value, and the head's number.
+    /// For an `attn_qkv` that the file splits into one matrix for each head: which of query, key and value, and the
+    /// number of the head.
     pub head: Option<(usize, usize)>,
 }
 
@@ -50,7 +52,7 @@ pub(super) fn place(name: &str) -> Option<TensorPlace> {
     ours(&IN_BLOCK, layer).map(|ours| TensorPlace { slot: format!("{block}.{ours}.{part}"), head: None })
 }
 
-/// Whether this is a causal mask, which trainings save among the weights.
+/// Whether this is a causal mask, which training programs save among the weights.
 pub(super) fn is_buffer(name: &str) -> bool {
     names::is_mask(without_prefix(name)) || name.ends_with(".tril")
 }

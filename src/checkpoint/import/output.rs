@@ -1,5 +1,5 @@
-//! A file on its way out: planned as a whole, so that its length is known, and written tensor by tensor, some rows at a
-//! time, so that nobody waits and no tensor is held.
+//! Writes a file in steps. The whole file is planned first, so that its length is known. Tensors are then written some
+//! rows at a time, so that each step is short and no tensor is held in memory.
 
 use std::io::{Read, Seek, Write};
 use std::ops::Range;
@@ -13,9 +13,9 @@ use crate::checkpoint::gguf::{self, TensorSpec};
 use crate::checkpoint::precision::Precision;
 use crate::checkpoint::{CheckpointError, layout};
 
-/// Bytes that are written at once, or a row where that is more; a matrix that is turned comes as a whole.
+/// Bytes that one step writes; at least one row. A transposed matrix is written in one step.
 const PIECE: usize = 256 << 10;
-/// Numbers of a matrix that is turned which are encoded at once.
+/// Numbers of a transposed matrix that are encoded at once.
 const ELEMENTS: usize = 16 << 10;
 
 /// A file that is being written. After an error it is of no use.
@@ -24,9 +24,9 @@ pub struct OutputFile {
     name: String,
     length: u64,
     pieces: Vec<OutputPiece>,
-    /// The piece that is next.
+    /// The number of the next piece.
     piece: usize,
-    /// Its rows that have been written.
+    /// Rows of that piece that have been written.
     row: usize,
     reader: RowReader,
 }
@@ -38,16 +38,16 @@ pub(in crate::checkpoint) enum OutputPiece {
     Zeros(u64),
     /// A tensor as GGUF has it.
     Rows(TensorPiece),
-    /// A matrix `[in, out]`.
+    /// A matrix that is written transposed, as `[in, out]`.
     Turned(TensorPiece),
 }
 
-/// A tensor that is written.
+/// A tensor to write.
 #[derive(Debug)]
 pub(in crate::checkpoint) struct TensorPiece {
-    /// Its number among the model's.
+    /// Its number among the model's tensors.
     tensor: usize,
-    /// Rows; 1 where there is no matrix.
+    /// Rows; a tensor that is no matrix has 1.
     rows: usize,
     /// Numbers in a row.
     columns: usize,
@@ -72,21 +72,21 @@ impl OutputPiece {
         }
     }
 
-    /// Rows that can be written one without the other.
+    /// Rows that can be written in separate steps.
     fn rows(&self) -> usize {
         if let OutputPiece::Rows(tensor) = self { tensor.rows } else { 1 }
     }
 
-    /// The rows from this one on that are written at once.
+    /// The rows that the next step writes, beginning at `row`.
     fn next(&self, row: usize) -> Range<usize> {
         let bytes = (self.length() / self.rows() as u64).max(1) as usize;
         row..self.rows().min(row + (PIECE / bytes).max(1))
     }
 }
 
-/// The GGUF that a model becomes, in this precision or as its files keep it. `name` is its `general.name`.
+/// The GGUF of a model, in this precision, or in that of its files. `name` becomes its `general.name`.
 ///
-/// The same model, name and precision give the same bytes, whatever its files were.
+/// The same model, name and precision give the same bytes, whatever files the model came in.
 pub fn to_gguf(info: &CheckpointInfo, name: &str, precision: Option<Precision>) -> Result<OutputFile, CheckpointError> {
     let specs = specs(info, precision);
     let numbers = numbers(info, &specs)?;
@@ -100,12 +100,12 @@ pub fn to_gguf(info: &CheckpointInfo, name: &str, precision: Option<Precision>) 
     Ok(OutputFile::new(format!("{name}.gguf"), pieces))
 }
 
-/// A tensor as [`to_gguf`] writes it.
+/// Describes a tensor that [`to_gguf`] writes.
 #[derive(Clone, Debug)]
 pub struct TensorOutline {
     /// GGUF's name.
     pub name: String,
-    /// How its elements are kept.
+    /// The dtype of its elements.
     pub dtype: GgmlDType,
     /// Its bytes.
     pub bytes: u64,
@@ -124,8 +124,8 @@ impl CheckpointInfo {
     }
 }
 
-/// The tensors that are written, in the order of a file, which is the model's too; a bias that the model does not have is
-/// zeros.
+/// The tensors to write, in the order of a file, which is also the model's. A model without a bias of queries, keys and
+/// values gets zeros for it.
 pub(in crate::checkpoint) fn specs(info: &CheckpointInfo, precision: Option<Precision>) -> Vec<TensorSpec> {
     let mut tensors = info.tensors.iter().peekable();
     let spec = |(name, shape): (String, Vec<usize>)| {
@@ -135,7 +135,7 @@ pub(in crate::checkpoint) fn specs(info: &CheckpointInfo, precision: Option<Prec
     layout::written(&info.config).map(spec).collect()
 }
 
-/// A tensor as a GGUF has it: the model's of this number, or zeros.
+/// A tensor as GGUF stores it: the model's tensor of this number, or zeros.
 pub(in crate::checkpoint) fn piece(spec: &TensorSpec, tensor: Option<usize>) -> OutputPiece {
     let Some(tensor) = tensor else { return OutputPiece::Zeros(spec.bytes()) };
     let (rows, columns) = match *spec.shape.as_slice() {
@@ -145,7 +145,7 @@ pub(in crate::checkpoint) fn piece(spec: &TensorSpec, tensor: Option<usize>) -> 
     OutputPiece::Rows(TensorPiece { tensor, rows, columns, dtype: spec.dtype })
 }
 
-/// Of each tensor that is written the model's number of it.
+/// For each tensor to write, its number among the model's tensors; `None` for zeros.
 pub(in crate::checkpoint) fn numbers(
     info: &CheckpointInfo,
     specs: &[TensorSpec],
@@ -179,7 +179,8 @@ impl OutputFile {
         self.length
     }
 
-    /// Writes the next piece, of the model and the files that it was planned for; `false` when that was the last.
+    /// Writes the next piece. `info` and `files` must be those that the file was planned for. `false` after the last
+    /// piece.
     pub fn step<R: Read + Seek>(
         &mut self,
         info: &CheckpointInfo,
@@ -207,7 +208,7 @@ impl OutputFile {
         Ok(self.piece < self.pieces.len())
     }
 
-    /// Writes all that is left.
+    /// Writes all remaining pieces.
     pub fn write<R: Read + Seek>(
         mut self,
         info: &CheckpointInfo,
@@ -219,7 +220,7 @@ impl OutputFile {
     }
 }
 
-/// A matrix `[in, out]`, as a `Conv1D` has it.
+/// A matrix transposed to `[in, out]`, as `Conv1D` stores it.
 fn turned<R: Read + Seek>(
     tensor: &ModelTensor,
     reader: &mut RowReader,

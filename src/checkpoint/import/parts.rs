@@ -1,4 +1,4 @@
-//! The tensors of the files under the model's names, several of one matrix put together.
+//! Finds the model's tensors among those of the files, and joins the parts of one matrix.
 
 use std::collections::BTreeMap;
 
@@ -7,35 +7,35 @@ use super::names::{self, TensorPlace};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::tensor_info::Dims;
 
-/// Who names and turns tensors so.
+/// The program whose names and matrix layout the files have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NamedBy {
     /// `transformers`: matrices `[in, out]`.
     HuggingFace,
     /// nanoGPT: the same names, matrices `[out, in]`.
     NanoGpt,
-    /// The GPT of Karpathy's lecture: a matrix for each head.
+    /// The GPT of Karpathy's lecture: a matrix of its own for each head.
     Lecture,
 }
 
-/// The matrices that `transformers` keeps `[in, out]`.
+/// The matrices that `transformers` stores as `[in, out]`.
 const CONV1D: [&str; 4] = [".attn_qkv.weight", ".attn_output.weight", ".ffn_up.weight", ".ffn_down.weight"];
 
-/// The parts of one tensor, by matrix and head where it has several.
+/// The parts of one tensor. The key is the matrix and the head, where each head has its own matrices.
 type ByHead = BTreeMap<Option<(usize, usize)>, TensorPart>;
 
-/// What there is for each tensor of the model, parts of one in order.
+/// The parts that were found for each tensor of the model, in order.
 #[derive(Debug)]
 pub(super) struct Parts {
     tensors: BTreeMap<String, Vec<TensorPart>>,
-    /// Who made them.
+    /// The program that made the files.
     pub layout: NamedBy,
-    /// Heads, where each has matrices of its own.
+    /// The number of heads, where each head has its own matrices.
     pub heads: Option<usize>,
 }
 
 impl Parts {
-    /// Finds each tensor's place.
+    /// Assigns each tensor to its place in the model.
     pub fn new(parts: Vec<TensorPart>) -> Result<Self, CheckpointError> {
         let mut tensors: BTreeMap<String, ByHead> = BTreeMap::new();
         let mut layout = NamedBy::HuggingFace;
@@ -59,7 +59,7 @@ impl Parts {
         Ok(parts)
     }
 
-    /// Tells `transformers` from nanoGPT by the first block's shape, and turns what is `[in, out]`.
+    /// Tells `transformers` from nanoGPT by the shapes in the first block, and marks matrices that are `[in, out]`.
     fn turn(&mut self) -> Result<(), CheckpointError> {
         if self.layout == NamedBy::Lecture {
             return Ok(());
@@ -75,7 +75,7 @@ impl Parts {
         Ok(())
     }
 
-    /// Rows and columns of a matrix in one part.
+    /// Rows and columns of a matrix that is in one part.
     pub fn matrix(&self, slot: &str) -> Result<[u64; 2], CheckpointError> {
         let missing = || CheckpointError::Missing { name: slot.to_string() };
         let part = self.tensors.get(slot).and_then(|parts| parts.first()).ok_or_else(missing)?;
@@ -91,34 +91,35 @@ impl Parts {
         self.tensors.contains_key(slot)
     }
 
-    /// Whether any slot ends so.
+    /// Whether the name of any slot ends so.
     pub fn any_ends_with(&self, end: &str) -> bool {
         self.tensors.keys().any(|slot| slot.ends_with(end))
     }
 
-    /// One more than the highest number of a block.
+    /// The number of blocks: one more than the highest number in a name.
     pub fn layers(&self) -> usize {
         let number = |slot: &str| slot.strip_prefix("blk.")?.split_once('.')?.0.parse::<usize>().ok();
         self.tensors.keys().filter_map(|slot| number(slot)).max().map_or(0, |last| last.saturating_add(1))
     }
 
-    /// The parts of a slot, which stay.
+    /// The parts of a slot.
     pub fn get(&self, slot: &str) -> &[TensorPart] {
         self.tensors.get(slot).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Hands over the parts of a slot.
+    /// Removes the parts of a slot, and returns them.
     pub fn take(&mut self, slot: &str) -> Option<Vec<TensorPart>> {
         self.tensors.remove(slot)
     }
 
-    /// Any part that has not been taken.
+    /// A part that nothing has taken, if there is one.
     pub fn left(&self) -> Option<&TensorPart> {
         self.tensors.values().flatten().next()
     }
 }
 
-/// The number of heads, where matrices are by head: each has all three, and all blocks have as many.
+/// The number of heads, where each head has its own matrices. Every head must have all three, and all blocks the same
+/// number of heads.
 fn check_heads(tensors: &BTreeMap<String, ByHead>) -> Result<Option<usize>, CheckpointError> {
     let mut heads = None;
     for (slot, parts) in tensors.iter().filter(|(_, parts)| parts.keys().any(Option::is_some)) {

@@ -1,4 +1,4 @@
-//! The configuration: what the files say, and what the tensors tell.
+//! Finds the configuration, from what the files say and from the shapes of the tensors.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
@@ -13,20 +13,20 @@ use crate::checkpoint::tensor_info::{TensorInfo, check_spans};
 use crate::model::Config;
 use crate::model::config::{Activation, Head};
 
-/// Bytes of two tensors that are compared at once.
+/// Bytes of two tensors that are compared in one step.
 const COMPARED: u64 = 64 << 10;
 
-/// Length of a head in all of OpenAI's sizes; the tensors do not tell it.
+/// Length of a head in all of OpenAI's sizes. The shapes of the tensors do not show it.
 const HEAD_DIM: usize = 64;
 
-/// A configuration and the tensors that it is of.
+/// A configuration, and the tensors that it was found from.
 #[derive(Debug)]
 pub(super) struct Shape {
-    /// All but the heads; every row of the embedding is a token.
+    /// The configuration without the heads; every row of the embedding counts as a token.
     pub config: Config,
-    /// The heads, where anything tells them.
+    /// The number of heads, if anything shows it.
     pub heads: Option<usize>,
-    /// Who made the files, for people.
+    /// The program that made the files, as people know it.
     pub source: &'static str,
     /// How the tensors are named and turned.
     pub layout: NamedBy,
@@ -34,7 +34,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Infers what is not said.
+    /// Infers the configuration.
     pub async fn of<R: Read + Seek>(
         tensors: FileTensors,
         said: Option<&HuggingFaceConfig>,
@@ -53,7 +53,7 @@ impl Shape {
         Ok(Shape { heads: shape.heads.or(heads), ..shape })
     }
 
-    /// The shape that `config.json` says, or else the tensors tell.
+    /// The shape that `config.json` gives, or else the one that the tensors show.
     fn told(mut parts: Parts, said: Option<Config>, head: Head, is_safetensors: bool) -> Result<Self, CheckpointError> {
         let qkv_bias = parts.any_ends_with(".attn_qkv.bias");
         if head == Head::Tied {
@@ -71,8 +71,8 @@ impl Shape {
         Ok(Shape { config: said.unwrap_or(told), heads, source, layout, parts })
     }
 
-    /// The shape of one of OpenAI's models, whose head is tied, and whose heads all have 64 numbers, from the tensors of
-    /// its safetensors file.
+    /// The shape of one of OpenAI's models, from the tensors of its safetensors file. The head is tied, and every head
+    /// has 64 numbers.
     pub fn of_openai(infos: Vec<TensorInfo>) -> Result<Self, CheckpointError> {
         let parts = infos.into_iter().map(|info| TensorPart { file: 0, info }).collect();
         let shape = Shape::told(Parts::new(parts)?, None, Head::Tied, true)?;
@@ -84,7 +84,7 @@ impl Shape {
         Ok(Shape { heads: Some(n_embd / HEAD_DIM), ..shape })
     }
 
-    /// The model's tensors; `config` may have fewer tokens than there are rows.
+    /// The model's tensors. `config` may have fewer tokens than the embedding has rows.
     pub fn tensors(mut self, config: &Config) -> Result<Vec<ModelTensor>, CheckpointError> {
         let rows = self.config.vocabulary_size;
         let mut tensors = Vec::new();
@@ -111,7 +111,8 @@ impl Shape {
         Ok(tensors)
     }
 
-    /// Whether no layer of this kind has a bias, neither those that come nor those that came: they are all zeros.
+    /// Whether no layer of this kind has a bias: neither those handled before nor those still to come. The biases are
+    /// then all zeros.
     fn is_left_out(&self, tensors: &[ModelTensor], name: &str) -> bool {
         let Some((_, kind)) = name.strip_suffix(".bias").and_then(|path| path.rsplit_once(['.', '_'])) else {
             return false;
@@ -122,7 +123,7 @@ impl Shape {
     }
 }
 
-/// Tied where there is no other matrix than the embedding, or one that says the same.
+/// The head: tied, unless there is a matrix for it that differs from the embedding.
 async fn find_head<R: Read + Seek>(
     parts: &Parts,
     files: &mut [Named<R>],
@@ -137,7 +138,7 @@ async fn find_head<R: Read + Seek>(
     Ok(if is_tied { Head::Tied } else { Head::Untied { bias } })
 }
 
-/// Whether two tensors have the same bytes, which they have where they are one.
+/// Whether two tensors have the same bytes; true for two names of one tensor.
 async fn same<R: Read + Seek>(
     one: &TensorPart,
     other: &TensorPart,
@@ -170,7 +171,7 @@ async fn same<R: Read + Seek>(
     Ok(true)
 }
 
-/// What the tensors tell.
+/// The configuration that the tensors show.
 fn tell(parts: &Parts) -> Result<Config, CheckpointError> {
     let [vocabulary, n_embd] = parts.matrix("token_embd.weight")?;
     let [context, _] = parts.matrix("position_embd.weight")?;
@@ -203,7 +204,7 @@ fn tell(parts: &Parts) -> Result<Config, CheckpointError> {
     })
 }
 
-/// The parts, one below the other, have this shape.
+/// Fails unless the parts, joined by rows, have this shape.
 fn check_shape(parts: &[TensorPart], shape: &[usize]) -> Result<(), CheckpointError> {
     let Some(TensorPart { info: first, .. }) = parts.first() else { return Ok(()) };
     let expected: Vec<u64> = shape.iter().map(|&size| size as u64).collect();
@@ -224,7 +225,7 @@ fn check_shape(parts: &[TensorPart], shape: &[usize]) -> Result<(), CheckpointEr
     Err(CheckpointError::field(&field, first.at, format!("{expected:?}"), format!("{found:?}")))
 }
 
-/// No tensor lies over another: all of them together take no more room than the files.
+/// Fails where tensors overlap. So all of them together are no larger than the files.
 fn check_apart(tensors: &[ModelTensor]) -> Result<(), CheckpointError> {
     let mut by_file: BTreeMap<usize, Vec<&TensorInfo>> = BTreeMap::new();
     for TensorPart { file, info } in tensors.iter().flat_map(|tensor| &tensor.parts) {

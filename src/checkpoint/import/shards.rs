@@ -1,4 +1,4 @@
-//! Which of the files have the model's weights.
+//! Chooses the files that have the model's weights.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Seek};
@@ -11,16 +11,16 @@ use crate::checkpoint::CheckpointError;
 /// The files to read weights from.
 #[derive(Debug)]
 pub(super) struct Chosen {
-    /// What they are, all of them.
+    /// Their kind; all have the same.
     pub content: Content,
-    /// Which they are.
+    /// Their numbers.
     pub files: Vec<usize>,
-    /// Those of a sharded model that are not there.
+    /// Names of the shards that are missing.
     pub missing: Vec<String>,
 }
 
 impl Chosen {
-    /// Names of files that nothing is read from.
+    /// Names of files that are not used.
     pub fn ignored<R>(&self, files: &[Named<R>], contents: &[Content]) -> Vec<String> {
         let unknown =
             |content: Content| matches!(content, Content::Text | Content::Empty | Content::Image | Content::Other);
@@ -38,7 +38,7 @@ struct Index {
     weight_map: std::collections::BTreeMap<String, String>,
 }
 
-/// Chooses: safetensors before torch's files, which often lie beside them and say the same.
+/// Chooses the files. Safetensors come before torch's files, which often lie beside them with the same weights.
 pub(super) async fn choose<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
@@ -66,7 +66,7 @@ fn told<R>(files: &[Named<R>], contents: &[Content]) -> Vec<String> {
     files.iter().zip(contents).map(|(file, content)| format!("{}: {}", file.name, content.title())).collect()
 }
 
-/// The shards that an index names.
+/// The shards that an index lists.
 fn by_index<R>(files: &[Named<R>], content: Content, found: &[usize], index: &str) -> Result<Chosen, ImportError> {
     let failed = |source| CheckpointError::Json { part: "the index of shards", source };
     let Index { weight_map } = serde_json::from_str(index).map_err(failed)?;
@@ -74,7 +74,7 @@ fn by_index<R>(files: &[Named<R>], content: Content, found: &[usize], index: &st
     gather(files, content, found, names)
 }
 
-/// The shards that the name of one of them speaks of: `model-00001-of-00003.safetensors`.
+/// The shards that the name of one of them implies: `model-00001-of-00003.safetensors`.
 fn by_name<R>(files: &[Named<R>], content: Content, found: Vec<usize>) -> Result<Chosen, ImportError> {
     let names = found.iter().find_map(|&file| siblings(&files[file].name));
     match (names, found.as_slice()) {

@@ -1,4 +1,4 @@
-//! What a model is, for people and for programs.
+//! Describes a model, for people and for programs.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,12 +10,12 @@ use crate::checkpoint::precision::Precision;
 use crate::model::Config;
 use crate::model::config::Head;
 
-/// What is to be known of a model before it runs.
+/// The facts about a model that are shown before it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// GGUF's name of it.
+    /// GGUF's name of the architecture.
     pub architecture: &'static str,
-    /// Who made the files.
+    /// The program that made the files.
     pub source: &'static str,
     /// Weights, a tied head counted once.
     pub parameters: usize,
@@ -29,24 +29,24 @@ pub struct Summary {
     pub context: usize,
     /// Tokens.
     pub vocabulary: usize,
-    /// What they are.
+    /// The kind of tokens.
     pub tokens: &'static str,
-    /// Rows of the embedding that were no tokens, and are left out.
+    /// Rows of the embedding that belong to no token, and are left out.
     pub padding_rows: usize,
     /// The MLP's nonlinearity.
     pub activation: &'static str,
     /// Where the head's weights come from.
     pub head: &'static str,
-    /// How the files keep the weights.
+    /// The dtypes of the weights in the files.
     pub stored: Vec<String>,
-    /// How the model keeps them.
+    /// The dtypes in which the model keeps them.
     pub kept: Vec<String>,
-    /// Files that nothing is read from.
+    /// Names of files that are not used.
     pub ignored: Vec<String>,
 }
 
 impl CheckpointInfo {
-    /// What the model is, loaded in this precision.
+    /// Describes the model as it is when it is loaded in this precision.
     pub fn summary(&self, precision: Option<Precision>) -> Summary {
         let Config { layers, n_embd, heads, context, vocabulary_size, activation, head, .. } = self.config;
         let parts = self.tensors.iter().flat_map(|tensor| &tensor.parts);
@@ -76,7 +76,7 @@ impl CheckpointInfo {
     }
 }
 
-/// A line for each field.
+/// One line for each field.
 impl fmt::Display for Summary {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         let Summary { architecture, source, parameters, layers, n_embd, heads, context, vocabulary, tokens, .. } = self;

@@ -1,4 +1,4 @@
-//! The tensors of the chosen files, under the files' names.
+//! Reads the descriptions of the tensors in the chosen files, under the files' names.
 
 use std::io::{Read, Seek};
 use std::ops::Range;
@@ -13,14 +13,14 @@ use crate::checkpoint::CheckpointError;
 use crate::checkpoint::source::Source;
 use crate::checkpoint::tensor_info::TensorInfo;
 
-/// What the files say of the weights.
+/// What the files say about the weights.
 #[derive(Debug)]
 pub(super) struct FileTensors {
-    /// The tensors, but for buffers.
+    /// The tensors, without buffers.
     pub parts: Vec<TensorPart>,
-    /// Whole numbers among nanoGPT's `model_args`.
+    /// Integers among nanoGPT's `model_args`.
     pub arguments: Vec<(String, u64)>,
-    /// Whether they come from safetensors.
+    /// Whether the files are safetensors.
     pub is_safetensors: bool,
 }
 
@@ -56,7 +56,7 @@ fn read_safetensors<R: Read + Seek>(source: &mut Source<R>) -> Result<Vec<Tensor
     place_all(described, &data)
 }
 
-/// The tensors of a safetensors file, but for buffers; `data` is where they lie in the file.
+/// The tensors of a safetensors file, without buffers. `data` is the range of the data in the file.
 pub(super) fn place_all(described: Vec<Described>, data: &Range<u64>) -> Result<Vec<TensorInfo>, CheckpointError> {
     let mut tensors = Vec::new();
     for tensor in described {

@@ -9,31 +9,31 @@ use crate::checkpoint::source::{Source, room};
 /// The longest text that is read whole; GPT-2's `tokenizer.json` has 1.4 MB.
 pub(super) const MOST_TEXT: u64 = 16 << 20;
 
-/// Bytes of a text that are looked at in one step: a millisecond or two.
+/// Bytes of a text that one step reads, which takes a millisecond or two.
 pub(super) const PIECE: usize = 128 << 10;
 
-/// A text as it comes out of a file, some whole characters at a time.
+/// Reads a text from a file in chunks of whole characters.
 pub(super) struct TextChunks {
     buffer: Vec<u8>,
-    /// Bytes in the buffer: the piece that came last, and what has begun behind it.
+    /// Bytes in the buffer: the last chunk, and the beginning of a character behind it.
     filled: usize,
-    /// Bytes of the piece that came last.
+    /// Bytes of the last chunk.
     valid: usize,
-    /// Bytes that are still in the file.
+    /// Bytes of the file that have not been read.
     left: u64,
 }
 
 impl TextChunks {
-    /// A text from its beginning.
+    /// At the beginning of a text.
     pub fn new<R: Read + Seek>(source: &mut Source<R>) -> Result<Self, CheckpointError> {
         source.seek(0)?;
         let left = source.length();
         Ok(TextChunks { buffer: vec![0; left.min(PIECE as u64) as usize], filled: 0, valid: 0, left })
     }
 
-    /// The next piece; none at the end.
+    /// The next chunk; `None` at the end.
     pub fn next<R: Read + Seek>(&mut self, source: &mut Source<R>) -> Result<Option<&str>, CheckpointError> {
-        // The character that the last piece was cut within begins this one.
+        // This chunk begins with the character that the end of the last one cut.
         self.buffer.copy_within(self.valid..self.filled, 0);
         let kept = self.filled - self.valid;
         let count = self.left.min((self.buffer.len() - kept) as u64) as usize;
@@ -72,7 +72,7 @@ pub(super) async fn read<R: Read + Seek>(
     Ok(text)
 }
 
-/// Some whole lines of a text, and what is behind them.
+/// Splits a text after some whole lines.
 pub(super) fn cut(text: &str) -> (&str, &str) {
     let bytes = text.as_bytes();
     let end = bytes.iter().skip(PIECE).position(|&byte| byte == b'\n');

@@ -1,4 +1,4 @@
-//! Rows of the model's tensors, read from the files some at a time, in the dtype that is asked for.
+//! Reads rows of the model's tensors from the files, some at a time, and encodes them in the dtype that is asked for.
 
 use std::io::{Read, Seek};
 use std::ops::Range;
@@ -11,10 +11,10 @@ use crate::checkpoint::elements::{check_finite, decode, encode};
 use crate::checkpoint::source::{Source, room};
 use crate::checkpoint::tensor_info::TensorInfo;
 
-/// Rows and columns of a transposed matrix that are turned at once: 16 KiB of float32, which stay in the nearest cache.
+/// Rows and columns of a transposed matrix that are handled at once: 16 KiB of float32, which fit into the L1 cache.
 const TILE: (usize, usize) = (64, 64);
 
-/// What reads rows. Holds the bytes of a transposed matrix while its rows are asked for one after the other.
+/// Reads rows. Keeps the bytes of a transposed matrix while its rows are asked for one after another.
 #[derive(Debug, Default)]
 pub(in crate::checkpoint) struct RowReader {
     /// Name and bytes.
@@ -22,8 +22,8 @@ pub(in crate::checkpoint) struct RowReader {
 }
 
 impl RowReader {
-    /// The bytes of some rows as a file of this dtype has them; an error for numbers that it cannot hold. A vector is one
-    /// row.
+    /// The bytes of some rows, as a file in this dtype has them. Fails for numbers that the dtype cannot hold. A vector
+    /// counts as one row.
     pub fn rows<R: Read + Seek>(
         &mut self,
         tensor: &ModelTensor,
@@ -42,7 +42,7 @@ impl RowReader {
         }
     }
 
-    /// The numbers of some rows.
+    /// The numbers in some rows, as f32.
     pub fn values<R: Read + Seek>(
         &mut self,
         tensor: &ModelTensor,
@@ -61,12 +61,12 @@ impl RowReader {
             }
             begin = end;
         }
-        // A tensor that no file has is zeros.
+        // A tensor that no file has is all zeros.
         values.resize(rows.len() * columns, 0.0);
         Ok(values)
     }
 
-    /// Adds rows of one part.
+    /// Appends rows of one part to `values`.
     fn part_values<R: Read + Seek>(
         &mut self,
         info: &TensorInfo,
@@ -91,19 +91,19 @@ impl RowReader {
     /// All bytes of a transposed matrix, as the file has them.
     fn hold<R: Read + Seek>(&mut self, info: &TensorInfo, source: &mut Source<R>) -> Result<&[u8], CheckpointError> {
         if self.held.as_ref().is_none_or(|(name, _)| *name != info.name) {
-            self.held = None; // the one before goes first
+            self.held = None; // freed before the next is read
             self.held = Some((info.name.clone(), read(info, info.span.clone(), source)?));
         }
         Ok(self.held.as_ref().map_or(&[], |(_, bytes)| bytes))
     }
 }
 
-/// Rows of a part; a vector is one.
+/// Rows of a part; a vector counts as one row.
 fn part_rows(info: &TensorInfo, tensor: &ModelTensor) -> usize {
     if tensor.shape.len() == 2 { info.shape().as_slice()[0] as usize } else { 1 }
 }
 
-/// The bytes of some rows that stand one behind the other.
+/// The bytes of some rows that are contiguous in the file.
 fn stored_rows<R: Read + Seek>(
     info: &TensorInfo,
     columns: usize,
@@ -115,7 +115,7 @@ fn stored_rows<R: Read + Seek>(
     read(info, start + rows.start as u64 * row..start + rows.end as u64 * row, source)
 }
 
-/// The bytes of a range of the file, whose numbers are finite.
+/// The bytes of a range of the file. Fails unless all numbers in them are finite.
 fn read<R: Read + Seek>(
     info: &TensorInfo,
     span: Range<u64>,
@@ -129,7 +129,7 @@ fn read<R: Read + Seek>(
     Ok(bytes)
 }
 
-/// Some rows of a matrix whose bytes are those of `[in, out]`.
+/// Transposes some rows of a matrix that `bytes` hold as `[in, out]`.
 fn turn(info: &TensorInfo, bytes: &[u8], rows: Range<usize>, values: &mut [f32]) {
     let [inputs, outputs] = [0, 1].map(|axis| info.dims.as_slice().get(axis).map_or(1, |&size| size as usize));
     let size = info.dtype.type_size();

@@ -1,16 +1,15 @@
-//! What is published of GPT-2, and how far a model may be from it.
+//! Published figures of GPT-2, and how far a model may be from them.
 //!
-//! `gpt2_published_logits.json` is from Transformer Explainer
-//! (<https://github.com/poloclub/transformer-explainer>, `src/constants/examples/`): for each of its five example
-//! prompts the last token's logits of the 124M model, here the first eight and the ten largest, to four digits. The
-//! greedy text is that of Hugging Face `transformers`' own test of the model
-//! (`tests/models/gpt2/test_modeling_gpt2.py`, `test_lm_generate_gpt2`).
+//! `gpt2_published_logits.json` is from Transformer Explainer (<https://github.com/poloclub/transformer-explainer>,
+//! `src/constants/examples/`), which has logits of the 124M model after the last token of five example prompts. The
+//! file has the first eight and the ten largest of each, to four digits. The greedy text is from Hugging Face
+//! `transformers`' own test of the model (`tests/models/gpt2/test_modeling_gpt2.py`, `test_lm_generate_gpt2`).
 
 use serde::Deserialize;
 
 use crate::checkpoint::precision::Precision;
 
-/// What a model of a certain shape is to give.
+/// What a model of a certain shape must give.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figures {
     /// Number of weights, a tied head counted once.
@@ -28,7 +27,7 @@ pub struct Expectation {
     pub prompt: String,
     /// Its tokens.
     pub token_ids: Vec<u32>,
-    /// Number of logits: tokens there are.
+    /// Number of logits, one for each token.
     pub n_logits: usize,
     /// Logits of ids 0, 1, 2, ….
     pub first_logits: Vec<f32>,
@@ -45,12 +44,12 @@ pub struct Scored {
     pub logit: f32,
 }
 
-/// What follows a prompt.
+/// The text that follows a prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Continuation {
     /// The prompt.
     pub prompt: String,
-    /// Tokens that follow it.
+    /// Number of tokens that follow it.
     pub tokens: usize,
     /// Their text.
     pub text: String,
@@ -59,7 +58,7 @@ pub struct Continuation {
 /// The figures of GPT-2, 124M.
 pub fn published() -> Result<Figures, serde_json::Error> {
     Ok(Figures {
-        // Radford et al. 2019 say 117M, which was a miscount; it is Hugging Face's `num_parameters()`.
+        // Hugging Face's `num_parameters()`. Radford et al. 2019 give 117M, which was a miscount.
         parameters: 124_439_808,
         expectations: serde_json::from_str(include_str!("gpt2_published_logits.json"))?,
         continuation: Continuation {
@@ -71,29 +70,29 @@ pub fn published() -> Result<Figures, serde_json::Error> {
 }
 
 impl Expectation {
-    /// Every logit that is given.
+    /// Every logit that was published.
     pub fn logits(&self) -> impl Iterator<Item = Scored> {
         let first = (0..).zip(&self.first_logits).map(|(id, &logit)| Scored { id, logit });
         first.chain(self.top10.iter().copied())
     }
 
-    /// How far a logit may be from the one given, for weights of this precision.
+    /// How far a logit may be from the published one, for weights of this precision.
     ///
-    /// For float32 0.02: four digits are given, and sums in another order differ in the third.
+    /// For float32 it is 0.02: four digits were published, and sums in another order change the third.
     ///
-    /// `Q8_0` keeps a weight to 1/254 of the largest in its block of 32, and the activations that are multiplied with
-    /// it likewise, which shows in two ways:
+    /// `Q8_0` rounds a weight to 1/254 of the largest one in its block of 32, and the activations that are multiplied
+    /// with it likewise. This has two effects:
     ///
-    /// - The part that all logits share (GPT-2's lie around −100, 4 apart) is the sum of a few large products, which
-    ///   may err by as much as each: 1/127 of the magnitude.
-    /// - What remains errs like the sum of many independent products. Measured on 8 prompts of 6 tokens, as a share of
-    ///   the logits' standard deviation: random weights of the 124M shape, 2.7 % and at most 13 %, with 2 blocks
-    ///   instead of 12, 2.2 % and 10 %; pearGPT, which is trained, 0.6 % and 3.2 % on 60 passages of Shakespeare
-    ///   (x86-64, 2026-11). Twice the largest, since trained activations have outliers that take the steps of their
-    ///   block: a quarter.
+    /// - The part that all logits share (GPT-2's lie around −100, 4 apart) is the sum of a few large products. It may be
+    ///   off by as much as each of them: 1/127 of the magnitude.
+    /// - The rest is off like the sum of many independent products. As a share of the logits' standard deviation, on 8
+    ///   prompts of 6 tokens, random weights of the 124M shape gave 2.7 % and at most 13 %; with 2 blocks instead of 12,
+    ///   2.2 % and 10 %. pearGPT, which is trained, gave 0.6 % and 3.2 % on 60 passages of Shakespeare (x86-64,
+    ///   2026-11). The tolerance is a quarter, twice the largest of these, since trained activations have outliers,
+    ///   which make the steps of their block large.
     ///
-    /// For GPT-2's figures that is about 2 % of a logit. `F16` is the same with 11 bits instead of 7: at most 0.35 % of
-    /// the standard deviation was measured, 1 % is allowed.
+    /// For GPT-2's figures the tolerance is about 2 % of a logit. `F16` has the same effects with 11 bits instead of 7:
+    /// at most 0.35 % of the standard deviation was measured, and 1 % is allowed.
     pub fn tolerance(&self, precision: Precision) -> f32 {
         let (of_magnitude, of_spread) = match precision {
             Precision::F32 => (0.0, 0.0),
@@ -104,7 +103,7 @@ impl Expectation {
         0.02 + of_magnitude * largest + of_spread * self.spread()
     }
 
-    /// Standard deviation of the logits that are given.
+    /// Standard deviation of the published logits.
     fn spread(&self) -> f32 {
         let count = self.logits().count().max(1) as f32;
         let mean = self.logits().map(|scored| scored.logit).sum::<f32>() / count;

@@ -1,7 +1,7 @@
-//! Whether a model is GPT-2: its tokens, logits and text against published figures.
+//! Verifies that a model is GPT-2: compares its tokens, logits and text with published figures.
 //!
-//! [`Verifier::step`] reads one prompt or decodes one token, so that whoever calls it can return to an event loop
-//! between two steps.
+//! [`Verifier::step`] reads one prompt or decodes one token, so that the caller can return to an event loop between two
+//! steps.
 
 mod figures;
 mod report;
@@ -20,24 +20,24 @@ use crate::generation::{Decoding, GenerationError, Step};
 use crate::sampler::{Sampler, Sampling};
 use crate::tokenizer::Utf8Stream;
 
-/// A model that the figures say nothing of.
+/// There are no figures for this model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the figures are those of a model of {expected_parameters} parameters and {expected_tokens} tokens, \
      this one has {parameters} parameters and {tokens} tokens"
 )]
 pub struct OtherModel {
-    /// Parameters of the figures' model.
+    /// Parameters of the model that the figures are of.
     pub expected_parameters: usize,
-    /// Its tokens.
+    /// Number of its tokens.
     pub expected_tokens: usize,
     /// Parameters of this model.
     pub parameters: usize,
-    /// Its tokens.
+    /// Number of its tokens.
     pub tokens: usize,
 }
 
-/// A comparison under way.
+/// A comparison in progress.
 #[derive(Debug)]
 pub struct Verifier {
     figures: Figures,
@@ -56,7 +56,7 @@ struct Writing {
 }
 
 impl Verifier {
-    /// Prepares to hold `model` against `figures` ([`published`] are GPT-2's).
+    /// Prepares to compare `model` with `figures`; [`published`] are GPT-2's.
     pub fn new(model: &Model, figures: Figures) -> Result<Self, OtherModel> {
         let (parameters, tokens) = (model.gpt.config().parameters(), model.gpt.config().vocabulary_size);
         let expected_parameters = figures.parameters;
@@ -68,14 +68,14 @@ impl Verifier {
         Ok(Verifier { figures, precision: model.precision, checks: Vec::new(), writing: None })
     }
 
-    /// Steps done and steps there are.
+    /// Number of steps done, and of all steps.
     pub fn progress(&self) -> (usize, usize) {
         let written = self.writing.as_ref().map_or(0, |writing| writing.tokens);
         let all = self.figures.expectations.len() + self.figures.continuation.tokens;
         (self.checks.len() + written, all)
     }
 
-    /// Reads one prompt, or writes one token; the outcome once all is done.
+    /// Reads one prompt, or decodes one token. Returns the result after the last step.
     pub fn step(&mut self, model: &Model) -> Result<Option<Verification>, GenerationError> {
         if let Some(expectation) = self.figures.expectations.get(self.checks.len()) {
             self.checks.push(check(model, expectation, self.precision)?);
@@ -107,7 +107,7 @@ impl Writing {
         Ok(Writing { decoding, characters: Utf8Stream::default(), tokens: 0, text: String::new() })
     }
 
-    /// One token; `false` where there can be no more of them.
+    /// Does one step. `false` if no further token can be decoded.
     fn step(&mut self, model: &Model) -> Result<bool, GenerationError> {
         match self.decoding.step(&model.gpt) {
             Ok(Step::Prefilled) => Ok(true),
@@ -116,7 +116,7 @@ impl Writing {
                 self.text.push_str(&self.characters.push(model.tokenizer.bytes(id)));
                 Ok(true)
             }
-            // Logits that are no numbers: the checks say so.
+            // Logits are infinite or NaN, which the checks report.
             Err(GenerationError::Sampler(_)) => Ok(false),
             Err(error) => Err(error),
         }
@@ -127,7 +127,8 @@ impl Writing {
     }
 }
 
-/// Reads the prompt's expected tokens, so that a tokenizer that differs does not hide what the weights give.
+/// Compares the logits after a prompt. Reads the prompt's published tokens, so that an error of the tokenizer does not
+/// affect the logits.
 fn check(model: &Model, expectation: &Expectation, precision: Precision) -> Result<Check, GenerationError> {
     let Expectation { prompt, token_ids, .. } = expectation;
     let found = model.tokenizer.encode(prompt)?;

@@ -1,4 +1,4 @@
-//! What a comparison found, in numbers and in sentences.
+//! The result of a comparison, in numbers and in sentences.
 
 use std::fmt;
 
@@ -8,63 +8,63 @@ use super::figures::{Expectation, Scored};
 use crate::tokenizer::TokenSpan;
 use crate::tokenizer::Tokenizer;
 
-/// Of the ten likeliest tokens, those that must be the same: the tenth and the eleventh may be close.
+/// How many of the ten likeliest tokens must be the same. It is not all, since the tenth and the eleventh may be close.
 pub const SHARED: usize = 9;
 
-/// One prompt's logits, compared.
+/// The comparison of the logits after one prompt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// The prompt.
     pub prompt: String,
     /// Whether the tokenizer gives the ids expected.
     pub tokens_equal: bool,
-    /// The likeliest token, as expected.
+    /// The likeliest token that was published.
     pub expected_top1: u32,
-    /// The likeliest token, as found.
+    /// The likeliest token that was found.
     pub found_top1: TokenSpan,
-    /// How many of the ten likeliest tokens are among those expected.
+    /// How many of the ten likeliest tokens are among the ten published.
     pub shared_top10: usize,
-    /// The largest difference from a logit that is given; NaN where one is found to be no number.
+    /// The largest difference from a published logit; NaN if a logit is.
     pub largest_difference: f32,
-    /// What it may be.
+    /// The largest difference that is allowed.
     pub tolerance: f32,
-    /// What is not as expected, a sentence each.
+    /// Sentences on what differs.
     pub problems: Vec<String>,
-    /// Whether all of it is as expected.
+    /// Whether nothing differs.
     pub passed: bool,
 }
 
 /// The text that the model writes at temperature 0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Greedy {
-    /// What it goes on from.
+    /// The text that it continues.
     pub prompt: String,
     /// The text expected.
     pub expected: String,
     /// The text found.
     pub found: String,
-    /// Whether it must be equal: two logits may be closer than what rounded weights move them.
+    /// Whether it must be equal. Rounded weights may change the order of two logits that are close.
     pub required: bool,
 }
 
 /// All that was compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verification {
-    /// Each prompt.
+    /// The comparison of each prompt.
     pub checks: Vec<Check>,
-    /// The text.
+    /// The comparison of the text.
     pub greedy: Greedy,
-    /// Whether all checks passed and the text is equal where it must be.
+    /// Whether all checks passed, and the text is equal if it must be.
     pub passed: bool,
 }
 
-/// Holds the logits after a prompt against those expected.
+/// Compares the logits after a prompt with the published ones.
 pub(super) fn compare(expectation: &Expectation, logits: &[f32], tolerance: f32, tokenizer: &Tokenizer) -> Check {
     let likeliest = likeliest(logits, expectation.top10.len());
     let is_expected = |id: &&u32| expectation.top10.iter().any(|scored| scored.id == **id);
     let found = |id: u32| logits.get(id as usize).copied().unwrap_or(f32::NAN);
     let difference = |scored: &Scored| (found(scored.id) - scored.logit).abs();
-    // A NaN is the largest of all.
+    // This order puts NaN above all numbers.
     let worst = expectation.logits().max_by(|a, b| difference(a).total_cmp(&difference(b)));
     let mut check = Check {
         prompt: expectation.prompt.clone(),
@@ -88,7 +88,7 @@ pub(super) fn compare(expectation: &Expectation, logits: &[f32], tolerance: f32,
     check
 }
 
-/// The `count` likeliest ids, the likeliest first; of equals the lower id.
+/// The `count` likeliest ids, likeliest first; equally likely ones by id.
 pub(super) fn likeliest(logits: &[f32], count: usize) -> Vec<u32> {
     let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
     ids.sort_by(|&a, &b| logits[b as usize].total_cmp(&logits[a as usize]));
@@ -97,17 +97,17 @@ pub(super) fn likeliest(logits: &[f32], count: usize) -> Vec<u32> {
 }
 
 impl Check {
-    /// Whether the likeliest token is that expected.
+    /// Whether the likeliest token is the published one.
     pub fn is_top1_equal(&self) -> bool {
         self.found_top1.id == self.expected_top1
     }
 
-    /// Whether enough of the ten likeliest tokens are among those expected.
+    /// Whether enough of the ten likeliest tokens are among the ten published.
     pub fn is_top10_shared(&self) -> bool {
         self.shared_top10 >= SHARED
     }
 
-    /// Whether no logit that is given is further off than it may be.
+    /// Whether every published logit is within the tolerance.
     pub fn is_within(&self) -> bool {
         self.largest_difference <= self.tolerance
     }
@@ -126,19 +126,19 @@ impl Check {
 }
 
 impl Greedy {
-    /// Whether the text is that expected.
+    /// Whether the text is the published one.
     pub fn is_equal(&self) -> bool {
         self.found == self.expected
     }
 
-    /// Whether the text is that expected, or need not be.
+    /// Whether the text is the published one, or need not be.
     pub fn passed(&self) -> bool {
         !self.required || self.is_equal()
     }
 }
 
 impl Verification {
-    /// What comes of it, as a sentence that names the kinds of figures that differ.
+    /// The verdict, as a sentence that names the kinds of figures that differ.
     pub fn verdict(&self) -> String {
         if self.passed {
             return match self.greedy.is_equal() {
@@ -152,7 +152,7 @@ impl Verification {
         }
     }
 
-    /// Kinds of figures that differ, with the number of prompts.
+    /// The kinds of figures that differ, with the number of prompts.
     fn differences(&self) -> Vec<String> {
         let prompts = |kind: &str, is_right: fn(&Check) -> bool| {
             let wrong = self.checks.iter().filter(|check| !is_right(check)).count();

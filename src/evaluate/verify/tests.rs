@@ -1,4 +1,4 @@
-//! A small random model, against what it gives itself, and against that with one thing altered.
+//! Compares a small random model with its own figures, and with these after one of them was changed.
 
 use candle_core::Device;
 use candle_core::quantized::{GgmlDType, QTensor};
@@ -25,7 +25,7 @@ fn model() -> Model {
     Model { gpt: testing::random_gpt(&small(), 11), tokenizer: tokenizer().into(), precision: Precision::F32 }
 }
 
-/// The same, as if its weights were rounded.
+/// The same model, as if its weights were rounded.
 fn rounded() -> Model {
     Model { precision: Precision::Q8_0, ..model() }
 }
@@ -38,7 +38,7 @@ fn expectation(model: &Model, prompt: &str) -> Expectation {
     Expectation { prompt: prompt.into(), token_ids, n_logits: 27, first_logits: logits[..8].to_vec(), top10 }
 }
 
-/// The figures of this model, by another way than the verifier's: each text is read anew.
+/// The figures of this model. Unlike the verifier, this reads each text from its beginning.
 fn figures(model: &Model) -> Figures {
     let mut text = "thedog".to_string();
     for _ in 0..12 {
@@ -59,7 +59,7 @@ fn verify(model: &Model, figures: Figures) -> Verification {
     }
 }
 
-/// What is said of the figures with one thing altered; only that is to be said.
+/// The problems that are reported after one figure was changed. No others may be.
 fn problems(alter: impl Fn(&mut Figures)) -> Vec<String> {
     let model = model();
     let mut figures = figures(&model);
@@ -187,7 +187,7 @@ fn the_verdict_names_what_differs() {
 #[test]
 fn what_is_no_number_fails() {
     let right = model();
-    // `Q8_0` matrices would take a row of NaN for one of zeros.
+    // `Q8_0` matrices would read a row of NaN as zeros.
     let mut weights = in_precision(&small(), random::weights(&small(), 1).unwrap(), Precision::F32);
     weights.take("output_norm.bias", &[64]).unwrap();
     let broken = candle_core::Tensor::from_vec(vec![f32::NAN; 64], 64, &Device::Cpu).unwrap();
@@ -215,7 +215,7 @@ fn a_model_of_another_shape_is_told_so() {
     );
 }
 
-/// Numbers between the steps of [`random::weights`], which `Q8_0` would keep as they are.
+/// Weights between the steps of [`random::weights`], so that `Q8_0` rounds them.
 fn between_steps(weights: Weights) -> Weights {
     let mut number = testing::numbers(5);
     let mut moved = Weights::default();
@@ -240,7 +240,7 @@ fn weights_that_are_rounded_keep_within_what_the_tolerance_counts_on() {
     };
     let exact = logits(Precision::F32);
     let spread = (exact.iter().map(|logit| logit * logit).sum::<f32>() / exact.len() as f32).sqrt();
-    // Half of what is allowed is for outliers, which random weights have none of; the least says that something is
+    // Half of the tolerance is for outliers, which random weights do not have. The lower bound shows that something is
     // measured at all.
     for (precision, least, most) in [(Precision::F16, 0.0005, 0.005), (Precision::Q8_0, 0.05, 0.125)] {
         let differences = exact.iter().zip(logits(precision)).map(|(a, b)| (a - b).abs());

@@ -1,20 +1,20 @@
-//! Causal self-attention with several heads, over a cache or among the rows themselves.
+//! Causal multi-head self-attention, over a cache or among the rows themselves.
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Error, Layout, Result, Shape, Tensor};
 
 use super::{SCRATCH, Scratch, expect, numbers, result, with_numbers};
 use crate::kernels::{BlockCache, Heads};
 
-/// What rows of queries attend to.
+/// The positions that rows of queries attend to.
 #[derive(Clone, Copy, Debug)]
 pub enum Attended<'a> {
-    /// Each other: the rows before and their own, of the same sequence of the batch. No cache; all in float32.
+    /// The rows of the same sequence up to their own. There is no cache, and everything is in float32.
     Rows(Heads),
-    /// The positions of a cache up to their own; the last of them stands right before `end`. One sequence.
+    /// The positions of a cache up to their own. The last row is right before `end`. There is one sequence.
     Cache {
-        /// Keys and values, those of the rows among them.
+        /// Keys and values, including those of the rows.
         cache: &'a BlockCache,
-        /// The position behind the last row's.
+        /// The position behind the last row.
         end: usize,
     },
 }
@@ -27,9 +27,9 @@ pub fn append(qkv: &Tensor, cache: &mut BlockCache, position: usize) -> Result<(
     with_numbers(qkv, |qkv| cache.append(qkv, position))
 }
 
-/// What each row's heads read, one head's numbers after the other: of the values up to its own position the mean,
-/// weighted by softmax(query · key / √head_dim). `qkv`, `[batch, tokens, 3 · n_embd]` → `[batch, rows, n_embd]`, of the
-/// last `rows`.
+/// `qkv`, `[batch, tokens, 3 · n_embd]` → the outputs of all heads, concatenated, `[batch, rows, n_embd]`, for the last
+/// `rows` of each sequence. A head's output is the mean of the values up to the row's own position, weighted by
+/// softmax(query · key / √head_dim).
 pub fn attend(qkv: &Tensor, attended: Attended<'_>, rows: usize) -> Result<Tensor> {
     match attended {
         Attended::Rows(heads) => qkv.apply_op1(CausalAttention { heads, rows }),
@@ -37,12 +37,12 @@ pub fn attend(qkv: &Tensor, attended: Attended<'_>, rows: usize) -> Result<Tenso
     }
 }
 
-/// What `attend` weights the values with: `[batch, heads, rows, positions]`; 0 for positions behind a row's own.
+/// The weights that `attend` uses: `[batch, heads, rows, positions]`, with 0 for positions behind a row's own.
 pub fn attention_weights(qkv: &Tensor, attended: Attended<'_>, rows: usize) -> Result<Tensor> {
     qkv.apply_op1_no_bwd(&AttentionWeightsOp { attended, rows })
 }
 
-/// As `attend`, with these weights in place of those that `attention_weights` gives.
+/// The same as `attend`, with these weights instead of those of `attention_weights`.
 pub fn mix_values(qkv: &Tensor, weights: &Tensor, attended: Attended<'_>) -> Result<Tensor> {
     qkv.apply_op2_no_bwd(weights, &MixValues { attended })
 }
@@ -55,8 +55,8 @@ impl Attended<'_> {
         }
     }
 
-    /// Calls `each` for each sequence of a batch with its number, its last `rows` of queries, keys and values, the cache
-    /// that they attend to, and the position of the first of them.
+    /// Calls `each` for each sequence of a batch, with its number, its last `rows` of queries, keys and values, the
+    /// cache that they attend to, and the position of the first row.
     fn each_sequence(
         &self,
         qkv: &[f32],
@@ -86,7 +86,7 @@ impl Attended<'_> {
         Ok(())
     }
 
-    /// Positions that the last of `tokens` rows attends to.
+    /// The number of positions that the last of `tokens` rows attends to.
     fn positions(&self, tokens: usize) -> usize {
         match self {
             Attended::Rows(_) => tokens,
@@ -106,7 +106,7 @@ impl Attended<'_> {
     }
 }
 
-/// Over rows, of which a gradient can be asked.
+/// Attention among rows, with a gradient.
 struct CausalAttention {
     heads: Heads,
     rows: usize,
@@ -122,7 +122,7 @@ impl CustomOp1 for CausalAttention {
     }
 }
 
-/// Over a cache.
+/// Attention over a cache.
 struct AttentionOp<'a> {
     attended: Attended<'a>,
     rows: usize,

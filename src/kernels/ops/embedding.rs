@@ -1,12 +1,12 @@
-//! Token and position embeddings, added.
+//! The sum of token and position embeddings.
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Error, Layout, Result, Shape, Tensor};
 
 use super::{Matrix, numbers, result};
 use crate::kernels::Q8Matrix;
 
-/// The embeddings of ids that stand at `position` and after: `ids`, `[batch, tokens]`, `tokens`, `[vocabulary, n_embd]`,
-/// and `positions`, `[context, n_embd]` → `[batch, tokens, n_embd]`.
+/// The embeddings of ids at `position` and after: `ids`, `[batch, tokens]`, `tokens`, `[vocabulary, n_embd]`, and
+/// `positions`, `[context, n_embd]` → `[batch, tokens, n_embd]`.
 pub fn embedding(ids: &Tensor, tokens: &Matrix, positions: &Tensor, position: usize) -> Result<Tensor> {
     match tokens {
         Matrix::Q8(matrix) => ids.apply_op2_no_bwd(positions, &Q8Embedding { tokens: matrix, position }),
@@ -66,7 +66,7 @@ impl CustomOp3 for EmbeddingOp {
     }
 }
 
-/// Adds each id's row to that of its position; `add` adds one of the `rows` that there are.
+/// Copies the embedding of each position, and calls `add` to add that of its id, which must be below `rows`.
 fn embed(
     ids: &[u32],
     layout: &Layout,

@@ -5,8 +5,8 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use super::{expect, numbers, result};
 use crate::kernels;
 
-/// `(x − mean) / √(variance + epsilon) · weight + bias` over the last dimension: `[…, n_embd]`, `[n_embd]` and `[n_embd]`
-/// → `[…, n_embd]`.
+/// `(x − mean) / √(variance + epsilon) · weight + bias` over the last dimension. The shapes are `[…, n_embd]`,
+/// `[n_embd]` and `[n_embd]` → `[…, n_embd]`.
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f32) -> Result<Tensor> {
     x.apply_op3(weight, bias, LayerNormOp { epsilon })
 }

@@ -18,7 +18,8 @@ pub enum Matrix {
     F32(Tensor),
 }
 
-/// `activation(x · weightᵀ + bias)`: `[…, inputs]`, `[outputs, inputs]` and `[outputs]` → `[…, outputs]`.
+/// `activation(x · weightᵀ + bias)`. The shapes are `[…, inputs]`, `[outputs, inputs]` and `[outputs]` → `[…,
+/// outputs]`.
 pub fn linear(x: &Tensor, weight: &Matrix, bias: Option<&Tensor>, activation: Option<Activation>) -> Result<Tensor> {
     match (weight, bias) {
         (Matrix::Q8(weight), Some(bias)) => x.apply_op2_no_bwd(bias, &Q8Linear { weight, activation }),
@@ -125,7 +126,7 @@ impl CustomOp3 for LinearOp {
     }
 }
 
-/// Rows of `inputs` numbers there are.
+/// The number of rows of `inputs` numbers.
 fn rows(op: &str, x: &[f32], layout: &Layout, inputs: usize) -> Result<usize> {
     expect(op, "inputs", layout.dims().last().copied().unwrap_or(0), inputs)?;
     Ok(x.len() / inputs)

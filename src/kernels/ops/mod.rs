@@ -1,5 +1,5 @@
-//! The kernels as candle's operations: each returns a new tensor. Those on float32 weights take them as tensors, so that
-//! a gradient can flow to them; `Q8_0` stays inside the operation.
+//! The kernels as candle's operations, each of which returns a new tensor. Float32 weights are arguments, so that
+//! gradients flow to them; `Q8_0` weights are fields of the operation.
 
 mod attention;
 mod embedding;
@@ -17,7 +17,7 @@ pub use linear::{Matrix, linear};
 
 use super::{Activations, Scores};
 
-/// Memory that the operations of a thread use and leave to the next.
+/// Memory that the operations of a thread share.
 #[derive(Debug, Default)]
 struct Scratch {
     activations: Activations,
@@ -28,12 +28,12 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// Bytes that the operations of this thread hold for the activations of a next one.
+/// Bytes that this thread holds for the activations of its next operation.
 pub fn held_bytes() -> usize {
     SCRATCH.with_borrow(|scratch| scratch.activations.held_bytes())
 }
 
-/// Looks at the numbers of a contiguous tensor.
+/// Calls `look` with the numbers of a contiguous tensor.
 pub fn with_numbers<T: WithDType, R>(tensor: &Tensor, look: impl FnOnce(&[T]) -> R) -> Result<R> {
     let (storage, layout) = tensor.storage_and_layout();
     let Storage::Cpu(storage) = &*storage else { return Err(Error::Msg("expected a tensor in memory".into())) };
@@ -51,7 +51,7 @@ fn result(numbers: Vec<f32>, shape: impl Into<Shape>) -> Result<(CpuStorage, Sha
     Ok((CpuStorage::F32(numbers), shape.into()))
 }
 
-/// A shape with another last size.
+/// The shape, with another last size.
 fn with_last(layout: &Layout, last: usize) -> Vec<usize> {
     let mut dims = layout.dims().to_vec();
     if let Some(size) = dims.last_mut() {

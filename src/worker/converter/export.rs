@@ -1,4 +1,4 @@
-//! A model's GGUF, as files for other programs.
+//! Exports a model's GGUF as files for other programs.
 
 use std::io::{self, Seek};
 
@@ -19,7 +19,7 @@ use crate::checkpoint::export::huggingface;
 use crate::checkpoint::import::{self, Answers, CheckpointInfo, Inspection, Named, OutputFile, to_gguf};
 use crate::checkpoint::precision::Precision;
 
-/// Writes a model into a file; what came of it is sent to the page.
+/// Writes a model into a file, and sends the page the result.
 pub async fn export(channel: &Channel, run: u32, format: Export, model: Option<ModelFile>, files: Vec<Blob>) {
     let event = |done, all| Event::Exporting { run, done, all };
     let written = match model {
@@ -36,12 +36,12 @@ pub async fn export(channel: &Channel, run: u32, format: Export, model: Option<M
     }
 }
 
-/// A model's GGUF, which is read as it was opened.
+/// The GGUF of the model that is open.
 struct ExportSource {
     id: String,
     title: String,
     pieces: Vec<FilePiece>,
-    /// Holds the file while it is read.
+    /// Keeps the file from being removed while it is read.
     _unkept: Option<Unkept>,
 }
 
@@ -90,7 +90,7 @@ async fn open(channel: &Channel, model: ModelFile, blob: Option<Blob>) -> Result
     }
 }
 
-/// From storage, or from this site once more where storage does not have it.
+/// The file from storage, or, if storage does not have it, fetched from this site again.
 async fn from_catalog(
     channel: &Channel,
     entry: &Entry,
@@ -127,7 +127,7 @@ fn because(error: JsValue) -> OutputError {
     OutputError::Because(reason(&error))
 }
 
-/// The very file that the model is known by, once all of it has been read without damage.
+/// A copy of the model's own file. Every byte of it has been read and checked.
 async fn whole(
     channel: &Channel,
     source: &ExportSource,
@@ -154,7 +154,7 @@ async fn gguf(
     file.into_blob().map_err(because)
 }
 
-/// A zip file of the folder, nothing in it compressed: weights hardly shrink.
+/// A zip file of the folder. Nothing in it is compressed, since weights hardly shrink.
 async fn folder(
     channel: &Channel,
     info: &CheckpointInfo,

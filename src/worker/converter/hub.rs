@@ -1,6 +1,6 @@
-//! A model on the hub: its float32 weights come as one stream, become the same Q8_0 GGUF file that `convert` makes, and
-//! are never held as they come. From checkpoint to checkpoint the stream's state is stored, so that one which was cut
-//! goes on from there, in this visit or another.
+//! Fetches a model from the hub. Its float32 weights arrive as one stream, and are converted as they arrive to the Q8_0
+//! GGUF file that `convert` makes; the float32 file is never held. The state of the stream is stored at intervals, so
+//! that an interrupted stream can be resumed, also in a later visit.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 
@@ -20,22 +20,22 @@ use crate::checkpoint::CheckpointError;
 use crate::checkpoint::import::streaming::{Comparison, Streaming, Texts};
 use crate::checkpoint::sha256::hex;
 
-/// Name of the file that is made.
+/// Name of the file while it is being made.
 const DRAFT: &str = "draft.gguf";
-/// Bytes that are taken between two looks at how long ago the last checkpoint was.
+/// Bytes that are taken before the next check whether the state has to be stored.
 const PIECE: usize = 16 << 10;
 
-/// A stream under way.
+/// A stream that is being received.
 pub struct Stream {
     streaming: Streaming,
     file: NewFile,
-    /// The version of the file on the hub, where it says one.
+    /// The etag of the file on the hub, if the server sends one.
     etag: Option<String>,
-    /// How far the stored state is.
+    /// The position of the state that was stored last.
     saved: u64,
 }
 
-/// Fetches a model and converts it; what came of it is sent to the page.
+/// Fetches a model, converts it, and sends the page the result.
 pub async fn fetch(
     channel: &Channel,
     held: &mut HeldWeights<Stream>,
@@ -70,7 +70,7 @@ pub async fn fetch(
     }
 }
 
-/// The file, and its bytes where they are in memory.
+/// Describes the file, and returns its bytes if they are in memory.
 fn fetched(entry: &Entry, weights: VerifiedWeights) -> (GgufFile, Option<Blob>) {
     let VerifiedWeights { file, title, bytes, sha256 } = weights;
     let blob = file.into_blob();
@@ -78,8 +78,8 @@ fn fetched(entry: &Entry, weights: VerifiedWeights) -> (GgufFile, Option<Blob>) 
     (GgufFile { id: entry.id.clone(), title, bytes, sha256, checksums: Vec::new(), location }, blob)
 }
 
-/// Fetches what is missing, and returns the file that was made of it, as a part of the store. `stream` keeps what goes
-/// on only in memory.
+/// Fetches what is missing, and returns the converted file as a part of the store. An interrupted stream that is only
+/// in memory is left in `stream`.
 async fn receive(
     order: Order<'_>,
     files: HubFiles<'_>,
@@ -101,12 +101,12 @@ async fn receive(
     let made = match flow {
         Ok(()) => hub.finish(under_way).await,
         Err(error) if error.leaves_nothing() => {
-            drop(under_way); // what is open cannot be removed
+            drop(under_way); // closed, since an open file cannot be removed
             Err(error)
         }
         Err(error) => {
             hub.save(&mut under_way).await;
-            // What is in storage must not be held while nothing comes: another tab may go on with it.
+            // Closes a file in storage while nothing arrives, so that another tab may go on with it.
             *stream = under_way.file.is_in_memory().then_some(under_way);
             Err(error)
         }
@@ -117,7 +117,7 @@ async fn receive(
     made
 }
 
-/// One of the texts beside the weights, fetched where it is missing.
+/// One of the texts beside the weights, fetched if it is missing.
 async fn text(
     order: Order<'_>,
     part: &Part,
@@ -135,7 +135,7 @@ async fn text(
     Ok(text)
 }
 
-/// What a stream needs to know.
+/// The arguments of a stream.
 struct Hub<'a> {
     order: Order<'a>,
     weights: &'a Part,
@@ -153,7 +153,7 @@ impl Hub<'_> {
         streaming.map_err(|error| self.failed(error))
     }
 
-    /// The stream as it was stored last, or one from the beginning.
+    /// The stream in the state that was stored last, or a new one.
     async fn open(&self) -> Result<Stream, DownloadError> {
         let (mut file, mut state) = (NewFile::new(None), Vec::new());
         if let Some(folder) = self.store.make_folder().await {
@@ -177,7 +177,7 @@ impl Hub<'_> {
         Ok(Stream { streaming: self.anew()?, file, etag: None, saved: 0 })
     }
 
-    /// Goes on from what was stored, once what lies in the file is what was written to it.
+    /// Resumes from a stored state, after the file was found to have the bytes that were written to it.
     async fn resume(&self, saved: &[u8], file: &mut NewFile) -> Result<Streaming, CheckpointError> {
         let (title, bytes) = (&self.order.entry.title, self.weights.bytes);
         let streaming = Streaming::resume(self.texts, title, bytes, saved, file)?;
@@ -187,7 +187,7 @@ impl Hub<'_> {
         comparison.finish().map(|()| streaming)
     }
 
-    /// What is stored was damaged there, or is of an older catalog or site.
+    /// Tells the page that the stored state cannot be used: it is damaged, or belongs to an older catalog or site.
     fn tell_unfit(&self, error: &CheckpointError) {
         let title = &self.order.entry.title;
         self.order.channel.send(&Event::Notice(format!(
@@ -195,7 +195,7 @@ impl Hub<'_> {
         )));
     }
 
-    /// Takes what comes in one answer.
+    /// Takes the bytes of one answer.
     async fn flow(&self, stream: &mut Stream, progress: &DownloadProgress<'_>) -> Result<(), DownloadError> {
         let policy = self.order.policy;
         let (from, etag) = (stream.streaming.position(), stream.etag.clone());
@@ -206,9 +206,9 @@ impl Hub<'_> {
                 name: &self.weights.url,
                 bytes: self.weights.bytes,
                 from,
-                // A weak one does not say that the bytes are the same.
+                // A weak etag does not say that the bytes are the same.
                 etag: etag.as_deref().filter(|etag| !etag.starts_with("W/")),
-                cache: RequestCache::NoStore, // what comes of it is stored, not it
+                cache: RequestCache::NoStore, // the converted file is stored, not the answer
                 stall_ms: policy.stall_ms,
             },
         )
@@ -246,7 +246,7 @@ impl Hub<'_> {
         Ok(())
     }
 
-    /// The answer begins elsewhere than it was asked to.
+    /// Starts over if the answer begins at 0 instead of the position that was asked for; fails if it begins elsewhere.
     fn start_again(&self, stream: &mut Stream, at: u64, progress: &DownloadProgress<'_>) -> Result<(), DownloadError> {
         let (url, received, bytes) = (self.weights.url.clone(), stream.streaming.position(), self.weights.bytes);
         if at > 0 {
@@ -261,7 +261,7 @@ impl Hub<'_> {
         Ok(())
     }
 
-    /// Stores where the stream stands. Where that fails it goes on all the same; there is only more to be fetched again.
+    /// Stores the state of the stream. If that fails, the stream goes on; after an interruption more is fetched again.
     async fn save(&self, stream: &mut Stream) {
         let Some(folder) = self.store.folder().filter(|_| !stream.file.is_in_memory()) else { return };
         let position = stream.streaming.position();
@@ -278,13 +278,14 @@ impl Hub<'_> {
 
     async fn discard(&self) {
         if let Some(folder) = self.store.folder() {
-            // What stays is held against its checksums before anything goes on from it.
+            // If the files cannot be removed, the next resume compares them with their checksums.
             drop(folder.remove(STATE).await);
             drop(folder.remove(DRAFT).await);
         }
     }
 
-    /// Sees whether it was the file that the catalog names and has become what was written of it, and keeps that.
+    /// Checks that the stream was the file that the catalog names, and that the GGUF has the bytes that were written,
+    /// and keeps the GGUF.
     async fn finish(&self, stream: Stream) -> Result<Part, DownloadError> {
         let Stream { streaming, mut file, .. } = stream;
         let comparison = streaming.comparison();
@@ -310,7 +311,8 @@ impl Hub<'_> {
         Ok(part)
     }
 
-    /// Reads what was made once more: it has to be what was written, and the file that the catalog names, where it does.
+    /// Reads the GGUF again. It must have the bytes that were written, and be the file that the catalog names, if it
+    /// names one.
     async fn verify(&self, pieces: &[FilePiece], mut comparison: Comparison) -> Result<Part, DownloadError> {
         let failed = |error: std::io::Error| DownloadError::Browser(error.to_string());
         let beside = |bytes: &[u8]| comparison.update(bytes);

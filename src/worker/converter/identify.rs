@@ -1,4 +1,4 @@
-//! What the files are that the reader handed over.
+//! Finds out what the files are that the reader handed over.
 
 use std::io::BufReader;
 
@@ -14,14 +14,14 @@ use crate::checkpoint::import::{self, CheckpointInfo, ImportError, Inspection, N
 use crate::checkpoint::precision::Precision;
 use crate::tokenizer::TokenizerSpec;
 
-/// GPT-2's id in the catalog, and how many tokens its tokenizer has.
+/// GPT-2's id in the catalog, and the number of its tokens.
 const GPT2: &str = "gpt2";
 const GPT2_TOKENS: usize = 50_257;
 
 /// Open files.
 pub type BlobFiles = Vec<Named<BufReader<BlobFile>>>;
 
-/// Opens what was handed over.
+/// Opens the files.
 pub fn named(files: &[Blob]) -> Result<BlobFiles, JsValue> {
     let named = |file: &Blob| {
         let name = file.dyn_ref::<File>().map(File::name).unwrap_or_default();
@@ -30,7 +30,7 @@ pub fn named(files: &[Blob]) -> Result<BlobFiles, JsValue> {
     files.iter().map(named).collect()
 }
 
-/// How the weights are to be kept.
+/// The precision in which the weights are to be kept.
 pub fn precision(answers: &Answers, info: &CheckpointInfo) -> Option<Precision> {
     match answers.as_they_are {
         Some(as_they_are) => (!as_they_are).then_some(Precision::Q8_0),
@@ -38,7 +38,7 @@ pub fn precision(answers: &Answers, info: &CheckpointInfo) -> Option<Precision> 
     }
 }
 
-/// What these files are, for the page to show.
+/// Describes these files for the page.
 pub async fn inspect(files: Vec<Blob>, answers: &Answers, pause: Pause<'_>) -> Finding {
     let mut files = match named(&files) {
         Ok(files) => files,
@@ -59,13 +59,13 @@ fn describe(info: &CheckpointInfo, files: &BlobFiles, answers: &Answers) -> Desc
     texts::description(&info.summary(precision), files.iter().map(|file| file.name.as_str()), precision.is_none())
 }
 
-/// Why files cannot be opened, as a sentence.
+/// The sentence for files that cannot be opened.
 pub fn refused(error: impl std::fmt::Display) -> String {
     format!("This cannot be opened: {error}.")
 }
 
-/// What these files are. A model of GPT-2's tokens without a tokenizer takes GPT-2's, where that is stored here.
-/// `pause` is awaited after each step.
+/// Finds out what these files are. A model without a tokenizer that has GPT-2's number of tokens gets GPT-2's
+/// tokenizer, if GPT-2 is stored here. `pause` is awaited after each step.
 pub async fn identify(files: &mut BlobFiles, answers: &Answers, pause: Pause<'_>) -> Result<Inspection, ImportError> {
     let Answers { heads, alphabet, .. } = answers.clone();
     let mut answers = import::Answers { heads: heads.map(|heads| heads as usize), alphabet, tokenizer: None };
@@ -81,7 +81,7 @@ pub async fn identify(files: &mut BlobFiles, answers: &Answers, pause: Pause<'_>
     Ok(inspection)
 }
 
-/// GPT-2's tokenizer, where GPT-2 is stored here.
+/// GPT-2's tokenizer, if GPT-2 is stored here.
 async fn stored_tokenizer() -> Option<TokenizerSpec> {
     let store = Store::open(GPT2).await;
     let mut pieces = Vec::new();

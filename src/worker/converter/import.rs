@@ -1,4 +1,4 @@
-//! From files to the GGUF that the engine runs.
+//! Converts files to the GGUF that the engine runs.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use crate::app::protocol::{Answers, Event, FileLocation, GgufFile, Task};
 use crate::checkpoint::import::{CheckpointInfo, Inspection, Pause, to_gguf};
 use crate::checkpoint::precision::Precision;
 
-/// Turns the model in these files into a GGUF; what came of it is sent to the page.
+/// Converts the model in these files to a GGUF, and sends the page the result.
 pub async fn import(channel: &Channel, run: u32, files: Vec<Blob>, answers: &Answers) {
     match convert(channel, run, &files, answers).await {
         Ok((file, blob)) => channel.send_with(&Event::Converted { run, file }, blob),
@@ -45,7 +45,7 @@ async fn convert(
     Ok((GgufFile { title, ..file }, blob))
 }
 
-/// A GGUF that runs as it stands is hashed, not copied.
+/// Hashes a GGUF that runs unchanged. It is not copied.
 async fn hash(
     channel: &Channel,
     files: &mut BlobFiles,
@@ -61,7 +61,7 @@ async fn hash(
     Ok(file_of(bytes, sha256, checksums, FileLocation::Message))
 }
 
-/// Writes the GGUF into storage, or into memory where there is none.
+/// Writes the GGUF into storage, or into memory if there is no storage.
 async fn write(
     channel: &Channel,
     info: &CheckpointInfo,
@@ -73,18 +73,18 @@ async fn write(
     let bytes = plan.length();
     let (unkept, file) = match Unkept::create().await {
         Ok((unkept, file)) => (Some(unkept), Some(file)),
-        Err(_) => (None, None), // as on plain http, where all runs from memory
+        Err(_) => (None, None), // no storage, as on plain http: the file is made in memory
     };
     let (mut progress, mut checked) =
         (ConversionProgress::new(channel, bytes, event), Checked::new(room(file, bytes)?));
     let written = write_out(plan, info, files, &mut checked, &mut progress).await;
     let (file, sha256, checksums) = checked.finish();
     let in_memory = file.is_in_memory();
-    let pieces = file.into_blob(); // what is open cannot be removed
+    let pieces = file.into_blob(); // closes the file, since an open file cannot be removed
     match (written, unkept) {
         (Ok(()), Some(unkept)) if !in_memory => {
             let name = unkept.name().to_string();
-            // Held until this worker ends; by then the engine holds it too.
+            // The lock is held until this worker ends; by then the engine holds it too.
             unkept.hold();
             Ok((file_of(bytes, sha256, checksums, FileLocation::Unkept(name)), None))
         }
@@ -99,7 +99,7 @@ async fn write(
     }
 }
 
-/// Reserves room for the whole file.
+/// The file, with room for all its bytes.
 fn room(file: Option<StoredFile>, bytes: u64) -> io::Result<NewFile> {
     let mut file = NewFile::new(file);
     file.set_length(bytes)?;

@@ -1,4 +1,4 @@
-//! A model of the reader's own, stored for good.
+//! Stores a model of the reader's own permanently.
 
 use wasm_bindgen::JsValue;
 use web_sys::Blob;
@@ -30,7 +30,7 @@ pub async fn keep(
             kept
         }
         Attempt::Taken => Err("another tab is busy with it; try again when that is done".to_string()),
-        // Where there is no storage either, that is what the reader should know.
+        // If there is no storage either, the error says that.
         Attempt::Refused(reason) => Err(Store::open(&file.id).await.untold_obstacle().unwrap_or(reason)),
     };
     match kept {
@@ -39,12 +39,12 @@ pub async fn keep(
     }
 }
 
-/// The same while no other tab writes the model's files. Where it fails, nothing is left of it.
+/// Stores the model while the lock is held. Removes everything if that fails.
 async fn keep_alone(background: &BackgroundRequests, file: &GgufFile, blob: Option<Blob>) -> Result<(), String> {
     let store = Store::open(&file.id).await;
     let kept = store_file(background, &store, file, blob).await;
     if kept.is_err() {
-        // What cannot be removed is written over by the next attempt.
+        // The next attempt overwrites what cannot be removed.
         match (store.record().await, store.folder()) {
             (Some(_), Some(folder)) => drop(folder.remove(NEW).await),
             _ => drop(forget(&file.id).await),
@@ -78,7 +78,7 @@ async fn store_file(
     store.sweep(&record).await.map_err(failed)
 }
 
-/// Copies a file, which has to be what it was when it was hashed.
+/// Copies the file. Fails unless it still has the hash that it had when the model was opened.
 async fn copy(background: &BackgroundRequests, folder: &Folder, file: &GgufFile, blob: Blob) -> Result<(), String> {
     let failed = |error: JsValue| reason(&error);
     let mut reader = BlobFile::open(blob).map_err(failed)?;
@@ -93,7 +93,7 @@ async fn copy(background: &BackgroundRequests, folder: &Folder, file: &GgufFile,
         background.breathe().await;
     }
     let (stored, sha256, _) = checked.finish();
-    drop(stored); // what is open cannot be renamed
+    drop(stored); // closed, since an open file cannot be renamed
     if sha256 != file.sha256 {
         return Err("its file has changed since it was opened; open it once more".to_string());
     }

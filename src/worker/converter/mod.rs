@@ -1,5 +1,5 @@
-//! The converter's program: turns whatever is handed over, or comes from Hugging Face, into the GGUF that the engine runs,
-//! and that into files for other programs. It is started on demand, and its memory goes with it.
+//! The converter's program. It converts files of the reader's and of Hugging Face to the GGUF that the engine runs, and
+//! that GGUF to files for other programs. The page starts it on demand; when it ends, its memory is freed.
 
 mod export;
 mod hub;

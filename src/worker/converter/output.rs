@@ -1,4 +1,4 @@
-//! A file on its way out, piece by piece, with what it is known by.
+//! Writes a file in steps, and computes its hash and checksums.
 
 use std::io::{self, Read, Seek, Write};
 
@@ -17,7 +17,7 @@ pub enum OutputError {
     /// A request came in.
     #[error("something else was asked for meanwhile")]
     Interrupted,
-    /// The files cannot be read, or are none.
+    /// The files cannot be read, or are no model.
     #[error(transparent)]
     Import(#[from] ImportError),
     /// It cannot be written.
@@ -28,7 +28,7 @@ pub enum OutputError {
     Because(String),
 }
 
-/// Tells the page how far something has come, at most once per frame.
+/// Tells the page how far a conversion has come, at most once per frame.
 pub struct ConversionProgress<'a> {
     channel: &'a Channel,
     event: &'a dyn Fn(u64, u64) -> Event,
@@ -38,12 +38,12 @@ pub struct ConversionProgress<'a> {
 }
 
 impl<'a> ConversionProgress<'a> {
-    /// Nothing is done yet of `all` bytes; `event` says that of both numbers.
+    /// Nothing is done yet of `all` bytes. `event` makes an event from the bytes done and all bytes.
     pub fn new(channel: &'a Channel, all: u64, event: &'a dyn Fn(u64, u64) -> Event) -> Self {
         ConversionProgress { channel, event, done: 0, all, last_sent: f64::NEG_INFINITY }
     }
 
-    /// Counts bytes, and lets messages in; an error where one of them ends this.
+    /// Counts bytes, and lets the event loop run. Fails if a request waits that interrupts the conversion.
     pub async fn step(&mut self, bytes: u64) -> Result<(), OutputError> {
         self.done += bytes;
         if now() - self.last_sent >= FRAME_MS {
@@ -72,7 +72,7 @@ pub async fn write_out<R: Read + Seek>(
     Ok(writer.flush()?)
 }
 
-/// Reads a file to its end into a writer.
+/// Copies a file to its end into a writer.
 pub async fn copy(
     reader: &mut impl Read,
     writer: &mut impl Write,
@@ -89,7 +89,7 @@ pub async fn copy(
     }
 }
 
-/// A writer that counts.
+/// A writer that counts the bytes.
 struct Counted<'a, W> {
     writer: &'a mut W,
     bytes: u64,
@@ -107,7 +107,7 @@ impl<W: Write> Write for Counted<'_, W> {
     }
 }
 
-/// A writer with what its file is known by.
+/// A writer that computes SHA-256 and checksums of the bytes.
 pub struct Checked<W> {
     writer: W,
     sha256: Sha256,
@@ -115,7 +115,7 @@ pub struct Checked<W> {
 }
 
 impl<W: Write> Checked<W> {
-    /// Of a file that is still empty.
+    /// At the beginning of a file.
     pub fn new(writer: W) -> Self {
         Checked { writer, sha256: Sha256::new(), checksums: Checksums::default() }
     }

@@ -1,4 +1,5 @@
-//! The converter's loops: imports, exports and the stream from the hub one after the other, the rest beside them.
+//! The converter's loops. The first runs imports, exports and the hub's stream one after another; the second answers
+//! background requests.
 
 use wasm_bindgen::JsValue;
 
@@ -24,13 +25,13 @@ pub async fn serve() -> Result<(), JsValue> {
             Request::Import { run, answers } => import::import(&channel, run, files, &answers).await,
             Request::Export { run, format, model } => export::export(&channel, run, format, model, files).await,
             Request::Cancel { id } => held.cancel(&channel, &id).await,
-            // What ran has ended by the time that another is read; the rest is the engine's.
+            // Stop and Pause have had their effect when they arrived. Other requests are for the engine.
             _ => {}
         }
     }
 }
 
-/// Answers what is asked beside what goes on.
+/// Answers background requests.
 async fn answer(background: BackgroundRequests) {
     loop {
         let (request, files) = background.receive().await;
@@ -45,10 +46,10 @@ async fn answer(background: BackgroundRequests) {
                     send(&Event::Failed { task: Task::Storage, message: message.clone() });
                 }
                 send(&Event::Stored(list().await));
-                // The last word: this worker is ended then, where nothing else is to be done.
+                // Sent last, since the page may end this worker when it arrives.
                 send(&Event::Kept { file: kept.ok() });
             }
-            _ => {} // the engine's
+            _ => {} // for the engine
         }
     }
 }

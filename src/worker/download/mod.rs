@@ -1,5 +1,5 @@
-//! Brings a model's weights into the store: what is there already is verified, what is missing is fetched from this site
-//! in parts, and verified by its sha256. What comes from the hub, the converter fetches, with the same means.
+//! Brings a model's weights into the store. Files that are there are verified. Missing files are fetched from this site
+//! in parts, and verified by their SHA-256. The converter uses the same functions to fetch files from the hub.
 
 mod error;
 pub mod parts;
@@ -29,38 +29,38 @@ use crate::app::own::is_own;
 use crate::app::protocol::{Event, TransferPolicy};
 use crate::checkpoint::sha256::hex;
 
-/// Bytes that are hashed between two looks at the event loop.
+/// Bytes that are hashed before the event loop runs again.
 const STEP: usize = 1 << 20;
 
-/// A model that is wanted.
+/// A model to fetch.
 #[derive(Clone, Copy)]
 pub struct Order<'a> {
-    /// The way to the page.
+    /// The channel to the page.
     pub channel: &'a Channel,
-    /// What the catalog says of it.
+    /// The model's entry in the catalog.
     pub entry: &'a Entry,
     /// The catalog's absolute URL.
     pub catalog_url: &'a str,
-    /// How it is fetched.
+    /// When a failed fetch is tried again.
     pub policy: TransferPolicy,
     /// Whether the reader has agreed to fetch it from another origin.
     pub consent: bool,
-    /// Whether all that is stored is held against its SHA-256, since something was wrong with it; otherwise what was
-    /// once is held against its checksums, and when it is read.
+    /// Whether everything in storage has to be verified by SHA-256, because a damaged file was found. Otherwise a file
+    /// that was verified before is only compared with its checksums, when it is read.
     pub thorough: bool,
 }
 
-/// What has become of an order.
+/// The result of an order.
 pub enum Outcome {
-    /// The weights are here.
+    /// The weights are in the store.
     Here(VerifiedWeights),
-    /// They lie on another origin, and the reader has to be asked.
+    /// They are on another origin, and the reader has to agree first.
     Asking,
-    /// They lie on another origin, and the converter has to fetch them.
+    /// They are on another origin, and the converter has to fetch them.
     ToFetch,
-    /// They are of the reader's own, and not stored here.
+    /// The model is one of the reader's own, and not stored in this browser.
     NotHere,
-    /// A request came in; so many bytes are here by then.
+    /// A request interrupted the download, when `received` bytes were in the store.
     Interrupted { received: u64, total: u64 },
 }
 
@@ -72,11 +72,11 @@ pub struct VerifiedWeights {
     pub bytes: u64,
     /// Its SHA-256, in hex.
     pub sha256: String,
-    /// What the model is called.
+    /// The model's title.
     pub title: String,
 }
 
-/// Sees to it that the weights are in the store, as far as they come from this site.
+/// Brings the weights into the store, except those of another origin.
 pub async fn obtain(order: Order<'_>, store: &Store) -> Result<Outcome, DownloadError> {
     during(order, store, async |progress| match order.entry.hub_files() {
         Some(files) => made_of_hub(order, files, store, progress).await,
@@ -86,7 +86,7 @@ pub async fn obtain(order: Order<'_>, store: &Store) -> Result<Outcome, Download
     .await
 }
 
-/// Carries out a download, whose progress the page is told.
+/// Runs a download, and tells the page its progress.
 pub async fn during(
     order: Order<'_>,
     store: &Store,
@@ -120,7 +120,7 @@ async fn from_site(order: Order<'_>, store: &Store, progress: &DownloadProgress<
     finish(order, store, &entry.parts, record, None).await
 }
 
-/// A model of the reader's own, which only storage has.
+/// A model of the reader's own, which only storage can have.
 async fn from_storage(
     order: Order<'_>,
     store: &Store,
@@ -136,7 +136,7 @@ async fn from_storage(
     finish(Order { entry: &entry, ..order }, store, &parts, Some(record), None).await
 }
 
-/// What the converter has made of the hub's files, where it has.
+/// The GGUF that the converter has made from the hub's files, if it is stored.
 async fn made_of_hub(
     order: Order<'_>,
     files: HubFiles<'_>,
@@ -166,7 +166,7 @@ async fn made_of_hub(
     Ok(Outcome::Asking)
 }
 
-/// Bytes of the hub's files that are in the store, those of a stream that was cut among them.
+/// Bytes of the hub's files that are in the store, with those of an interrupted stream.
 async fn received(order: Order<'_>, files: HubFiles<'_>, store: &Store) -> u64 {
     let mut received = 0;
     for text in [files.vocabulary, files.merges] {
@@ -177,18 +177,18 @@ async fn received(order: Order<'_>, files: HubFiles<'_>, store: &Store) -> u64 {
         None => Vec::new(),
     };
     let position = StreamState::parse(&state).map_or(0, |state| state.position);
-    // A stored state is not trusted.
+    // The stored state is not trusted, so its position is limited.
     received.saturating_add(position).min(order.entry.bytes)
 }
 
-/// What the record says was verified need not be again.
+/// Accepts as verified what the record lists, unless the order is thorough.
 fn trust(order: Order<'_>, store: &Store, record: Option<&Record>) {
     if let Some(record) = record.filter(|_| !order.thorough) {
         store.trust(record);
     }
 }
 
-/// Parts that are not in the store, or damaged there. Those that are there are counted as found.
+/// The parts that are not in the store, or damaged there. The bytes of the other parts are counted as found.
 pub async fn missing<'a>(
     channel: &Channel,
     store: &Store,
@@ -218,7 +218,7 @@ pub async fn missing<'a>(
     Ok(missing)
 }
 
-/// Whether a file is what its name says; its checksums are remembered.
+/// Whether a file in the store has the hash of its name. Remembers its checksums if so.
 async fn verify(channel: &Channel, store: &Store, part: &Part, pieces: Vec<FilePiece>) -> Result<bool, DownloadError> {
     match hash(channel, pieces).await? {
         Ok(Hashes { sha256, checksums }) if sha256.eq_ignore_ascii_case(&part.sha256) => {
@@ -229,15 +229,15 @@ async fn verify(channel: &Channel, store: &Store, part: &Part, pieces: Vec<FileP
     }
 }
 
-/// What a file is known by.
+/// The hashes of a file.
 pub struct Hashes {
     /// In hex.
     pub sha256: String,
-    /// Of each stretch.
+    /// The checksum of each stretch.
     pub checksums: Vec<u64>,
 }
 
-/// The pieces' hashes, or why they cannot be read.
+/// The hashes of the pieces, or the error with which reading them failed.
 pub async fn hash(
     channel: &Channel,
     pieces: impl IntoIterator<Item = FilePiece>,
@@ -245,7 +245,7 @@ pub async fn hash(
     hash_beside(channel, pieces, |_| ()).await
 }
 
-/// The same; `beside` takes the bytes too.
+/// The same. `beside` gets the bytes, too.
 pub async fn hash_beside(
     channel: &Channel,
     pieces: impl IntoIterator<Item = FilePiece>,
@@ -262,7 +262,8 @@ pub async fn hash_beside(
     Ok(read.map(|()| Hashes { sha256: hex(&sha256.finalize()), checksums: checksums.finish() }))
 }
 
-/// Reads a file to its end. The event loop runs meanwhile, but nothing interrupts it.
+/// Reads a file to its end and calls `take` with the bytes. The event loop runs meanwhile, but requests do not
+/// interrupt.
 pub async fn pass(channel: &Channel, file: &mut impl Read, mut take: impl FnMut(&[u8])) -> std::io::Result<()> {
     let mut buffer = vec![0; STEP];
     loop {
@@ -274,7 +275,7 @@ pub async fn pass(channel: &Channel, file: &mut impl Read, mut take: impl FnMut(
     }
 }
 
-/// Opens what the store has, and notes down what the whole is made of, where `record` does not say so.
+/// Opens the files in the store. Writes the record of the whole model, unless `record` is already right.
 pub async fn finish(
     order: Order<'_>,
     store: &Store,
@@ -299,7 +300,7 @@ pub async fn finish(
         let checksums = parts.iter().map(|part| store.checksums(part).map_or(Vec::new(), |sums| sums.to_vec()));
         let (title, parts, checksums) = (order.entry.title.clone(), parts.to_vec(), checksums.collect());
         let new = Record { title, made_from, parts, sha256: sha256.clone(), checksums };
-        // Without the record the model is kept all the same, and looked through again.
+        // Without a record the model is still stored, and verified again next time.
         if record.as_ref() == Some(&new) || store.set_record(&new).await.is_ok() {
             drop(store.sweep(&new).await);
         }
@@ -311,7 +312,7 @@ pub async fn finish(
     Ok(Outcome::Here(VerifiedWeights { file, bytes, sha256, title: order.entry.title.clone() }))
 }
 
-/// Says once why something will not be kept.
+/// Tells the page once why something is not stored.
 pub fn tell_obstacle(order: Order<'_>, store: &Store) {
     if let Some(reason) = store.untold_obstacle() {
         order.channel.send(&Event::Notice(format!(
@@ -322,7 +323,8 @@ pub fn tell_obstacle(order: Order<'_>, store: &Store) {
     }
 }
 
-/// Tries again what failed for a passing reason; tries are counted anew whenever `position` has grown in between.
+/// Repeats `attempt` while it fails for a passing reason. The count of tries starts again whenever `position` has
+/// grown.
 pub async fn patiently<T>(
     order: Order<'_>,
     position: impl Fn() -> u64,
@@ -347,7 +349,7 @@ pub async fn patiently<T>(
     }
 }
 
-/// Bytes of a chunk, through a buffer that is used again.
+/// Copies the bytes of a chunk into a buffer that is reused.
 pub fn copy(chunk: &Uint8Array, buffer: &mut Vec<u8>) {
     buffer.resize(chunk.length() as usize, 0);
     chunk.copy_to(buffer);

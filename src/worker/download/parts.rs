@@ -1,5 +1,5 @@
-//! Files that are kept as they are: the slices of a GGUF file on this site, and the hub's small texts. Two come at a
-//! time; each is stored once its sha256 holds.
+//! Fetches files that are stored unchanged: the slices of a GGUF on this site, and the hub's small texts. Two are
+//! fetched at a time, and each is stored once its SHA-256 is verified.
 
 use std::cell::{Cell, RefCell};
 
@@ -19,14 +19,14 @@ use crate::app::checksum::Checksums;
 use crate::app::protocol::Event;
 use crate::checkpoint::sha256::hex;
 
-/// Parts that come at the same time.
+/// Parts that are fetched at the same time.
 const IN_FLIGHT: usize = 2;
 
-/// Where a part lies.
+/// The URL of a part.
 pub struct PartUrl(String);
 
 impl PartUrl {
-    /// The part's absolute URL. On this site its hash stands in the query, so that a cache never answers a new catalog
+    /// The part's absolute URL. On this site the query contains the hash, so that a cache never answers a new catalog
     /// with an old file.
     pub fn new(part: &Part, catalog_url: &str) -> Result<Self, DownloadError> {
         let wrong = |_| DownloadError::Url { url: part.url.clone() };
@@ -39,8 +39,7 @@ impl PartUrl {
     }
 }
 
-/// Fetches parts and keeps them. After the first that cannot be had the others are called off, but for what is just
-/// being stored.
+/// Fetches parts and stores them. If one fails, the others are aborted, except those that are just being stored.
 pub async fn fetch_all(
     order: Order<'_>,
     store: &Store,
@@ -70,7 +69,7 @@ pub async fn fetch_all(
     failure.map_or(Ok(()), Err)
 }
 
-/// Fetches a part and keeps it.
+/// Fetches a part and stores it.
 pub async fn fetch_one(
     order: Order<'_>,
     store: &Store,
@@ -80,7 +79,8 @@ pub async fn fetch_one(
     fetch_all(order, store, vec![(part, PartUrl::new(part, order.catalog_url)?)], progress).await
 }
 
-/// The bytes of a part with their checksums: again after a while where the failure may pass, and once past the cache where it is damaged.
+/// The bytes of a part with their checksums. Fetches again after a pause if the error may pass, and once without the
+/// cache if the bytes are damaged.
 async fn fetch(
     order: Order<'_>,
     part: &Part,
@@ -101,7 +101,7 @@ async fn fetch(
     }
 }
 
-/// The bytes of a part with their checksums, once, verified.
+/// Fetches a part once, and verifies it. Returns its bytes and checksums.
 async fn receive(
     order: Order<'_>,
     part: &Part,

@@ -10,10 +10,10 @@ use super::super::time::{FRAME_MS, now, sleep};
 use crate::app::protocol::Event;
 use crate::app::transfer_rate::TransferRate;
 
-/// Milliseconds between two messages while nothing comes, so that the rate is seen to fall.
+/// Milliseconds between two messages while no byte arrives, so that the page sees the rate fall.
 const PULSE_MS: u32 = 250;
 
-/// Bytes that are here, and how fast they come.
+/// How many bytes are in the store, and how fast they arrive.
 pub struct DownloadProgress<'a> {
     channel: &'a Channel,
     total: u64,
@@ -23,22 +23,22 @@ pub struct DownloadProgress<'a> {
 }
 
 impl<'a> DownloadProgress<'a> {
-    /// Nothing is here yet of `total` bytes.
+    /// Nothing is in the store yet of `total` bytes.
     pub fn new(channel: &'a Channel, total: u64) -> Self {
         DownloadProgress { channel, total, received: Cell::new(0), last_sent: Cell::new(0.0), rate: RefCell::default() }
     }
 
-    /// Bytes that are here.
+    /// Bytes in the store.
     pub fn received(&self) -> u64 {
         self.received.get()
     }
 
-    /// Bytes there are in all.
+    /// All bytes of the download.
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// Carries out a download; tells the page also what came just before nothing did.
+    /// Runs a download. While no byte arrives, sends the progress at intervals.
     pub async fn tell_during<T>(&self, download: impl Future<Output = T>) -> T {
         let pulse = async {
             while sleep(PULSE_MS).await.is_ok() {
@@ -48,7 +48,7 @@ impl<'a> DownloadProgress<'a> {
                     self.send();
                 }
             }
-            // Without timers the numbers stand still; the download does not.
+            // If timers fail, the numbers stay as they are, and the download goes on.
             std::future::pending().await
         };
         match select(pin!(download), pin!(pulse)).await {
@@ -56,7 +56,7 @@ impl<'a> DownloadProgress<'a> {
         }
     }
 
-    /// Counts bytes that were here before.
+    /// Counts bytes that were in the store before.
     pub fn found(&self, bytes: u64) {
         self.received.set(self.received.get() + bytes);
     }
@@ -71,13 +71,13 @@ impl<'a> DownloadProgress<'a> {
         }
     }
 
-    /// Takes bytes back that have to be fetched again.
+    /// Subtracts bytes that have to be fetched again.
     pub fn lost(&self, bytes: u64) {
         self.received.set(self.received.get().saturating_sub(bytes));
         self.rate.borrow_mut().mark(now(), self.received());
     }
 
-    /// Tells the page.
+    /// Sends the progress to the page.
     pub fn send(&self) {
         self.last_sent.set(now());
         let bytes_per_second = self.rate.borrow().bytes_per_second();

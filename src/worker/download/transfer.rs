@@ -1,4 +1,4 @@
-//! One request for one file: its answer, chunk by chunk, until it ends, stalls or is interrupted.
+//! One request for one file. Its answer is read chunk by chunk until it ends, stalls or is interrupted.
 
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -9,39 +9,39 @@ use super::super::storage::reason;
 use super::super::time::{scope, within};
 use super::DownloadError;
 
-/// What is asked for.
+/// The file to request.
 #[derive(Clone, Debug)]
 pub struct TransferRequest<'a> {
     /// The absolute URL.
     pub url: &'a str,
-    /// The URL that messages name.
+    /// The URL in messages.
     pub name: &'a str,
     /// Length of the whole file.
     pub bytes: u64,
     /// The first byte that is needed.
     pub from: u64,
-    /// The version of the file that the bytes before that are of, where it is known.
+    /// The etag of the file that the bytes before `from` belong to, if it is known.
     pub etag: Option<&'a str>,
     /// Whether the browser's cache may answer.
     pub cache: RequestCache,
-    /// Milliseconds without a byte after which it counts as stalled.
+    /// Milliseconds without a byte after which the transfer counts as stalled.
     pub stall_ms: u32,
 }
 
-/// An answer under way; dropped, it is called off.
+/// An answer that is being received. Dropping it aborts the request.
 pub struct Transfer<'a> {
     channel: &'a Channel,
     wanted: TransferRequest<'a>,
     abort: AbortController,
     reader: Option<ReadableStreamDefaultReader>,
-    /// Bytes of the file up to here.
+    /// The position in the file.
     position: u64,
-    /// The version of the file that is sent, where the server says it.
+    /// The etag of the file, if the server sends it.
     pub etag: Option<String>,
 }
 
 impl<'a> Transfer<'a> {
-    /// Asks, and waits for the answer to begin. It may begin before `wanted.from`: see [`position`](Self::position).
+    /// Sends the request and waits for the answer. It may begin before `wanted.from`, see [`position`](Self::position).
     pub async fn start(channel: &'a Channel, wanted: TransferRequest<'a>) -> Result<Self, DownloadError> {
         let (abort, position) = (AbortController::new()?, wanted.from);
         let mut transfer = Transfer { channel, wanted, abort, reader: None, position, etag: None };
@@ -49,17 +49,17 @@ impl<'a> Transfer<'a> {
         transfer.check(&response)?;
         let body = response.body().ok_or_else(|| transfer.length_error(0))?;
         transfer.reader = Some(body.get_reader().unchecked_into());
-        // The hub's answers come through other hosts, which need not let scripts read this.
+        // The hub redirects to other hosts, which need not let scripts read this header.
         transfer.etag = response.headers().get("etag")?;
         Ok(transfer)
     }
 
-    /// Bytes of the file that lie before the next chunk.
+    /// The position of the next chunk in the file.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// The next chunk, or `None` at the file's end, which is where the catalog says.
+    /// The next chunk, or `None` at the end of the file. Fails if the file is shorter or longer than the catalog says.
     pub async fn next(&mut self) -> Result<Option<Uint8Array>, DownloadError> {
         let Some(reader) = self.reader.clone() else { return Ok(None) };
         let chunk = self.wait(&reader.read()).await?;
@@ -71,13 +71,13 @@ impl<'a> Transfer<'a> {
         }
         let chunk: Uint8Array = Reflect::get(&chunk, &"value".into())?.unchecked_into();
         self.position += u64::from(chunk.length());
-        // Nothing is kept of more than there should be: room for it was never asked for.
+        // A file that is too long is not kept, since memory was only checked for the expected length.
         if self.position > self.wanted.bytes { Err(self.length_error(self.position)) } else { Ok(Some(chunk)) }
     }
 
     async fn ask(&self) -> Result<Response, DownloadError> {
         let answer = match (self.fetch(self.wanted.etag).await, self.wanted.etag) {
-            // `If-Range` from another origin needs a permission that not every host gives; `Range` alone does not.
+            // `If-Range` needs the permission of another origin, which not every host gives. `Range` alone does not.
             (Err(DownloadError::Network { .. }), Some(_)) => self.fetch(None).await?,
             (answer, _) => answer?,
         };
@@ -98,21 +98,21 @@ impl<'a> Transfer<'a> {
         self.wait(&scope().fetch_with_str_and_init(self.wanted.url, &init)).await
     }
 
-    /// Sees where the answer begins; an error for an answer that is none.
+    /// Finds the position at which the answer begins. Fails for an error status.
     fn check(&mut self, response: &Response) -> Result<(), DownloadError> {
         match response.status() {
             206 => {
                 let range = response.headers().get("content-range")?.unwrap_or_default();
                 let begin = range.strip_prefix("bytes ").and_then(|range| range.split('-').next()?.parse().ok());
-                // A host that does not say where it begins is believed; the hash of the whole tells.
+                // A host that does not name the position is believed; the hash of the whole file is checked later.
                 self.position = begin.unwrap_or(self.wanted.from);
                 Ok(())
             }
-            // There is no rest: the host's file is shorter than the catalog says.
+            // The host's file is shorter than the catalog says.
             416 => {
                 Err(DownloadError::Length { url: self.name(), expected: self.wanted.bytes, found: self.wanted.from })
             }
-            // The whole file, since it has changed or the host knows no ranges.
+            // The whole file: it has changed, or the host does not support ranges.
             200..=299 => {
                 self.position = 0;
                 Ok(())
@@ -121,7 +121,7 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// What the browser promises, unless it fails, nothing comes for too long, or the reader wants something else.
+    /// The value of a promise. Fails if the promise fails, if it takes too long, or if a request interrupts.
     async fn wait(&self, promise: &js_sys::Promise) -> Result<JsValue, DownloadError> {
         let (url, received, bytes, ms) = (self.name(), self.position, self.wanted.bytes, self.wanted.stall_ms);
         match self.channel.unless_interrupted(within(promise, ms)).await {

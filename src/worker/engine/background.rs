@@ -1,5 +1,5 @@
-//! The engine's second loop: requests that are answered beside what goes on. None of them takes longer than a step of a
-//! run before it lets others at work.
+//! The engine's second loop, for requests that are answered while the first loop works. Each pauses at least as often
+//! as a run does.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,15 +11,15 @@ use super::super::storage::list;
 use crate::app::protocol::{Event, Request, Task};
 use crate::tokenizer::{Spans, Tokenizer};
 
-/// Bytes of text that are encoded at a time: a few milliseconds.
+/// Bytes of text that are encoded before the next pause: a few milliseconds.
 const PIECE_BYTES: usize = 32 * 1024;
 
-/// What the first loop lends: the tokenizer of the model that is open.
+/// The tokenizer of the open model, which the first loop sets.
 #[derive(Clone, Default)]
 pub struct Lent(Rc<RefCell<Option<Arc<Tokenizer>>>>);
 
 impl Lent {
-    /// Lends this one from now on, or none.
+    /// Replaces the tokenizer, or removes it.
     pub fn set(&self, tokenizer: Option<Arc<Tokenizer>>) {
         *self.0.borrow_mut() = tokenizer;
     }
@@ -53,12 +53,12 @@ pub async fn answer(background: BackgroundRequests, lent: Lent) {
                 }
                 send(&Event::Stored(list().await));
             }
-            _ => {} // the first loop's
+            _ => {} // for the first loop
         }
     }
 }
 
-/// The tokens of a text.
+/// Counts the tokens of a text.
 async fn tokenize(background: &BackgroundRequests, tokenizer: &Tokenizer, text: &str) -> Spans {
     let mut spans = Spans::default();
     let (mut piece, mut rest) = tokenizer.cut(text, PIECE_BYTES);

@@ -1,4 +1,4 @@
-//! What `#/bench` measures: prefill, decoding, and a plain read of the weights to compare with.
+//! Measures for `#/bench`: prefill, decoding, and a plain read of the weights to compare with.
 
 use std::hint::black_box;
 
@@ -13,11 +13,11 @@ use crate::generation::{Decoding, GenerationError, Step};
 use crate::model::Gpt;
 use crate::sampler::{Sampler, Sampling};
 
-/// Passes over the weights, of which the fastest counts.
+/// Number of passes over the weights; the fastest counts.
 const READ_PASSES: usize = 5;
-/// Milliseconds that can be told from none: browsers round the clock to a tenth of one.
+/// Milliseconds that can be measured: browsers round the clock to a tenth of one.
 const TOLD_MS: f64 = 0.5;
-/// Bytes that a pass reads at least, small weights several times: browsers round the clock.
+/// Least bytes that a pass reads, since browsers round the clock. It reads small weights several times.
 const READ_LEAST: usize = 32 << 20;
 
 /// Prefills `prompt_tokens` (at most a context), then decodes `tokens` greedily; `None` if a request came in between.
@@ -57,13 +57,13 @@ pub async fn measure(
     }))
 }
 
-/// How long tokens took.
+/// The times of tokens.
 #[derive(Default)]
 struct Times {
     tokens: u32,
-    /// All of them together.
+    /// Milliseconds of all tokens together.
     ms: f64,
-    /// Milliseconds of a token, as the mean of as few as the clock can tell.
+    /// Mean milliseconds per token, each over as few tokens as the clock can measure.
     means: Vec<f64>,
     /// Tokens since the last mean, and their time.
     since: (u32, f64),
@@ -81,7 +81,7 @@ impl Times {
         }
     }
 
-    /// The time that this share of the tokens did not exceed.
+    /// The time that this share of the tokens does not exceed.
     fn percentile(&self, share: f64) -> f64 {
         let mut means = self.means.clone();
         means.sort_by(f64::total_cmp);
@@ -90,7 +90,7 @@ impl Times {
     }
 }
 
-/// Milliseconds of the steps to the next token, without the event loop's share; `None` if a request came in.
+/// Milliseconds of the steps to the next token, without those of the event loop; `None` if a request came in.
 async fn time_token(channel: &Channel, model: &Model, decoding: &mut Decoding) -> Result<Option<f64>, GenerationError> {
     let mut ms = 0.0;
     loop {
@@ -122,7 +122,7 @@ fn read_speed(gpt: &Gpt) -> f64 {
     if bytes == 0 || best_ms <= 0.0 { 0.0 } else { bytes as f64 / best_ms / 1e6 }
 }
 
-/// Adds up the bytes, 16 at a time, in four accumulators.
+/// Sums the bytes, 16 at a time, in four accumulators.
 fn sum(bytes: &[u8]) -> i64 {
     use core::arch::wasm32::{i64x2_add, i64x2_extract_lane, i64x2_splat, v128, v128_load};
     let mut sums = [i64x2_splat(0); 4];

@@ -1,4 +1,4 @@
-//! The engine's program: opens GGUF files, those of this site it fetches, and writes with them.
+//! The engine's program: fetches GGUF files of this site, opens GGUF files, and generates text with them.
 
 mod background;
 mod bench;
@@ -12,7 +12,7 @@ pub fn start() {
     super::start(serve::serve());
 }
 
-/// What computes, for people to read.
+/// The name of the kernels in use, for people.
 fn backend() -> String {
     format!("WebAssembly {}, 1 thread", crate::kernels::selected().name)
 }

@@ -7,23 +7,23 @@ use crate::checkpoint::Model;
 use crate::checkpoint::export::{Format, notes};
 use crate::generation::Run;
 
-/// A model that is open, and the text that was written last with it.
+/// An open model, and the last text that was generated with it.
 pub struct Open {
     /// The model.
     pub model: Model,
-    /// What the page knows of it.
+    /// The description that the page has.
     pub summary: ModelSummary,
     /// The text.
     pub text: Option<Run>,
-    /// Its file, where that is in storage only as long as it is open.
+    /// The lock on its file, if storage has that only while the model is open.
     pub unkept: Option<Unkept>,
 }
 
-/// What a model is known by, whatever is in it.
+/// Names a model, and describes its file.
 pub struct Identity {
     /// The catalog's id, or SHA-256 of a model of the reader's own.
     pub id: String,
-    /// What it is called.
+    /// The title.
     pub title: String,
     /// Bytes of its file.
     pub bytes: u64,
@@ -32,7 +32,7 @@ pub struct Identity {
 }
 
 impl Open {
-    /// A model that took so many milliseconds to load.
+    /// A model that took `load_ms` milliseconds to load.
     pub fn new(model: Model, identity: Identity, load_ms: f64) -> Self {
         let (config, spec) = (model.gpt.config(), model.tokenizer.spec());
         let summary = ModelSummary {

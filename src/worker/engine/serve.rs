@@ -1,4 +1,4 @@
-//! The worker's loop: one request after the other.
+//! The engine's first loop: one request after another.
 
 use wasm_bindgen::JsValue;
 use web_sys::Blob;
@@ -17,7 +17,7 @@ use crate::app::protocol::{Event, FileLocation, GgufFile, Request, Task};
 use crate::checkpoint::{CheckpointError, Model, OpenError};
 use crate::generation::{GenerationError, Progress, Run, Settings, StopReason};
 
-/// Why a request could not be carried out.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 enum ServeError {
     #[error(transparent)]
@@ -62,7 +62,7 @@ pub async fn serve() -> Result<(), JsValue> {
     }
 }
 
-/// One model at a time in memory. What has not been kept of it is removed.
+/// Closes the model, since memory holds one at a time. Removes its file unless that was kept.
 async fn close(open: &mut Option<Open>, lent: &Lent) {
     lent.set(None);
     if let Some(unkept) = open.take().and_then(|open| open.unkept) {
@@ -70,12 +70,12 @@ async fn close(open: &mut Option<Open>, lent: &Lent) {
     }
 }
 
-/// What is answered beside runs may use the open model's tokenizer.
+/// Lets background requests use the open model's tokenizer.
 fn lend(open: &Option<Open>, lent: &Lent) {
     lent.set(open.as_ref().map(|open| open.model.tokenizer.clone()));
 }
 
-/// Does something with the model that is open.
+/// Answers a request that needs the open model.
 async fn answer(channel: &Channel, open: Option<&mut Open>, request: Request) {
     match request {
         Request::Generate { run, settings } => report(channel, run, generate(channel, open, run, &settings).await),
@@ -84,7 +84,7 @@ async fn answer(channel: &Channel, open: Option<&mut Open>, request: Request) {
             report(channel, run, measure(channel, open.as_deref(), run, prompt_tokens, tokens).await);
         }
         Request::Verify { run } => report(channel, run, compare(channel, open.as_deref(), run).await),
-        // What ran has ended by the time that this is read, and the rest is answered elsewhere.
+        // Stop and Pause have had their effect when they arrived. Other requests are answered elsewhere.
         _ => {}
     }
 }
@@ -95,14 +95,14 @@ fn report(channel: &Channel, run: u32, outcome: Result<(), ServeError>) {
     }
 }
 
-/// Fetches and opens a model; what came of it, if anything did not work, is sent to the page. Where storage turns out to
-/// have damaged it, all of it is looked through, and the damaged part fetched again.
+/// Fetches and opens a model, and sends the page the result. If storage has damaged it, verifies all files by SHA-256
+/// and fetches the damaged ones again.
 async fn load(held: &mut HeldWeights<()>, order: Order<'_>) -> Option<Open> {
     let (begun, Order { channel, entry, .. }) = (now(), order);
     let mut weights = fetch(held, order).await?;
     let model = match open(channel, &mut weights).await {
         Err(OpenError::Checkpoint(CheckpointError::Read { .. })) => {
-            drop(weights); // a file that is held open cannot be removed
+            drop(weights); // closed, since an open file cannot be removed
             weights = fetch(held, Order { thorough: true, ..order }).await?;
             open(channel, &mut weights).await
         }
@@ -117,16 +117,16 @@ async fn load(held: &mut HeldWeights<()>, order: Order<'_>) -> Option<Open> {
             return None;
         }
     };
-    held.clear(); // what lay in memory is in the model now
+    held.clear(); // the model has copied weights that were in memory
     let VerifiedWeights { file, title, bytes, sha256 } = weights;
-    drop(file); // closed before the page knows, which may have it removed
+    drop(file); // closed before the page is told, which may ask to remove it
     let identity = Identity { id: entry.id.clone(), title, bytes, sha256 };
     let open = Open::new(model, identity, now() - begun);
     channel.send(&Event::Loaded(open.summary.clone()));
     Some(open)
 }
 
-/// Opens a file of the converter's; what came of it is sent to the page.
+/// Opens a file that the converter has made, and sends the page the result.
 async fn open_file(channel: &Channel, run: Option<u32>, file: GgufFile, blob: Option<Blob>) -> Option<Open> {
     let begun = now();
     let task = run.map_or(Task::Load, Task::Run);
@@ -148,7 +148,7 @@ async fn open_file(channel: &Channel, run: Option<u32>, file: GgufFile, blob: Op
     Some(Open { unkept, ..open })
 }
 
-/// The model of a file, and the hold on that where it is in storage.
+/// The model of a file, and the lock on the file if it is in storage without being kept.
 async fn read_file(channel: &Channel, file: &GgufFile, blob: Option<Blob>) -> Result<(Model, Option<Unkept>), String> {
     let gone = || "its file is gone; hand it over once more".to_string();
     let unkept = match &file.location {
@@ -169,7 +169,7 @@ async fn read_file(channel: &Channel, file: &GgufFile, blob: Option<Blob>) -> Re
     Ok((model, unkept))
 }
 
-/// Fetches a model's weights, or tells the page why not.
+/// Fetches a model's weights. If it cannot, tells the page why.
 async fn fetch(held: &mut HeldWeights<()>, order: Order<'_>) -> Option<VerifiedWeights> {
     let obtained = held.obtain(order, async |store, _| download::obtain(order, store).await).await;
     let event = match obtained {
@@ -184,7 +184,7 @@ async fn fetch(held: &mut HeldWeights<()>, order: Order<'_>) -> Option<VerifiedW
     None
 }
 
-/// Makes a model of weights, once the page has had time to draw that.
+/// Builds the model, after the page had time to draw that it is opening.
 async fn open(channel: &Channel, weights: &mut VerifiedWeights) -> Result<Model, OpenError> {
     channel.send(&Event::Opening);
     channel.interrupted().await;
@@ -200,7 +200,7 @@ async fn generate(
 ) -> Result<(), ServeError> {
     let requested = now();
     let open = open.ok_or(ServeError::NoModel)?;
-    open.text = None; // its cache goes before the next one comes
+    open.text = None; // frees its cache before the next one is allocated
     let run = Run::new(&open.model, settings, settings.seed.ok_or(ServeError::NoSeed)?)?;
     let (prompt_tokens, read_tokens) = (run.prompt_tokens() as u32, run.decoding().visible() as u32);
     channel.send(&Event::Started { run: number, prompt_tokens, read_tokens });
@@ -208,7 +208,7 @@ async fn generate(
     write(channel, &open.model, run, TextStream::new(channel, number, requested, 0)).await
 }
 
-/// Goes on with the text that was written last.
+/// Continues the text that was generated last.
 async fn go_on(channel: &Channel, open: Option<&mut Open>, number: u32, words: u32) -> Result<(), ServeError> {
     let requested = now();
     let Open { model, text, .. } = open.ok_or(ServeError::NoModel)?;
@@ -220,7 +220,7 @@ async fn go_on(channel: &Channel, open: Option<&mut Open>, number: u32, words: u
     write(channel, model, run, text_stream).await
 }
 
-/// Steps until the text is done, or a request comes in.
+/// Generates until the text is done, or a request comes in.
 async fn write(
     channel: &Channel,
     model: &Model,
@@ -245,7 +245,7 @@ async fn write(
     Ok(())
 }
 
-/// Measures, and sends the numbers.
+/// Runs the bench, and sends the numbers.
 async fn measure(
     channel: &Channel,
     open: Option<&Open>,
@@ -261,7 +261,7 @@ async fn measure(
     Ok(())
 }
 
-/// Compares with what is published, and sends what was found.
+/// Compares the model with published figures, and sends the result.
 async fn compare(channel: &Channel, open: Option<&Open>, run: u32) -> Result<(), ServeError> {
     let Open { model, .. } = open.ok_or(ServeError::NoModel)?;
     channel.send(&match verify::verify(channel, model, run).await? {

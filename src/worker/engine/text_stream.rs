@@ -7,7 +7,7 @@ use crate::app::protocol::{Event, Stats};
 use crate::generation::Run;
 use crate::generation::StopReason;
 
-/// What is not sent yet, and when things happened.
+/// Text that has not been sent, and the times of events.
 pub struct TextStream<'a> {
     channel: &'a Channel,
     run: u32,
@@ -20,7 +20,7 @@ pub struct TextStream<'a> {
 }
 
 impl<'a> TextStream<'a> {
-    /// For run number `run`, asked for at `requested`, of a text that has `tokens_before` tokens already.
+    /// For run `run`, which was requested at `requested`. Its text has `tokens_before` tokens already.
     pub fn new(channel: &'a Channel, run: u32, requested: f64, tokens_before: usize) -> Self {
         let (delta, first_token, last_token, last_sent) = (String::new(), None, requested, requested);
         TextStream { channel, run, delta, requested, first_token, last_token, last_sent, tokens_before }
@@ -33,7 +33,7 @@ impl<'a> TextStream<'a> {
         self.delta.push_str(text);
     }
 
-    /// Sends what there is, if a frame has passed since the last time.
+    /// Sends the text so far, if a frame has passed since the last message.
     pub fn frame(&mut self, run: &Run) {
         if now() - self.last_sent >= FRAME_MS {
             self.flush(run);

@@ -1,4 +1,4 @@
-//! Whether the open model is GPT-2, with a way back to the event loop between two steps.
+//! Checks whether the open model is GPT-2, and lets the event loop run between two steps.
 
 use super::super::channel::Channel;
 use super::super::time::{FRAME_MS, now};
@@ -7,7 +7,7 @@ use crate::checkpoint::Model;
 use crate::evaluate::verify::{OtherModel, Verification, Verifier, published};
 use crate::generation::GenerationError;
 
-/// Why nothing could be compared.
+/// Why the model could not be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     #[error("The published figures cannot be read: {0}. Reload the page.")]
@@ -18,13 +18,13 @@ pub enum VerifyError {
     Generation(#[from] GenerationError),
 }
 
-/// Whether figures are published of a model of this shape.
+/// Whether there are published figures for a model of this shape.
 pub fn can_be_verified(model: &Model) -> bool {
     published().is_ok_and(|figures| Verifier::new(model, figures).is_ok())
 }
 
-/// Holds `model` against what is published of GPT-2, and tells the page how far that is, at most once per frame; `None`
-/// if a request came in between.
+/// Compares `model` with figures published for GPT-2, and tells the page the progress, at most once per frame; `None`
+/// if a request came in.
 pub async fn verify(channel: &Channel, model: &Model, run: u32) -> Result<Option<Verification>, VerifyError> {
     let mut verifier = Verifier::new(model, published()?)?;
     let mut last_sent = f64::NEG_INFINITY;

@@ -1,4 +1,4 @@
-//! Files that are written: in storage, or in memory beside WebAssembly's own.
+//! Files that can be written: in storage, or in JavaScript's memory, outside of WebAssembly's.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
@@ -11,7 +11,7 @@ use super::reason::reason;
 /// Bytes of one piece of a [`MemoryFile`].
 const CHUNK: u64 = 4 << 20;
 
-/// The place that a seek leads to, in a file of this length.
+/// The position that a seek leads to in a file of this length.
 pub fn place(seek: SeekFrom, position: u64, length: u64) -> io::Result<u64> {
     let place = match seek {
         SeekFrom::Start(offset) => Some(offset),
@@ -21,7 +21,7 @@ pub fn place(seek: SeekFrom, position: u64, length: u64) -> io::Result<u64> {
     place.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))
 }
 
-/// A file in the browser's storage, held by this worker alone until it is dropped.
+/// A file in the browser's storage. No other tab can open it until this is dropped.
 #[derive(Debug)]
 pub struct StoredFile {
     handle: FileSystemSyncAccessHandle,
@@ -33,7 +33,7 @@ impl StoredFile {
         StoredFile { handle, position: 0 }
     }
 
-    /// Makes `bytes` all of the file.
+    /// Replaces the contents of the file.
     pub fn replace(&mut self, bytes: &Uint8Array) -> Result<(), JsValue> {
         self.handle.truncate_with_f64(0.0)?;
         let written = self.handle.write_with_buffer_source(bytes)?;
@@ -43,7 +43,7 @@ impl StoredFile {
         self.handle.flush()
     }
 
-    /// Cuts the file, or fills it with zeros, to this length.
+    /// Sets the file's length: cuts it, or appends zeros.
     pub fn set_length(&mut self, length: u64) -> io::Result<()> {
         self.handle.truncate_with_f64(length as f64).map_err(failed)
     }
@@ -100,7 +100,7 @@ impl Seek for StoredFile {
     }
 }
 
-/// A file in JavaScript's memory: WebAssembly's own never shrinks again.
+/// A file in JavaScript's memory. WebAssembly's memory would never shrink again.
 #[derive(Debug, Default)]
 pub struct MemoryFile {
     chunks: Vec<Uint8Array>,
@@ -109,7 +109,7 @@ pub struct MemoryFile {
 }
 
 impl MemoryFile {
-    /// Cuts the file, or fills it with zeros, to this length.
+    /// Sets the file's length: cuts it, or appends zeros.
     pub fn set_length(&mut self, length: u64) -> io::Result<()> {
         self.chunks.truncate(length.div_ceil(CHUNK) as usize);
         while (self.chunks.len() as u64) * CHUNK < length {
@@ -119,7 +119,7 @@ impl MemoryFile {
         Ok(())
     }
 
-    /// The contents, handed to the browser piece by piece.
+    /// The contents as a blob, which is made piece by piece.
     pub fn into_blob(self) -> Result<Blob, JsValue> {
         let pieces: Array = self.into_chunks().collect();
         Blob::new_with_u8_array_sequence(&pieces)
@@ -131,7 +131,7 @@ impl MemoryFile {
         self.chunks.into_iter().zip(lengths).map(|(chunk, length)| chunk.subarray(0, length as u32))
     }
 
-    /// The rest of the chunk that the position is in, at most `most` bytes of it and none past the end.
+    /// The rest of the chunk at the position: at most `most` bytes, and none behind the file's end.
     fn here(&self, most: usize) -> Option<Uint8Array> {
         let chunk = self.chunks.get((self.position / CHUNK) as usize)?;
         let start = self.position % CHUNK;
@@ -140,7 +140,7 @@ impl MemoryFile {
     }
 }
 
-/// That many zeros; an error where the browser has no room for them, which the bindings' constructor would throw.
+/// So many zeros. Fails if the browser has no room for them, where the constructor of the bindings would throw.
 pub fn bytes(length: u64) -> Result<Uint8Array, JsValue> {
     let constructor: Function = Reflect::get(&js_sys::global(), &"Uint8Array".into())?.unchecked_into();
     let array: JsValue = Reflect::construct(&constructor, &Array::of1(&(length as f64).into()))?;

@@ -11,8 +11,8 @@ use web_sys::{
 use super::super::time::{scope, sleep};
 use super::file::StoredFile;
 
-/// How often a file is tried to be opened that a tab which is just being closed may still hold, and how long it waits
-/// in between, in milliseconds.
+/// How often opening a file is tried, and the milliseconds between two tries. A tab that is just closing may still hold
+/// the file.
 const TRIES: u32 = 20;
 const PAUSE_MS: u32 = 50;
 
@@ -20,7 +20,7 @@ const PAUSE_MS: u32 = 50;
 #[derive(Clone, Debug)]
 pub struct Folder(FileSystemDirectoryHandle);
 
-/// `None` where what was asked for is not there.
+/// `None` if the file or folder does not exist.
 fn unless_missing(outcome: Result<JsValue, JsValue>) -> Result<Option<JsValue>, JsValue> {
     let is_missing = |error: &JsValue| {
         let name = Reflect::get(error, &"name".into()).ok();
@@ -33,17 +33,17 @@ fn unless_missing(outcome: Result<JsValue, JsValue>) -> Result<Option<JsValue>, 
 }
 
 impl Folder {
-    /// The site's own; an error in private windows of some browsers and on plain http.
+    /// The root folder of the site. Fails in private windows of some browsers, and on plain http.
     pub async fn root() -> Result<Folder, JsValue> {
         let storage = scope().navigator().storage();
-        // Plain http on a local network has none, which the bindings do not know.
+        // Plain http on a local network has no storage, which the bindings do not know.
         if storage.is_undefined() || !Reflect::has(&storage, &"getDirectory".into())? {
             return Err(js_sys::Error::new("the browser has no storage for this page").into());
         }
         Ok(Folder(JsFuture::from(storage.get_directory()).await?.dyn_into()?))
     }
 
-    /// A folder in it, made where there is none.
+    /// A subfolder; created if it does not exist.
     pub async fn folder(&self, name: &str) -> Result<Folder, JsValue> {
         let options = FileSystemGetDirectoryOptions::new();
         options.set_create(true);
@@ -51,13 +51,13 @@ impl Folder {
         Ok(Folder(handle.dyn_into()?))
     }
 
-    /// A folder in it; `None` where there is none.
+    /// A subfolder; `None` if it does not exist.
     pub async fn existing(&self, name: &str) -> Result<Option<Folder>, JsValue> {
         let handle = unless_missing(JsFuture::from(self.0.get_directory_handle(name)).await)?;
         handle.map(|handle| Ok(Folder(handle.dyn_into()?))).transpose()
     }
 
-    /// The names of what is in it.
+    /// The names of the folder's entries.
     pub async fn names(&self) -> Result<Vec<String>, JsValue> {
         let (keys, mut names): (AsyncIterator, _) = (self.0.keys(), Vec::new());
         loop {
@@ -69,20 +69,20 @@ impl Folder {
         }
     }
 
-    /// A file as it stands now, for reading; `None` where there is none.
+    /// A snapshot of a file for reading; `None` if it does not exist.
     pub async fn file(&self, name: &str) -> Option<File> {
         let handle = JsFuture::from(self.0.get_file_handle(name)).await.ok()?;
         let file = JsFuture::from(handle.unchecked_into::<FileSystemFileHandle>().get_file()).await.ok()?;
         file.dyn_into().ok()
     }
 
-    /// All of a small file; `None` where there is none.
+    /// The contents of a small file; `None` if it does not exist.
     pub async fn read(&self, name: &str) -> Option<Vec<u8>> {
         let buffer = JsFuture::from(self.file(name).await?.array_buffer()).await.ok()?;
         Some(Uint8Array::new(&buffer).to_vec())
     }
 
-    /// Opens a file for reading and writing, made where there is none. No other tab can open it meanwhile.
+    /// Opens a file for reading and writing; created if it does not exist. No other tab can open it meanwhile.
     pub async fn open(&self, name: &str) -> Result<StoredFile, JsValue> {
         let handle = self.handle(name).await?;
         let mut tries = 1;
@@ -96,8 +96,8 @@ impl Folder {
         }
     }
 
-    /// Opens a file for reading, several times as fast as [`file`](Self::file) is read; `None` where there is none, or
-    /// where another tab has it open and the browser knows no readers that share.
+    /// Opens a file for reading, which is several times as fast as reading a [`file`](Self::file). `None` if it does
+    /// not exist, or if another tab has it open and the browser does not support shared readers.
     pub async fn reader(&self, name: &str) -> Option<StoredFile> {
         let handle = JsFuture::from(self.0.get_file_handle(name)).await.ok()?;
         let options = Object::new();
@@ -108,7 +108,7 @@ impl Folder {
         Some(StoredFile::new(JsFuture::from(opened).await.ok()?.unchecked_into()))
     }
 
-    /// Writes a file so that it is there as a whole or not at all, whenever this is interrupted.
+    /// Writes a file atomically: after an interruption it has either its old or its new contents.
     pub async fn write(&self, name: &str, bytes: &Uint8Array) -> Result<(), JsValue> {
         let new = format!("{name}.new");
         let written = match self.open(&new).await {
@@ -125,16 +125,16 @@ impl Folder {
         moved
     }
 
-    /// Gives a file another name, in the place of a file that has it.
+    /// Renames a file. Replaces a file that has the new name.
     pub async fn rename(&self, from: &str, to: &str) -> Result<(), JsValue> {
         let handle = self.handle(from).await?;
-        // All browsers have it, the standard and the bindings do not yet.
+        // All browsers have `move`, but the standard and the bindings do not yet.
         let rename: Function = Reflect::get(&handle, &"move".into())?.dyn_into()?;
         let moved: Promise = rename.call1(&handle, &to.into())?.dyn_into()?;
         JsFuture::from(moved).await.map(drop)
     }
 
-    /// Moves a file to another folder, in the place of a file of that name.
+    /// Moves a file to another folder. Replaces a file that has this name there.
     pub async fn move_to(&self, from: &str, folder: &Folder, to: &str) -> Result<(), JsValue> {
         let handle = self.handle(from).await?;
         let relocate: Function = Reflect::get(&handle, &"move".into())?.dyn_into()?;
@@ -142,7 +142,7 @@ impl Folder {
         JsFuture::from(moved).await.map(drop)
     }
 
-    /// Removes a file, or a folder with all that is in it, if there is one; an error where something of it is open.
+    /// Removes a file, or a folder with everything in it, if it exists. Fails if a file is open.
     pub async fn remove(&self, name: &str) -> Result<(), JsValue> {
         let options = FileSystemRemoveOptions::new();
         options.set_recursive(true);

@@ -1,4 +1,4 @@
-//! A lock that the tabs of this site share, so that only one of them is busy with a model's files.
+//! A lock that the tabs of this site share, so that only one of them at a time uses a model's files.
 
 use js_sys::{Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
@@ -16,32 +16,32 @@ extern "C" {
     fn request(this: &LockManager, name: &str, options: &Object, granted: &JsValue) -> Result<Promise, JsValue>;
 }
 
-/// Held, or waited for, until it is dropped.
+/// A lock that is held or waited for, until this is dropped.
 pub struct Lock {
     release: Function,
     abort: AbortController,
-    /// Resolves once the browser has it back.
+    /// Resolves once the lock has been released.
     done: Promise,
 }
 
-/// How a lock is asked for.
+/// How to ask for a lock.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// Alone, if nobody holds it.
+    /// Exclusive, if nobody holds it.
     IfAvailable,
-    /// With others, if nobody holds it alone.
+    /// Shared, if nobody holds it exclusively.
     Shared,
-    /// Alone, once nobody holds it.
+    /// Exclusive, once nobody holds it.
     Wait,
 }
 
-/// What came of asking for a lock.
+/// The result of asking for a lock.
 pub enum Attempt {
     /// It is held.
     Held(Lock),
     /// Somebody else holds it.
     Taken,
-    /// There are none here, as on plain http and in frames that are shut off from their site; why, for people to read.
+    /// The browser has no locks for this page, as on plain http and in sandboxed frames. The text says why.
     Refused(String),
 }
 
@@ -51,21 +51,21 @@ impl Lock {
         Lock::ask(name, Mode::IfAvailable).await
     }
 
-    /// The lock of this name together with others who share it, if nobody holds it alone.
+    /// A shared lock of this name, if nobody holds it exclusively.
     pub async fn share(name: &str) -> Attempt {
         Lock::ask(name, Mode::Shared).await
     }
 
-    /// The lock of this name, once nobody else holds it; asked for until this is dropped.
+    /// The lock of this name, once nobody else holds it. Dropping the future gives up the wait.
     pub async fn wait(name: &str) -> Attempt {
         Lock::ask(name, Mode::Wait).await
     }
 
-    /// Gives it back; returns once others can have it, which takes the browser a moment longer than a drop.
+    /// Releases the lock, and returns once others can have it. That takes the browser a moment longer than a drop.
     pub async fn release(self) {
         let done = self.done.clone();
         drop(self);
-        // Nothing depends on how it ended.
+        // The outcome of the request does not matter any more.
         drop(JsFuture::from(done).await);
     }
 
@@ -81,7 +81,7 @@ impl Lock {
         }
     }
 
-    /// The lock, which may yet have to be waited for, and the answer: whether it is granted, or an error.
+    /// Asks for a lock. Returns it, perhaps not yet granted, and a promise of whether it is granted.
     fn begin(name: &str, mode: Mode) -> Result<(Lock, Promise), JsValue> {
         let manager = manager().ok_or_else(|| js_sys::Error::new("the browser has none for this page"))?;
         let mut release = None;
@@ -96,8 +96,8 @@ impl Lock {
     }
 }
 
-/// `resolve` hears whether the lock is granted, which is held until `held` resolves; `reject` hears why nobody says so.
-/// What is returned resolves when all that is over.
+/// Asks the browser for a lock, which is held until `held` resolves. `resolve` is called with whether it is granted,
+/// and `reject` with an error. The promise that is returned resolves after the lock was released.
 fn request(
     manager: &LockManager,
     name: &str,
@@ -109,7 +109,7 @@ fn request(
     let (options, held) = (Object::new(), held.clone());
     match mode {
         Mode::IfAvailable | Mode::Shared => Reflect::set(&options, &"ifAvailable".into(), &true.into())?,
-        // The two do not go together.
+        // The browser refuses a signal together with `ifAvailable`.
         Mode::Wait => Reflect::set(&options, &"signal".into(), signal)?,
     };
     if mode == Mode::Shared {
@@ -123,7 +123,7 @@ fn request(
     let done = manager.request(name, &options, &callback)?;
     let asked = JsFuture::from(done.clone());
     spawn_local(async move {
-        // Where the wait is given up nobody listens any more.
+        // After a wait was given up, the promise has no listener.
         if let Err(error) = asked.await {
             drop(reject.call1(&JsValue::UNDEFINED, &error));
         }

@@ -1,17 +1,17 @@
 //! The browser's storage for weights: the origin private file system, or memory where there is none.
 //!
-//! Each model has a folder of its own under `models/`, named by its id in the catalog or, a model of the reader's own, by
-//! its SHA-256:
+//! Each model has a folder under `models/`. Its name is the model's id in the catalog, or the SHA-256 of a model of the
+//! reader's own:
 //!
 //! ```text
-//! <sha256>     a file whose contents have that hash: it is renamed to this only after they were verified
-//! record.json  what the whole model is made of and its checksums, see `Record`
-//! draft.gguf   what a stream from the hub has become so far, and
-//! draft.state  where that stream stands
+//! <sha256>     a file with that hash: it gets this name only after it was verified
+//! record.json  the files of the whole model, and their checksums, see `Record`
+//! draft.gguf   the GGUF of a stream from the hub, as far as it has been written, and
+//! draft.state  the state of that stream
 //! *.new        a file that is being written
 //! ```
 //!
-//! What the converter makes lies in `unkept/` until it is kept or the model is left, see [`Unkept`].
+//! Files that the converter makes are in `unkept/` until they are kept or the model is closed, see [`Unkept`].
 
 mod file;
 mod folder;

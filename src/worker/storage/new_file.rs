@@ -1,4 +1,4 @@
-//! A file that is being written: in storage, or in memory once storage fails.
+//! A file that is being written: in storage, or in memory after storage has failed.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
@@ -8,7 +8,7 @@ use web_sys::Blob;
 use super::file::{MemoryFile, StoredFile};
 use super::split_file::FilePiece;
 
-/// What it is made in.
+/// Where the file is.
 #[derive(Debug)]
 enum Backing {
     Stored(StoredFile),
@@ -19,28 +19,28 @@ enum Backing {
 #[derive(Debug)]
 pub struct NewFile {
     place: Backing,
-    /// Why it went into memory.
+    /// Why it was moved into memory.
     obstacle: Option<String>,
 }
 
 impl NewFile {
-    /// In this file, or in memory where there is none.
+    /// Writes to this file, or to memory if there is none.
     pub fn new(file: Option<StoredFile>) -> Self {
         let place = file.map_or_else(|| Backing::Memory(MemoryFile::default()), Backing::Stored);
         NewFile { place, obstacle: None }
     }
 
-    /// Whether it lies in memory, and ends with the tab.
+    /// Whether it is in memory, and so is lost when the tab closes.
     pub fn is_in_memory(&self) -> bool {
         matches!(self.place, Backing::Memory(_))
     }
 
-    /// Why it went into memory, the first time that this is asked.
+    /// Why it was moved into memory; `None` after the first call.
     pub fn take_obstacle(&mut self) -> Option<String> {
         self.obstacle.take()
     }
 
-    /// Cuts the file, or fills it with zeros, to this length; storage reserves its room now.
+    /// Sets the file's length: cuts it, or appends zeros. Storage reserves the room now.
     pub fn set_length(&mut self, length: u64) -> io::Result<()> {
         self.attempt(|place| match place {
             Backing::Stored(file) => file.set_length(length),
@@ -48,7 +48,7 @@ impl NewFile {
         })
     }
 
-    /// The contents, where they are in memory.
+    /// The contents, if they are in memory.
     pub fn into_pieces(self) -> Vec<FilePiece> {
         match self.place {
             Backing::Stored(_) => Vec::new(),
@@ -56,7 +56,7 @@ impl NewFile {
         }
     }
 
-    /// The contents, where they are in memory; nothing where they are in storage.
+    /// The contents if they are in memory, else an empty blob.
     pub fn into_blob(self) -> Result<Blob, JsValue> {
         match self.place {
             Backing::Stored(_) => Blob::new(),
@@ -64,7 +64,7 @@ impl NewFile {
         }
     }
 
-    /// Does something with the file, a second time in memory where storage fails.
+    /// Calls `act` with the file. If storage fails, moves the file into memory and calls `act` again.
     fn attempt<T>(&mut self, mut act: impl FnMut(&mut Backing) -> io::Result<T>) -> io::Result<T> {
         match (act(&mut self.place), &mut self.place) {
             (Err(error), Backing::Stored(file)) => {
@@ -77,7 +77,7 @@ impl NewFile {
     }
 }
 
-/// The contents of a stored file, and the place in it, in memory.
+/// Copies a stored file, with its position, into memory.
 fn copied(file: &mut StoredFile) -> io::Result<MemoryFile> {
     let (position, mut memory) = (file.stream_position()?, MemoryFile::default());
     file.seek(SeekFrom::Start(0))?;

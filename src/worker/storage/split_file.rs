@@ -1,4 +1,4 @@
-//! A file that lies in several pieces, in storage or in memory, read as one.
+//! Reads several pieces, in storage or in memory, as one file.
 
 use std::cell::RefCell;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -16,16 +16,16 @@ use crate::app::checksum::{STRETCH, checksum};
 /// One piece.
 #[derive(Clone, Debug)]
 pub enum FilePiece {
-    /// In storage, with its checksums where they are known: what is read is held against them.
+    /// A file in storage. If its checksums are known, they are checked when it is read.
     File(Blob, Option<Rc<[u64]>>),
-    /// The same, held open.
+    /// The same, kept open.
     Open(Rc<RefCell<StoredFile>>, Option<Rc<[u64]>>),
     /// In JavaScript's memory.
     Memory(Uint8Array),
 }
 
 impl FilePiece {
-    /// A file that is held open.
+    /// A piece that is kept open.
     pub fn open(file: StoredFile, checksums: Option<Rc<[u64]>>) -> Self {
         FilePiece::Open(Rc::new(RefCell::new(file)), checksums)
     }
@@ -46,8 +46,8 @@ pub struct SplitFile {
     position: u64,
     length: u64,
     reader: FileReaderSync,
-    /// The stretch that has been read from storage last, and where it begins. One at a time: each look into storage
-    /// takes a message to another process.
+    /// The stretch of a file in storage that was read last, and its offset. Bytes are read a stretch at a time, since
+    /// each read takes a message to another process.
     ahead: Vec<u8>,
     ahead_start: u64,
 }
@@ -71,7 +71,7 @@ impl SplitFile {
         self.pieces.into_iter().map(|(_, piece)| piece).collect()
     }
 
-    /// Its bytes, where none of them is in storage.
+    /// All bytes, if no piece is in storage.
     pub fn into_blob(self) -> Option<Blob> {
         let bytes = |(_, piece): (Range<u64>, FilePiece)| match piece {
             FilePiece::Memory(bytes) => Some(JsValue::from(bytes)),
@@ -81,7 +81,7 @@ impl SplitFile {
         Blob::new_with_u8_array_sequence(&bytes).ok()
     }
 
-    /// What has been read ahead from the position on.
+    /// The bytes that have been read ahead, from the position on.
     fn read_ahead(&self) -> &[u8] {
         let start = self.position.checked_sub(self.ahead_start).and_then(|start| usize::try_from(start).ok());
         start.and_then(|start| self.ahead.get(start..)).unwrap_or_default()
@@ -105,7 +105,7 @@ impl SplitFile {
         let start = stretch * STRETCH as u64;
         let count = (range.end - range.start - start).min(STRETCH as u64);
         self.ahead_start = range.start + start;
-        // Taken, so that nothing is left of it where this fails.
+        // Taken out, so that `self` has none of it if an error follows.
         let mut ahead = std::mem::take(&mut self.ahead);
         ahead.resize(count as usize, 0);
         let checksums = match piece {
@@ -129,7 +129,7 @@ impl SplitFile {
     }
 }
 
-/// `count` bytes of a blob, exactly.
+/// Exactly `count` bytes of a blob.
 fn slice(reader: &FileReaderSync, blob: &Blob, start: u64, count: u64) -> io::Result<Uint8Array> {
     let failed = |error: JsValue| io::Error::other(reason(&error));
     let slice = blob.slice_with_f64_and_f64(start as f64, (start + count) as f64).map_err(failed)?;
@@ -138,7 +138,7 @@ fn slice(reader: &FileReaderSync, blob: &Blob, start: u64, count: u64) -> io::Re
     if u64::from(bytes.length()) == count { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-/// As much of `from` as fits.
+/// Copies as much of `from` as fits, and returns how much.
 fn copy(from: &[u8], to: &mut [u8]) -> usize {
     let count = from.len().min(to.len());
     to[..count].copy_from_slice(&from[..count]);

@@ -1,4 +1,4 @@
-//! One model's verified files, and a list of all models'.
+//! The verified files of one model, and a list of all stored models.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -19,21 +19,21 @@ use crate::app::protocol::{Stored, StoredModel};
 
 /// Name of the folder of all models.
 const MODELS: &str = "models";
-/// Name of the file that says what a whole model is made of.
+/// Name of the file with the record.
 const RECORD: &str = "record.json";
 
-/// What a whole model is made of.
+/// The record: the files that make up a whole model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The catalog's title.
     pub title: String,
-    /// SHA-256 of the hub's weights that it was made from; nothing where the site serves the file itself.
+    /// SHA-256 of the hub's weights that it was converted from. `None` if the site serves the GGUF itself.
     pub made_from: Option<String>,
     /// Slices of the GGUF file, in order.
     pub parts: Vec<Part>,
-    /// SHA-256 of the whole of it.
+    /// SHA-256 of the whole GGUF.
     pub sha256: String,
-    /// The checksums of each part when it was verified; none in the records of earlier versions.
+    /// The checksums of each part from when it was verified. Records of earlier versions have none.
     #[serde(default)]
     pub checksums: Vec<Vec<u64>>,
 }
@@ -43,24 +43,24 @@ fn name(part: &Part) -> String {
     part.sha256.to_ascii_lowercase()
 }
 
-/// The files of one model: in storage, and in memory what storage does not take.
+/// The files of one model: in storage, or in memory if storage does not take them.
 pub struct Store {
     id: String,
-    /// The site's storage, where there is one.
+    /// The site's root folder, if there is storage.
     root: Option<Folder>,
-    /// The model's folder in it, once something is stored.
+    /// The model's folder, once it exists.
     folder: RefCell<Option<Folder>>,
     memory: RefCell<BTreeMap<String, Vec<FilePiece>>>,
-    /// The checksums of what has been verified, by its name.
+    /// The checksums of verified files, by name.
     checksums: RefCell<BTreeMap<String, Rc<[u64]>>>,
     /// Why something is in memory.
     obstacle: RefCell<Option<String>>,
-    /// Whether the reader knows that.
+    /// Whether the page has been told the reason.
     is_told: Cell<bool>,
 }
 
 impl Store {
-    /// The files of the model of this id; nothing is made where there are none.
+    /// The files of the model with this id. Creates no folder.
     pub async fn open(id: &str) -> Store {
         let (root, folder, obstacle) = match look(id).await {
             Ok((root, folder)) => (Some(root), folder, None),
@@ -77,18 +77,18 @@ impl Store {
         }
     }
 
-    /// Leaves storage alone from now on, for this reason.
+    /// Does not use storage from now on, for this reason.
     pub fn stay_in_memory(&mut self, obstacle: String) {
         self.obstacle.get_mut().get_or_insert(obstacle);
         (self.root, self.folder) = (None, RefCell::default());
     }
 
-    /// The folder, where something is stored.
+    /// The model's folder, if it exists.
     pub fn folder(&self) -> Option<Folder> {
         self.folder.borrow().clone()
     }
 
-    /// The folder, made where there is none, for something to be stored; `None` where that cannot be.
+    /// The model's folder; created if it does not exist. `None` if it cannot be created.
     pub async fn make_folder(&self) -> Option<Folder> {
         let (None, Some(root)) = (self.folder(), &self.root) else { return self.folder() };
         let made = async { root.folder(MODELS).await?.folder(&self.id).await };
@@ -99,22 +99,22 @@ impl Store {
         self.folder()
     }
 
-    /// Why something is in memory only, the first time in this download that this is asked.
+    /// Why something is only in memory; `None` if this download has told it already.
     pub fn untold_obstacle(&self) -> Option<String> {
         self.obstacle.borrow().clone().filter(|_| !self.is_told.replace(true))
     }
 
-    /// Another download begins, whose reader knows nothing yet.
+    /// Begins another download, which has told nothing yet.
     pub fn begin(&self) {
         self.is_told.set(false);
     }
 
-    /// Remembers why something is in memory only.
+    /// Remembers why something is only in memory.
     pub fn set_obstacle(&self, obstacle: String) {
         *self.obstacle.borrow_mut() = Some(obstacle);
     }
 
-    /// The file of this hash, if it is here with this length.
+    /// The file with this hash, if it is here and has this length.
     pub async fn pieces(&self, part: &Part) -> Option<Vec<FilePiece>> {
         let name = name(part);
         let in_memory = self.memory.borrow().get(&name).cloned();
@@ -125,7 +125,7 @@ impl Store {
         (pieces.iter().map(FilePiece::length).sum::<u64>() == part.bytes).then_some(pieces)
     }
 
-    /// The file of this hash, held open where it is in storage and that can be.
+    /// The file with this hash; kept open if it is in storage and can be opened.
     pub async fn open_pieces(&self, part: &Part) -> Option<Vec<FilePiece>> {
         let pieces = self.pieces(part).await?;
         let (Some(folder), [FilePiece::File(_, checksums)]) = (self.folder(), pieces.as_slice()) else {
@@ -135,7 +135,7 @@ impl Store {
         Some(vec![FilePiece::open(file, checksums.clone())])
     }
 
-    /// The checksums of a file that has been verified, in this visit or an earlier one.
+    /// The checksums of a file that was verified in this visit or an earlier one.
     pub fn checksums(&self, part: &Part) -> Option<Rc<[u64]>> {
         self.checksums.borrow().get(&name(part)).cloned()
     }
@@ -145,17 +145,17 @@ impl Store {
         self.checksums.borrow_mut().insert(name(part), checksums.into());
     }
 
-    /// Takes the record's word for what is stored.
+    /// Accepts the files that the record lists as verified.
     pub fn trust(&self, record: &Record) {
         record.parts.iter().zip(&record.checksums).for_each(|(part, sums)| self.set_checksums(part, sums.clone()));
     }
 
-    /// Nothing is verified any more.
+    /// Forgets which files were verified.
     pub fn distrust(&self) {
         self.checksums.borrow_mut().clear();
     }
 
-    /// Keeps a file whose contents have been verified.
+    /// Stores a file whose contents have been verified.
     pub async fn keep(&self, part: &Part, bytes: Uint8Array) {
         let stored = match self.make_folder().await {
             Some(folder) => folder.write(&name(part), &bytes).await.map_err(|error| reason(&error)),
@@ -167,46 +167,46 @@ impl Store {
         }
     }
 
-    /// Keeps it until the tab is closed or another model is wanted.
+    /// Keeps a file until the tab closes or another model is loaded.
     pub fn keep_in_memory(&self, part: &Part, pieces: Vec<FilePiece>) {
         self.memory.borrow_mut().insert(name(part), pieces);
     }
 
-    /// Whether something would end with the tab.
+    /// Whether any file is only in memory.
     pub fn is_in_memory(&self) -> bool {
         !self.memory.borrow().is_empty()
     }
 
-    /// Removes a piece that turned out to be damaged.
+    /// Removes a damaged file.
     pub async fn discard(&self, part: &Part) {
         let name = name(part);
         self.memory.borrow_mut().remove(&name);
         self.checksums.borrow_mut().remove(&name);
         if let Some(folder) = self.folder() {
-            // What stays there is damaged, and found to be so again.
+            // If it cannot be removed, it will be found damaged again.
             drop(folder.remove(&name).await);
         }
     }
 
-    /// What the whole model is made of, once it was whole.
+    /// The record, once the whole model was stored.
     pub async fn record(&self) -> Option<Record> {
         serde_json::from_slice(&self.folder()?.read(RECORD).await?).ok()
     }
 
-    /// Notes down what the whole model is made of.
+    /// Writes the record.
     pub async fn set_record(&self, record: &Record) -> Result<(), JsValue> {
         let Some(folder) = self.folder() else { return Ok(()) };
         let json = serde_json::to_vec(record).map_err(|error| js_sys::Error::new(&error.to_string()))?;
         folder.write(RECORD, &Uint8Array::from(json.as_slice())).await
     }
 
-    /// Removes what the whole model is not made of.
+    /// Removes the files that are not part of the whole model.
     pub async fn sweep(&self, record: &Record) -> Result<(), JsValue> {
         let Some(folder) = self.folder() else { return Ok(()) };
         for name in folder.names().await? {
             let is_part = record.parts.iter().any(|part| part.sha256.eq_ignore_ascii_case(&name));
             if !is_part && name != RECORD {
-                // What is open stays until the next time.
+                // A file that is open stays until the next time.
                 drop(folder.remove(&name).await);
             }
         }
@@ -214,7 +214,7 @@ impl Store {
     }
 }
 
-/// The site's storage, and in it the folder of the model of this id.
+/// The site's root folder, and in it the folder of the model with this id.
 async fn look(id: &str) -> Result<(Folder, Option<Folder>), JsValue> {
     let root = Folder::root().await?;
     let folder = match root.existing(MODELS).await? {
@@ -224,7 +224,7 @@ async fn look(id: &str) -> Result<(Folder, Option<Folder>), JsValue> {
     Ok((root, folder))
 }
 
-/// Removes all that is stored of a model; an error where something of it is open.
+/// Removes everything stored of a model. Fails if a file is open.
 pub async fn forget(id: &str) -> Result<(), JsValue> {
     // Without storage there is nothing to remove.
     let Ok(root) = Folder::root().await else { return Ok(()) };
@@ -234,7 +234,7 @@ pub async fn forget(id: &str) -> Result<(), JsValue> {
     }
 }
 
-/// What is stored of all models, and how much room there is.
+/// Lists all stored models, and how much room there is.
 pub async fn list() -> Stored {
     let root = match Folder::root().await {
         Ok(root) => root,
@@ -255,7 +255,7 @@ async fn list_models(root: &Folder) -> Result<Vec<StoredModel>, JsValue> {
     let mut list = Vec::new();
     let Some(models) = root.existing(MODELS).await? else { return Ok(list) };
     for id in models.names().await? {
-        // Another tab may just have removed it.
+        // Another tab may have removed it just now.
         let Some(folder) = models.existing(&id).await? else { continue };
         let mut model = StoredModel { id, title: None, bytes: 0, modified_ms: 0.0 };
         for name in folder.names().await? {

@@ -1,5 +1,5 @@
-//! GGUF files that the converter has made, and that are removed unless they are kept: when the model is left, or when the
-//! site is next opened.
+//! GGUF files that the converter has made. A file that is not kept is removed when its model is closed, or when the
+//! site is opened next.
 
 use js_sys::{Date, Math};
 use wasm_bindgen::JsValue;
@@ -13,7 +13,7 @@ use super::split_file::FilePiece;
 /// Name of their folder.
 const UNKEPT: &str = "unkept";
 
-/// A file that is in use: nobody removes it while its lock is held.
+/// A file with a shared lock. Nobody removes the file while the lock is held.
 pub struct Unkept {
     name: String,
     folder: Folder,
@@ -21,7 +21,7 @@ pub struct Unkept {
 }
 
 impl Unkept {
-    /// A new one, with the file to write it to; an error says why there is none.
+    /// Creates a file. The error says why there is none.
     pub async fn create() -> Result<(Unkept, StoredFile), String> {
         let name = format!("{:x}-{:08x}", Date::now() as u64, (Math::random() * f64::from(u32::MAX)) as u32);
         let failed = |error: JsValue| reason(&error);
@@ -35,7 +35,7 @@ impl Unkept {
         Ok((Unkept { name, folder, lock }, file))
     }
 
-    /// The one of this name, if nobody is removing it.
+    /// The file of this name, unless somebody is just removing it.
     pub async fn find(name: &str) -> Option<Unkept> {
         let Attempt::Held(lock) = Lock::share(&lock_name(name)).await else { return None };
         let folder = Folder::root().await.ok()?.existing(UNKEPT).await.ok()??;
@@ -48,7 +48,7 @@ impl Unkept {
         &self.name
     }
 
-    /// The file, held open where that can be.
+    /// The file; kept open if it can be opened.
     pub async fn piece(&self, checksums: &[u64]) -> Option<FilePiece> {
         let checksums = Some(checksums.into());
         Some(match self.folder.reader(&self.name).await {
@@ -57,17 +57,17 @@ impl Unkept {
         })
     }
 
-    /// The file as it stands.
+    /// A snapshot of the file.
     pub async fn blob(&self) -> Option<web_sys::Blob> {
         self.folder.file(&self.name).await.map(Into::into)
     }
 
-    /// Moves the file to another folder, for good.
+    /// Moves the file to another folder, where it is kept.
     pub async fn keep(&self, folder: &Folder, name: &str) -> Result<(), JsValue> {
         self.folder.move_to(&self.name, folder, name).await
     }
 
-    /// Goes on holding it until the worker ends.
+    /// Holds the lock until the worker ends.
     pub fn hold(self) {
         std::mem::forget(self.lock);
     }
@@ -80,7 +80,7 @@ impl Unkept {
     }
 }
 
-/// Removes what no tab uses any more.
+/// Removes all files that no tab uses.
 pub async fn sweep() {
     let Ok(root) = Folder::root().await else { return };
     let Ok(Some(folder)) = root.existing(UNKEPT).await else { return };
@@ -91,7 +91,7 @@ pub async fn sweep() {
 
 async fn remove(folder: &Folder, name: &str) {
     if let Attempt::Held(lock) = Lock::attempt(&lock_name(name)).await {
-        // What is open after all stays until the next time.
+        // A file that is open after all stays until the next time.
         drop(folder.remove(name).await);
         lock.release().await;
     }

@@ -7,7 +7,7 @@ use crate::checkpoint::layout::{MOST, MOST_LAYERS};
 use crate::model::Config;
 use crate::model::config::{Activation, Head};
 
-/// What the file says, as far as it is used; what may be absent has `transformers`' default.
+/// The fields of the file that are used. A field that may be absent has `transformers`' default.
 #[derive(Debug, Deserialize)]
 struct ConfigFile {
     #[serde(default = "gpt2")]
@@ -65,7 +65,7 @@ pub(in crate::checkpoint) fn parse(text: &str) -> Result<HuggingFaceConfig, Chec
     Ok(HuggingFaceConfig { json, activation })
 }
 
-/// A variant that the one architecture has.
+/// Fails for variants that our one architecture does not cover; returns the activation.
 fn check_variant(text: &str, json: &ConfigFile) -> Result<Activation, CheckpointError> {
     if json.model_type != "gpt2" {
         return Err(wrong(text, "model_type", "`gpt2`", format!("`{}`", json.model_type)));
@@ -79,7 +79,7 @@ fn check_variant(text: &str, json: &ConfigFile) -> Result<Activation, Checkpoint
         return Err(wrong(text, field, expected.to_string(), found.to_string()));
     }
     let found = match json.activation_function.as_str() {
-        // The same formula under two names; plain `gelu` is another one.
+        // Two names of one formula; plain `gelu` is a different one.
         "gelu_pytorch_tanh" => "gelu_new",
         other => other,
     };
@@ -108,20 +108,20 @@ fn check_sizes(text: &str, json: &ConfigFile) -> Result<(), CheckpointError> {
     if is_positive { Ok(()) } else { Err(wrong(text, "layer_norm_epsilon", "a positive number", epsilon.to_string())) }
 }
 
-/// The error for a field, with its place in the text.
+/// The error for a field, with its offset in the text.
 fn wrong(text: &str, field: &str, expected: impl std::fmt::Display, found: String) -> CheckpointError {
     let offset = text.find(&format!("\"{field}\"")).unwrap_or(0) as u64;
     CheckpointError::field(&format!("config.json {field}"), offset, expected, found)
 }
 
 impl HuggingFaceConfig {
-    /// The token that a text starts from, where it is one.
+    /// The token that a text starts from, if the file names one that exists.
     pub fn start(&self) -> Option<u32> {
-        // transformers writes GPT-2's 50256 into small models too.
+        // `transformers` writes GPT-2's 50256 even for small models.
         self.json.bos_token_id.filter(|&id| id < self.json.vocab_size).map(|id| id as u32)
     }
 
-    /// The configuration, with a bias of an untied head and of queries, keys and values or without.
+    /// The configuration; the flags say which biases there are, of an untied head and of queries, keys and values.
     pub fn config(&self, head_bias: bool, qkv_bias: bool) -> Config {
         let json = &self.json;
         let untied = Head::Untied { bias: head_bias };

@@ -29,11 +29,11 @@ pub(in crate::checkpoint) struct Described {
 pub(in crate::checkpoint) struct Info {
     pub dtype: Dtype,
     pub shape: Dims,
-    /// Begin and end, from the beginning of the data.
+    /// Begin and end, counted from the beginning of the data.
     pub data_offsets: (u64, u64),
 }
 
-/// Reads the header: the tensors it describes, and where the data lies in the file.
+/// Reads the header: the tensors that it describes, and the range of the data in the file.
 pub(in crate::checkpoint) fn read<R: Read + Seek>(
     source: &mut Source<R>,
 ) -> Result<(Vec<Described>, Range<u64>), CheckpointError> {
@@ -43,7 +43,7 @@ pub(in crate::checkpoint) fn read<R: Read + Seek>(
     Ok((parse(source.take(length))?, start..source.length()))
 }
 
-/// Reads what stands behind the header's length: the tensors it describes.
+/// Reads the JSON behind the header's length: the tensors that it describes.
 pub(in crate::checkpoint) fn parse(json: impl Read) -> Result<Vec<Described>, CheckpointError> {
     let mut json = serde_json::Deserializer::from_reader(json);
     let tensors = Tensors::deserialize(&mut json).and_then(|tensors| json.end().map(|()| tensors.0));

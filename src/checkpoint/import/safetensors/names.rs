@@ -1,4 +1,4 @@
-//! Hugging Face's names of a GPT-2's tensors → GGUF's.
+//! Translates Hugging Face's names of a GPT-2's tensors to GGUF's, and back.
 
 use safetensors::Dtype;
 
@@ -7,7 +7,8 @@ use crate::checkpoint::CheckpointError;
 use crate::checkpoint::tensor_info::TensorInfo;
 use candle_core::quantized::GgmlDType;
 
-/// Layers in a block: here, in GGUF, and whether it is a `Conv1D`, whose matrix is info `[in, out]`.
+/// Layers in a block: Hugging Face's name, GGUF's name, and whether it is a `Conv1D`, whose matrix is stored as `[in,
+/// out]`.
 const IN_BLOCK: [(&str, &str, bool); 6] = [
     ("ln_1", "attn_norm", false),
     ("attn.c_attn", "attn_qkv", true),
@@ -26,13 +27,13 @@ pub(in crate::checkpoint) fn is_mask(name: &str) -> bool {
     matches!(in_block(name), Some((_, "attn.bias" | "attn.masked_bias")))
 }
 
-/// The layer's number and what stands behind it.
+/// The number of the block, and the name within it.
 fn in_block(name: &str) -> Option<(usize, &str)> {
     let (number, rest) = name.strip_prefix("h.")?.split_once('.')?;
     Some((number.parse().ok()?, rest))
 }
 
-/// GGUF's name, and whether the matrix is info `[in, out]`.
+/// GGUF's name, and whether the matrix is stored as `[in, out]`.
 pub(in crate::checkpoint) fn slot(name: &str) -> Option<(String, bool)> {
     let name = name.strip_prefix("transformer.").unwrap_or(name);
     let (path, part) = name.rsplit_once('.')?;
@@ -44,7 +45,7 @@ pub(in crate::checkpoint) fn slot(name: &str) -> Option<(String, bool)> {
     Some((format!("{ours}.{part}"), false))
 }
 
-/// Hugging Face's name of a tensor of GGUF's name, and whether the matrix is info `[in, out]`.
+/// Hugging Face's name for a tensor with this GGUF name, and whether the matrix is stored as `[in, out]`.
 pub(in crate::checkpoint) fn theirs(slot: &str) -> (String, bool) {
     let (path, part) = slot.rsplit_once('.').unwrap_or((slot, ""));
     if let Some((number, layer)) = path.strip_prefix("blk.").and_then(|rest| rest.split_once('.'))
@@ -57,7 +58,7 @@ pub(in crate::checkpoint) fn theirs(slot: &str) -> (String, bool) {
     (format!("{prefix}{theirs}.{part}"), false)
 }
 
-/// Where a tensor is in the file, `data` being where the first may begin.
+/// Where a tensor is in the file. `data` is the offset at which the data begins.
 pub(in crate::checkpoint) fn place(tensor: Described, data: u64) -> Result<TensorInfo, CheckpointError> {
     let Described { name, info } = tensor;
     let wrong = |field: &str, at: u64, expected: &str, found: String| {
@@ -78,7 +79,7 @@ pub(in crate::checkpoint) fn place(tensor: Described, data: u64) -> Result<Tenso
         let expected = format!("as many bytes as {:?} takes", info.shape.as_slice());
         return Err(wrong("data_offsets", start, &expected, format!("{} bytes", end - start)));
     }
-    // Whether a matrix is `[in, out]` depends on who wrote the file, see `parts`.
+    // The program that wrote the file decides whether a matrix is `[in, out]`, see `parts`.
     Ok(TensorInfo { name, at: start, dtype, dims: info.shape, transposed: false, span: start..end })
 }
 

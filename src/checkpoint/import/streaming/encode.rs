@@ -1,14 +1,14 @@
-//! Elements of a safetensors file → a GGUF's blocks, by the functions that `convert` has them quantised with.
+//! Encodes elements of a safetensors file as blocks of a GGUF, by the functions that `convert` uses.
 
 use candle_core::quantized::GgmlDType;
 
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::elements::{decode, encode};
 
-/// Rows of a panel that are turned at once: 8 KiB of f32, which stays in the nearest cache.
+/// Rows of a panel that are transposed at once: 8 KiB of f32, which fit into the L1 cache.
 const GROUP: usize = 64;
 
-/// Whole blocks of the tensor `name`, as they come one behind the other.
+/// Encodes whole blocks of the tensor `name`, whose elements are in order.
 pub(super) fn blocks(
     name: &str,
     stored: GgmlDType,
@@ -20,7 +20,8 @@ pub(super) fn blocks(
     encode(name, dtype, &values)
 }
 
-/// A panel `[elements of a block, rows]` → one block for each row: `place` gets the row and its block.
+/// Encodes a panel `[elements of a block, rows]` as one block for each row, and calls `place` with each row and its
+/// block.
 pub(super) fn panel(
     name: &str,
     (stored, dtype): (GgmlDType, GgmlDType),

@@ -1,13 +1,15 @@
-//! A safetensors file that comes in order, in pieces of any size → the GGUF that `convert` makes of it, byte for byte.
+//! Converts a safetensors file that arrives in order, in pieces of any size, into the GGUF that `convert` makes of it,
+//! byte for byte.
 //!
 //! ```text
 //! bytes ─▶ header ─▶ plan      shape, tokenizer, the GGUF's header, where each tensor belongs
 //!       └▶ tensors ─▶ transfer 32 elements of a row, or panels of 32 input rows → Q8_0 → their place in the file
-//!                     └▶ written: checksums, which the file is held against once it is whole, and where one goes on
+//!                     └▶ written: checksums, to check the finished file with, and to resume from
 //! ```
 //!
-//! The float32 file is never held: there are a panel (393 KB of GPT-2's largest matrix), one quantised matrix (2.5 MB)
-//! and the file's own header; while the GGUF's header is made, some 15 MB for GPT-2's vocabulary.
+//! The float32 file is never held in memory. At most there are one panel (393 KB for GPT-2's largest matrix), one
+//! quantised matrix (2.5 MB) and the header of the safetensors file; while the GGUF's header is made, another 15 MB for
+//! GPT-2's vocabulary.
 
 mod encode;
 mod plan;
@@ -25,12 +27,12 @@ use transfer::TensorTransfers;
 pub use written::Comparison;
 use written::{Noted, Written};
 
-/// Bytes of the length that the file begins with.
+/// Bytes of the header's length, which the file begins with.
 const LENGTH: u64 = 8;
-/// The longest header that is believed; GPT-2's has 14 KB.
+/// The longest header that is accepted; GPT-2's has 14 KB.
 const MOST_HEADER: u64 = 16 << 20;
 
-/// The texts beside the weights, verified before.
+/// The texts that accompany the weights; the caller has verified them.
 #[derive(Clone, Copy, Debug)]
 pub struct Texts<'a> {
     /// `vocab.json`.
@@ -39,14 +41,15 @@ pub struct Texts<'a> {
     pub merges: &'a str,
 }
 
-/// A file on its way; after an error it is of no use, and [`resume`](Streaming::resume) goes on from the last save.
+/// A conversion in progress. After an error it cannot go on, and [`resume`](Streaming::resume) continues from the last
+/// save.
 #[derive(Debug)]
 pub struct Streaming {
-    /// What a saved state must have been made for.
+    /// The hash of the length and the texts; a saved state is refused unless it was made for the same.
     bound: [u8; 32],
     length: u64,
     hash: ResumableSha256,
-    /// The file from its beginning to its data, as far as that has come.
+    /// The bytes of the file before the data, as far as they have arrived.
     header: Vec<u8>,
     stage: StreamStage,
     written: Written,
@@ -55,17 +58,17 @@ pub struct Streaming {
 
 #[derive(Debug)]
 enum StreamStage {
-    /// The header is coming; what else it takes to plan the GGUF.
+    /// The header is arriving. The texts are needed to plan the GGUF.
     Header { vocabulary: String, merges: String, name: String },
-    /// Tensors are coming; the GGUF will have that length.
+    /// Tensors are arriving. The GGUF will have this length.
     Data { transfers: TensorTransfers, output_length: u64 },
 }
 
 impl Streaming {
-    /// Begins with nothing.
+    /// A conversion at its beginning.
     ///
-    /// `name`: `general.name` of the GGUF. `length`: bytes of the whole safetensors file. There is no `config.json`: the
-    /// shape follows from the tensors, with heads of 64 as in all of OpenAI's sizes.
+    /// `name` becomes the GGUF's `general.name`; `length` is the length of the whole safetensors file. No `config.json`
+    /// is needed: the shape follows from the tensors, with heads of 64 numbers as in all of OpenAI's sizes.
     pub fn new(texts: Texts<'_>, name: &str, length: u64) -> Result<Self, CheckpointError> {
         if length < LENGTH {
             let field = "header length".to_string();
@@ -79,10 +82,11 @@ impl Streaming {
         Ok(Streaming { bound, length, hash, header, stage, written, is_broken: false })
     }
 
-    /// Takes the next bytes of the file, of any number; writes what is finished to `file` at its place.
+    /// Takes the next bytes of the file, of any number, and writes what is complete to its place in `file`.
     ///
-    /// Every byte of the GGUF is written: what `file` had before does no harm, unless it is longer. The time is in proportion to the bytes, but for the first ones, which bring the
-    /// GGUF's header, and for a matrix's last ones, which write it.
+    /// Every byte of the GGUF is written, so `file` may have any contents before, but must not be longer. The time is
+    /// in proportion to the number of bytes, with two exceptions: the last bytes of the header, since the GGUF's header
+    /// is then written, and the last bytes of a matrix, since it is then written.
     pub fn push<F: Read + Write + Seek>(&mut self, bytes: &[u8], file: &mut F) -> Result<(), CheckpointError> {
         self.check_whole()?;
         let left = self.length - self.position();
@@ -100,7 +104,7 @@ impl Streaming {
         Ok(())
     }
 
-    /// Bytes of the safetensors file taken so far.
+    /// Bytes of the safetensors file that have been taken.
     pub fn position(&self) -> u64 {
         self.hash.length()
     }
@@ -113,16 +117,17 @@ impl Streaming {
         }
     }
 
-    /// What `file` is to be held against: all that has been written to it for good. An unfinished matrix, which
-    /// [`save`](Self::save) writes, is not; [`resume`](Self::resume) sees to it.
+    /// The comparison that `file` has to pass: everything that was written to it and will not be written again. It does
+    /// not cover an unfinished matrix that [`save`](Self::save) wrote; [`resume`](Self::resume) checks that.
     pub fn comparison(&self) -> Comparison {
         Comparison::new(&self.written)
     }
 
-    /// Puts an unfinished matrix into `file` and gives what [`resume`](Self::resume) needs besides, at most a panel, the
-    /// file's header and the checksums.
+    /// Writes an unfinished matrix to `file`, and returns everything else that [`resume`](Self::resume) needs: at most
+    /// a panel, the file's header and the checksums.
     ///
-    /// The caller flushes `file`, then stores these bytes, all or none of them. This goes on as if nothing had been.
+    /// The caller flushes `file`, then stores these bytes completely or not at all. The conversion can go on
+    /// afterwards.
     pub fn save<F: Read + Write + Seek>(&mut self, file: &mut F) -> Result<Vec<u8>, CheckpointError> {
         self.check_whole()?;
         let (matrix, rest) = match &self.stage {
@@ -133,11 +138,11 @@ impl Streaming {
         Ok(SavedStream { bound: self.bound, hash, header, written, matrix, rest }.to_bytes())
     }
 
-    /// Goes on where `saved` was made; `file` as it was then or later.
+    /// Continues where `saved` was made. `file` must be as it was then, or as it was written later.
     ///
-    /// What was saved for another name, length or text, or has been damaged, is refused, and then only a new beginning
-    /// helps. So is a `file` that is too short or whose unfinished matrix is another; the rest of it is to be held against
-    /// [`comparison`](Self::comparison).
+    /// Refuses a state that is damaged, or that was saved for another name, length or text, and a `file` that is too
+    /// short or has another unfinished matrix; the conversion must then start over. The caller compares the rest of
+    /// `file` by [`comparison`](Self::comparison).
     pub fn resume<F: Read + Write + Seek>(
         texts: Texts<'_>,
         name: &str,
@@ -161,8 +166,8 @@ impl Streaming {
         Ok(streaming)
     }
 
-    /// Ends: everything must have come. The SHA-256 of the safetensors file, which the caller compares, as it does the
-    /// GGUF, see [`comparison`](Self::comparison).
+    /// Ends the conversion; the whole file must have been taken. Returns the SHA-256 of the safetensors file. The
+    /// caller compares it with the expected one, and the GGUF by [`comparison`](Self::comparison).
     pub fn finish<F: Read + Write + Seek>(self, file: &mut F) -> Result<[u8; 32], CheckpointError> {
         self.check_whole()?;
         let (offset, output_length) = (self.position(), self.output_length().unwrap_or_default());
@@ -180,7 +185,7 @@ impl Streaming {
         Ok(self.hash.finish())
     }
 
-    /// An error where an earlier one has left things half done.
+    /// Fails if an earlier call failed and left the conversion in the middle of a step.
     fn check_whole(&self) -> Result<(), CheckpointError> {
         if self.is_broken {
             return Err(io::Error::other("an earlier piece could not be taken").into());
@@ -188,7 +193,8 @@ impl Streaming {
         Ok(())
     }
 
-    /// Takes what belongs to the header; with its last byte, writes the GGUF's. The bytes behind it.
+    /// Takes the bytes that belong to the header, and writes the GGUF's header once all of them are there. Returns the
+    /// bytes behind the header.
     fn take_header<'b, F: Read + Write + Seek>(
         &mut self,
         mut bytes: &'b [u8],
@@ -207,7 +213,7 @@ impl Streaming {
         Ok(bytes)
     }
 
-    /// Bytes of the header that are missing: of its length first, then, once that is there, of all.
+    /// Bytes of the header that are missing: of its length at first, then of the whole header.
     fn header_left(&self) -> Result<u64, CheckpointError> {
         let have = self.header.len() as u64;
         let Some(length) = self.header.first_chunk() else { return Ok(LENGTH - have) };
@@ -222,7 +228,7 @@ impl Streaming {
         Ok((LENGTH + needed).saturating_sub(have))
     }
 
-    /// What the header, which has come, makes of the file.
+    /// The plan that follows from the complete header.
     fn plan(&self) -> Result<Plan, CheckpointError> {
         let StreamStage::Header { vocabulary, merges, name } = &self.stage else {
             return Err(io::Error::other("the header has been read before").into());
@@ -231,7 +237,7 @@ impl Streaming {
     }
 }
 
-/// The hash of what a saved state belongs to.
+/// The hash that ties a saved state to its file and texts.
 fn bind(length: u64, texts: [&str; 3]) -> [u8; 32] {
     let mut hash = ResumableSha256::new();
     hash.update(&length.to_le_bytes());

@@ -1,4 +1,4 @@
-//! What a conversion goes on from, in bytes. Storage is not trusted: they end with their own SHA-256.
+//! The state that a conversion resumes from, as bytes. Storage is not trusted, so they end with their own SHA-256.
 
 use sha2::{Digest, Sha256};
 
@@ -6,28 +6,28 @@ use super::written::WrittenRange;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::sha256;
 
-/// What they begin with; the last byte is the version.
+/// The first bytes; the last of them is the version.
 const BEGINNING: [u8; 8] = *b"peargpt\x02";
 
-/// Everything but what is in the GGUF.
+/// The whole state, except what is in the GGUF.
 pub(super) struct SavedStream<'a> {
-    /// The hash of what it belongs to.
+    /// The hash of the file and the texts that it was made for.
     pub bound: [u8; 32],
-    /// The hash of the safetensors file, which knows the position too.
+    /// The hash of the safetensors file so far, which also gives the position.
     pub hash: sha256::SavedSha256,
-    /// The file from its beginning to its data, as far as that has come.
+    /// The bytes of the file before the data, as far as they have arrived.
     pub header: &'a [u8],
-    /// What has been written of the GGUF.
+    /// The ranges of the GGUF that have been written.
     pub written: Vec<WrittenRange>,
-    /// The checksum of what has come of an unfinished matrix.
+    /// The checksum of the part of an unfinished matrix that has arrived.
     pub matrix: u64,
-    /// Bytes of a unit that is not whole.
+    /// Bytes of an incomplete unit.
     pub rest: &'a [u8],
 }
 
 impl<'a> SavedStream<'a> {
-    /// Beginning, `bound`, `hash`, `matrix`, `header` and `written`, each behind its length in 8 bytes, `rest`, SHA-256 of
-    /// all that.
+    /// In this order: `BEGINNING`, `bound`, `hash`, `matrix`; `header` and `written`, each behind its length in 8
+    /// bytes; `rest`; and the SHA-256 of all that.
     pub fn to_bytes(&self) -> Vec<u8> {
         let SavedStream { bound, hash, header, written, matrix, rest } = self;
         let (length, pieces) = ((header.len() as u64).to_le_bytes(), (written.len() as u64).to_le_bytes());
@@ -38,7 +38,7 @@ impl<'a> SavedStream<'a> {
         bytes
     }
 
-    /// Reads what must have been written for this `bound`.
+    /// Reads a saved state; fails unless it was written for this `bound`.
     pub fn read(bytes: &'a [u8], bound: [u8; 32]) -> Result<Self, CheckpointError> {
         let (bytes, checksum) = bytes.split_last_chunk::<32>().ok_or_else(damaged)?;
         let (beginning, bytes_left) = bytes.split_first_chunk().ok_or_else(damaged)?;
@@ -61,7 +61,7 @@ impl<'a> SavedStream<'a> {
     }
 }
 
-/// So many items of a size as a number in 8 bytes says, and what lies behind them.
+/// Reads a number of 8 bytes, and returns so many items of `size` bytes, and the bytes behind them.
 fn behind_length(bytes: &[u8], size: usize) -> Option<(&[u8], &[u8])> {
     let (count, bytes) = bytes.split_first_chunk()?;
     let length = usize::try_from(u64::from_le_bytes(*count)).ok()?.checked_mul(size)?;
@@ -70,7 +70,7 @@ fn behind_length(bytes: &[u8], size: usize) -> Option<(&[u8], &[u8])> {
 
 const FIELD: &str = "saved conversion";
 
-/// An error unless what was saved is as it should be.
+/// Fails unless the saved state is valid.
 pub(super) fn check(is_right: bool) -> Result<(), CheckpointError> {
     if is_right { Ok(()) } else { Err(damaged()) }
 }

@@ -1,4 +1,4 @@
-//! The tensors of a safetensors file, as they come → their places in the GGUF.
+//! Writes the tensors of a safetensors file, as they arrive, to their places in the GGUF.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::vec::IntoIter;
@@ -13,36 +13,36 @@ use crate::checkpoint::elements::check_finite;
 use crate::checkpoint::gguf::ALIGNMENT;
 use crate::checkpoint::source::room;
 
-/// The most bytes that are converted at once, where a unit has fewer.
+/// Bytes that are converted at once, unless a single unit has more.
 const CHUNK: usize = 64 << 10;
 
-/// The tensors that have not come yet, and how far the file has.
+/// The tensors that have not arrived completely, and the position in the file.
 #[derive(Debug)]
 pub(super) struct TensorTransfers {
     position: u64,
-    /// The tensor that is coming or comes next; none: no byte that still comes is a weight's.
+    /// The tensor that is arriving or arrives next. `None`: all bytes that are left belong to no weight.
     current: Option<TensorTransfer>,
     left: IntoIter<TransferPlan>,
 }
 
-/// A tensor on its way.
+/// A tensor that is arriving.
 #[derive(Debug)]
 struct TensorTransfer {
     task: TransferPlan,
-    /// Bytes of a unit that is not whole.
+    /// Bytes of an incomplete unit.
     rest: Vec<u8>,
-    /// Where rows come side by side: the tensor as the GGUF will have it, zeros where nothing has come.
+    /// For interleaved rows, the tensor as the GGUF will have it; zeros where nothing has arrived.
     matrix: Vec<u8>,
 }
 
 impl TensorTransfers {
-    /// From the beginning of the data; the tasks in the order in which they come.
+    /// At the beginning of the data. `tasks` are in the order in which the tensors arrive.
     pub fn new(tasks: Vec<TransferPlan>, position: u64) -> Result<Self, CheckpointError> {
         let mut left = tasks.into_iter();
         Ok(TensorTransfers { position, current: left.next().map(TensorTransfer::new).transpose()?, left })
     }
 
-    /// From where [`save`](Self::save) was, with what it gave.
+    /// At the position of an earlier [`save`](Self::save), with its result.
     pub fn resume<F: Read + Seek>(
         mut tasks: Vec<TransferPlan>,
         position: u64,
@@ -60,7 +60,8 @@ impl TensorTransfers {
         Ok(transfers)
     }
 
-    /// Writes a matrix that is not whole, and gives the checksum of what has come of it and the rest of a unit.
+    /// Writes an incomplete matrix. Returns the checksum of the part that has arrived, and the bytes of an incomplete
+    /// unit.
     pub fn save<F: Write + Seek>(&self, file: &mut F) -> Result<(u64, &[u8]), CheckpointError> {
         let Some(transfer) = &self.current else { return Ok((0, &[])) };
         if self.position > transfer.task.span.start {
@@ -77,7 +78,7 @@ impl TensorTransfers {
             self.position += taken as u64;
             if self.position == transfer.task.span.end {
                 transfer.end(&mut file)?;
-                // Its matrix goes before the next one comes.
+                // Frees this matrix before the next one is allocated.
                 self.current = None;
                 self.current = self.left.next().map(TensorTransfer::new).transpose()?;
             }
@@ -95,7 +96,7 @@ impl TensorTransfer {
         Ok(TensorTransfer { rest: room(&task.name, task.unit())?, matrix, task })
     }
 
-    /// Takes bytes up to the end of a chunk, or of the tensor; how many.
+    /// Takes bytes up to the end of a chunk, or of the tensor, and returns how many.
     fn take<F: Write + Seek>(
         &mut self,
         bytes: &[u8],
@@ -106,7 +107,7 @@ impl TensorTransfer {
         let end = if position < span.start { span.start } else { span.end };
         let bytes = &bytes[..(bytes.len() as u64).min(end - position) as usize];
         if position < span.start {
-            // A mask's, or nobody's.
+            // Bytes before the tensor, such as a causal mask, are no weights.
             return Ok(bytes.len());
         }
         let (offset, unit) = (position - span.start, self.task.unit() as usize);
@@ -127,7 +128,7 @@ impl TensorTransfer {
         Ok(taken)
     }
 
-    /// Converts whole units, which begin at `offset` in the tensor as it comes.
+    /// Converts whole units, which begin at `offset` in the tensor as it arrives.
     fn convert<F: Write + Seek>(
         &mut self,
         bytes: &[u8],
@@ -150,7 +151,7 @@ impl TensorTransfer {
         Ok(())
     }
 
-    /// Writes what is left to write once all has come: the matrix, the zeros behind the tensor.
+    /// Writes what has not been written once the tensor is complete: the matrix, and the padding behind the tensor.
     fn end<F: Write + Seek>(&self, file: &mut Noted<'_, F>) -> Result<(), CheckpointError> {
         let TransferPlan { rows, start, bytes, .. } = self.task;
         if rows > 1 {
@@ -165,13 +166,13 @@ impl TensorTransfer {
         (self.task.bytes / self.task.rows) as usize
     }
 
-    /// Bytes of each of the matrix's rows that have come at `position`.
+    /// Bytes of each row of the matrix that have arrived at `position`.
     fn come(&self, position: u64) -> usize {
         let units = position.saturating_sub(self.task.span.start) / self.task.unit();
         units as usize * self.task.dtype.type_size()
     }
 
-    /// The checksum of what has come of the matrix: the file may have more of it.
+    /// The checksum of the part of the matrix that has arrived at `position`. The file may have more of it.
     fn checksum(&self, position: u64) -> u64 {
         let (mut hash, come) = (Xxh64::default(), self.come(position));
         for row in self.matrix.chunks(self.row_bytes()).take(self.task.rows as usize) {
@@ -180,7 +181,7 @@ impl TensorTransfer {
         hash.digest()
     }
 
-    /// Brings back what was there at `position`.
+    /// Restores the state at `position`.
     fn restore<F: Read + Seek>(
         &mut self,
         position: u64,
@@ -198,7 +199,7 @@ impl TensorTransfer {
         let failed = |source| CheckpointError::Read { offset, source };
         file.seek(SeekFrom::Start(offset)).map_err(failed)?;
         file.read_exact(&mut self.matrix).map_err(failed)?;
-        // Behind the last row no tensor writes, and what lies there has no checksum.
+        // The bytes behind the last row are padding, and no checksum covers them.
         self.matrix.iter_mut().skip(self.task.bytes as usize).for_each(|byte| *byte = 0);
         if self.checksum(position) == checksum {
             return Ok(());
@@ -208,7 +209,7 @@ impl TensorTransfer {
     }
 }
 
-/// An error unless the file reaches as far as it has been written.
+/// Fails if the file is shorter than what has been written.
 fn check_length<F: Seek>(written: Option<u64>, file: &mut F) -> Result<(), CheckpointError> {
     let left = file.seek(SeekFrom::End(0)).map_err(|source| CheckpointError::Read { offset: 0, source })?;
     let needed = written.unwrap_or(0);

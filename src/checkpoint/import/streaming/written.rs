@@ -1,8 +1,8 @@
-//! What has been written of a GGUF: checksums made of the bytes before they went to the file, which what lies there later
-//! is held against.
+//! Records what has been written of a GGUF: checksums, computed before the bytes go to the file. The file is compared
+//! with them later.
 //!
-//! Tensors come in an order of their own, so that only once all are there can the file be hashed from its beginning; a
-//! tensor's bytes are written in their order.
+//! Tensors do not arrive in the GGUF's order, so the file can be hashed from its beginning only once all of them are
+//! there. The bytes of one tensor are written in order.
 
 use std::fmt;
 use std::io::{Seek, SeekFrom, Write};
@@ -12,22 +12,22 @@ use xxhash_rust::xxh64::Xxh64;
 
 use crate::checkpoint::CheckpointError;
 
-/// Bytes of the file that were written one behind the other.
+/// A range of the file, written from its beginning to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct WrittenRange {
-    /// Where they begin.
+    /// Where the range begins.
     start: u64,
-    /// How many they are.
+    /// Bytes in the range.
     length: u64,
-    /// Their XXH64.
+    /// The XXH64 of its bytes.
     checksum: u64,
 }
 
 impl WrittenRange {
-    /// Bytes of a piece as it is stored.
+    /// Bytes of a stored range.
     pub const BYTES: usize = 3 * size_of::<u64>();
 
-    /// The three numbers.
+    /// Start, length and checksum.
     pub fn to_bytes(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
         let numbers = [self.start, self.length, self.checksum];
@@ -35,7 +35,7 @@ impl WrittenRange {
         bytes
     }
 
-    /// What `to_bytes` made.
+    /// Reads the bytes that `to_bytes` made.
     pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
         let number = |index: usize| bytes.as_chunks().0.get(index).map_or(0, |bytes| u64::from_le_bytes(*bytes));
         WrittenRange { start: number(0), length: number(1), checksum: number(2) }
@@ -46,14 +46,14 @@ impl WrittenRange {
     }
 }
 
-/// All that has been written for good.
+/// Everything that has been written for good.
 #[derive(Clone, Default)]
 pub(super) struct Written {
     whole: Vec<WrittenRange>,
     begun: Option<Begun>,
 }
 
-/// A piece that may go on.
+/// A range that may grow.
 #[derive(Clone)]
 struct Begun {
     start: u64,
@@ -68,12 +68,12 @@ impl Begun {
 }
 
 impl Written {
-    /// What had been written when its pieces were stored.
+    /// The record that these stored ranges are of.
     pub fn resume(pieces: Vec<WrittenRange>) -> Self {
         Written { whole: pieces, begun: None }
     }
 
-    /// The pieces so far.
+    /// The ranges so far.
     pub fn pieces(&self) -> Vec<WrittenRange> {
         self.whole.iter().copied().chain(self.begun.as_ref().map(Begun::piece)).collect()
     }
@@ -100,16 +100,16 @@ impl fmt::Debug for Written {
     }
 }
 
-/// A file with the note of what is written to it.
+/// A file, and the record of what is written to it.
 pub(super) struct Noted<'a, F> {
     /// The file.
     pub file: &'a mut F,
-    /// The note.
+    /// The record.
     pub written: &'a mut Written,
 }
 
 impl<F: Write + Seek> Noted<'_, F> {
-    /// Writes bytes at their place for good.
+    /// Writes bytes at `start` for good, and records them.
     pub fn write(&mut self, start: u64, bytes: &[u8]) -> Result<(), CheckpointError> {
         put(self.file, start, bytes)?;
         if !bytes.is_empty() {
@@ -119,7 +119,7 @@ impl<F: Write + Seek> Noted<'_, F> {
     }
 }
 
-/// Writes bytes at their place.
+/// Writes bytes at `start`.
 pub(super) fn put<F: Write + Seek>(file: &mut F, start: u64, bytes: &[u8]) -> Result<(), CheckpointError> {
     if !bytes.is_empty() {
         file.seek(SeekFrom::Start(start))?;
@@ -128,9 +128,9 @@ pub(super) fn put<F: Write + Seek>(file: &mut F, start: u64, bytes: &[u8]) -> Re
     Ok(())
 }
 
-/// Holds a GGUF, which is read from its beginning to its end, against what was written of it.
+/// Compares a GGUF, which is read from its beginning to its end, with the record of what was written.
 pub struct Comparison {
-    /// In the order of the file.
+    /// The ranges that are left, in the order of the file.
     left: IntoIter<WrittenRange>,
     current: Option<WrittenRange>,
     hash: Xxh64,
@@ -172,7 +172,8 @@ impl Comparison {
         self.current = self.left.next();
     }
 
-    /// Ends: an error where anything is not as it was written, with the place of the first such piece.
+    /// Ends the comparison. Fails if any range differs from what was written, and names where the first such range
+    /// begins.
     pub fn finish(self) -> Result<(), CheckpointError> {
         let field = FIELD.to_string();
         match (self.damage, self.current) {

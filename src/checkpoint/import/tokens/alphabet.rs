@@ -11,18 +11,19 @@ use crate::checkpoint::source::Source;
 use crate::tokenizer::{TokenizerSpec, bytes};
 use pickle::{PickledValue, PickledValues};
 
-/// The longest `meta.pkl`, which is read in one step: tens of thousands of characters.
+/// The longest `meta.pkl` that is read, since it is read in one step; enough for tens of thousands of characters.
 const MOST_META: u64 = 1 << 20;
 
-/// The tokenizer of these characters: one token each. A text starts from a newline, or from the first of them.
+/// The tokenizer with one token for each of these characters. A text starts from a newline, or without one from the
+/// first character.
 pub(super) fn tokenizer(alphabet: &[char]) -> TokenizerSpec {
     let start = alphabet.iter().position(|&character| character == '\n').unwrap_or(0) as u32;
     let tokens = alphabet.iter().map(|character| bytes::spell(character.to_string().as_bytes())).collect();
     TokenizerSpec { tokens, merges: Vec::new(), start, end_of_text: None }
 }
 
-/// The characters of a text in the order of Python's `sorted(set(text))`, line ends read as Python reads them; no more of
-/// it is read once there are more than `most`.
+/// The characters of a text, in the order of Python's `sorted(set(text))`, with line ends read as Python reads them.
+/// Stops reading once there are more than `most`.
 pub(in crate::checkpoint) async fn of_text<R: Read + Seek>(
     source: &mut Source<'_, R>,
     most: usize,
@@ -34,7 +35,7 @@ pub(in crate::checkpoint) async fn of_text<R: Read + Seek>(
         && let Some(text) = pieces.next(source)?
     {
         for character in text.chars().map(|character| if character == '\r' { '\n' } else { character }) {
-            // Most are of these.
+            // Most characters are ASCII.
             match is_seen.get_mut(character as usize) {
                 Some(true) => {}
                 Some(is_new) => *is_new = characters.insert(character),
@@ -63,7 +64,7 @@ pub(super) fn meta<R: Read + Seek>(source: &mut Source<R>) -> Result<Vec<char>, 
     by_id(&pairs, &values)
 }
 
-/// Each id from 0 on exactly once, each with a character of its own.
+/// The characters by their ids. Fails unless each id from 0 on occurs once, each with a different character.
 fn by_id(pairs: &[(PickledValue, PickledValue)], values: &PickledValues) -> Result<Vec<char>, CheckpointError> {
     let mut alphabet = vec![None; pairs.len()];
     for &(id, text) in pairs {
@@ -97,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_text_has_its_characters_in_pythons_order() {
-        // The é lies across the border of two pieces, and a line ends as on Windows.
+        // Two pieces meet within the é, and a line ends as on Windows.
         let text = format!("{}é\r\nb→", "a".repeat(PIECE - 1));
         let of_text = |bytes: &[u8], most| {
             let mut bytes = Cursor::new(bytes);

@@ -3,17 +3,17 @@
 use super::super::json::JsonCursor;
 use crate::checkpoint::CheckpointError;
 
-/// Pieces that have come so far.
+/// The pieces that have been read.
 pub(super) struct Ids {
-    /// What messages call the file.
+    /// The name of the file in messages.
     part: &'static str,
-    /// Tokens that the model has room for.
+    /// The most tokens that the model has room for.
     most: usize,
     pieces: Vec<Option<String>>,
 }
 
 impl Ids {
-    /// None yet, and at most so many as the embedding has rows.
+    /// No pieces yet, and at most as many as the embedding has rows.
     pub fn new(part: &'static str, most: usize) -> Self {
         Ids { part, most, pieces: Vec::new() }
     }
@@ -28,7 +28,7 @@ impl Ids {
         Ok(())
     }
 
-    /// Adds a piece that was found at `offset`; the same one may come twice.
+    /// Adds a piece that was found at `offset`. The same pair of piece and id may occur twice.
     pub fn put(&mut self, piece: &str, id: u64, offset: usize) -> Result<(), CheckpointError> {
         let wrong =
             |expected: &str, found: String| Err(CheckpointError::field(&self.part, offset as u64, expected, found));
@@ -47,7 +47,7 @@ impl Ids {
         Ok(())
     }
 
-    /// The pieces: each id from 0 on has one.
+    /// The pieces by their ids. Fails unless each id from 0 on has a piece.
     pub fn tokens(self) -> Result<Vec<String>, CheckpointError> {
         let Ids { part, pieces, .. } = self;
         let expected = "a piece for each id from 0 on";

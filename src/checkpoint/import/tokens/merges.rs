@@ -3,7 +3,7 @@
 use super::super::{Pause, texts};
 use crate::checkpoint::CheckpointError;
 
-/// The merges of a whole file.
+/// The merges of a file.
 pub(super) async fn read(text: &str, pause: Pause<'_>) -> Result<Vec<String>, CheckpointError> {
     let (mut merges, mut rest) = (Vec::new(), &text[start(text)..]);
     while !rest.is_empty() {
@@ -15,12 +15,12 @@ pub(super) async fn read(text: &str, pause: Pause<'_>) -> Result<Vec<String>, Ch
     Ok(merges)
 }
 
-/// Where the merges begin: behind a line `#version`.
+/// Where the merges begin: behind the line `#version`, if there is one.
 fn start(text: &str) -> usize {
     if text.starts_with("#version") { text.find('\n').map_or(text.len(), |end| end + 1) } else { 0 }
 }
 
-/// Two pieces with a space between them in each of these lines, which begin at `start` in the file.
+/// The merges in these lines, which begin at `start` in the file. Each line has two pieces with a space between them.
 fn of_lines(text: &str, start: usize) -> Result<Vec<String>, CheckpointError> {
     let lines = || text.lines().filter(|line| !line.is_empty());
     let is_merge =

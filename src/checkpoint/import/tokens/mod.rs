@@ -1,4 +1,4 @@
-//! The tokenizer: from Hugging Face's files, from nanoGPT's `meta.pkl`, from a text, or from what a reader answered.
+//! Finds the tokenizer, in Hugging Face's files, in nanoGPT's `meta.pkl`, in a text, or in the reader's answers.
 
 pub(super) mod alphabet;
 mod ids;
@@ -18,14 +18,15 @@ use crate::checkpoint::import::safetensors::config::HuggingFaceConfig;
 use crate::tokenizer::TokenizerSpec;
 use ids::Ids;
 
-/// What GPT-2 starts from and ends with.
+/// The token that GPT-2 starts from and ends with.
 const END_OF_TEXT: &str = "<|endoftext|>";
-/// The newline in GPT-2's byte alphabet: what a model without [`END_OF_TEXT`] starts from.
+/// A newline, as GPT-2's byte alphabet spells it: a model without [`END_OF_TEXT`] starts from it.
 const NEWLINE: &str = "Ċ";
-/// GPT-2's tokens; a model of as many or more, with no vocabulary beside it, is taken to have these.
+/// The number of GPT-2's tokens. A model without a vocabulary beside it is taken to have GPT-2's if it has at least as
+/// many.
 const GPT2: usize = 50_257;
 
-/// The tokenizer, or what is missing for one; at most as many tokens as the embedding has rows.
+/// The tokenizer, or what is missing for one. It has at most as many tokens as the embedding has rows.
 pub(super) async fn find<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
@@ -78,7 +79,8 @@ async fn byte_pairs<R: Read + Seek>(
     }
 }
 
-/// From the texts of `vocab.json` and `merges.txt`; at most `rows` tokens, `start` the first one that `config.json` says.
+/// From the texts of `vocab.json` and `merges.txt`. There are at most `rows` tokens; `start` is the start token that
+/// `config.json` gives.
 pub(super) async fn of_texts(
     vocabulary: &str,
     merges: &str,
@@ -93,8 +95,8 @@ pub(super) async fn of_texts(
     Ok(spec(ids.tokens()?, merges::read(merges, pause).await?, start))
 }
 
-/// The tokenizer of these pieces, which starts from `start`, `<|endoftext|>`, a newline or the first of them, whichever is
-/// there.
+/// The tokenizer with these pieces. A text starts from the first of these that there is: `start`, `<|endoftext|>`, a
+/// newline, the first piece.
 fn spec(tokens: Vec<String>, merges: Vec<String>, start: Option<u32>) -> TokenizerSpec {
     let id = |piece| tokens.iter().position(|token| token == piece).map(|id| id as u32);
     let end_of_text = id(END_OF_TEXT);
@@ -103,7 +105,7 @@ fn spec(tokens: Vec<String>, merges: Vec<String>, start: Option<u32>) -> Tokeniz
     TokenizerSpec { tokens, merges, start, end_of_text }
 }
 
-/// `merges.txt`, which a character model has empty.
+/// The text of `merges.txt`, which is empty for a character model.
 async fn merges_text<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
@@ -116,7 +118,7 @@ async fn merges_text<R: Read + Seek>(
     }
 }
 
-/// A character model's: from the answer, or from a text with as many characters.
+/// The tokenizer of a character model, from the answer, or from a text with as many different characters.
 async fn characters<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
@@ -147,7 +149,7 @@ fn check_rows(alphabet: &[char], rows: usize, field: &str) -> Result<(), ImportE
     Err(CheckpointError::field(&field, 0, expected, alphabet.len()).into())
 }
 
-/// Fewer tokens than rows are fine: the rest is padding.
+/// Fails if there are more tokens than rows. Rows without a token are padding.
 fn check_count(count: usize, rows: usize, field: &str) -> Result<(), ImportError> {
     if (1..=rows).contains(&count) {
         return Ok(());

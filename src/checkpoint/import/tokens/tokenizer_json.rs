@@ -1,4 +1,4 @@
-//! `tokenizer.json` of the `tokenizers` library, as far as it is GPT-2's byte-level BPE.
+//! Reads `tokenizer.json` of the `tokenizers` library, if it describes GPT-2's byte-level BPE.
 
 use super::super::Pause;
 use super::super::json::JsonCursor;
@@ -8,16 +8,17 @@ use crate::tokenizer::TokenizerSpec;
 
 const PART: &str = "tokenizer.json";
 
-/// What has been found; everything else is passed over.
+/// The contents that are used.
 struct Found {
     ids: Ids,
     merges: Vec<String>,
-    /// The kinds of the model and of what comes before it.
+    /// The types of the model and of its pre-tokenizer.
     model: String,
     pre_tokenizer: Option<String>,
 }
 
-/// Reads the file; `start` is the first token that `config.json` says, `most` how many the model has room for.
+/// Reads the file. `start` is the start token that `config.json` gives, `most` the number of tokens that the model has
+/// room for.
 pub(super) async fn parse(
     text: &str,
     start: Option<u32>,
@@ -88,7 +89,7 @@ impl Found {
         while let Some(key) = json.key().await? {
             match &*key {
                 "type" => self.model = json.string()?.into_owned(),
-                // Another kind's vocabulary is a list, which is said by its kind.
+                // Another type's vocabulary is a list; the error then names the type.
                 "vocab" if json.peek() == Some(b'{') => self.ids.read(json).await?,
                 "merges" => self.read_merges(json).await?,
                 _ => drop(json.skip().await?),
@@ -97,7 +98,7 @@ impl Found {
         Ok(())
     }
 
-    /// Two pieces each; as one text before `tokenizers` 0.20.
+    /// The merges: pairs of pieces; before `tokenizers` 0.20, one text for each pair.
     async fn read_merges(&mut self, json: &mut JsonCursor<'_, '_>) -> Result<(), CheckpointError> {
         json.begin(b'[')?;
         while json.item().await? {

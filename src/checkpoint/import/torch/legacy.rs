@@ -1,7 +1,7 @@
-//! The format before torch 1.6: five pickles, then each storage behind its length.
+//! The format that torch wrote before 1.6: five pickles, then each storage behind its length.
 //!
-//! They are a magic number, a version, the machine's byte order, the object, and the storages' names in order; see
-//! `_legacy_save` in torch's `serialization.py`.
+//! The pickles are a magic number, a version, the machine's byte order, the object, and the names of the storages in
+//! order; see `_legacy_save` in torch's `serialization.py`.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
@@ -11,9 +11,9 @@ use super::pickle::{self, PickledValue, PickledValues, Storage};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::source::Source;
 
-/// The magic number's pickle: 0x1950a86a20f9469cfc6c.
+/// The pickle of the magic number 0x1950a86a20f9469cfc6c.
 pub(super) const MAGIC: [u8; 15] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
-/// The only version there has been.
+/// The only version that exists.
 const VERSION: i64 = 1001;
 
 /// Where each storage is, by its name.
@@ -21,13 +21,13 @@ const VERSION: i64 = 1001;
 pub(super) struct Legacy(BTreeMap<Vec<u8>, Range<u64>>);
 
 impl Legacy {
-    /// Where the bytes of a storage are.
+    /// The range of a storage's bytes.
     pub fn find(&self, key: &[u8]) -> Option<Range<u64>> {
         self.0.get(key).cloned()
     }
 }
 
-/// Reads the object and finds the storages; `bytes` begin the file.
+/// Reads the object, and finds the storages. `bytes` are the beginning of the file.
 pub(super) fn read<'a, R: Read + Seek>(
     bytes: &'a [u8],
     source: &mut Source<R>,
@@ -52,7 +52,7 @@ pub(super) fn read<'a, R: Read + Seek>(
     Ok((object, storages))
 }
 
-/// Passes over the storages, which begin at `start`, in the order of their names.
+/// Finds the storages, which begin at `start`, in the order of their names.
 fn find_storages<R: Read + Seek>(
     object: &PickledValues,
     names: &PickledValues,

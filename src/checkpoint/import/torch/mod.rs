@@ -1,7 +1,7 @@
-//! What `torch.save` writes: a pickle that describes tensors, and their elements beside it.
+//! Reads what `torch.save` writes: a pickle that describes tensors, and their elements in storages beside it.
 //!
-//! Since torch 1.6 a zip file with an entry for each storage; before, pickles and storages one behind the other
-//! ([`legacy`]). Both are read from their descriptions; of the elements, only what a model asks for.
+//! Since torch 1.6 the file is a zip archive with an entry for each storage. Before, pickles and storages followed each
+//! other ([`legacy`]). In both, the descriptions are read whole, and of the elements only those of the model's tensors.
 
 mod legacy;
 pub(super) mod pickle;
@@ -19,35 +19,36 @@ use legacy::Legacy;
 use pickle::{MOST_BYTES, PickledTensor, PickledValue, PickledValues, Storage};
 use zip::Archive;
 
-/// Where a checkpoint keeps the state dict, where it is not one itself: nanoGPT's key, then those of other trainings.
+/// Keys under which checkpoints nest the state dict: nanoGPT's, then those of other training programs. Without any of
+/// them, the object is the state dict.
 const STATE_DICTS: [&str; 3] = ["model", "model_state_dict", "state_dict"];
-/// Where nanoGPT keeps the model's shape.
+/// The key under which nanoGPT keeps the model's shape.
 const ARGUMENTS: &str = "model_args";
 
-/// Bytes of a file in the old format that are read at first, to find its pickles in.
+/// Bytes that are read at first from a file in the old format, to find its pickles in.
 const FIRST: u64 = 64 << 10;
 
-/// What a file says of a model.
+/// What a file says about a model.
 #[derive(Debug)]
 pub(super) struct TorchFile {
-    /// Its tensors, under the file's names; tensors are the same, and nothing is transposed but what torch turned.
+    /// Its tensors, under the file's names. `transposed` is set only where the strides of torch's tensor say so.
     pub tensors: Vec<TensorInfo>,
-    /// Whole numbers among nanoGPT's `model_args`.
+    /// Integers among nanoGPT's `model_args`.
     pub arguments: Vec<(String, u64)>,
 }
 
-/// Where a file keeps its storages.
+/// Where the file keeps its storages.
 enum Storages {
     Zip { archive: Archive, prefix: String },
     Legacy(Legacy),
 }
 
-/// Whether a file that begins so is in the format before torch 1.6.
+/// Whether a file that begins so has the format from before torch 1.6.
 pub(super) fn is_legacy(beginning: &[u8]) -> bool {
     beginning.starts_with(&legacy::MAGIC)
 }
 
-/// Reads a zip file of torch's; tensors for which `is_buffer` holds are left out.
+/// Reads a zip file. Leaves out the tensors for which `is_buffer` holds.
 pub(super) fn read_zip<R: Read + Seek>(
     source: &mut Source<R>,
     is_buffer: impl Fn(&str) -> bool,
@@ -63,7 +64,7 @@ pub(super) fn read_zip<R: Read + Seek>(
     saved(&values, &Storages::Zip { archive, prefix }, source, is_buffer)
 }
 
-/// Reads a file in the format before torch 1.6.
+/// Reads a file in the format from before torch 1.6.
 pub(super) fn read_legacy<R: Read + Seek>(
     source: &mut Source<R>,
     is_buffer: impl Fn(&str) -> bool,
@@ -73,7 +74,7 @@ pub(super) fn read_legacy<R: Read + Seek>(
     loop {
         let bytes = read_pickle(0..length, source)?;
         match legacy::read(&bytes, source) {
-            // Nothing says how long the pickles are.
+            // The file does not say how long the pickles are.
             Err(CheckpointError::Truncated { .. }) if length < most => length = most.min(2 * length),
             read => {
                 let (values, storages) = read?;
@@ -83,7 +84,7 @@ pub(super) fn read_legacy<R: Read + Seek>(
     }
 }
 
-/// The bytes of a pickle, or of several.
+/// The bytes of one pickle or more.
 pub(super) fn read_pickle<R: Read + Seek>(
     span: Range<u64>,
     source: &mut Source<R>,
@@ -99,7 +100,7 @@ pub(super) fn read_pickle<R: Read + Seek>(
     Ok(bytes)
 }
 
-/// Elements are read as they stand.
+/// Fails if the file says that its elements are not little-endian, as they are read.
 fn check_order<R: Read + Seek>(archive: &Archive, prefix: &str, source: &mut Source<R>) -> Result<(), CheckpointError> {
     let Some(span) = archive.find(&format!("{prefix}byteorder"), source)? else { return Ok(()) };
     let mut order = [0; 6];
@@ -176,7 +177,8 @@ fn place<R: Read + Seek>(
     Ok(TensorInfo { name: name.to_string(), at, dtype, dims, transposed, span })
 }
 
-/// The shape as the file has it, and whether torch has it turned; `None` where the elements are scattered.
+/// The shape in the order of the file, and whether torch has it transposed. `None` where the elements are not
+/// contiguous in either order.
 fn order(tensor: &PickledTensor) -> Option<(Dims, bool)> {
     let PickledTensor { dims, strides, .. } = tensor;
     let follows = |sizes: &[u64], strides: &[u64]| {
@@ -198,7 +200,7 @@ fn order(tensor: &PickledTensor) -> Option<(Dims, bool)> {
 }
 
 impl Storages {
-    /// Where a storage's bytes are.
+    /// The range of a storage's bytes.
     fn find<R: Read + Seek>(
         &self,
         storage: &Storage,

@@ -1,7 +1,8 @@
-//! The zip files that torch writes: entries stored as they are, sizes of 64 bits where 32 are too few.
+//! Reads the zip files that torch writes: entries without compression, and 64-bit sizes where 32 bits are too few.
 //!
-//! Follows PKWARE's APPNOTE.TXT. Where an entry is and how long is compared with what stands before the entry itself, and
-//! with the file's length. docs/own-code.md says why the `zip` crate only writes.
+//! Follows PKWARE's APPNOTE.TXT. The offset and the length of an entry in the directory are checked against the header
+//! before the entry's bytes, and against the file's length.
+//! docs/own-code.md says why the `zip` crate only writes.
 
 use std::io::{Read, Seek};
 use std::ops::Range;
@@ -9,25 +10,25 @@ use std::ops::Range;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::source::{Source, room};
 
-/// The file ends with this record, and a comment of up to 64 KiB.
+/// The end record: the last record of the file, with a comment of up to 64 KiB behind it.
 const END: [u8; 4] = *b"PK\x05\x06";
 const END_LENGTH: u64 = 22;
 const MOST_COMMENT: u64 = 1 << 16;
-/// Before that, where something has more than 32 bits: a record, and where it is.
+/// Before it, where a number exceeds 32 bits, stand a 64-bit end record and a locator with its offset.
 const LOCATOR: [u8; 4] = *b"PK\x06\x07";
 const LOCATOR_LENGTH: u64 = 20;
 const END_64: [u8; 4] = *b"PK\x06\x06";
-/// What describes an entry in the directory, and before its bytes; the shortest that they can be.
+/// An entry's record in the directory, and its local header before its bytes: signature and least length of each.
 const IN_DIRECTORY: [u8; 4] = *b"PK\x01\x02";
 const IN_DIRECTORY_LENGTH: u64 = 46;
 const LOCAL: [u8; 4] = *b"PK\x03\x04";
 const LOCAL_LENGTH: u64 = 30;
 /// The flag of an entry that is encrypted.
 const ENCRYPTED: u16 = 1;
-/// Sizes that stand elsewhere, in the extra field of this number.
+/// A 32-bit size with this value is in the extra field of number `EXTRA_64`.
 const SEE_EXTRA: u32 = u32::MAX;
 const EXTRA_64: u16 = 1;
-/// The longest directory that is believed; that of GPT-2 XL with its optimiser's state has 150 KB.
+/// The longest directory that is accepted; that of GPT-2 XL with its optimizer state has 150 KB.
 const MOST_DIRECTORY: u64 = 16 << 20;
 
 /// An entry as the directory describes it.
@@ -79,7 +80,7 @@ impl Archive {
         }
     }
 
-    /// The name of the only entry that ends so, up to there.
+    /// If exactly one entry's name ends so, the name without that end.
     pub fn prefix_of(&self, end: &str) -> Option<&str> {
         let mut prefixes = self.names().filter_map(|name| name.strip_suffix(end));
         prefixes.next().filter(|_| prefixes.next().is_none())
@@ -90,7 +91,7 @@ impl Archive {
         self.entries.iter().filter_map(|entry| std::str::from_utf8(&self.directory[entry.name.clone()]).ok())
     }
 
-    /// Where the bytes of an entry are, once what stands before them has said the same; `None` where there is no such.
+    /// The range of an entry's bytes, after its local header was checked; `None` if there is no such entry.
     pub fn find<R: Read + Seek>(
         &self,
         name: &str,
@@ -102,7 +103,7 @@ impl Archive {
     }
 }
 
-/// How many entries the directory has, and where it is.
+/// The number of entries in the directory, and its range.
 fn find_directory<R: Read + Seek>(source: &mut Source<R>) -> Result<(u64, Range<u64>), CheckpointError> {
     let at = find_end(source)?;
     let (count, length, start) = match find_end_64(source, at)? {
@@ -118,7 +119,7 @@ fn find_directory<R: Read + Seek>(source: &mut Source<R>) -> Result<(u64, Range<
     }
 }
 
-/// Where the last end record begins.
+/// The offset of the last end record.
 fn find_end<R: Read + Seek>(source: &mut Source<R>) -> Result<u64, CheckpointError> {
     let length = source.length();
     let start = length.saturating_sub(END_LENGTH + MOST_COMMENT);
@@ -174,7 +175,7 @@ fn find_end_64<R: Read + Seek>(source: &mut Source<R>, end: u64) -> Result<Optio
 }
 
 fn read_entries(directory: &[u8], at: u64, count: u64) -> Result<Vec<Entry>, CheckpointError> {
-    // The directory has room for so many.
+    // The directory is long enough for so many.
     let mut entries = room(&"zip directory", count)?;
     let mut position = 0;
     for index in 0..count {
@@ -193,7 +194,7 @@ fn read_entries(directory: &[u8], at: u64, count: u64) -> Result<Vec<Entry>, Che
     Ok(entries)
 }
 
-/// The entry that begins there, and where it ends.
+/// The entry that begins at `position`, and where it ends.
 fn read_entry(directory: &[u8], position: usize) -> Option<(Entry, usize)> {
     let bytes = directory.get(position..)?;
     let fixed: &[u8; IN_DIRECTORY_LENGTH as usize] = bytes.first_chunk()?;
@@ -204,7 +205,7 @@ fn read_entry(directory: &[u8], position: usize) -> Option<(Entry, usize)> {
         return None;
     }
     let mut wide = extra_64(bytes.get(start..start + extra)?)?;
-    // Those of the three that do not fit stand there, in this order.
+    // The extra field holds those of the three that exceed 32 bits, in this order.
     let mut size = |number: u32| match number {
         SEE_EXTRA => wide.split_off(..8).and_then(|bytes| Some(u64::from_le_bytes(bytes.try_into().ok()?))),
         _ => Some(u64::from(number)),
@@ -220,7 +221,7 @@ fn read_u32(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-/// The extra field of sizes; empty where there is none.
+/// The extra field of 64-bit sizes; empty if there is none.
 fn extra_64(mut extra: &[u8]) -> Option<&[u8]> {
     while let Some((&[a, b, c, d], rest)) = extra.split_first_chunk() {
         let (number, length) = (u16::from_le_bytes([a, b]), usize::from(u16::from_le_bytes([c, d])));
@@ -233,7 +234,7 @@ fn extra_64(mut extra: &[u8]) -> Option<&[u8]> {
     Some(&[])
 }
 
-/// Holds an entry against the file's own words before it; where its bytes are.
+/// Checks an entry against its local header, and returns the range of its bytes.
 fn locate<R: Read + Seek>(entry: &Entry, name: &str, source: &mut Source<R>) -> Result<Range<u64>, CheckpointError> {
     let &Entry { flags, method, stored, length, local, .. } = entry;
     let wrong = |expected: &str, found: String| {

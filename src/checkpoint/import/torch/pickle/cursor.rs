@@ -4,17 +4,17 @@ use std::fmt::Display;
 
 use crate::checkpoint::CheckpointError;
 
-/// A place in a pickle.
+/// A position in a pickle.
 pub(super) struct Cursor<'a> {
     bytes: &'a [u8],
     base: u64,
     position: usize,
-    /// Where the last opcode stands.
+    /// The position of the last opcode.
     opcode: usize,
 }
 
 impl<'a> Cursor<'a> {
-    /// The beginning of these bytes, which begin at `base` in the file.
+    /// At the beginning of these bytes. They begin at `base` in the file.
     pub fn new(bytes: &'a [u8], base: u64) -> Self {
         Cursor { bytes, base, position: 0, opcode: 0 }
     }
@@ -24,12 +24,12 @@ impl<'a> Cursor<'a> {
         self.position
     }
 
-    /// Where the last opcode stands in the file.
+    /// The offset of the last opcode in the file.
     pub fn at(&self) -> u64 {
         self.base + self.opcode as u64
     }
 
-    /// Where the last opcode stands in these bytes.
+    /// The offset of the last opcode in these bytes.
     pub fn place(&self) -> u32 {
         self.opcode as u32
     }
@@ -47,7 +47,7 @@ impl<'a> Cursor<'a> {
         Ok(u64::from_le_bytes(number))
     }
 
-    /// A signed number of so many bytes; those that 64 bits do not hold are only passed over.
+    /// A signed integer of `length` bytes. `None` if it does not fit into 64 bits.
     pub fn long(&mut self, length: u64) -> Result<Option<i64>, CheckpointError> {
         let bytes = self.take(length)?;
         let sign = if bytes.last().is_some_and(|&byte| byte >= 0x80) { 0xff } else { 0 };
@@ -55,12 +55,12 @@ impl<'a> Cursor<'a> {
         Ok(number.get_mut(..bytes.len()).map(|low| low.copy_from_slice(bytes)).map(|()| i64::from_le_bytes(number)))
     }
 
-    /// Passes over so many bytes.
+    /// Passes over `length` bytes.
     pub fn skip(&mut self, length: u64) -> Result<(), CheckpointError> {
         self.take(length).map(|_| ())
     }
 
-    /// The bytes up to a newline, which is passed over.
+    /// The bytes before the next newline, which is passed.
     pub fn line(&mut self) -> Result<&'a [u8], CheckpointError> {
         let rest = &self.bytes[self.position..];
         let length = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len()) as u64;
@@ -85,7 +85,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The error that the last opcode is.
+    /// The error for the last opcode.
     pub fn wrong(&self, expected: impl Display, found: impl Display) -> CheckpointError {
         CheckpointError::field(&"pickle", self.at(), expected, found)
     }

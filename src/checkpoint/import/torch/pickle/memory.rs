@@ -1,30 +1,30 @@
-//! What the values of a pickle may take: a few times what has been read of it.
+//! Limits the memory of a pickle's values to a few times the bytes that have been read.
 
 use crate::checkpoint::CheckpointError;
 
-/// Bytes of values for each byte of the pickle, at most: 8 with the byte itself. torch's own take 4, in protocol 5 up to 6;
-/// those of an alphabet of thousands 5.
+/// The most bytes of values for each byte of the pickle; with that byte itself, 8. torch's pickles take 4, in protocol
+/// 5 up to 6; those of an alphabet of thousands of characters take 5.
 const TIMES: usize = 7;
-/// Bytes that any pickle may take.
+/// Bytes that the values of any pickle may take.
 const LEAST: usize = 8 << 10;
 
-/// An account of what lists of values have reserved.
+/// Counts the bytes that lists of values have reserved.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     reserved: usize,
-    /// Bytes that have been read.
+    /// Bytes of the pickle that have been read.
     read: usize,
-    /// Where the last opcode stands in the file.
+    /// The offset of the last opcode in the file.
     at: u64,
 }
 
 impl Memory {
-    /// Goes on to the opcode at `at` of the file, `read` bytes of the pickle being behind.
+    /// Notes that `read` bytes of the pickle have been read, and that the opcode at `at` of the file is next.
     pub fn advance(&mut self, read: usize, at: u64) {
         (self.read, self.at) = (read, at);
     }
 
-    /// Room for so many more items, which is counted: what a list leaves behind as it grows, too, while that is there.
+    /// Reserves room for `more` items. While a list grows, its old memory exists beside the new, and counts too.
     pub fn reserve<T>(&mut self, list: &mut Vec<T>, more: usize) -> Result<(), CheckpointError> {
         let (capacity, needed) = (list.capacity(), list.len() + more);
         if needed <= capacity {

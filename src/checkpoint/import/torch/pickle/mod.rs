@@ -1,7 +1,8 @@
-//! A pickle, protocols 2 to 5 → values. It is interpreted, never trusted: a name outside of [`names`] ends it.
+//! Reads a pickle, of protocols 2 to 5, into values. It runs no code: a name that is not among [`names`] is an error.
 //!
-//! The opcodes are those of CPython's `pickletools`. Values refer to containers by number, so that what contains itself
-//! does no harm and nothing here recurses; what values take is held to a few times what has been read ([`memory`]).
+//! The opcodes are those of CPython's `pickletools`. Values refer to containers by number, so a container may contain
+//! itself, and nothing recurses. The values' memory is limited to a few times the bytes that have been read
+//! ([`memory`]).
 
 mod cursor;
 mod memory;
@@ -14,10 +15,11 @@ use cursor::Cursor;
 use names::Name;
 pub(in crate::checkpoint) use values::{PickledTensor, PickledValue, PickledValues, Storage};
 
-/// The longest pickle that is believed; that of GPT-2 XL with its optimiser's state has 300 KB.
+/// The longest pickle that is accepted; that of GPT-2 XL with its optimizer state has 300 KB.
 pub(in crate::checkpoint) const MOST_BYTES: u64 = 16 << 20;
 
-/// Reads the pickle that `bytes` begin with; `base` is where they begin in the file. The values, and the pickle's length.
+/// Reads the pickle at the beginning of `bytes`, which begin at `base` in the file. Returns the values and the pickle's
+/// length.
 pub(in crate::checkpoint) fn read(bytes: &[u8], base: u64) -> Result<(PickledValues<'_>, usize), CheckpointError> {
     let mut machine = Machine {
         cursor: Cursor::new(bytes, base),
@@ -35,13 +37,13 @@ struct Machine<'a> {
     cursor: Cursor<'a>,
     values: PickledValues<'a>,
     stack: Vec<PickledValue>,
-    /// Heights of the stack where a container began.
+    /// The heights of the stack at which open containers begin.
     marks: Vec<usize>,
     memo: Vec<PickledValue>,
 }
 
 impl Machine<'_> {
-    /// Takes one opcode; `false` after the last.
+    /// Runs one opcode; `false` after the last.
     fn step(&mut self) -> Result<bool, CheckpointError> {
         let opcode = self.cursor.opcode()?;
         self.values.memory.advance(self.cursor.position(), self.cursor.at());
@@ -76,7 +78,7 @@ impl Machine<'_> {
         }
     }
 
-    /// Puts the value on top into the memo, or a value of the memo on top.
+    /// Copies the value on top of the stack to the memo, or a value of the memo onto the stack.
     fn remember_or_recall(&mut self, opcode: u8) -> Result<(), CheckpointError> {
         let place = match opcode {
             b'q' | b'h' => self.cursor.number::<1>()?,
@@ -91,7 +93,7 @@ impl Machine<'_> {
             };
         }
         let (value, entries) = (self.top()?, self.memo.len());
-        // Picklers number them one by one.
+        // Picklers number memo entries one by one.
         if place > entries {
             return Err(self.cursor.wrong(format!("memo entry {entries} at most"), place));
         }
@@ -205,7 +207,8 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// Where the last `count` values begin; what is below the last mark belongs to a container.
+    /// The height at which the last `count` values begin. Values below the last mark belong to a container, and do not
+    /// count.
     fn last(&self, count: usize) -> Result<usize, CheckpointError> {
         let floor = self.floor();
         match self.stack.len().checked_sub(count).filter(|&start| start >= floor) {
@@ -224,7 +227,7 @@ impl Machine<'_> {
         self.below(self.stack.len())
     }
 
-    /// The value before that place.
+    /// The value below that height.
     fn below(&self, end: usize) -> Result<PickledValue, CheckpointError> {
         let value = self.stack.get(self.floor()..end).and_then(|above| above.last());
         value.copied().ok_or_else(|| self.cursor.wrong("a value before it", "none"))
@@ -234,7 +237,7 @@ impl Machine<'_> {
         self.marks.last().copied().unwrap_or(0)
     }
 
-    /// Where the values above the last mark begin; the mark is taken away.
+    /// The height at which the values above the last mark begin. Removes the mark.
     fn since_mark(&mut self) -> Result<usize, CheckpointError> {
         self.marks.pop().ok_or_else(|| self.cursor.wrong("a mark before it", "none"))
     }
@@ -244,7 +247,7 @@ fn hex(opcode: u8) -> String {
     format!("0x{opcode:02x}")
 }
 
-/// As much of a name as messages show.
+/// The part of a name that messages show.
 fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[..bytes.len().min(64)]).escape_debug().to_string()
 }

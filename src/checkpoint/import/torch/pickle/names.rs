@@ -1,17 +1,17 @@
-//! The names that a pickle may call or mention.
+//! The names that a pickle may call or refer to.
 
 use candle_core::quantized::GgmlDType;
 
-/// How a storage keeps its elements.
+/// The type of a storage's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::checkpoint) enum ElementType {
     /// A type that weights may have.
     Known(GgmlDType),
-    /// One that they may not, by its place among [`OTHERS`]; masks and counters do.
+    /// A type that weights may not have, by its index in [`OTHERS`]. Masks and counters have such types.
     Other(u8),
 }
 
-/// Types of elements that are no weights: torch's names of their storages, of themselves, and their bytes.
+/// Types that are not for weights: the name of torch's storage, torch's name of the type, and its bytes.
 const OTHERS: [(&str, &str, u64); 7] = [
     ("DoubleStorage", "float64", 8),
     ("LongStorage", "int64", 8),
@@ -23,7 +23,7 @@ const OTHERS: [(&str, &str, u64); 7] = [
 ];
 
 impl ElementType {
-    /// Bytes of one.
+    /// Bytes of one element.
     pub fn size(self) -> u64 {
         match self {
             ElementType::Known(dtype) => dtype.type_size() as u64,
@@ -31,7 +31,7 @@ impl ElementType {
         }
     }
 
-    /// What weights may have; or torch's name of what they may not.
+    /// The dtype of weights, or torch's name of a type that is not for weights.
     pub fn dtype(self) -> Result<GgmlDType, &'static str> {
         match self {
             ElementType::Known(dtype) => Ok(dtype),
@@ -40,10 +40,10 @@ impl ElementType {
     }
 }
 
-/// A name that is known.
+/// A name that may occur.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::checkpoint) enum Name {
-    /// A dict, in any of its forms.
+    /// A dict, under any of its names.
     Dict,
     /// A list or set.
     List,
@@ -51,14 +51,14 @@ pub(in crate::checkpoint) enum Name {
     PickledTensor,
     /// `torch._utils._rebuild_parameter`.
     Parameter,
-    /// `torch.FloatStorage` and its like.
+    /// `torch.FloatStorage` and the like.
     Storage(ElementType),
-    /// A function or type of which the result is not asked for: `torch.device`, `torch.Size`, bytes of protocol 2.
+    /// A function or type whose result is not used: `torch.device`, `torch.Size`, bytes in protocol 2.
     Plain,
 }
 
 impl Name {
-    /// What is known under this name.
+    /// The meaning of a name.
     pub fn find(module: &str, name: &str) -> Option<Name> {
         Some(match (module, name) {
             ("collections", "OrderedDict" | "defaultdict") | ("builtins" | "__builtin__", "dict") => Name::Dict,
@@ -82,7 +82,7 @@ fn storage(name: &str) -> Option<ElementType> {
     })
 }
 
-/// Whether this is a type of elements, as configurations mention them.
+/// Whether this names a type of elements, as configurations do.
 fn dtype(name: &str) -> bool {
     matches!(
         name,

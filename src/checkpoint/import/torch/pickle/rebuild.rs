@@ -1,11 +1,11 @@
-//! Calls that rebuild tensors and containers.
+//! Runs the calls that rebuild tensors and containers.
 
 use super::values::{PickledValue, Storage};
 use super::{Machine, Name};
 use crate::checkpoint::CheckpointError;
 
 impl Machine<'_> {
-    /// A call, a new object, the state of one, or a storage by its description.
+    /// Runs a call, the creation of an object, the setting of its state, or the look-up of a storage.
     pub(super) fn rebuild(&mut self, opcode: u8) -> Result<(), CheckpointError> {
         match opcode {
             b'Q' => {
@@ -24,7 +24,7 @@ impl Machine<'_> {
         }
     }
 
-    /// `_metadata` of a state dict and its like are of no use.
+    /// Drops the state of an object, such as `_metadata` of a state dict, which is not used.
     fn forget_state(&mut self) -> Result<(), CheckpointError> {
         self.pop()?;
         match self.top()? {
@@ -52,7 +52,7 @@ impl Machine<'_> {
         }
     }
 
-    /// A dict, of the pairs in a list of them where there is one.
+    /// A dict, with the pairs of a list, if one is given.
     fn dict(&mut self, arguments: PickledValue) -> Result<PickledValue, CheckpointError> {
         let number = self.values.contain(&[])?;
         if let Some(&list @ PickledValue::List(_)) = self.values.items(arguments).first() {
@@ -67,7 +67,7 @@ impl Machine<'_> {
         Ok(PickledValue::Dict(number))
     }
 
-    /// `('storage', type, key, location, count)`, and `None` behind it in old files.
+    /// A storage: `('storage', type, key, location, count)`, with a `None` behind it in old files.
     fn find_storage(&mut self, described: PickledValue) -> Result<PickledValue, CheckpointError> {
         let (key, element, count) = match *self.values.items(described) {
             [tag, PickledValue::Name(Name::Storage(element)), key @ PickledValue::Text(_), _, count]

@@ -1,4 +1,4 @@
-//! What a pickle holds.
+//! The values in a pickle.
 
 use std::fmt;
 
@@ -7,34 +7,34 @@ use super::names::{ElementType, Name};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::tensor_info::Dims;
 
-/// A value: 8 bytes; what is larger lies in [`Values`] or in the pickle.
+/// A value in 8 bytes. Larger values are in [`PickledValues`] or in the pickle, and referred to by number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::checkpoint) enum PickledValue {
     /// `None`.
     None,
-    /// `True` or `False`.
+    /// A boolean.
     Bool(bool),
-    /// A number of 32 bits.
+    /// An integer of 32 bits.
     Int(i32),
-    /// A number of 64 bits, by its place.
+    /// An integer of 64 bits, by its index.
     Long(u32),
-    /// A number that is not whole, of which nothing is asked.
+    /// A floating-point number, whose value is not used.
     Float,
-    /// A text or bytes, by the place of its opcode in the pickle.
+    /// A text or bytes, by the offset of its opcode in the pickle.
     Text(u32),
     /// A function or type.
     Name(Name),
-    /// A tuple, by its place.
+    /// A tuple, by its position.
     Tuple(u32),
     /// A list or set, by its number.
     List(u32),
     /// A dict, keys and values in turn, by its number.
     Dict(u32),
-    /// Where elements are, by its number.
+    /// A storage, by its number.
     Storage(u32),
-    /// A view of a storage, by its number.
+    /// A tensor, that is a view of a storage, by its number.
     PickledTensor(u32),
-    /// Something of which nothing is asked.
+    /// A value that is not used.
     Plain,
 }
 
@@ -63,54 +63,54 @@ impl fmt::Display for PickledValue {
 pub(in crate::checkpoint) struct Storage {
     /// Its name in the file, a text.
     pub key: PickledValue,
-    /// How its elements are kept.
+    /// The type of its elements.
     pub element: ElementType,
-    /// Elements there are.
+    /// The number of its elements.
     pub count: u64,
 }
 
 /// A tensor as the pickle describes it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::checkpoint) struct PickledTensor {
-    /// Where the pickle describes it in the file.
+    /// The offset of its description in the file.
     pub at: u64,
-    /// Where its elements are.
+    /// The storage of its elements.
     pub storage: Storage,
-    /// Elements of the storage before its first.
+    /// Elements of the storage before its first one.
     pub offset: u64,
     /// Its shape, rows first.
     pub dims: Dims,
-    /// Elements from one to the next, along each size.
+    /// For each dimension, the distance between neighbours, in elements.
     pub strides: Dims,
 }
 
-/// The call that rebuilds a tensor: where it stands in the file, and its arguments.
+/// The call that rebuilds a tensor: its offset in the file, and its arguments.
 #[derive(Debug)]
 struct Rebuilt {
     at: u64,
     arguments: PickledValue,
 }
 
-/// The tuple of nothing, which is everywhere.
+/// The empty tuple, which pickles use often.
 const EMPTY: PickledValue = PickledValue::Tuple(u32::MAX);
 
-/// Values of tuples that lie together.
+/// Values of tuples that are stored together.
 const PIECE: usize = 256;
 
 /// A pickle that has been read.
 #[derive(Debug)]
 pub(in crate::checkpoint) struct PickledValues<'a> {
     bytes: &'a [u8],
-    /// What all of this may take.
+    /// The limit of the memory that all values take.
     pub(super) memory: Memory,
     longs: Vec<i64>,
-    /// Tuples, each behind its length, in pieces of [`PIECE`] values: torch's pickles are full of them, and one list
-    /// of all would be copied as it grows. A tuple that is longer has a piece of its own.
+    /// Tuples, each behind its length, in pieces of [`PIECE`] values; a longer tuple has a piece of its own. torch's
+    /// pickles have many tuples, and a single list of all would be copied as it grows.
     tuples: Vec<Vec<PickledValue>>,
     containers: Vec<Vec<PickledValue>>,
     storages: Vec<Storage>,
     tensors: Vec<Rebuilt>,
-    /// The value that it is of.
+    /// The value of the whole pickle.
     pub root: PickledValue,
 }
 
@@ -155,7 +155,7 @@ impl<'a> PickledValues<'a> {
         Ok(PickledValue::Tuple(place as u32))
     }
 
-    /// A new container's number.
+    /// The number of a new container with these items.
     pub(super) fn contain(&mut self, items: &[PickledValue]) -> Result<u32, CheckpointError> {
         let mut container = Vec::new();
         self.memory.reserve(&mut container, items.len())?;
@@ -165,7 +165,7 @@ impl<'a> PickledValues<'a> {
         Ok((self.containers.len() - 1) as u32)
     }
 
-    /// Adds to a container.
+    /// Adds items to a container.
     pub(super) fn extend(&mut self, number: u32, items: &[PickledValue]) -> Result<(), CheckpointError> {
         let container = &mut self.containers[number as usize];
         self.memory.reserve(container, items.len())?;
@@ -179,14 +179,14 @@ impl<'a> PickledValues<'a> {
         Ok(PickledValue::Storage((self.storages.len() - 1) as u32))
     }
 
-    /// A tensor whose arguments have been found to describe one.
+    /// Adds a tensor, after its arguments were checked.
     pub(super) fn add_tensor(&mut self, at: u64, arguments: PickledValue) -> Result<PickledValue, CheckpointError> {
         self.memory.reserve(&mut self.tensors, 1)?;
         self.tensors.push(Rebuilt { at, arguments });
         Ok(PickledValue::PickledTensor((self.tensors.len() - 1) as u32))
     }
 
-    /// A whole number.
+    /// An integer.
     pub fn int(&self, value: PickledValue) -> Option<i64> {
         match value {
             PickledValue::Int(number) => Some(number.into()),
@@ -195,7 +195,7 @@ impl<'a> PickledValues<'a> {
         }
     }
 
-    /// What a tuple or list holds; nothing in anything else.
+    /// The items of a tuple or list; none for other values.
     pub fn items(&self, value: PickledValue) -> &[PickledValue] {
         match value {
             EMPTY => &[],
@@ -208,7 +208,7 @@ impl<'a> PickledValues<'a> {
         }
     }
 
-    /// Keys and values of a dict; none in anything else.
+    /// Keys and values of a dict; none for other values.
     pub fn pairs(&self, value: PickledValue) -> impl Iterator<Item = (PickledValue, PickledValue)> {
         let items: &[PickledValue] = match value {
             PickledValue::Dict(number) => &self.containers[number as usize],
@@ -217,15 +217,15 @@ impl<'a> PickledValues<'a> {
         items.as_chunks().0.iter().map(|&[key, value]| (key, value))
     }
 
-    /// The value of a dict under a text.
+    /// The value of a dict under a key that is a text.
     pub fn get(&self, dict: PickledValue, key: &str) -> Option<PickledValue> {
         self.pairs(dict).find(|&(found, _)| self.text(found) == Some(key)).map(|(_, value)| value)
     }
 
-    /// The bytes of a text; none of anything else.
+    /// The bytes of a text; none for other values.
     pub fn bytes_of(&self, value: PickledValue) -> &'a [u8] {
         let PickledValue::Text(place) = value else { return &[] };
-        // The pickle has been read up to there: its length is there, and so many bytes.
+        // The pickle was read to this opcode's end, so its length and its bytes are there.
         let (opcode, rest) = self.bytes.split_at(place as usize + 1);
         let (length, rest) = match opcode[place as usize] {
             b'U' | b'C' | 0x8c => rest.split_at(1),
@@ -236,24 +236,24 @@ impl<'a> PickledValues<'a> {
         &rest[..length]
     }
 
-    /// A text that is UTF-8.
+    /// A text, if it is UTF-8.
     pub fn text(&self, value: PickledValue) -> Option<&'a str> {
         matches!(value, PickledValue::Text(_)).then(|| std::str::from_utf8(self.bytes_of(value)).ok()).flatten()
     }
 
-    /// A storage.
+    /// A storage, if the value is one.
     pub fn storage(&self, value: PickledValue) -> Option<&Storage> {
         if let PickledValue::Storage(number) = value { self.storages.get(number as usize) } else { None }
     }
 
-    /// A tensor.
+    /// A tensor, if the value is one.
     pub fn tensor(&self, value: PickledValue) -> Option<PickledTensor> {
         let PickledValue::PickledTensor(number) = value else { return None };
         let &Rebuilt { at, arguments } = self.tensors.get(number as usize)?;
         self.describe(at, arguments).ok()
     }
 
-    /// `(storage, offset, size, stride, …)`; or what was expected, and what found.
+    /// Reads `(storage, offset, size, stride, …)`. The error is what was expected, and what was found.
     pub(super) fn describe(&self, at: u64, arguments: PickledValue) -> Result<PickledTensor, (&'static str, String)> {
         let &[storage, offset, size, stride, ..] = self.items(arguments) else {
             return Err(("a tensor's storage, offset, size and stride", arguments.to_string()));
@@ -280,12 +280,12 @@ impl<'a> PickledValues<'a> {
         Ok(dims)
     }
 
-    /// A value for messages: a whole number as it is.
+    /// A value as messages show it: an integer in digits.
     pub(super) fn shown(&self, value: PickledValue) -> String {
         self.int(value).map_or_else(|| value.to_string(), |number| number.to_string())
     }
 
-    /// Every storage, as it was named.
+    /// All storages, in the order in which they were named.
     pub fn storages(&self) -> &[Storage] {
         &self.storages
     }

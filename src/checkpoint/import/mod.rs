@@ -261,8 +261,8 @@ impl CheckpointInfo {
     }
 
     /// The dtype in which a tensor is written: by `precision`, or without one as the file keeps it. A dtype that the
-    /// model cannot run with then becomes `Q8_0` if it comes from a GGUF, where it has about 8 bits or fewer, and else
-    /// `F32`.
+    /// model cannot run with then becomes `Q8_0` if it comes from a GGUF, where most of them have 8 bits or fewer, and
+    /// else `F32`.
     fn dtype(&self, tensor: &ModelTensor, precision: Option<Precision>) -> GgmlDType {
         let kept = tensor.parts.first().map_or(GgmlDType::F32, |part| part.info.dtype);
         match (precision, kept) {

@@ -323,7 +323,7 @@ pub fn tell_obstacle(order: Order<'_>, store: &Store) {
     }
 }
 
-/// Repeats `attempt` while it fails for a passing reason. The count of tries starts again whenever `position` has
+/// Repeats `attempt` after failures that may pass. The count of tries starts again whenever `position` has
 /// grown.
 pub async fn patiently<T>(
     order: Order<'_>,

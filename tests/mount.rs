@@ -55,8 +55,9 @@ async fn frame() {
 }
 
 fn all(root: &HtmlElement, selector: &str) -> Vec<Element> {
-    let found = root.query_selector_all(selector).unwrap();
-    (0..found.length()).map(|index| found.get(index).unwrap().unchecked_into()).collect()
+    let select = js_sys::Function::new_with_args("root, selector", "return [...root.querySelectorAll(selector)]");
+    let found: js_sys::Array = select.call2(&"".into(), root, &selector.into()).unwrap().unchecked_into();
+    found.iter().map(JsCast::unchecked_into).collect()
 }
 
 fn heading(root: &HtmlElement) -> String {

@@ -96,8 +96,8 @@ pub fn peargpt(figures: &Figures) -> Vec<Target> {
         compared("pearGPT, decoding, tokens/s", figures.median(PEARGPT, DECODE), candle, Bound::AtLeast(3.0)),
         alone("pearGPT, 5,000 words, click to last letter, s", WORDS, SECONDS, 40.0),
         at_most("pearGPT, 5,000 words, longest task on the page's thread, ms", longest_task, 50.0),
-        alone("worker's WebAssembly, brotli, bytes", FILES, WORKER_BYTES, 500_000.0),
-        alone("page's WebAssembly, brotli, bytes", FILES, PAGE_BYTES, 200_000.0),
+        alone("worker's WebAssembly, brotli, bytes", FILES, WORKER_BYTES, 400_000.0),
+        alone("page's WebAssembly, brotli, bytes", FILES, PAGE_BYTES, 220_000.0),
         alone("pearGPT, first visit at 10 Mbit/s to first token, s", VISIT, SECONDS, 12.0),
         alone("of it not transfer, s", VISIT, NOT_TRANSFER, 1.0),
     ]

@@ -115,6 +115,7 @@ fn wasm_lints() -> Result<()> {
             "--test=text",
             "--test=kernels",
             "--test=replay",
+            "--test=mount",
             "--profile=test",
             "--",
             "-D",

@@ -7,18 +7,18 @@ use web_sys::HtmlElement;
 
 use super::address_bar::AddressBar;
 use super::bench::Bench;
-use super::elsewhere::Lost;
 use super::engine::Engine;
 use super::home::Home;
 use super::import::Import;
 use super::import_panel::take_drops;
-use super::model::Model;
+use super::model::ModelState;
 use super::models::{GPT2, OWN, PEARGPT};
+use super::not_found::NotFound;
 use super::options::{Mounted, Options};
 use super::own::Own;
-use super::studio::Studio;
-use super::studio_view::StudioView;
 use super::theme::ThemeSwitch;
+use super::writing::Writing;
+use super::writing_view::WritingView;
 use crate::app::permalink::Route;
 
 /// The icon, drawn into the page.
@@ -38,7 +38,7 @@ fn App() -> impl IntoView {
     let mounted = Mounted::here();
     let bar = AddressBar::new(mounted);
     let engine = Engine::new(mounted);
-    let [studio, gpt2, own] = [&PEARGPT, &GPT2, &OWN].map(|about| Studio::new(engine, bar, about));
+    let [writing, gpt2, own] = [&PEARGPT, &GPT2, &OWN].map(|about| Writing::new(engine, bar, about));
     let import = Import::new(engine, bar);
     take_drops(import, mounted);
     let route = Memo::new(move |_| bar.arrived.get().0.route);
@@ -59,17 +59,17 @@ fn App() -> impl IntoView {
     };
     view! {
         <a class="skip" href=format!("#{main}") on:click=skip>"Skip to the content"</a>
-        <Header studio gpt2 route />
+        <Header writing gpt2 route />
         <main id=main.clone() tabindex="-1">
             {move || match route.get() {
-                Route::Home => view! { <Home studio import /> }.into_any(),
-                Route::PearGpt => view! { <StudioView studio /> }.into_any(),
-                Route::Gpt2 => view! { <StudioView studio=gpt2 /> }.into_any(),
+                Route::Home => view! { <Home writing import /> }.into_any(),
+                Route::PearGpt => view! { <WritingView writing /> }.into_any(),
+                Route::Gpt2 => view! { <WritingView writing=gpt2 /> }.into_any(),
                 route @ Route::Own { .. } => own_view(own, import, route),
                 Route::Bench { model, prompt_tokens, tokens } => {
                     view! { <Bench engine model prompt_tokens tokens /> }.into_any()
                 }
-                Route::Unknown { .. } => view! { <Lost bar /> }.into_any(),
+                Route::Unknown { .. } => view! { <NotFound bar /> }.into_any(),
             }}
         </main>
         <footer class="site-foot">
@@ -79,7 +79,7 @@ fn App() -> impl IntoView {
 }
 
 /// The writing with a model of the reader's own, or what leads to one.
-fn own_view(own: Studio, import: Import, route: Route) -> AnyView {
+fn own_view(own: Writing, import: Import, route: Route) -> AnyView {
     let engine = own.engine;
     if route == OWN.route() {
         return view! { <Own import engine is_missing=false /> }.into_any();
@@ -87,12 +87,12 @@ fn own_view(own: Studio, import: Import, route: Route) -> AnyView {
     own.turn_to(route);
     // While files are being opened nobody knows which model they are: what stands there stays.
     let is_here = Memo::new(move |before: Option<&bool>| match own.model() {
-        Model::NotHere => false,
-        Model::Absent => before.copied().unwrap_or(true),
+        ModelState::NotHere => false,
+        ModelState::Absent => before.copied().unwrap_or(true),
         _ => true,
     });
     (move || match is_here.get() {
-        true => view! { <StudioView studio=own /> }.into_any(),
+        true => view! { <WritingView writing=own /> }.into_any(),
         false => {
             on_cleanup(move || {
                 if untrack(|| own.summary()).is_none() {
@@ -133,7 +133,7 @@ fn focus_first(mounted: Mounted, selector: &str) {
 }
 
 #[component]
-fn Header(studio: Studio, gpt2: Studio, route: Memo<Route>) -> impl IntoView {
+fn Header(writing: Writing, gpt2: Writing, route: Memo<Route>) -> impl IntoView {
     let current = move |path: &'static str| move || (route.get().path() == path).then_some("page");
     view! {
         <header class="site-head">
@@ -142,7 +142,7 @@ fn Header(studio: Studio, gpt2: Studio, route: Memo<Route>) -> impl IntoView {
                 "peargpt"
             </a>
             <nav aria-label="Pages">
-                <a href=move || studio.address().to_string() aria-current=current("/peargpt")>"pearGPT"</a>
+                <a href=move || writing.address().to_string() aria-current=current("/peargpt")>"pearGPT"</a>
                 <a href=move || gpt2.address().to_string() aria-current=current("/gpt2")>"GPT-2"</a>
                 <a href="#/model" aria-current=current("/model")>"Yours"</a>
                 <a href="#/bench" aria-current=current("/bench")>"Bench"</a>

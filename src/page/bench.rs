@@ -7,7 +7,7 @@ use serde_wasm_bindgen::Serializer;
 
 use super::download::{self, Download};
 use super::engine::Engine;
-use super::model::Model;
+use super::model::ModelState;
 use super::models::{GPT2, PEARGPT};
 use crate::app::protocol::{BenchReport, Event, Request};
 
@@ -36,7 +36,7 @@ pub fn Bench(
     let id = StoredValue::new(model.clone());
     engine.want(&model);
     Effect::new(move |_| {
-        if matches!(engine.loading.model.get(), Model::Loaded(_)) && measured.get() == Measured::NotYet {
+        if matches!(engine.loading.model.get(), ModelState::Loaded(_)) && measured.get() == Measured::NotYet {
             measure(engine, measured, prompt_tokens, tokens);
         }
     });
@@ -45,8 +45,8 @@ pub fn Bench(
         engine.want(&id.get_value());
     };
     let failure = move || match (measured.get(), engine.loading.model.get()) {
-        (Measured::Failed(sentence), _) | (_, Model::Failed(sentence)) => Some(sentence),
-        (_, Model::NotHere) => Some("That model is not in this browser.".to_string()),
+        (Measured::Failed(sentence), _) | (_, ModelState::Failed(sentence)) => Some(sentence),
+        (_, ModelState::NotHere) => Some("That model is not in this browser.".to_string()),
         _ => None,
     };
     let report = move || match measured.get() {
@@ -108,19 +108,19 @@ fn user_agent() -> String {
 
 fn state(engine: Engine, measured: &Measured) -> &'static str {
     match (measured, engine.loading.model.get()) {
-        (Measured::Failed(_), _) | (_, Model::Failed(_) | Model::NotHere) => "failed",
+        (Measured::Failed(_), _) | (_, ModelState::Failed(_) | ModelState::NotHere) => "failed",
         (Measured::Done(_), _) => "done",
         (Measured::Running, _) => "generating",
-        (_, Model::Opening | Model::Loaded(_)) => "loading",
-        (_, Model::Asking { .. }) => "asking",
-        (_, Model::Paused { .. }) => "paused",
+        (_, ModelState::Opening | ModelState::Loaded(_)) => "loading",
+        (_, ModelState::Asking { .. }) => "asking",
+        (_, ModelState::Paused { .. }) => "paused",
         _ => "downloading",
     }
 }
 
 fn sentence(engine: Engine, measured: &Measured) -> String {
     match (measured, engine.loading.model.get()) {
-        (Measured::Failed(_), _) | (_, Model::Failed(_) | Model::NotHere) => "That did not work.".to_string(),
+        (Measured::Failed(_), _) | (_, ModelState::Failed(_) | ModelState::NotHere) => "That did not work.".to_string(),
         (Measured::Done(_), _) => "Done.".to_string(),
         (Measured::Running, _) => "Measuring…".to_string(),
         (Measured::NotYet, model) => download::sentence(&model),

@@ -3,19 +3,19 @@
 use leptos::prelude::*;
 
 use super::engine::Engine;
-use super::model::Model;
+use super::model::ModelState;
 use crate::app::transfer_rate::time_left;
 
 /// What goes on, until the model can be asked.
-pub fn sentence(model: &Model) -> String {
+pub fn sentence(model: &ModelState) -> String {
     match model {
-        Model::Asking { .. } => "The weights wait for your word.".to_string(),
-        Model::Waiting => "Another tab is busy with these weights; this one goes on when it is done.".to_string(),
-        Model::Downloading { again: Some((reason, delay_ms)), .. } => {
+        ModelState::Asking { .. } => "The weights wait for your word.".to_string(),
+        ModelState::Waiting => "Another tab is busy with these weights; this one goes on when it is done.".to_string(),
+        ModelState::Downloading { again: Some((reason, delay_ms)), .. } => {
             format!("{reason} Trying again in {:.0} s.", f64::from(*delay_ms) / 1000.0)
         }
-        Model::Paused { .. } => "Paused. What has arrived is kept.".to_string(),
-        Model::Opening => "Opening the weights…".to_string(),
+        ModelState::Paused { .. } => "Paused. What has arrived is kept.".to_string(),
+        ModelState::Opening => "Opening the weights…".to_string(),
         _ => "Fetching the weights…".to_string(),
     }
 }
@@ -26,15 +26,15 @@ pub fn Download(
     /// The model that is wanted.
     engine: Engine,
     /// What has become of it.
-    model: Signal<Model>,
+    model: Signal<ModelState>,
     /// Whether it stands by itself, away from the status line.
     #[prop(optional)]
     is_panel: bool,
 ) -> impl IntoView {
-    let is = move |test: fn(&Model) -> bool| move || test(&model.get());
-    let asks = is(|model| matches!(model, Model::Asking { .. }));
-    let runs = is(|model| matches!(model, Model::Downloading { .. } | Model::Waiting));
-    let rests = is(|model| matches!(model, Model::Paused { .. }));
+    let is = move |test: fn(&ModelState) -> bool| move || test(&model.get());
+    let asks = is(|model| matches!(model, ModelState::Asking { .. }));
+    let runs = is(|model| matches!(model, ModelState::Downloading { .. } | ModelState::Waiting));
+    let rests = is(|model| matches!(model, ModelState::Paused { .. }));
     view! {
         <div class="download" class:panel=is_panel hidden=move || !(asks() || runs() || rests())>
             <p class="download-sentence" hidden=!is_panel>{move || sentence(&model.get())}</p>
@@ -66,8 +66,8 @@ pub fn Download(
 }
 
 /// What would be fetched, from where, and what becomes of it.
-fn offer(model: &Model) -> Option<String> {
-    let Model::Asking { host, received, total } = model else { return None };
+fn offer(model: &ModelState) -> Option<String> {
+    let ModelState::Asking { host, received, total } = model else { return None };
     let from = if host.is_empty() { "this site".to_string() } else { host.clone() };
     let here = match received {
         0 => String::new(),
@@ -82,9 +82,11 @@ fn offer(model: &Model) -> Option<String> {
 
 /// How far the weights have come.
 #[component]
-fn Progress(model: Signal<Model>) -> impl IntoView {
+fn Progress(model: Signal<ModelState>) -> impl IntoView {
     let bytes = move || match model.get() {
-        Model::Downloading { received, total, .. } | Model::Paused { received, total } => Some((received, total)),
+        ModelState::Downloading { received, total, .. } | ModelState::Paused { received, total } => {
+            Some((received, total))
+        }
         _ => None,
     };
     let percent = move || bytes().map(|(received, total)| percent(received, total));
@@ -128,8 +130,8 @@ fn progress_text(received: u64, total: u64) -> String {
 }
 
 /// ` · 4.1 MB/s · 31 s left`, once that can be told.
-fn pace_text(model: &Model) -> Option<String> {
-    let Model::Downloading { received, total, bytes_per_second: Some(speed), .. } = model else { return None };
+fn pace_text(model: &ModelState) -> Option<String> {
+    let ModelState::Downloading { received, total, bytes_per_second: Some(speed), .. } = model else { return None };
     let left = time_left(total.saturating_sub(*received), *speed).map_or(String::new(), |left| format!(" · {left}"));
     Some(format!(" · {} MB/s{left}", megabytes(*speed as u64)))
 }

@@ -13,7 +13,7 @@ use js_sys::Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::model::{Model, Wanted, catalog_url, find};
+use super::model::{ModelState, WantedModel, catalog_url, find};
 use super::options::Mounted;
 use super::programs::Programs;
 use super::{fetch, release};
@@ -68,21 +68,21 @@ impl Engine {
     pub fn want(self, id: &str) {
         let is_wanted = self.loading.id.with_untracked(|wanted| wanted.as_deref() == Some(id));
         if !is_wanted {
-            self.loading.wanted.set_value(Wanted::default());
+            self.loading.wanted.set_value(WantedModel::default());
             self.loading.id.set(Some(id.to_string()));
         }
         // What waits for the reader's word is looked up anew: another tab may have fetched it.
         let model = self.loading.model.get_untracked();
-        if !is_wanted || matches!(model, Model::Absent | Model::Asking { .. } | Model::Failed(_)) {
+        if !is_wanted || matches!(model, ModelState::Absent | ModelState::Asking { .. } | ModelState::Failed(_)) {
             self.loading.restarts.set_value(0);
             self.load();
         }
     }
 
     /// What has become of the model of this id.
-    pub fn model_of(self, id: &str) -> Model {
+    pub fn model_of(self, id: &str) -> ModelState {
         let is_wanted = self.loading.id.with(|wanted| wanted.as_deref() == Some(id));
-        if is_wanted { self.loading.model.get() } else { Model::Absent }
+        if is_wanted { self.loading.model.get() } else { ModelState::Absent }
     }
 
     /// Sends the request of a new run, and hands that run's number and each of its events to `listener`. The worker
@@ -126,7 +126,7 @@ impl Engine {
         if self.load_own(&id) {
             return;
         }
-        self.loading.model.set(Model::AWAITED);
+        self.loading.model.set(ModelState::AWAITED);
         if let Some(programs) = self.programs.get_value() {
             programs.open();
         }
@@ -150,8 +150,8 @@ impl Engine {
     fn send_load(self, entry: Entry) {
         self.loading.wanted.update_value(|wanted| wanted.entry = Some(entry.clone()));
         self.loading.model.set(match entry.bytes {
-            0 => Model::Opening,
-            total => Model::Downloading { received: 0, total, bytes_per_second: None, again: None },
+            0 => ModelState::Opening,
+            total => ModelState::Downloading { received: 0, total, bytes_per_second: None, again: None },
         });
         let consent = self.loading.wanted.with_value(|wanted| wanted.consent);
         self.send(Request::Load {
@@ -178,7 +178,7 @@ impl Engine {
 
     /// The model could not be had, perhaps because its files have gone with their release.
     fn fail(self, sentence: String) {
-        self.loading.model.set(Model::Failed(sentence));
+        self.loading.model.set(ModelState::Failed(sentence));
         spawn_local(release::look_for_release());
     }
 
@@ -207,7 +207,7 @@ impl Engine {
     fn recover(self, reason: &str) {
         let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
         let message = format!("What computes broke down ({reason}) and was started again; your texts are kept.");
-        if self.runs.is_empty() && matches!(self.loading.model.get_untracked(), Model::Loaded(_)) {
+        if self.runs.is_empty() && matches!(self.loading.model.get_untracked(), ModelState::Loaded(_)) {
             self.failure.set(Some(message.clone()));
         }
         self.runs.fail(&message);
@@ -216,9 +216,9 @@ impl Engine {
             return self
                 .loading
                 .model
-                .set(Model::Failed(format!("The model could not be started: {reason}. Try again.")));
+                .set(ModelState::Failed(format!("The model could not be started: {reason}. Try again.")));
         }
-        self.loading.model.set(Model::AWAITED);
+        self.loading.model.set(ModelState::AWAITED);
         spawn_local(async move {
             let policy = self.mounted.options().transfer;
             fetch::sleep(policy.delay_ms.saturating_mul(self.loading.restarts.get_value() - 1)).await;

@@ -11,7 +11,7 @@ use web_sys::{AbortController, RequestInit, Response};
 use super::js::describe;
 use crate::app::protocol::TransferPolicy;
 
-enum Failure {
+enum FetchFailure {
     /// Trying again may help.
     Passing(String),
     /// It will not.
@@ -24,16 +24,17 @@ pub async fn text(url: &str, integrity: &str, policy: TransferPolicy) -> Result<
     for tries_left in (0..policy.tries.max(1)).rev() {
         match once(url, integrity, policy.stall_ms).await {
             Ok(text) => return Ok(text),
-            Err(Failure::Passing(_)) if tries_left > 0 => sleep(delay).await,
-            Err(Failure::Passing(reason) | Failure::Lasting(reason)) => return Err(reason),
+            Err(FetchFailure::Passing(_)) if tries_left > 0 => sleep(delay).await,
+            Err(FetchFailure::Passing(reason) | FetchFailure::Lasting(reason)) => return Err(reason),
         }
         delay = delay.saturating_mul(2);
     }
     Err(format!("{url} was not fetched."))
 }
 
-async fn once(url: &str, integrity: &str, stall_ms: u32) -> Result<String, Failure> {
-    let unreachable = |error: JsValue| Failure::Passing(format!("{url} could not be fetched ({}).", describe(&error)));
+async fn once(url: &str, integrity: &str, stall_ms: u32) -> Result<String, FetchFailure> {
+    let unreachable =
+        |error: JsValue| FetchFailure::Passing(format!("{url} could not be fetched ({}).", describe(&error)));
     let abort = AbortController::new().map_err(unreachable)?;
     let options = RequestInit::new();
     options.set_signal(Some(&abort.signal()));
@@ -45,14 +46,18 @@ async fn once(url: &str, integrity: &str, stall_ms: u32) -> Result<String, Failu
     result
 }
 
-async fn read(url: &str, options: &RequestInit, unreachable: impl Fn(JsValue) -> Failure) -> Result<String, Failure> {
+async fn read(
+    url: &str,
+    options: &RequestInit,
+    unreachable: impl Fn(JsValue) -> FetchFailure,
+) -> Result<String, FetchFailure> {
     let answer = JsFuture::from(window().fetch_with_str_and_init(url, options)).await.map_err(&unreachable)?;
     let response: Response = answer.dyn_into().map_err(&unreachable)?;
     let status = response.status();
     match status {
         200..=299 => {}
-        408 | 429 | 500..=599 => return Err(Failure::Passing(format!("{url} answered with status {status}."))),
-        _ => return Err(Failure::Lasting(format!("{url} answered with status {status}."))),
+        408 | 429 | 500..=599 => return Err(FetchFailure::Passing(format!("{url} answered with status {status}."))),
+        _ => return Err(FetchFailure::Lasting(format!("{url} answered with status {status}."))),
     }
     let text = JsFuture::from(response.text().map_err(&unreachable)?).await.map_err(&unreachable)?;
     Ok(text.as_string().unwrap_or_default())

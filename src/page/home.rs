@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::import::Import;
 use super::import_panel::ImportPanel;
 use super::kept::Kept;
-use super::studio::Studio;
+use super::writing::Writing;
 use crate::app::permalink::{Address, Route};
 use crate::app::speakers::names_speaker;
 
@@ -57,7 +57,7 @@ const LESSONS: [(&str, &str, &str); 5] = [
 #[component]
 pub fn Home(
     /// Whose text the first card leads to.
-    studio: Studio,
+    writing: Writing,
     /// What is handed over.
     import: Import,
 ) -> impl IntoView {
@@ -70,20 +70,20 @@ pub fn Home(
                     "your machine once, and what you type never leaves it."
                 </p>
                 <p class="actions">
-                    <a class="button primary" href=move || studio.address().to_string()>"Let pearGPT write"</a>
+                    <a class="button primary" href=move || writing.address().to_string()>"Let pearGPT write"</a>
                     <a class="button" href="#/peargpt?prompt=ROMEO%3A&run=1">"Let Romeo speak"</a>
                 </p>
             </div>
             <Sample />
         </section>
         <section class="cards" aria-label="The models">
-            <PearGptCard studio />
+            <PearGptCard writing />
             <Gpt2Card />
         </section>
         <section class="yours">
             <h2>"Bring your own"</h2>
             <p>"You trained a small GPT? It runs here too."</p>
-            <KeptModels kept=studio.engine.library.kept />
+            <KeptModels kept=writing.engine.library.kept />
             <ImportPanel import />
         </section>
         <Inside />
@@ -103,10 +103,10 @@ fn Sample() -> impl IntoView {
 }
 
 #[component]
-fn PearGptCard(studio: Studio) -> impl IntoView {
+fn PearGptCard(writing: Writing) -> impl IntoView {
     view! {
         <article class="card">
-            <h2><a href=move || studio.address().to_string()>"pearGPT"</a></h2>
+            <h2><a href=move || writing.address().to_string()>"pearGPT"</a></h2>
             <p>
                 "Trained on forty thousand lines of Shakespeare, one character at a time. It has learned to spell, to "
                 "keep the form of a play, and to make up the rest."

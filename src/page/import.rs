@@ -47,7 +47,7 @@ impl Import {
         let Some(list) = list.filter(|list| list.length() > 0) else { return };
         let files = (0..list.length()).filter_map(|index| list.get(index)).filter(is_at_the_top);
         self.session.update(|session| session.add(files.map(|file| (file.name(), file))));
-        self.look();
+        self.identify();
     }
 
     /// Changes what the reader says.
@@ -56,8 +56,8 @@ impl Import {
     }
 
     /// Has the files looked at with what the reader says by now.
-    pub fn look(self) {
-        self.session.update(ImportSession::look);
+    pub fn identify(self) {
+        self.session.update(ImportSession::identify);
         let (files, answers) = (self.files(), self.answers());
         let hear = move |run, event| {
             let finding = match event {

@@ -55,7 +55,7 @@ fn stage_view(import: Import, stage: Stage) -> AnyView {
     };
     match stage {
         Stage::Empty => view! { <ul class="kinds" inner_html=KINDS></ul> }.into_any(),
-        Stage::Looking => view! { <p>"Looking at "{import.names()}"…"</p> }.into_any(),
+        Stage::Identifying => view! { <p>"Looking at "{import.names()}"…"</p> }.into_any(),
         Stage::Asking(questions) => view! { <Questions import questions />{start_over} }.into_any(),
         Stage::Ready(description) => view! { <Found import description />{start_over} }.into_any(),
         Stage::Opening { .. } => view! { <Opening import /> }.into_any(),
@@ -74,7 +74,7 @@ fn Questions(import: Import, questions: Vec<Question>) -> impl IntoView {
     view! {
         <p>"So far: "{import.names()}</p>
         {questions.into_iter().map(ask).collect_view()}
-        <button type="button" class="primary" data-testid="go-on" hidden=!is_typed on:click=move |_| import.look()>
+        <button type="button" class="primary" data-testid="go-on" hidden=!is_typed on:click=move |_| import.identify()>
             "Go on"
         </button>
     }
@@ -114,7 +114,7 @@ fn Found(import: Import, description: Description) -> impl IntoView {
     let fact = |(label, value): (String, String)| view! { <div><dt>{label}</dt><dd>{value}</dd></div> };
     let choose = move |event: ev::Event| {
         import.answer(|answers| answers.as_they_are = Some(event_target_checked(&event)));
-        import.look();
+        import.identify();
     };
     view! {
         <h3>{description.name}</h3>
@@ -123,7 +123,7 @@ fn Found(import: Import, description: Description) -> impl IntoView {
             <input type="checkbox" data-testid="as-they-are" prop:checked=description.as_they_are on:change=choose />
             " Keep the precision of the files. Otherwise 8 bits a weight: a fourth of the memory, and faster."
         </label>
-        <button type="button" class="primary" data-testid="run-it" on:click=move |_| import.run()>"Run it"</button>
+        <button type="button" class="primary" data-testid="run-it" on:click=move |_| import.run()>"RunState it"</button>
     }
 }
 

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::kept::ask_to_keep;
 use super::options::Mounted;
-use super::studio::Studio;
+use super::writing::Writing;
 use crate::app::own::is_own;
 use crate::app::protocol::Request;
 
@@ -12,10 +12,10 @@ use crate::app::protocol::Request;
 #[component]
 pub fn Keep(
     /// The writing with the model.
-    studio: Studio,
+    writing: Writing,
 ) -> impl IntoView {
-    let (mounted, engine) = (Mounted::here(), studio.engine);
-    let id = Memo::new(move |_| studio.summary().map(|summary| summary.id).filter(|id| is_own(id)));
+    let (mounted, engine) = (Mounted::here(), writing.engine);
+    let id = Memo::new(move |_| writing.summary().map(|summary| summary.id).filter(|id| is_own(id)));
     let is_kept = Memo::new(move |_| id.get().is_some_and(|id| engine.library.kept.title(&id).is_some()));
     let rename = move |title: String| {
         if let Some(id) = id.get_untracked() {
@@ -25,7 +25,7 @@ pub fn Keep(
     let keep = move |_| {
         ask_to_keep();
         engine.failure.set(None);
-        engine.send(Request::Keep { title: untrack(|| studio.name()), model: None });
+        engine.send(Request::Keep { title: untrack(|| writing.name()), model: None });
     };
     move || {
         id.get().map(|_| {
@@ -35,7 +35,7 @@ pub fn Keep(
                     <input
                         id=mounted.id("model-name")
                         data-testid="model-name"
-                        prop:value=move || studio.name()
+                        prop:value=move || writing.name()
                         on:change:target=move |event| rename(event.target().value())
                     />
                     <button

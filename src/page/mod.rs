@@ -3,19 +3,19 @@
 //! ```text
 //! site                                 the document's own page; mounts
 //! app ─ options, address_bar, theme    which view stands there, what it is told, how it looks
-//!  ├ home, elsewhere                   what this is, and where nothing is
+//!  ├ home, not_found                   what this is, and where nothing is
 //!  ├ own, import_panel ─ import        models of the reader's own: handed over, kept
-//!  ├ studio_view ─ prompt, controls,   prompt and settings in, text and numbers out
+//!  ├ writing_view ─ prompt, controls,  prompt and settings in, text and numbers out
 //!  │     tokens, toolbar, messages,    how the weights come, which are kept,
 //!  │     status, download, stored,     and whether they are GPT-2's
-//!  │     keep, take_along, verify
+//!  │     keep, export, verify
 //!  └ bench                             one measurement
 //!         │
-//!      studio ─ form, phase,           what is asked for, and what became of it
-//!         │     manuscript
+//!      writing ─ form, phase,          what is asked for, and what became of it
+//!         │     output
 //!      engine ─ model, fetch           the model: wanted, arriving, ready
 //!         │
-//! programs ─ bridge, release           the two workers, of this release
+//!     programs ─ bridge, release       the two workers, of this release
 //! ```
 
 // What the views stand on.
@@ -32,10 +32,10 @@ mod release;
 // What a reader asks for, and gets.
 mod form;
 mod import;
-mod manuscript;
 mod models;
+mod output;
 mod phase;
-mod studio;
+mod writing;
 
 // What is drawn.
 mod address_bar;
@@ -44,22 +44,22 @@ mod bench;
 mod clipboard;
 mod controls;
 mod download;
-mod elsewhere;
+mod export;
 mod home;
 mod import_panel;
 mod keep;
 mod messages;
+mod not_found;
 mod own;
 mod prompt;
 mod site;
 mod status;
 mod stored;
-mod studio_view;
-mod take_along;
 mod theme;
 mod tokens;
 mod toolbar;
 mod verify;
+mod writing_view;
 
 pub use app::mount;
 pub use options::{Options, Router};

@@ -7,7 +7,7 @@ use crate::app::protocol::ModelSummary;
 
 /// What has become of the model that is wanted.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Model {
+pub enum ModelState {
     /// None is wanted yet.
     Absent,
     /// It is fetched when the reader says so.
@@ -49,14 +49,15 @@ pub enum Model {
     NotHere,
 }
 
-impl Model {
+impl ModelState {
     /// It is on its way, as far as the page knows.
-    pub const AWAITED: Model = Model::Downloading { received: 0, total: 0, bytes_per_second: None, again: None };
+    pub const AWAITED: ModelState =
+        ModelState::Downloading { received: 0, total: 0, bytes_per_second: None, again: None };
 }
 
 /// Which model is wanted.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct WantedModel {
     /// Its entry, once known; not of a model of the reader's own.
     pub entry: Option<Entry>,
     /// Whether the reader has agreed to fetch it from another origin.

@@ -4,7 +4,7 @@ use crate::app::permalink::Route;
 
 /// What a model's page says of it.
 #[derive(Debug)]
-pub struct About {
+pub struct ModelPage {
     /// The catalog's id.
     pub id: &'static str,
     /// Its name; empty where the reader gives it one.
@@ -20,7 +20,7 @@ pub struct About {
 }
 
 /// Characters, Shakespeare.
-pub static PEARGPT: About = About {
+pub static PEARGPT: ModelPage = ModelPage {
     id: "peargpt",
     name: "pearGPT",
     lede: "Shakespeare, one character at a time, written by your own machine.",
@@ -34,7 +34,7 @@ pub static PEARGPT: About = About {
 };
 
 /// Byte pairs, the web of 2019.
-pub static GPT2: About = About {
+pub static GPT2: ModelPage = ModelPage {
     id: "gpt2",
     name: "GPT-2",
     lede: "It has read the web of 2019 and completes documents. It is no chat: begin something, and it goes on.",
@@ -48,7 +48,7 @@ pub static GPT2: About = About {
 };
 
 /// Whatever the reader brings.
-pub static OWN: About = About {
+pub static OWN: ModelPage = ModelPage {
     id: "",
     name: "",
     lede: "Your own model, run by your own machine.",
@@ -57,7 +57,7 @@ pub static OWN: About = About {
     is_large: false,
 };
 
-impl About {
+impl ModelPage {
     /// The page; of the reader's own, before it is known which.
     pub fn route(&self) -> Route {
         match self.id {

@@ -4,7 +4,7 @@ use crate::generation::StopReason;
 
 /// What has become of the last run.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Run {
+pub enum RunState {
     /// There was none.
     None,
     /// It starts when the model is loaded.

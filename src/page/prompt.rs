@@ -3,39 +3,39 @@
 use leptos::prelude::*;
 
 use super::controls::Control;
-use super::studio::Studio;
 use super::tokens::PromptTokens;
+use super::writing::Writing;
 
 /// The whole panel.
 #[component]
 pub fn Prompt(
     /// The writing that it begins.
-    studio: Studio,
+    writing: Writing,
 ) -> impl IntoView {
-    let field = studio.form.field("prompt");
+    let field = writing.form.field("prompt");
     let example = move |(label, prompt): (&'static str, &'static str)| {
         let start = move |_| {
             field.text.set(prompt.into());
-            studio.focus("prompt");
+            writing.focus("prompt");
         };
         view! { <button type="button" class="chip" data-testid="example" on:click=start>{label}</button> }
     };
     view! {
         <Control field />
-        <p class="problem" data-testid="unknown" aria-live="polite" hidden=move || studio.unknown().is_empty()>
-            {move || unknown_sentence(studio)}
+        <p class="problem" data-testid="unknown" aria-live="polite" hidden=move || writing.unknown().is_empty()>
+            {move || unknown_sentence(writing)}
         </p>
-        <PromptTokens studio />
+        <PromptTokens writing />
         <div class="chips" role="group" aria-label="Examples to start from">
-            {studio.about.examples.iter().copied().map(example).collect_view()}
+            {writing.about.examples.iter().copied().map(example).collect_view()}
         </div>
     }
 }
 
 /// Names the characters, so that they can be found even where they cannot be seen.
-fn unknown_sentence(studio: Studio) -> Option<String> {
+fn unknown_sentence(writing: Writing) -> Option<String> {
     const NAMED: usize = 8;
-    let (unknown, alphabet) = (studio.unknown(), studio.alphabet()?);
+    let (unknown, alphabet) = (writing.unknown(), writing.alphabet()?);
     if unknown.is_empty() {
         return None;
     }
@@ -43,7 +43,7 @@ fn unknown_sentence(studio: Studio) -> Option<String> {
     if unknown.len() > NAMED {
         names.push(format!("{} more", unknown.len() - NAMED));
     }
-    let knows = match studio.about.is_play {
+    let knows = match writing.about.is_play {
         true => {
             let is_mark = |known: &char| !known.is_alphabetic() && !known.is_whitespace();
             let marks: String = alphabet.chars().filter(is_mark).collect();
@@ -51,7 +51,7 @@ fn unknown_sentence(studio: Studio) -> Option<String> {
         }
         false => alphabet.trim().to_string(),
     };
-    Some(format!("{} does not know {}: it knows {knows}", studio.name(), names.join(", ")))
+    Some(format!("{} does not know {}: it knows {knows}", writing.name(), names.join(", ")))
 }
 
 fn name(character: char) -> String {

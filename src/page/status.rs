@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 
 use super::download;
-use super::phase::{Phase, Run};
-use super::studio::Studio;
+use super::phase::{Phase, RunState};
+use super::writing::Writing;
 use crate::generation::StopReason;
 use crate::generation::Window;
 
@@ -12,10 +12,10 @@ use crate::generation::Window;
 #[component]
 pub fn Status(
     /// The writing that it tells of.
-    studio: Studio,
+    writing: Writing,
 ) -> impl IntoView {
-    let phase = Memo::new(move |_| studio.phase());
-    let sentence = Memo::new(move |_| sentence(studio, phase.get()));
+    let phase = Memo::new(move |_| writing.phase());
+    let sentence = Memo::new(move |_| sentence(writing, phase.get()));
     view! {
         <p class="status" role="status" data-testid="status" data-state=move || phase.get().name()>
             {sentence}
@@ -23,19 +23,19 @@ pub fn Status(
     }
 }
 
-fn sentence(studio: Studio, phase: Phase) -> String {
-    let waiting = studio.run.get() == Run::Waiting;
+fn sentence(writing: Writing, phase: Phase) -> String {
+    let waiting = writing.run.get() == RunState::Waiting;
     let then = if waiting { " The text starts by itself then." } else { "" };
-    match (phase, studio.run.get()) {
+    match (phase, writing.run.get()) {
         (Phase::Idle, _) => "No model is loaded.".to_string(),
         (Phase::Asking | Phase::Downloading | Phase::Paused, _) => {
-            format!("{}{then}", download::sentence(&studio.model()))
+            format!("{}{then}", download::sentence(&writing.model()))
         }
-        (Phase::Loading, _) => format!("{}{then}", download::sentence(&studio.model())),
+        (Phase::Loading, _) => format!("{}{then}", download::sentence(&writing.model())),
         (Phase::Ready, _) => "Ready.".to_string(),
         (Phase::Generating, _) => "Writing…".to_string(),
         (Phase::Failed, _) => "That did not work.".to_string(),
-        (_, Run::Ended(reason)) => ending(reason).to_string(),
+        (_, RunState::Ended(reason)) => ending(reason).to_string(),
         (Phase::Done | Phase::Stopped, _) => "Done.".to_string(),
     }
 }
@@ -64,11 +64,11 @@ fn reason_name(reason: StopReason) -> &'static str {
 #[component]
 pub fn Numbers(
     /// The writing that they measure.
-    studio: Studio,
+    writing: Writing,
 ) -> impl IntoView {
-    let stats = studio.stats;
-    let reason = move || match studio.run.get() {
-        Run::Ended(reason) => Some(reason_name(reason)),
+    let stats = writing.stats;
+    let reason = move || match writing.run.get() {
+        RunState::Ended(reason) => Some(reason_name(reason)),
         _ => None,
     };
     view! {
@@ -79,8 +79,8 @@ pub fn Numbers(
             data-words=move || stats.get().map(|stats| stats.words)
             data-tokens-per-second=move || stats.get().map(|stats| format!("{:.2}", stats.tokens_per_second))
             data-first-token-ms=move || stats.get().and_then(|stats| stats.first_token_ms).map(|ms| format!("{ms:.1}"))
-            data-backend=move || studio.engine.backend.get()
-            data-window=move || studio.form.settings().window.name()
+            data-backend=move || writing.engine.backend.get()
+            data-window=move || writing.form.settings().window.name()
             data-forwarded-rows=move || stats.get().map(|stats| stats.forwarded_rows)
             data-window-crossings=move || stats.get().map(|stats| stats.window_crossings)
             data-wasm-memory-bytes=move || stats.get().map(|stats| stats.wasm_memory_bytes)
@@ -88,10 +88,10 @@ pub fn Numbers(
         >
             <Number label="Tokens" value=Signal::derive(move || stats.get().map(|stats| stats.tokens.to_string())) />
             <Number label="Words" value=Signal::derive(move || stats.get().map(|stats| stats.words.to_string())) />
-            <Number label="Tokens / s" value=Signal::derive(move || speed(studio)) />
-            <Number label="First token" value=Signal::derive(move || first_token(studio)) />
-            <Number label="Computed by" value=studio.engine.backend.into() />
-            <Number label="Past the context" value=Signal::derive(move || Some(window_text(studio))) />
+            <Number label="Tokens / s" value=Signal::derive(move || speed(writing)) />
+            <Number label="First token" value=Signal::derive(move || first_token(writing)) />
+            <Number label="Computed by" value=writing.engine.backend.into() />
+            <Number label="Past the context" value=Signal::derive(move || Some(window_text(writing))) />
         </dl>
     }
 }
@@ -106,18 +106,18 @@ fn Number(label: &'static str, value: Signal<Option<String>>) -> impl IntoView {
     }
 }
 
-fn speed(studio: Studio) -> Option<String> {
-    let speed = studio.stats.get()?.tokens_per_second;
+fn speed(writing: Writing) -> Option<String> {
+    let speed = writing.stats.get()?.tokens_per_second;
     (speed > 0.0).then(|| format!("{speed:.0}"))
 }
 
-fn first_token(studio: Studio) -> Option<String> {
-    Some(format!("{:.0} ms", studio.stats.get()?.first_token_ms?))
+fn first_token(writing: Writing) -> Option<String> {
+    Some(format!("{:.0} ms", writing.stats.get()?.first_token_ms?))
 }
 
-fn window_text(studio: Studio) -> String {
-    let crossings = studio.stats.get().map_or(0, |stats| stats.window_crossings);
-    match (studio.form.settings().window, crossings) {
+fn window_text(writing: Writing) -> String {
+    let crossings = writing.stats.get().map_or(0, |stats| stats.window_crossings);
+    match (writing.form.settings().window, crossings) {
         (Window::Rolling, 0) => "rolling".to_string(),
         (Window::Rolling, 1) => "rolling, moved on once".to_string(),
         (Window::Rolling, times) => format!("rolling, moved on {times} times"),

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos::wasm_bindgen::JsValue;
 
 use super::engine::Engine;
-use super::model::Model;
+use super::model::ModelState;
 use crate::app::own::is_own;
 use crate::app::permalink::{Address, Route};
 use crate::app::protocol::{Request, Stored, StoredModel};
@@ -23,7 +23,8 @@ pub fn StoredModels(
     let is_open = RwSignal::new(is_open);
     let toggled = move |event: ev::Event| is_open.set(event_target::<web_sys::Element>(&event).has_attribute("open"));
     // Asked again when something new may be stored.
-    let settled = Memo::new(move |_| matches!(engine.loading.model.get(), Model::Loaded(_) | Model::Paused { .. }));
+    let settled =
+        Memo::new(move |_| matches!(engine.loading.model.get(), ModelState::Loaded(_) | ModelState::Paused { .. }));
     Effect::new(move |_| {
         settled.get();
         if is_open.get() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use leptos::prelude::*;
 
 use super::engine::Tokens;
-use super::studio::Studio;
+use super::writing::Writing;
 use crate::tokenizer::Vocabulary;
 use crate::tokenizer::{SHOWN_TOKENS, TokenSpan};
 
@@ -19,15 +19,15 @@ const COLOURS: usize = 5;
 #[component]
 pub fn PromptTokens(
     /// The writing that the prompt begins.
-    studio: Studio,
+    writing: Writing,
 ) -> impl IntoView {
-    let engine = studio.engine;
-    let has_pairs = move || studio.summary().is_some_and(|summary| summary.vocabulary == Vocabulary::BytePairs);
+    let engine = writing.engine;
+    let has_pairs = move || writing.summary().is_some_and(|summary| summary.vocabulary == Vocabulary::BytePairs);
     let has_pairs = Memo::new(move |_| has_pairs());
-    count_while_typed(studio, has_pairs);
+    count_while_typed(writing, has_pairs);
     let tokens = Signal::derive(move || engine.count.tokens.get().filter(|_| has_pairs.get()));
     view! {
-        <div class="prompt-tokens" hidden=move || !(studio.about.is_large || has_pairs.get())>
+        <div class="prompt-tokens" hidden=move || !(writing.about.is_large || has_pairs.get())>
             <p class="token-count" data-testid="token-count">
                 {move || tokens.get().map_or("– tokens".to_string(), |tokens| counted(tokens.count))}
             </p>
@@ -37,8 +37,8 @@ pub fn PromptTokens(
 }
 
 /// Asks for the tokens when the prompt or the model is another, and has come to rest.
-fn count_while_typed(studio: Studio, has_pairs: Memo<bool>) {
-    let (engine, prompt) = (studio.engine, studio.form.field("prompt").text);
+fn count_while_typed(writing: Writing, has_pairs: Memo<bool>) {
+    let (engine, prompt) = (writing.engine, writing.form.field("prompt").text);
     let mut count = debounce(PAUSE, move |()| {
         if has_pairs.get_untracked() {
             engine.tokenize(prompt.get_untracked());

@@ -4,24 +4,24 @@ use leptos::html;
 use leptos::prelude::*;
 
 use super::clipboard::{Copied, copy};
-use super::studio::Studio;
+use super::writing::Writing;
 
 /// The whole panel.
 #[component]
 pub fn Toolbar(
     /// The writing whose text it is.
-    studio: Studio,
+    writing: Writing,
 ) -> impl IntoView {
     view! {
         <div class="toolbar" role="group" aria-label="What to do with the text">
-            <CopyButton studio />
-            <ShareButton studio />
+            <CopyButton writing />
+            <ShareButton writing />
             <button
                 type="button"
                 class="quiet"
                 data-testid="clear"
-                disabled=move || !studio.has_text.get()
-                on:click=move |_| studio.clear()
+                disabled=move || !writing.has_text.get()
+                on:click=move |_| writing.clear()
             >
                 "Clear"
             </button>
@@ -30,17 +30,17 @@ pub fn Toolbar(
 }
 
 #[component]
-fn CopyButton(studio: Studio) -> impl IntoView {
+fn CopyButton(writing: Writing) -> impl IntoView {
     let copied = RwSignal::new(Copied::Not);
     let start = move |_| {
-        let text = studio.with_manuscript(|manuscript| Ok(manuscript.text().to_string())).unwrap_or_default();
+        let text = writing.with_output(|output| Ok(output.text().to_string())).unwrap_or_default();
         let select = move || {
-            studio.with_manuscript(|manuscript| manuscript.select());
+            writing.with_output(|output| output.select());
         };
         copy(text, copied, select);
     };
     view! {
-        <button type="button" class="quiet" data-testid="copy" disabled=move || !studio.has_text.get() on:click=start>
+        <button type="button" class="quiet" data-testid="copy" disabled=move || !writing.has_text.get() on:click=start>
             {move || if copied.get() == Copied::Yes { "Copied" } else { "Copy" }}
         </button>
         <Announcement copied what="The text" />
@@ -48,12 +48,12 @@ fn CopyButton(studio: Studio) -> impl IntoView {
 }
 
 #[component]
-fn ShareButton(studio: Studio) -> impl IntoView {
+fn ShareButton(writing: Writing) -> impl IntoView {
     let copied = RwSignal::new(Copied::Not);
     let address = RwSignal::new(String::new());
     let shown = NodeRef::<html::Input>::new();
     let start = move |_| {
-        address.set(studio.link());
+        address.set(writing.link());
         let select = move || {
             if let Some(input) = shown.get_untracked() {
                 input.set_hidden(false);

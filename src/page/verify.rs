@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::engine::Engine;
 use super::options::Mounted;
-use super::studio::Studio;
+use super::writing::Writing;
 use crate::app::protocol::{Event, Request};
 use crate::evaluate::verify::{Check, Greedy, SHARED, Verification};
 
@@ -27,12 +27,12 @@ enum Compared {
 #[component]
 pub fn Verify(
     /// Knows the model.
-    studio: Studio,
+    writing: Writing,
 ) -> impl IntoView {
     // Outlives the panel, which is gone while a worker that broke is replaced.
     let compared = RwSignal::new(Compared::NotYet);
-    let can_be = Memo::new(move |_| studio.summary().is_some_and(|summary| summary.can_be_verified));
-    move || can_be.get().then(|| view! { <Panel engine=studio.engine compared /> }.into_any())
+    let can_be = Memo::new(move |_| writing.summary().is_some_and(|summary| summary.can_be_verified));
+    move || can_be.get().then(|| view! { <Panel engine=writing.engine compared /> }.into_any())
 }
 
 #[component]

@@ -9,7 +9,7 @@ pub enum Stage {
     #[default]
     Empty,
     /// The files are being identified.
-    Looking,
+    Identifying,
     /// The reader has to answer questions.
     Asking(Vec<Question>),
     /// The model can be opened.
@@ -49,24 +49,24 @@ impl<F> ImportSession<F> {
     /// Adds files, which are then identified. A file replaces an earlier one of the same name. Unless the reader was
     /// asked for files, the session starts over, since the files are another model's.
     pub fn add(&mut self, files: impl IntoIterator<Item = (String, F)>) {
-        if !matches!(self.stage, Stage::Asking(_) | Stage::Looking) {
+        if !matches!(self.stage, Stage::Asking(_) | Stage::Identifying) {
             *self = ImportSession::default();
         }
         for (name, file) in files {
             self.files.retain(|(earlier, _)| *earlier != name);
             self.files.push((name, file));
         }
-        self.look();
+        self.identify();
     }
 
     /// Identifies the files again, with the current answers.
-    pub fn look(&mut self) {
-        self.stage = if self.files.is_empty() { Stage::Empty } else { Stage::Looking };
+    pub fn identify(&mut self) {
+        self.stage = if self.files.is_empty() { Stage::Empty } else { Stage::Identifying };
     }
 
     /// Takes the result of identifying the files. Ignores it if none is awaited any more.
     pub fn find(&mut self, finding: Finding) {
-        if self.stage != Stage::Looking {
+        if self.stage != Stage::Identifying {
             return;
         }
         self.stage = match finding {
@@ -138,12 +138,12 @@ mod tests {
     #[test]
     fn a_further_file_adds_to_what_is_missing() {
         let mut session = with(&[("model.safetensors", 1), ("vocab.json", 2)]);
-        assert_eq!(session.stage, Stage::Looking);
+        assert_eq!(session.stage, Stage::Identifying);
         session.find(need(Asked::File));
         session.add([("merges.txt".to_string(), 3), ("vocab.json".to_string(), 4)]);
         assert_eq!(session.files().copied().collect::<Vec<_>>(), [1, 3, 4]);
         assert_eq!(session.names().collect::<Vec<_>>(), ["model.safetensors", "merges.txt", "vocab.json"]);
-        assert_eq!(session.stage, Stage::Looking);
+        assert_eq!(session.stage, Stage::Identifying);
     }
 
     #[test]
@@ -164,10 +164,10 @@ mod tests {
         session.find(need(Asked::Heads { proposed: Some(6) }));
         assert_eq!(session.answers.heads, Some(6));
         session.answers.heads = Some(4);
-        session.look();
+        session.identify();
         session.find(need(Asked::Heads { proposed: Some(6) }));
         assert_eq!(session.answers.heads, Some(4));
-        session.look();
+        session.identify();
         session.find(need(Asked::Alphabet { proposed: Some("ab".into()) }));
         assert_eq!(session.answers.alphabet.as_deref(), Some("ab"));
     }
@@ -176,12 +176,12 @@ mod tests {
     fn an_answer_that_does_not_do_is_asked_for_again() {
         let mut session = with(&[("a", 1)]);
         session.find(need(Asked::Heads { proposed: None }));
-        session.look();
+        session.identify();
         session.find(Finding::Failed("5 does not divide 32".into()));
         let Stage::Asking(questions) = &session.stage else { panic!("{:?}", session.stage) };
         let sentences: Vec<&str> = questions.iter().map(|question| question.sentence.as_str()).collect();
         assert_eq!(sentences, ["5 does not divide 32", "missing"]);
-        session.look();
+        session.identify();
         session.find(Finding::Failed("6 does not divide 32".into()));
         let Stage::Asking(questions) = &session.stage else { panic!("{:?}", session.stage) };
         assert_eq!(questions.len(), 2, "the reason before is gone");

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::super::kept::ask_to_keep;
-use super::super::model::Model;
+use super::super::model::ModelState;
 use super::Engine;
 use crate::app::protocol::Request;
 
@@ -37,6 +37,6 @@ impl Engine {
         let Some(entry) = entry.flatten() else { return };
         let url = self.mounted.absolute(entry.hub_files().map_or("", |files| &files.weights.url));
         let host = web_sys::Url::new(&url).map(|url| url.hostname()).unwrap_or_default();
-        self.loading.model.set(Model::Asking { host, received: 0, total: entry.bytes });
+        self.loading.model.set(ModelState::Asking { host, received: 0, total: entry.bytes });
     }
 }

@@ -3,7 +3,7 @@
 use js_sys::Array;
 use leptos::prelude::*;
 
-use super::super::model::{Model, Wanted};
+use super::super::model::{ModelState, WantedModel};
 use crate::app::protocol::{Answers, Event};
 
 /// A model of the reader's own: its id, its files, and what the reader says of them.
@@ -13,13 +13,13 @@ pub type OwnFiles = (String, Array, Answers);
 #[derive(Clone, Copy)]
 pub struct Loading {
     /// The model.
-    pub model: RwSignal<Model>,
+    pub model: RwSignal<ModelState>,
     /// What the reader should know of the download, as sentences.
     pub notices: RwSignal<Vec<String>>,
     /// The catalog's id of the model that is wanted.
     pub id: RwSignal<Option<String>>,
     /// What is known of it.
-    pub wanted: StoredValue<Wanted>,
+    pub wanted: StoredValue<WantedModel>,
     /// How often the catalog has been asked.
     pub lookups: StoredValue<u32>,
     /// How often in a row a worker that broke has been replaced.
@@ -32,10 +32,10 @@ impl Loading {
     /// No model is wanted.
     pub fn new() -> Self {
         Loading {
-            model: RwSignal::new(Model::Absent),
+            model: RwSignal::new(ModelState::Absent),
             notices: RwSignal::new(Vec::new()),
             id: RwSignal::new(None),
-            wanted: StoredValue::new(Wanted::default()),
+            wanted: StoredValue::new(WantedModel::default()),
             lookups: StoredValue::new(0),
             restarts: StoredValue::new(0),
             own: StoredValue::new_local(None),
@@ -45,25 +45,25 @@ impl Loading {
     /// Takes what the workers say of it; the event comes back where it is about something else.
     pub fn take(self, event: Event) -> Option<Event> {
         match event {
-            Event::Asking { host, received, total } => self.model.set(Model::Asking { host, received, total }),
-            Event::Waiting => self.model.set(Model::Waiting),
+            Event::Asking { host, received, total } => self.model.set(ModelState::Asking { host, received, total }),
+            Event::Waiting => self.model.set(ModelState::Waiting),
             Event::Downloading { received, total, bytes_per_second } => {
                 self.downloading(received, total, bytes_per_second);
             }
             Event::Retrying { reason, delay_ms } => self.retrying(reason, delay_ms),
-            Event::Paused { received, total } => self.model.set(Model::Paused { received, total }),
+            Event::Paused { received, total } => self.model.set(ModelState::Paused { received, total }),
             Event::Notice(sentence) => self.notices.update(|notices| {
                 if !notices.contains(&sentence) {
                     notices.push(sentence);
                 }
             }),
-            Event::NotHere => self.model.set(Model::NotHere),
-            Event::Opening => self.model.set(Model::Opening),
+            Event::NotHere => self.model.set(ModelState::NotHere),
+            Event::Opening => self.model.set(ModelState::Opening),
             // One that was wanted before the reader went to another is of no use any more.
             Event::Loaded(summary) if !self.id.with_untracked(|id| id.as_ref() == Some(&summary.id)) => {}
             Event::Loaded(summary) => {
                 self.restarts.set_value(0);
-                self.model.set(Model::Loaded(summary));
+                self.model.set(ModelState::Loaded(summary));
             }
             other => return Some(other),
         }
@@ -74,19 +74,19 @@ impl Loading {
         self.model.update(|model| {
             let again = match model {
                 // Until something new comes, what went wrong is what the reader should know.
-                Model::Downloading { received: before, again, .. } if *before == received => again.take(),
+                ModelState::Downloading { received: before, again, .. } if *before == received => again.take(),
                 _ => None,
             };
-            *model = Model::Downloading { received, total, bytes_per_second, again };
+            *model = ModelState::Downloading { received, total, bytes_per_second, again };
         });
     }
 
     fn retrying(self, reason: String, delay_ms: u32) {
         self.model.update(|model| match model {
-            Model::Downloading { again, .. } => *again = Some((reason, delay_ms)),
+            ModelState::Downloading { again, .. } => *again = Some((reason, delay_ms)),
             other => {
                 let (received, total, bytes_per_second) = (0, 0, None);
-                *other = Model::Downloading { received, total, bytes_per_second, again: Some((reason, delay_ms)) };
+                *other = ModelState::Downloading { received, total, bytes_per_second, again: Some((reason, delay_ms)) };
             }
         });
     }

@@ -3,7 +3,7 @@
 use js_sys::Array;
 use leptos::prelude::*;
 
-use super::super::model::{Model, Wanted};
+use super::super::model::{ModelState, WantedModel};
 use super::Engine;
 use crate::app::catalog::Entry;
 use crate::app::own::is_own;
@@ -15,7 +15,7 @@ const UNNAMED: &str = "";
 impl Engine {
     /// Opens the model in these files; `listener` hears how that goes. Once it is open it is the one that is wanted.
     pub fn import(self, files: Array, answers: Answers, listener: impl Fn(Event) + 'static) {
-        self.loading.wanted.set_value(Wanted::default());
+        self.loading.wanted.set_value(WantedModel::default());
         self.loading.id.set(Some(UNNAMED.to_string()));
         self.read(files, answers, listener);
     }
@@ -23,7 +23,7 @@ impl Engine {
     /// What a model is called; nothing where that is not known.
     pub fn title(self, id: &str) -> Option<String> {
         self.library.kept.title(id).or_else(|| match self.model_of(id) {
-            Model::Loaded(summary) => Some(summary.title),
+            ModelState::Loaded(summary) => Some(summary.title),
             _ => None,
         })
     }
@@ -32,7 +32,7 @@ impl Engine {
     /// opened last.
     pub fn own(self) -> Vec<(String, String)> {
         let mut own = self.library.kept.list();
-        if let Model::Loaded(ModelSummary { id, title, .. }) = self.loading.model.get()
+        if let ModelState::Loaded(ModelSummary { id, title, .. }) = self.loading.model.get()
             && is_own(&id)
             && own.iter().all(|(kept, _)| *kept != id)
         {
@@ -47,7 +47,7 @@ impl Engine {
             return;
         }
         self.loading.model.update(|model| match model {
-            Model::Loaded(summary) if summary.id == id => summary.title.clone_from(&title),
+            ModelState::Loaded(summary) if summary.id == id => summary.title.clone_from(&title),
             _ => {}
         });
         if untrack(|| self.library.kept.title(id)).is_some() {
@@ -58,7 +58,7 @@ impl Engine {
     /// Loads a model that no catalog has; `false` where a catalog may.
     pub(super) fn load_own(self, id: &str) -> bool {
         match self.loading.own.get_value() {
-            _ if id == UNNAMED => self.loading.model.set(Model::Absent),
+            _ if id == UNNAMED => self.loading.model.set(ModelState::Absent),
             _ if !is_own(id) => return false,
             // Files are read only where storage does not have the model.
             Some((own, files, answers)) if own == id && untrack(|| self.library.kept.title(id)).is_none() => {
@@ -70,7 +70,7 @@ impl Engine {
     }
 
     fn read(self, files: Array, answers: Answers, listener: impl Fn(Event) + 'static) {
-        self.loading.model.set(Model::Opening);
+        self.loading.model.set(ModelState::Opening);
         let wanted = self.loading.id.get_untracked();
         let source = (files.clone(), answers.clone());
         let hear = move |_, event| {
@@ -89,8 +89,10 @@ impl Engine {
                 self.loading.own.set_value(Some((summary.id.clone(), files, answers)));
                 self.adopt(summary);
             }
-            Event::Failed { message, .. } => self.loading.model.set(Model::Failed(message.clone())),
-            Event::Interrupted { .. } => self.loading.model.set(Model::Failed("Opening the model was stopped.".into())),
+            Event::Failed { message, .. } => self.loading.model.set(ModelState::Failed(message.clone())),
+            Event::Interrupted { .. } => {
+                self.loading.model.set(ModelState::Failed("Opening the model was stopped.".into()))
+            }
             _ => {}
         }
     }
@@ -98,6 +100,6 @@ impl Engine {
     fn adopt(self, summary: &ModelSummary) {
         self.loading.restarts.set_value(0);
         self.loading.id.set(Some(summary.id.clone()));
-        self.loading.model.set(Model::Loaded(summary.clone()));
+        self.loading.model.set(ModelState::Loaded(summary.clone()));
     }
 }

@@ -10,10 +10,10 @@ use super::address_bar::AddressBar;
 use super::controls;
 use super::engine::Engine;
 use super::form::Form;
-use super::manuscript::Manuscript;
-use super::model::Model;
-use super::models::About;
-use super::phase::{Phase, Run};
+use super::model::ModelState;
+use super::models::ModelPage;
+use super::output::Output;
+use super::phase::{Phase, RunState};
 use crate::app::estimate;
 use crate::app::permalink::{Address, MODEL_DIGITS, Route};
 use crate::app::protocol::{Event, ModelSummary, Request, Stats};
@@ -22,13 +22,13 @@ use crate::generation::StopReason;
 
 /// A handle to the writing with one model.
 #[derive(Clone, Copy)]
-pub struct Studio {
+pub struct Writing {
     /// The model.
     pub engine: Engine,
     /// What is asked for.
     pub form: Form,
     /// What has become of it.
-    pub run: RwSignal<Run>,
+    pub run: RwSignal<RunState>,
     /// Its numbers.
     pub stats: RwSignal<Option<Stats>>,
     /// Whether anything is written.
@@ -42,22 +42,22 @@ pub struct Studio {
     /// The weights that the page's address names.
     named_model: RwSignal<Option<String>>,
     /// The model, as its page presents it.
-    pub about: &'static About,
+    pub about: &'static ModelPage,
     route: RwSignal<Route>,
     bar: AddressBar,
-    manuscript: StoredValue<Manuscript, LocalStorage>,
+    output: StoredValue<Output, LocalStorage>,
     /// The number of the run whose events count.
     number: StoredValue<u32>,
 }
 
-impl Studio {
-    /// A studio for a model.
-    pub fn new(engine: Engine, bar: AddressBar, about: &'static About) -> Self {
+impl Writing {
+    /// The writing with a model.
+    pub fn new(engine: Engine, bar: AddressBar, about: &'static ModelPage) -> Self {
         let route = about.route();
-        let studio = Studio {
+        let writing = Writing {
             engine,
             form: Form::new(&route),
-            run: RwSignal::new(Run::None),
+            run: RwSignal::new(RunState::None),
             stats: RwSignal::new(None),
             has_text: RwSignal::new(false),
             can_continue: RwSignal::new(false),
@@ -67,13 +67,13 @@ impl Studio {
             about,
             route: RwSignal::new(route),
             bar,
-            manuscript: StoredValue::new_local(Manuscript::default()),
+            output: StoredValue::new_local(Output::default()),
             number: StoredValue::new(0),
         };
-        Effect::new(move |_| studio.follow_bar());
-        Effect::new(move |previous: Option<Address>| studio.write_bar(previous));
-        Effect::new(move |_| studio.follow_model());
-        studio
+        Effect::new(move |_| writing.follow_bar());
+        Effect::new(move |previous: Option<Address>| writing.write_bar(previous));
+        Effect::new(move |_| writing.follow_model());
+        writing
     }
 
     /// Puts the focus on a control.
@@ -90,14 +90,14 @@ impl Studio {
     }
 
     /// What has become of the model.
-    pub fn model(self) -> Model {
+    pub fn model(self) -> ModelState {
         self.engine.model_of(&self.id())
     }
 
     /// What the page knows of the model, once it is loaded.
     pub fn summary(self) -> Option<ModelSummary> {
         match self.model() {
-            Model::Loaded(summary) => Some(summary),
+            ModelState::Loaded(summary) => Some(summary),
             _ => None,
         }
     }
@@ -110,28 +110,28 @@ impl Studio {
     /// What the page shows.
     pub fn phase(self) -> Phase {
         match (self.run.get(), self.model()) {
-            (Run::Failed(_), _) | (_, Model::Failed(_)) => Phase::Failed,
-            (_, Model::Absent | Model::NotHere) => Phase::Idle,
-            (_, Model::Asking { .. }) => Phase::Asking,
-            (_, Model::Downloading { .. } | Model::Waiting) => Phase::Downloading,
-            (_, Model::Paused { .. }) => Phase::Paused,
-            (_, Model::Opening) => Phase::Loading,
-            (Run::Writing, Model::Loaded(_)) => Phase::Generating,
-            (Run::Ended(StopReason::Stopped), Model::Loaded(_)) => Phase::Stopped,
-            (Run::Ended(_), Model::Loaded(_)) => Phase::Done,
-            (Run::None | Run::Waiting, Model::Loaded(_)) => Phase::Ready,
+            (RunState::Failed(_), _) | (_, ModelState::Failed(_)) => Phase::Failed,
+            (_, ModelState::Absent | ModelState::NotHere) => Phase::Idle,
+            (_, ModelState::Asking { .. }) => Phase::Asking,
+            (_, ModelState::Downloading { .. } | ModelState::Waiting) => Phase::Downloading,
+            (_, ModelState::Paused { .. }) => Phase::Paused,
+            (_, ModelState::Opening) => Phase::Loading,
+            (RunState::Writing, ModelState::Loaded(_)) => Phase::Generating,
+            (RunState::Ended(StopReason::Stopped), ModelState::Loaded(_)) => Phase::Stopped,
+            (RunState::Ended(_), ModelState::Loaded(_)) => Phase::Done,
+            (RunState::None | RunState::Waiting, ModelState::Loaded(_)) => Phase::Ready,
         }
     }
 
     /// Whether there is something to stop.
     pub fn is_busy(self) -> bool {
-        matches!(self.run.get(), Run::Waiting | Run::Writing)
+        matches!(self.run.get(), RunState::Waiting | RunState::Writing)
     }
 
     /// What went wrong, as a sentence.
     pub fn failure(self) -> Option<String> {
         match (self.run.get(), self.model()) {
-            (_, Model::Failed(sentence)) | (Run::Failed(sentence), _) => Some(sentence),
+            (_, ModelState::Failed(sentence)) | (RunState::Failed(sentence), _) => Some(sentence),
             _ => None,
         }
     }
@@ -167,18 +167,18 @@ impl Studio {
     /// Starts a run, or says what keeps it; waits for the model where it is not there yet.
     pub fn generate(self) {
         if let Some(name) = self.obstacle() {
-            if self.run.get_untracked() == Run::Waiting {
-                self.run.set(Run::None);
+            if self.run.get_untracked() == RunState::Waiting {
+                self.run.set(RunState::None);
             }
             return self.focus(name);
         }
         self.have_seed();
-        self.with_manuscript(|manuscript| {
-            manuscript.show();
+        self.with_output(|output| {
+            output.show();
             Ok(())
         });
         if untrack(|| self.summary()).is_none() {
-            self.run.set(Run::Waiting);
+            self.run.set(RunState::Waiting);
             return self.open();
         }
         let settings = untrack(|| self.form.settings());
@@ -208,16 +208,16 @@ impl Studio {
     /// Ends the run, or the wait for it.
     pub fn stop(self) {
         match self.run.get_untracked() {
-            Run::Waiting => self.wait_no_longer(),
-            Run::Writing => self.engine.send(Request::Stop),
+            RunState::Waiting => self.wait_no_longer(),
+            RunState::Writing => self.engine.send(Request::Stop),
             _ => {}
         }
     }
 
     /// A reader who has left the page is not surprised by a text.
     pub fn wait_no_longer(self) {
-        if self.run.get_untracked() == Run::Waiting {
-            self.run.set(Run::None);
+        if self.run.get_untracked() == RunState::Waiting {
+            self.run.set(RunState::None);
         }
     }
 
@@ -226,7 +226,7 @@ impl Studio {
         self.stop();
         self.number.set_value(0);
         self.rewrite("");
-        self.run.set(Run::None);
+        self.run.set(RunState::None);
         self.stats.set(None);
         self.remark.set(None);
         self.can_continue.set(false);
@@ -235,14 +235,14 @@ impl Studio {
     /// Tries again what failed.
     pub fn retry(self) {
         match self.run.get_untracked() {
-            Run::Failed(_) => self.generate(),
+            RunState::Failed(_) => self.generate(),
             _ => self.open(),
         }
     }
 
     /// Does something with the text that is written.
-    pub fn with_manuscript<T>(self, act: impl FnOnce(&mut Manuscript) -> Result<T, JsValue>) -> Option<T> {
-        let result = self.manuscript.try_update_value(act)?;
+    pub fn with_output<T>(self, act: impl FnOnce(&mut Output) -> Result<T, JsValue>) -> Option<T> {
+        let result = self.output.try_update_value(act)?;
         result.map_err(|reason| error!("the text could not be drawn: {reason:?}")).ok()
     }
 
@@ -269,23 +269,23 @@ impl Studio {
             }
         });
         self.number.set_value(run);
-        self.run.set(Run::Writing);
+        self.run.set(RunState::Writing);
     }
 
     fn hear(self, event: Event, prompt: Option<&str>) {
         match event {
             Event::Started { prompt_tokens, read_tokens, .. } => self.started(prompt, prompt_tokens, read_tokens),
             Event::Text { delta, stats, .. } => {
-                self.with_manuscript(|manuscript| manuscript.append(&delta));
+                self.with_output(|output| output.append(&delta));
                 self.has_text.set(true);
                 self.stats.set(Some(stats));
             }
             Event::Done { reason, stats, .. } => {
                 self.stats.set(Some(stats));
-                self.run.set(Run::Ended(reason));
+                self.run.set(RunState::Ended(reason));
                 self.can_continue.set(true);
             }
-            Event::Failed { message, .. } => self.run.set(Run::Failed(message)),
+            Event::Failed { message, .. } => self.run.set(RunState::Failed(message)),
             _ => {}
         }
     }
@@ -305,14 +305,14 @@ impl Studio {
     }
 
     fn rewrite(self, text: &str) {
-        self.with_manuscript(|manuscript| manuscript.begin(text));
+        self.with_output(|output| output.begin(text));
         self.has_text.set(!text.is_empty());
     }
 
     fn follow_model(self) {
         match self.model() {
-            Model::Loaded(_) if self.run.get_untracked() == Run::Waiting => self.generate(),
-            Model::Loaded(_) => {}
+            ModelState::Loaded(_) if self.run.get_untracked() == RunState::Waiting => self.generate(),
+            ModelState::Loaded(_) => {}
             // The text can be gone on with only by the worker that wrote it.
             _ => self.can_continue.set(false),
         }

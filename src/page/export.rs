@@ -4,12 +4,12 @@ use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
-use super::studio::Studio;
+use super::writing::Writing;
 use crate::app::protocol::{Event, Export, ModelSummary, Request};
 
 /// What has become of a file.
 #[derive(Clone, Debug, PartialEq)]
-enum Written {
+enum ExportState {
     Not,
     InPart(u64, u64),
     Whole(String),
@@ -25,35 +25,35 @@ const FORMATS: [(Export, &str, &str); 3] = [
 
 /// The whole panel.
 #[component]
-pub fn TakeAlong(
+pub fn ExportPanel(
     /// The writing with the model.
-    studio: Studio,
+    writing: Writing,
 ) -> impl IntoView {
-    let written = RwSignal::new(Written::Not);
-    let is_running = move || matches!(written.get(), Written::InPart(..));
-    let is_loaded = Memo::new(move |_| studio.summary().is_some());
+    let written = RwSignal::new(ExportState::Not);
+    let is_running = move || matches!(written.get(), ExportState::InPart(..));
+    let is_loaded = Memo::new(move |_| writing.summary().is_some());
     let button = move |(format, testid, label): (Export, &'static str, &'static str)| {
         let disabled = move || is_running() || !is_loaded.get();
         view! {
-            <button type="button" data-testid=testid disabled=disabled on:click=move |_| write(studio, written, format)>
+            <button type="button" data-testid=testid disabled=disabled on:click=move |_| write(writing, written, format)>
                 {label}
             </button>
         }
     };
     let notes = move |of: fn(ModelSummary) -> Vec<String>| {
-        let text = move || studio.summary().map(of).unwrap_or_default().join(" ");
+        let text = move || writing.summary().map(of).unwrap_or_default().join(" ");
         view! { <p class="help" data-testid="export-notes">{text}</p> }
     };
     let progress = move || match written.get() {
-        Written::InPart(done, all) => Some((done, all)),
+        ExportState::InPart(done, all) => Some((done, all)),
         _ => None,
     };
     let failure = move || match written.get() {
-        Written::Failed(sentence) => Some(sentence),
+        ExportState::Failed(sentence) => Some(sentence),
         _ => None,
     };
     let told = move || match written.get() {
-        Written::Whole(name) => format!("{name} is written."),
+        ExportState::Whole(name) => format!("{name} is written."),
         _ => String::new(),
     };
     view! {
@@ -76,7 +76,7 @@ pub fn TakeAlong(
                     class="quiet"
                     data-testid="export-stop"
                     hidden=move || !is_running()
-                    on:click=move |_| studio.engine.send(Request::StopConverting)
+                    on:click=move |_| writing.engine.send(Request::StopConverting)
                 >
                     "Stop"
                 </button>
@@ -87,21 +87,21 @@ pub fn TakeAlong(
     }
 }
 
-fn write(studio: Studio, written: RwSignal<Written>, format: Export) {
-    written.set(Written::InPart(0, 1));
+fn write(writing: Writing, written: RwSignal<ExportState>, format: Export) {
+    written.set(ExportState::InPart(0, 1));
     let hear = move |_, event| {
         // The reader may have gone to another page meanwhile, and with it the signal.
         written.try_set(match event {
-            Event::Exporting { done, all, .. } => Written::InPart(done, all),
+            Event::Exporting { done, all, .. } => ExportState::InPart(done, all),
             Event::Exported { url, name, .. } => {
                 download(&url, &name);
-                Written::Whole(name)
+                ExportState::Whole(name)
             }
-            Event::Failed { message, .. } => Written::Failed(message),
-            _ => Written::Not,
+            Event::Failed { message, .. } => ExportState::Failed(message),
+            _ => ExportState::Not,
         });
     };
-    studio.engine.begin(|run| Request::Export { run, format, model: None }, hear);
+    writing.engine.begin(|run| Request::Export { run, format, model: None }, hear);
 }
 
 /// Has the browser store a file of its own where the reader stores files.

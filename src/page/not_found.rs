@@ -6,7 +6,7 @@ use super::address_bar::AddressBar;
 
 /// Says that nothing is here.
 #[component]
-pub fn Lost(
+pub fn NotFound(
     /// Knows what was asked for.
     bar: AddressBar,
 ) -> impl IntoView {

@@ -1,11 +1,11 @@
-//! Which model a studio is about, and the address that stands in the bar.
+//! Which model the text is written with, and the address that stands in the bar.
 
 use leptos::prelude::*;
 
-use super::Studio;
+use super::Writing;
 use crate::app::permalink::{Address, AddressError, Route};
 
-impl Studio {
+impl Writing {
     /// The catalog's id of the model; of a model of the reader's own, its hash.
     pub fn id(self) -> String {
         match self.route.get() {

@@ -15,7 +15,7 @@ const AT_END: i32 = 8;
 
 /// The prompt and what was written after it.
 #[derive(Default)]
-pub struct Manuscript {
+pub struct Output {
     text: String,
     /// Length of the prompt in `text`, in bytes.
     given: usize,
@@ -42,7 +42,7 @@ struct Line {
     last: Option<(Text, bool)>,
 }
 
-impl Manuscript {
+impl Output {
     /// The whole text.
     pub fn text(&self) -> &str {
         &self.text

@@ -6,82 +6,82 @@ use web_sys::{KeyboardEvent, SubmitEvent};
 
 use super::controls::Control;
 use super::download::Download;
+use super::export::ExportPanel;
 use super::js::listen;
 use super::keep::Keep;
 use super::messages::Messages;
-use super::model::Model;
+use super::model::ModelState;
 use super::options::Mounted;
 use super::phase::Phase;
 use super::prompt::Prompt;
 use super::status::{Numbers, Status};
 use super::stored::StoredModels;
-use super::studio::Studio;
-use super::take_along::TakeAlong;
 use super::toolbar::Toolbar;
 use super::verify::Verify;
+use super::writing::Writing;
 
 /// The whole page.
 #[component]
-pub fn StudioView(
+pub fn WritingView(
     /// The writing that it shows.
-    studio: Studio,
+    writing: Writing,
 ) -> impl IntoView {
-    studio.open();
+    writing.open();
     on_cleanup(move || {
         // What gives way to the wish for the model's files waits on for them.
-        if untrack(|| studio.model()) != Model::NotHere {
-            studio.wait_no_longer();
+        if untrack(|| writing.model()) != ModelState::NotHere {
+            writing.wait_no_longer();
         }
     });
-    listen_to_keys(studio);
+    listen_to_keys(writing);
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
-        studio.generate();
+        writing.generate();
     };
     view! {
         <div class="page-head studio-head">
-            <h1 tabindex="-1">{move || studio.name()}</h1>
-            <p class="lede">{studio.about.lede}</p>
+            <h1 tabindex="-1">{move || writing.name()}</h1>
+            <p class="lede">{writing.about.lede}</p>
         </div>
         // What takes long is said first, also where the screen is small; what does not must move nothing.
-        {studio.about.is_large.then(|| view! { <DownloadOf studio /> })}
+        {writing.about.is_large.then(|| view! { <DownloadOf writing /> })}
         <div class="studio">
             <form class="desk" on:submit=submit>
-                <Prompt studio />
+                <Prompt writing />
                 <div class="pair">
-                    <Control field=studio.form.field("words") />
-                    <Seed studio />
+                    <Control field=writing.form.field("words") />
+                    <Seed writing />
                 </div>
-                <MainButtons studio />
-                <MoreSettings studio />
-                <Keep studio />
-                <StoredModels engine=studio.engine />
-                <TakeAlong studio />
-                <Verify studio />
+                <MainButtons writing />
+                <MoreSettings writing />
+                <Keep writing />
+                <StoredModels engine=writing.engine />
+                <ExportPanel writing />
+                <Verify writing />
             </form>
             <section class="stage">
-                <Toolbar studio />
-                <Messages studio />
-                <Sheet studio />
+                <Toolbar writing />
+                <Messages writing />
+                <Sheet writing />
                 <div class="foot">
                     <div class="foot-words">
-                        <Status studio />
-                        {(!studio.about.is_large).then(|| view! { <DownloadOf studio /> })}
+                        <Status writing />
+                        {(!writing.about.is_large).then(|| view! { <DownloadOf writing /> })}
                     </div>
-                    <NextButtons studio />
+                    <NextButtons writing />
                 </div>
-                <Numbers studio />
+                <Numbers writing />
             </section>
         </div>
     }
 }
 
 #[component]
-fn DownloadOf(studio: Studio) -> impl IntoView {
-    view! { <Download engine=studio.engine model=Signal::derive(move || studio.model()) is_panel=studio.about.is_large /> }
+fn DownloadOf(writing: Writing) -> impl IntoView {
+    view! { <Download engine=writing.engine model=Signal::derive(move || writing.model()) is_panel=writing.about.is_large /> }
 }
 
-fn listen_to_keys(studio: Studio) {
+fn listen_to_keys(writing: Writing) {
     listen(Mounted::here(), "keydown", move |event: KeyboardEvent| {
         if event.is_composing() {
             return;
@@ -89,19 +89,19 @@ fn listen_to_keys(studio: Studio) {
         match event.key().as_str() {
             "Enter" if event.ctrl_key() || event.meta_key() => {
                 event.prevent_default();
-                studio.generate();
+                writing.generate();
             }
-            "Escape" => studio.stop(),
+            "Escape" => writing.stop(),
             _ => {}
         }
     });
 }
 
 #[component]
-fn Seed(studio: Studio) -> impl IntoView {
-    let draw = move |_| studio.draw_seed();
+fn Seed(writing: Writing) -> impl IntoView {
+    let draw = move |_| writing.draw_seed();
     view! {
-        <Control field=studio.form.field("seed")>
+        <Control field=writing.form.field("seed")>
             <button type="button" class="quiet" data-testid="draw" title="Draw another seed" on:click=draw>
                 "Draw"
             </button>
@@ -110,9 +110,9 @@ fn Seed(studio: Studio) -> impl IntoView {
 }
 
 #[component]
-fn MoreSettings(studio: Studio) -> impl IntoView {
+fn MoreSettings(writing: Writing) -> impl IntoView {
     let shown_above = ["prompt", "words", "seed"];
-    let rest = studio.form.fields().iter().filter(|field| !shown_above.contains(&field.parameter.name));
+    let rest = writing.form.fields().iter().filter(|field| !shown_above.contains(&field.parameter.name));
     view! {
         <details class="more" data-testid="settings">
             <summary>"Settings"</summary>
@@ -122,7 +122,7 @@ fn MoreSettings(studio: Studio) -> impl IntoView {
 }
 
 #[component]
-fn MainButtons(studio: Studio) -> impl IntoView {
+fn MainButtons(writing: Writing) -> impl IntoView {
     view! {
         <div class="main-buttons">
             <button type="submit" class="primary" data-testid="generate">
@@ -131,8 +131,8 @@ fn MainButtons(studio: Studio) -> impl IntoView {
             <button
                 type="button"
                 data-testid="stop"
-                disabled=move || !studio.is_busy()
-                on:click=move |_| studio.stop()
+                disabled=move || !writing.is_busy()
+                on:click=move |_| writing.stop()
             >
                 "Stop" <kbd aria-hidden="true">"Esc"</kbd>
             </button>
@@ -142,14 +142,14 @@ fn MainButtons(studio: Studio) -> impl IntoView {
 
 /// What can follow a text.
 #[component]
-fn NextButtons(studio: Studio) -> impl IntoView {
+fn NextButtons(writing: Writing) -> impl IntoView {
     view! {
         <div class="next-buttons">
             <button
                 type="button"
                 data-testid="continue"
-                disabled=move || !studio.can_continue.get()
-                on:click=move |_| studio.go_on()
+                disabled=move || !writing.can_continue.get()
+                on:click=move |_| writing.go_on()
             >
                 "Continue"
             </button>
@@ -157,8 +157,8 @@ fn NextButtons(studio: Studio) -> impl IntoView {
                 type="button"
                 data-testid="another"
                 title="The same prompt with another seed"
-                disabled=move || !studio.has_text.get() || studio.is_busy()
-                on:click=move |_| studio.another()
+                disabled=move || !writing.has_text.get() || writing.is_busy()
+                on:click=move |_| writing.another()
             >
                 "Another"
             </button>
@@ -168,25 +168,25 @@ fn NextButtons(studio: Studio) -> impl IntoView {
 
 /// Where the text is drawn.
 #[component]
-fn Sheet(studio: Studio) -> impl IntoView {
+fn Sheet(writing: Writing) -> impl IntoView {
     let host = NodeRef::<html::Div>::new();
     Effect::new(move |_| {
         if let Some(host) = host.get() {
-            studio.with_manuscript(|manuscript| manuscript.attach(host.into(), studio.about.is_play));
+            writing.with_output(|output| output.attach(host.into(), writing.about.is_play));
         }
     });
     on_cleanup(move || {
-        studio.with_manuscript(|manuscript| {
-            manuscript.detach();
+        writing.with_output(|output| {
+            output.detach();
             Ok(())
         });
     });
     view! {
         <div
             class="sheet"
-            class:play=studio.about.is_play
-            class:prose=!studio.about.is_play
-            class:writing=move || studio.phase() == Phase::Generating
+            class:play=writing.about.is_play
+            class:prose=!writing.about.is_play
+            class:writing=move || writing.phase() == Phase::Generating
             data-testid="output"
             role="region"
             aria-label="The text"

@@ -46,8 +46,8 @@ struct State {
 }
 
 impl Programs {
-    /// Both, neither of them started yet; `engine` is the name of that program in the release. A worker that breaks, in whatever way, ends what it was busy with; of the engine
-    /// [`Event::Panicked`] says so.
+    /// Both, neither of them started yet; `engine` is the name of that program in the release. A worker that breaks, in
+    /// whatever way, ends what it was busy with; of the engine [`Event::Panicked`] says so.
     pub fn new(engine: &str, report: impl Fn(Event) + 'static) -> Rc<Self> {
         Rc::new_cyclic(|owner: &Weak<Programs>| {
             let bridge = |program, receive: fn(&Programs, Event, Array)| {
@@ -189,6 +189,8 @@ impl Programs {
             Event::Failed { task: Task::Storage, .. } => (self.report)(event),
             // How weights come; those that are only exported have come before.
             event if self.state.borrow().is_fetched => (self.report)(event),
+            // Of a model that is not wanted any more: nothing is left to do, unless something else has begun.
+            Event::Paused { .. } => self.end_converter(),
             _ => {}
         }
     }

@@ -2,13 +2,17 @@
 //! reserved.
 
 use std::fmt::Display;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use super::CheckpointError;
 use crate::kernels::memory;
 
 /// The buffer is small, so that reading a small header takes little memory.
 const BUFFER: usize = 1024;
+
+/// Bytes that are passed over by reading them. A seek makes the reader below forget what it has read ahead, which in a
+/// browser is up to 256 KiB and a message to another process.
+const SKIPPED: u64 = 64 << 10;
 
 /// A reader that knows its offset and its length.
 pub(super) struct Source<'a, R> {
@@ -55,8 +59,19 @@ impl<'a, R: Read + Seek> Source<'a, R> {
     /// Passes over `count` bytes.
     pub fn skip(&mut self, field: &dyn Display, count: u64) -> Result<(), CheckpointError> {
         self.claim(field, count, 1)?;
-        let (offset, distance) = (self.offset, i64::try_from(count).unwrap_or(i64::MAX));
-        self.reader.seek_relative(distance).map_err(|source| CheckpointError::Read { offset, source })?;
+        let (offset, mut left) = (self.offset, count);
+        if count > SKIPPED {
+            return self.seek(offset + count);
+        }
+        while left > 0 {
+            let read = self.reader.fill_buf().map_err(|source| CheckpointError::Read { offset, source })?.len() as u64;
+            if read == 0 {
+                let source = io::ErrorKind::UnexpectedEof.into();
+                return Err(CheckpointError::Read { offset, source });
+            }
+            self.reader.consume(read.min(left) as usize);
+            left -= read.min(left);
+        }
         self.offset += count;
         Ok(())
     }

@@ -93,7 +93,10 @@ fn measure(engine: Engine, measured: RwSignal<Measured>, prompt_tokens: u32, tok
     let hear = move |_, event| {
         // The reader may have gone to another page meanwhile, and with it the signal.
         let outcome = match event {
-            Event::Benched { report, .. } => Measured::Done(BenchReport { user_agent: user_agent(), ..report }),
+            Event::Benched { report, .. } => {
+                let model = engine.loading.id.get_untracked().unwrap_or_default();
+                Measured::Done(BenchReport { model, user_agent: user_agent(), ..report })
+            }
             Event::Failed { message, .. } => Measured::Failed(message),
             _ => return,
         };

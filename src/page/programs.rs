@@ -12,7 +12,9 @@ use web_sys::{Blob, Url};
 use super::bridge::Bridge;
 use super::fetch;
 use crate::app::catalog::Entry;
-use crate::app::protocol::{Event, FileLocation, GgufFile, ModelFile, Program, Request, Task, TransferPolicy};
+use crate::app::protocol::{
+    Event, FileLocation, GgufFile, ModelFile, ModelSummary, Program, Request, Task, TransferPolicy,
+};
 
 /// Milliseconds for which an exported file is there. The page has the browser store it at once, and no browser that has
 /// begun with that asks for it again.
@@ -37,12 +39,41 @@ struct State {
     is_fetched: bool,
     /// The import whose model is to be opened.
     import: Option<u32>,
+    /// What the engine opens for an import.
+    opening: Option<Opening>,
     /// Requests that the converter has not answered yet.
     runs: Vec<u32>,
     /// How many models it is to store.
     keeps: u32,
     /// Address of the file that was exported last.
     exported: Option<String>,
+}
+
+/// A model that the engine opens for an import. Its file's hash may become known before it is open, or after.
+struct Opening {
+    run: u32,
+    file: Option<GgufFile>,
+    summary: Option<ModelSummary>,
+}
+
+impl Opening {
+    fn of(run: u32) -> Self {
+        Opening { run, file: None, summary: None }
+    }
+
+    /// The open model under its hash, once both are there.
+    fn named(&mut self) -> Option<ModelSummary> {
+        let GgufFile { id, sha256, .. } = self.file.clone()?;
+        Some(ModelSummary { id, sha256, ..self.summary.take()? })
+    }
+}
+
+impl State {
+    /// The import of this number has come to nothing.
+    fn forget_opening(&mut self, run: u32) {
+        self.opening.take_if(|opening| opening.run == run);
+        self.import.take_if(|import| *import == run);
+    }
 }
 
 impl Programs {
@@ -132,6 +163,7 @@ impl Programs {
         let mut state = self.state.borrow_mut();
         let is_another = state.load.as_ref().is_some_and(|(entry, ..)| entry.id != id);
         let has_import = state.import.take().is_some();
+        state.opening = None;
         let has_fetch = is_another && std::mem::take(&mut state.is_fetched);
         drop(state);
         if (has_import || has_fetch) && self.converter.is_open() {
@@ -142,10 +174,16 @@ impl Programs {
     fn hear_engine(&self, event: Event, _: Array) {
         match event {
             Event::ToFetch { id } => self.fetch(&id),
-            Event::Imported { run, .. } | Event::Failed { task: Task::Run(run), .. } => {
-                self.state.borrow_mut().runs.retain(|other| *other != run);
+            Event::Imported { run, summary } => self.open_is(run, |opening| opening.summary = Some(summary)),
+            Event::Failed { task: Task::Run(run), .. } => {
+                self.state.borrow_mut().forget_opening(run);
+                self.done(run, event);
+            }
+            Event::Panicked { .. } => {
+                let mut state = self.state.borrow_mut();
+                (state.import, state.opening) = (None, None);
+                drop(state);
                 (self.report)(event);
-                self.end_converter();
             }
             event => (self.report)(event),
         }
@@ -165,6 +203,7 @@ impl Programs {
         let blob = (!blob.is_undefined()).then(|| blob.unchecked_into::<Blob>());
         match event {
             Event::Ready { .. } => {}
+            Event::Runs { run, file } => self.open_early(run, file, blob),
             Event::Converted { run, file } => self.open_converted(run, file, blob),
             Event::Fetched { file } => self.open_fetched(file, blob),
             Event::Kept { file } => self.kept(file),
@@ -178,7 +217,10 @@ impl Programs {
                 self.state.borrow_mut().runs.retain(|other| *other != run);
                 (self.report)(event);
             }
-            Event::Interrupted { run } | Event::Failed { task: Task::Run(run), .. } => self.done(run, event),
+            Event::Interrupted { run } | Event::Failed { task: Task::Run(run), .. } => {
+                self.state.borrow_mut().forget_opening(run);
+                self.done(run, event);
+            }
             Event::Cancelled => {
                 self.state.borrow_mut().is_fetched = false;
                 (self.report)(event);
@@ -195,7 +237,18 @@ impl Programs {
         }
     }
 
-    /// Has the engine open what was made of files, unless another model has been wanted since.
+    /// Has the engine open a file that runs as it is, before its hash is known.
+    fn open_early(&self, run: u32, file: GgufFile, blob: Option<Blob>) {
+        let mut state = self.state.borrow_mut();
+        if state.import == Some(run) {
+            (state.model, state.opening) = (None, Some(Opening::of(run)));
+            drop(state);
+            self.let_go();
+            self.engine.send(Request::Open { run: Some(run), file }, blob.into_iter().collect());
+        }
+    }
+
+    /// Has the engine open what was made of files, unless it does so already, or another model has been wanted since.
     fn open_converted(&self, run: u32, file: GgufFile, blob: Option<Blob>) {
         let mut state = self.state.borrow_mut();
         if state.import != Some(run) {
@@ -204,9 +257,30 @@ impl Programs {
         }
         state.import = None;
         state.model = Some((ModelFile::Gguf(file.clone()), blob.clone()));
+        let is_new = state.opening.as_ref().is_none_or(|opening| opening.run != run);
+        if is_new {
+            state.opening = Some(Opening::of(run));
+        }
         drop(state);
-        self.let_go();
-        self.engine.send(Request::Open { run: Some(run), file }, blob.into_iter().collect());
+        if is_new {
+            self.let_go();
+            self.engine.send(Request::Open { run: Some(run), file: file.clone() }, blob.into_iter().collect());
+        }
+        self.open_is(run, |opening| opening.file = Some(file));
+    }
+
+    /// Notes what is known of the model that is being opened for an import, and tells the page once that is all.
+    fn open_is(&self, run: u32, note: impl FnOnce(&mut Opening)) {
+        let mut state = self.state.borrow_mut();
+        let Some(opening) = state.opening.as_mut().filter(|opening| opening.run == run) else {
+            drop(state);
+            return self.done(run, Event::Interrupted { run });
+        };
+        note(opening);
+        let Some(summary) = opening.named() else { return };
+        state.opening = None;
+        drop(state);
+        self.done(run, Event::Imported { run, summary });
     }
 
     /// Has the engine open what was fetched, from storage or from memory.

@@ -16,23 +16,46 @@ pub struct BlobFile {
     blob: Blob,
     reader: FileReaderSync,
     position: u64,
+    /// Ranges that have been read in advance: offset and bytes.
+    in_advance: Vec<(u64, Uint8Array)>,
 }
 
 impl BlobFile {
     /// The file from its beginning, read ahead.
     pub fn open(blob: Blob) -> Result<BufReader<Self>, JsValue> {
-        let file = BlobFile { blob, reader: FileReaderSync::new()?, position: 0 };
+        let file = BlobFile { blob, reader: FileReaderSync::new()?, position: 0, in_advance: Vec::new() };
         Ok(BufReader::with_capacity(AHEAD, file))
+    }
+
+    /// Ranges that have been read in advance, each with its offset, in place of those before. Reading takes its bytes
+    /// from them where it can.
+    pub fn set_in_advance(&mut self, ranges: Vec<(u64, Uint8Array)>) {
+        self.in_advance = ranges;
+    }
+
+    /// The bytes from the position on, as far as they have been read in advance, and at most `most`.
+    fn here(&self, most: usize) -> Option<Uint8Array> {
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        self.in_advance.iter().find_map(|(start, bytes)| {
+            let from = u32::try_from(self.position.checked_sub(*start)?).ok()?;
+            (from < bytes.length()).then(|| bytes.subarray(from, from.saturating_add(most).min(bytes.length())))
+        })
+    }
+
+    /// Reads at most `most` bytes from the file.
+    fn read_slice(&self, most: usize) -> Result<Uint8Array, JsValue> {
+        let (start, end) = (self.position as f64, (self.position + most as u64) as f64);
+        let slice = self.blob.slice_with_f64_and_f64(start, end)?;
+        Ok(Uint8Array::new(&*self.reader.read_as_array_buffer(&slice)?))
     }
 }
 
 impl Read for BlobFile {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let failed = |error: JsValue| io::Error::other(reason(&error));
-        let (start, end) = (self.position as f64, (self.position + bytes.len() as u64) as f64);
-        let slice = self.blob.slice_with_f64_and_f64(start, end).map_err(failed)?;
-        let buffer = self.reader.read_as_array_buffer(&slice).map_err(failed)?;
-        let slice = Uint8Array::new(&buffer);
+        let slice = match self.here(bytes.len()) {
+            Some(slice) => slice,
+            None => self.read_slice(bytes.len()).map_err(|error| io::Error::other(reason(&error)))?,
+        };
         let count = slice.length() as usize;
         slice.copy_to(&mut bytes[..count]);
         self.position += count as u64;

@@ -18,6 +18,7 @@ mod worker;
 
 // The tests.
 mod builds;
+mod exports;
 mod faults;
 mod hosted;
 mod hub;

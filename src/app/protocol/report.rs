@@ -91,7 +91,7 @@ pub struct Stats {
 /// The JSON object of the bench page. The names of its fields are a contract.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BenchReport {
-    /// The catalog's id.
+    /// The catalog's id; of a model of the reader's own, SHA-256 of its file. Filled in by the page.
     pub model: String,
     /// Number of weights.
     pub parameters: u64,

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use candle_core::quantized::GgmlDType;
 
-use super::values::RowReader;
+use super::values::{RowReader, spans};
 use super::{CheckpointInfo, ImportError, ModelTensor, Named};
 use crate::checkpoint::elements::encode;
 use crate::checkpoint::gguf::{self, TensorSpec};
@@ -177,6 +177,28 @@ impl OutputFile {
     /// Bytes of all of it.
     pub fn length(&self) -> u64 {
         self.length
+    }
+
+    /// What each step reads of the files: the number of the file, and a range of it. For a caller that can read ahead.
+    pub fn reads(&self, info: &CheckpointInfo) -> Vec<Vec<(usize, Range<u64>)>> {
+        let read = |piece: &OutputPiece, rows: Range<usize>| match piece {
+            OutputPiece::Bytes(_) | OutputPiece::Zeros(_) => Vec::new(),
+            OutputPiece::Rows(piece) => spans(&info.tensors[piece.tensor], rows).collect(),
+            OutputPiece::Turned(piece) => {
+                let tensor = &info.tensors[piece.tensor];
+                spans(tensor, 0..tensor.shape[0]).collect()
+            }
+        };
+        let mut steps = Vec::new();
+        for piece in &self.pieces {
+            let mut row = 0;
+            while row < piece.rows() {
+                let rows = piece.next(row);
+                row = rows.end;
+                steps.push(read(piece, rows));
+            }
+        }
+        steps
     }
 
     /// Writes the next piece. `info` and `files` must be those that the file was planned for. `false` after the last

@@ -12,7 +12,7 @@ use crate::checkpoint::source::{Source, room};
 use crate::checkpoint::tensor_info::TensorInfo;
 
 /// Rows and columns of a transposed matrix that are handled at once: 16 KiB of float32, which fit into the L1 cache.
-const TILE: (usize, usize) = (64, 64);
+const TILE: usize = 64;
 
 /// Reads rows. Keeps the bytes of a transposed matrix while its rows are asked for one after another.
 #[derive(Debug, Default)]
@@ -51,15 +51,8 @@ impl RowReader {
     ) -> Result<Vec<f32>, ImportError> {
         let columns = tensor.columns();
         let mut values = room(&tensor.name, (rows.len() * columns) as u64)?;
-        let mut begin = 0;
-        for TensorPart { file, info } in &tensor.parts {
-            let end = begin + part_rows(info, tensor);
-            let (first, last) = (rows.start.max(begin), rows.end.min(end));
-            if first < last {
-                let within = first - begin..last - begin;
-                in_file(files, *file, |source| self.part_values(info, columns, within, source, &mut values))?;
-            }
-            begin = end;
+        for (TensorPart { file, info }, within) in parts(tensor, rows.clone()) {
+            in_file(files, *file, |source| self.part_values(info, columns, within, source, &mut values))?;
         }
         // A tensor that no file has is all zeros.
         values.resize(rows.len() * columns, 0.0);
@@ -98,6 +91,27 @@ impl RowReader {
     }
 }
 
+/// What [`RowReader`] reads of the files for these rows, in its order. Of a transposed matrix it reads the whole for the
+/// first row, and nothing for the others.
+pub(super) fn spans(tensor: &ModelTensor, rows: Range<usize>) -> impl Iterator<Item = (usize, Range<u64>)> {
+    let columns = tensor.columns();
+    parts(tensor, rows).filter_map(move |(TensorPart { file, info }, within)| match info.transposed {
+        true => (within.start == 0).then(|| (*file, info.span.clone())),
+        false => Some((*file, span(info, columns, within))),
+    })
+}
+
+/// The parts that these rows of the tensor are in, and which rows of the part they are.
+fn parts(tensor: &ModelTensor, rows: Range<usize>) -> impl Iterator<Item = (&TensorPart, Range<usize>)> {
+    let mut end = 0;
+    tensor.parts.iter().filter_map(move |part| {
+        let begin = end;
+        end += part_rows(&part.info, tensor);
+        let (first, last) = (rows.start.max(begin), rows.end.min(end));
+        (first < last).then(|| (part, first - begin..last - begin))
+    })
+}
+
 /// Rows of a part; a vector counts as one row.
 fn part_rows(info: &TensorInfo, tensor: &ModelTensor) -> usize {
     if tensor.shape.len() == 2 { info.shape().as_slice()[0] as usize } else { 1 }
@@ -110,9 +124,14 @@ fn stored_rows<R: Read + Seek>(
     rows: Range<usize>,
     source: &mut Source<R>,
 ) -> Result<Vec<u8>, CheckpointError> {
+    read(info, span(info, columns, rows), source)
+}
+
+/// The range of the file that has these rows of a matrix.
+fn span(info: &TensorInfo, columns: usize, rows: Range<usize>) -> Range<u64> {
     let row = (columns / info.dtype.block_size() * info.dtype.type_size()) as u64;
     let start = info.span.start;
-    read(info, start + rows.start as u64 * row..start + rows.end as u64 * row, source)
+    start + rows.start as u64 * row..start + rows.end as u64 * row
 }
 
 /// The bytes of a range of the file. Fails unless all numbers in them are finite.
@@ -129,19 +148,23 @@ fn read<R: Read + Seek>(
     Ok(bytes)
 }
 
-/// Transposes some rows of a matrix that `bytes` hold as `[in, out]`.
+/// Transposes some rows of a matrix that `bytes` hold as `[in, out]`. A tile is decoded before its rows are written: the
+/// rows of a matrix whose width is a power of two compete for the same few lines of the cache.
 fn turn(info: &TensorInfo, bytes: &[u8], rows: Range<usize>, values: &mut [f32]) {
     let [inputs, outputs] = [0, 1].map(|axis| info.dims.as_slice().get(axis).map_or(1, |&size| size as usize));
     let size = info.dtype.type_size();
-    let mut line = [0.0; TILE.0];
-    for first_row in (0..rows.len()).step_by(TILE.0) {
-        let count = TILE.0.min(rows.len() - first_row);
-        for first_column in (0..inputs).step_by(TILE.1) {
-            for column in first_column..inputs.min(first_column + TILE.1) {
+    let mut tile = [[0.0; TILE]; TILE];
+    for first_row in (0..rows.len()).step_by(TILE) {
+        let count = TILE.min(rows.len() - first_row);
+        for first_column in (0..inputs).step_by(TILE) {
+            let columns = first_column..inputs.min(first_column + TILE);
+            for (column, line) in columns.clone().zip(&mut tile) {
                 let at = (column * outputs + rows.start + first_row) * size;
                 decode(info.dtype, &bytes[at..at + count * size], &mut line[..count]);
-                let targets = values[first_row * inputs..].chunks_mut(inputs);
-                targets.zip(&line[..count]).for_each(|(row, value)| row[column] = *value);
+            }
+            let targets = values[first_row * inputs..].chunks_mut(inputs).take(count);
+            for (row, target) in targets.enumerate() {
+                target[columns.clone()].iter_mut().zip(&tile).for_each(|(value, line)| *value = line[row]);
             }
         }
     }

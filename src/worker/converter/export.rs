@@ -150,7 +150,7 @@ async fn gguf(
 ) -> Result<Blob, OutputError> {
     let plan = to_gguf(info, name, Some(precision)).map_err(|error| OutputError::Because(error.to_string()))?;
     let (mut file, mut progress) = (MemoryFile::default(), ConversionProgress::new(channel, plan.length(), event));
-    write_out(plan, info, files, &mut file, &mut progress).await?;
+    write_out(plan, info, files, &mut file, &mut progress, async |_| {}).await?;
     file.into_blob().map_err(because)
 }
 
@@ -169,7 +169,7 @@ async fn folder(
     for plan in plans {
         let is_large = plan.length() >= u64::from(u32::MAX);
         zip.start_file(plan.name(), options.large_file(is_large)).map_err(io::Error::from)?;
-        write_out(plan, info, files, &mut zip, &mut progress).await?;
+        write_out(plan, info, files, &mut zip, &mut progress, async |_| {}).await?;
     }
     zip.finish().map_err(io::Error::from)?.into_blob().map_err(because)
 }

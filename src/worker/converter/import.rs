@@ -1,17 +1,21 @@
 //! Converts files to the GGUF that the engine runs.
 
-use std::io;
+use std::io::{self, Read, Seek, Write};
 
 use web_sys::Blob;
 
 use super::super::channel::Channel;
 use super::super::storage::{NewFile, StoredFile, Unkept, reason};
 use super::identify::{BlobFiles, identify, named, precision, refused};
-use super::output::{Checked, ConversionProgress, OutputError, copy, write_out};
+use super::output::{Checked, ConversionProgress, OutputError, write_out};
+use super::read_ahead::ReadAhead;
 use crate::app::own::{NAME, texts};
 use crate::app::protocol::{Answers, Event, FileLocation, GgufFile, Task};
-use crate::checkpoint::import::{CheckpointInfo, Inspection, Pause, to_gguf};
+use crate::checkpoint::import::{CheckpointInfo, Inspection, Named, Pause, to_gguf};
 use crate::checkpoint::precision::Precision;
+
+/// Bytes that are hashed in one step.
+const HASHED: u64 = 4 << 20;
 
 /// Converts the model in these files to a GGUF, and sends the page the result.
 pub async fn import(channel: &Channel, run: u32, files: Vec<Blob>, answers: &Answers) {
@@ -39,8 +43,13 @@ async fn convert(
     let precision = precision(answers, &info);
     let event = |done, all| Event::Importing { run, done, all };
     let (file, blob) = match info.as_it_stands().filter(|_| precision.is_none()) {
-        Some(file) => (hash(channel, &mut files, file, blobs, &event).await?, Some(blobs[file].clone())),
-        None => write(channel, &info, &mut files, precision, &event).await?,
+        Some(file) => {
+            let blob = Some(blobs[file].clone());
+            let unnamed = file_of(blobs[file].size() as u64, String::new(), Vec::new(), FileLocation::Message);
+            channel.send_with(&Event::Runs { run, file: GgufFile { title: title.clone(), ..unnamed } }, blob.clone());
+            (hash(channel, &mut files, file, blobs, &event).await?, blob)
+        }
+        None => write(channel, &info, (&mut files, blobs), precision, &event).await?,
     };
     Ok((GgufFile { title, ..file }, blob))
 }
@@ -54,9 +63,18 @@ async fn hash(
     event: &dyn Fn(u64, u64) -> Event,
 ) -> Result<GgufFile, OutputError> {
     let bytes = blobs[file].size() as u64;
-    let (reader, mut checked) = (&mut files[file].reader, Checked::new(io::sink()));
-    io::Seek::rewind(reader)?;
-    copy(reader, &mut checked, &mut ConversionProgress::new(channel, bytes, event)).await?;
+    let steps = (0..bytes).step_by(HASHED as usize).map(|start| start..bytes.min(start + HASHED));
+    let mut read_ahead = ReadAhead::new(blobs, steps.clone().map(|step| vec![(file, step)]));
+    let (mut progress, mut checked) = (ConversionProgress::new(channel, bytes, event), Checked::new(io::sink()));
+    let mut buffer = Vec::new();
+    files[file].reader.rewind()?;
+    for step in steps {
+        read_ahead.serve(files).await;
+        buffer.resize((step.end - step.start) as usize, 0);
+        files[file].reader.read_exact(&mut buffer)?;
+        checked.write_all(&buffer)?;
+        progress.step(buffer.len() as u64).await?;
+    }
     let (_, sha256, checksums) = checked.finish();
     Ok(file_of(bytes, sha256, checksums, FileLocation::Message))
 }
@@ -65,7 +83,7 @@ async fn hash(
 async fn write(
     channel: &Channel,
     info: &CheckpointInfo,
-    files: &mut BlobFiles,
+    (files, blobs): (&mut BlobFiles, &[Blob]),
     precision: Option<Precision>,
     event: &dyn Fn(u64, u64) -> Event,
 ) -> Result<(GgufFile, Option<Blob>), OutputError> {
@@ -77,7 +95,9 @@ async fn write(
     };
     let (mut progress, mut checked) =
         (ConversionProgress::new(channel, bytes, event), Checked::new(room(file, bytes)?));
-    let written = write_out(plan, info, files, &mut checked, &mut progress).await;
+    let mut read_ahead = ReadAhead::new(blobs, plan.reads(info));
+    let prepare = async |files: &mut [Named<_>]| read_ahead.serve(files).await;
+    let written = write_out(plan, info, files, &mut checked, &mut progress, prepare).await;
     let (file, sha256, checksums) = checked.finish();
     let in_memory = file.is_in_memory();
     let pieces = file.into_blob(); // closes the file, since an open file cannot be removed

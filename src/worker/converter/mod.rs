@@ -7,6 +7,7 @@ mod identify;
 mod import;
 mod keep;
 mod output;
+mod read_ahead;
 mod serve;
 
 /// Serves as long as the worker lives.

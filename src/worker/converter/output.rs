@@ -54,16 +54,18 @@ impl<'a> ConversionProgress<'a> {
     }
 }
 
-/// Writes a file of this model.
+/// Writes a file of this model. `prepare` is awaited before each step.
 pub async fn write_out<R: Read + Seek>(
     mut file: OutputFile,
     info: &CheckpointInfo,
     files: &mut [Named<R>],
     writer: &mut impl Write,
     progress: &mut ConversionProgress<'_>,
+    mut prepare: impl AsyncFnMut(&mut [Named<R>]),
 ) -> Result<(), OutputError> {
     let mut is_more = true;
     while is_more {
+        prepare(files).await;
         let mut counted = Counted { writer, bytes: 0 };
         is_more = file.step(info, files, &mut counted)?;
         let bytes = counted.bytes;

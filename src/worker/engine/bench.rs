@@ -39,7 +39,7 @@ pub async fn measure(
         times.push(ms);
     }
     Ok(Some(BenchReport {
-        model: summary.id.clone(),
+        model: String::new(),
         parameters: summary.parameters,
         weight_bytes: summary.weight_bytes,
         backend: backend(),

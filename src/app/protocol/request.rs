@@ -1,0 +1,164 @@
+//! What the page asks of its workers.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Answers, Export, GgufFile, ModelFile, Program, TransferPolicy};
+use crate::app::catalog::Entry;
+use crate::generation::Settings;
+
+/// Page → worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    /// Fetch, verify and open a model. The model that is open is closed first.
+    Load {
+        /// The model.
+        entry: Entry,
+        /// Absolute URL of the catalog, which the parts' URLs are relative to.
+        catalog_url: String,
+        /// How its parts are fetched.
+        policy: TransferPolicy,
+        /// Whether the reader has agreed to fetch it from another origin. If it is not here yet, the answer is
+        /// [`Event::ToFetch`](super::Event::ToFetch), or [`Event::Asking`](super::Event::Asking) without that consent.
+        consent: bool,
+    },
+    /// Open a GGUF that the converter has made, or found to run unchanged. The file comes with the message unless it is
+    /// in storage. The model that is open is closed first.
+    Open {
+        /// The page's number of the import that ends with this; `None` after [`Request::Fetch`].
+        run: Option<u32>,
+        /// The file.
+        file: GgufFile,
+    },
+    /// Fetch a model from Hugging Face, and convert it while it arrives. Ends in
+    /// [`Event::Fetched`](super::Event::Fetched).
+    Fetch {
+        /// The model.
+        entry: Entry,
+        /// Absolute URL of the catalog, which the parts' URLs are relative to.
+        catalog_url: String,
+        /// How it is fetched.
+        policy: TransferPolicy,
+    },
+    /// Interrupt the download; [`Request::Load`] resumes it.
+    Pause,
+    /// End an interrupted download, and remove what is stored of the model with this id. If that fails,
+    /// [`Event::Failed`](super::Event::Failed) says so, and nothing changes.
+    Cancel {
+        /// The catalog's id.
+        id: String,
+    },
+    /// Remove what is stored of the model with this id, unless a tab is using it.
+    Discard {
+        /// The catalog's id.
+        id: String,
+    },
+    /// Ask for [`Event::Stored`](super::Event::Stored).
+    ListStored,
+    /// Identify the files that come with this; in the background.
+    Inspect {
+        /// The page's number of this question.
+        run: u32,
+        /// The reader's answers about them.
+        answers: Answers,
+    },
+    /// Convert the files that come with this to a GGUF. Ends in [`Event::Converted`](super::Event::Converted).
+    Import {
+        /// The page's number of this run.
+        run: u32,
+        /// The reader's answers about them.
+        answers: Answers,
+    },
+    /// Store a model of the reader's own. Its file comes with this unless it is in storage. The page sends this without
+    /// the file, and the bridge adds it.
+    Keep {
+        /// The model's title.
+        title: String,
+        /// The file.
+        model: Option<ModelFile>,
+    },
+    /// Rename a stored model of the reader's own.
+    Rename {
+        /// SHA-256 of its file, in hex.
+        id: String,
+        /// The new name.
+        title: String,
+    },
+    /// Write a text from its beginning. `settings.seed` must be set.
+    Generate {
+        /// The page's number of this run.
+        run: u32,
+        /// The settings of the run.
+        settings: Settings,
+    },
+    /// Continue from the end of the last run, with the same settings.
+    Continue {
+        /// The page's number of this run.
+        run: u32,
+        /// Words to add.
+        words: u32,
+    },
+    /// End the run. It ends after at most one decode step, or one prefill tile.
+    Stop,
+    /// Measure prefill and decoding; see [`BenchReport`](super::BenchReport).
+    Bench {
+        /// The page's number of this run.
+        run: u32,
+        /// Length of the prompt, in tokens.
+        prompt_tokens: u32,
+        /// Tokens to decode after it.
+        tokens: u32,
+    },
+    /// Compare the model with figures published for GPT-2.
+    Verify {
+        /// The page's number of this run.
+        run: u32,
+    },
+    /// Export a model as a file for other programs. The page sends this without the model's file, and the bridge adds
+    /// it.
+    Export {
+        /// The page's number of this run.
+        run: u32,
+        /// The format of the file.
+        format: Export,
+        /// The model's file.
+        model: Option<ModelFile>,
+    },
+    /// End [`Request::Import`] or [`Request::Export`].
+    StopConverting,
+    /// Count the tokens of a text, in the background. Answered only while a model is open; if several of these wait,
+    /// only the newest is answered.
+    Tokenize {
+        /// The page's number of this question.
+        number: u32,
+        /// The text.
+        text: String,
+    },
+}
+
+impl Request {
+    /// The worker that answers. [`Request::Pause`] and [`Request::Cancel`] go to the worker that is fetching.
+    pub fn program(&self) -> Program {
+        match self {
+            Request::Fetch { .. }
+            | Request::Inspect { .. }
+            | Request::Import { .. }
+            | Request::Keep { .. }
+            | Request::Export { .. }
+            | Request::StopConverting => Program::Converter,
+            _ => Program::Engine,
+        }
+    }
+
+    /// Whether this is answered in the background, and ends no run.
+    pub fn is_background(&self) -> bool {
+        matches!(
+            self,
+            Request::Tokenize { .. }
+                | Request::Inspect { .. }
+                | Request::Keep { .. }
+                | Request::ListStored
+                | Request::Discard { .. }
+                | Request::Rename { .. }
+        )
+    }
+}

@@ -1,0 +1,24 @@
+//! How weights are fetched.
+
+use serde::{Deserialize, Serialize};
+
+/// How weights are fetched. After a temporary failure the fetch is repeated: after `delay_ms`, then after twice that,
+/// and so on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TransferPolicy {
+    /// Tries in a row without a new byte, at least 1.
+    pub tries: u32,
+    /// Milliseconds before the second try.
+    pub delay_ms: u32,
+    /// Milliseconds without a byte after which a transfer counts as stalled.
+    pub stall_ms: u32,
+    /// Bytes of a stream after which its state is stored. An interruption costs at most as many.
+    pub checkpoint_bytes: u64,
+}
+
+impl Default for TransferPolicy {
+    fn default() -> Self {
+        TransferPolicy { tries: 4, delay_ms: 1000, stall_ms: 20_000, checkpoint_bytes: 8 << 20 }
+    }
+}

@@ -19,7 +19,7 @@ pub fn exact(settings: &Settings, prompt_tokens: u32, context: u32, vocabulary: 
         Vocabulary::Characters => 5.5,
         Vocabulary::BytePairs => 1.3,
     };
-    let tokens = f64::from(settings.words) * tokens_per_word;
+    let tokens = settings.tokens.map_or(f64::from(settings.words) * tokens_per_word, f64::from);
     let past = f64::from(prompt_tokens) + tokens - f64::from(context);
     if settings.window != Window::Exact || past <= 0.0 {
         return None;
@@ -81,6 +81,13 @@ mod tests {
         // With a prompt longer than the context, each token is recomputed, but not more than once.
         let estimate = exact(&settings(2, Window::Exact), 9999, 256, Vocabulary::Characters).unwrap();
         assert_eq!(estimate.rows, 11.0 * 256.0);
+    }
+
+    #[test]
+    fn an_exact_number_of_tokens_counts_instead_of_words() {
+        let settings = Settings { tokens: Some(1100), ..settings(1, Window::Exact) };
+        let estimate = exact(&settings, 156, 256, Vocabulary::Characters).unwrap();
+        assert_eq!(estimate.rows, 100.0 + 256_000.0);
     }
 
     #[test]

@@ -43,8 +43,11 @@ pub struct Parameter {
     pub kind: Kind,
 }
 
+/// Tokens that can be asked for at most.
+pub const MOST_TOKENS: u32 = 200_000;
+
 /// All parameters, in the order in which the page and `--help` show them.
-pub const PARAMETERS: [Parameter; 9] = [
+pub const PARAMETERS: [Parameter; 10] = [
     Parameter {
         name: "prompt",
         label: "Prompt",
@@ -56,6 +59,12 @@ pub const PARAMETERS: [Parameter; 9] = [
         label: "Length in words",
         help: "How much to write, 1 to 5000; the last paragraph is finished.",
         kind: Kind::Whole { min: 1, max: 5000, optional: false },
+    },
+    Parameter {
+        name: "tokens",
+        label: "Length in tokens",
+        help: "Exactly so many tokens instead of words, 1 to 200000; empty counts words.",
+        kind: Kind::Whole { min: 1, max: MOST_TOKENS, optional: true },
     },
     Parameter {
         name: "seed",
@@ -163,6 +172,7 @@ impl Settings {
         match name {
             "prompt" => self.prompt = text.to_string(),
             "words" => self.words = required(parameter.whole(text)?)?,
+            "tokens" => self.tokens = parameter.whole(text)?,
             "seed" => self.seed = parameter.whole(text)?,
             "temperature" => self.sampling.temperature = parameter.real(text)?,
             "top_k" => self.sampling.top_k = required(parameter.whole(text)?)?,
@@ -186,6 +196,7 @@ impl Settings {
         Some(match name {
             "prompt" => self.prompt.clone(),
             "words" => self.words.to_string(),
+            "tokens" => self.tokens.map(|tokens| tokens.to_string()).unwrap_or_default(),
             "seed" => self.seed.map(|seed| seed.to_string()).unwrap_or_default(),
             "temperature" => self.sampling.temperature.to_string(),
             "top_k" => self.sampling.top_k.to_string(),
@@ -209,6 +220,7 @@ mod tests {
         for (name, value) in [
             ("prompt", "To be,\nor not"),
             ("words", "5000"),
+            ("tokens", "200000"),
             ("seed", "4294967295"),
             ("temperature", "0.35"),
             ("top_k", "40"),
@@ -236,6 +248,8 @@ mod tests {
             ("words", "5001"),
             ("words", ""),
             ("words", "ten"),
+            ("tokens", "0"),
+            ("tokens", "200001"),
             ("seed", "-1"),
             ("seed", "4294967296"),
             ("temperature", "NaN"),

@@ -163,7 +163,7 @@ fn write(model: &Model, settings: &Settings, seed: u32) -> Result<(), Failure> {
 
 fn ending(reason: StopReason) -> &'static str {
     match reason {
-        StopReason::Words | StopReason::Stopped => "",
+        StopReason::Words | StopReason::Tokens | StopReason::Stopped => "",
         StopReason::Tail => " · cut 300 tokens after the last word asked for",
         StopReason::EndOfText => " · the model ended the text",
         StopReason::Runaway => " · stopped: the model writes hardly any words",

@@ -13,6 +13,8 @@ pub enum StopReason {
     EndOfText,
     /// There are far more tokens than so many words need, since the model writes hardly any spaces.
     Runaway,
+    /// As many tokens as asked for are drawn.
+    Tokens,
     /// The reader stopped it, or asked for something else.
     Stopped,
 }

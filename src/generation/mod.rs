@@ -15,12 +15,15 @@ use crate::checkpoint::Model;
 use crate::sampler::Sampler;
 use crate::tokenizer::Utf8Stream;
 
-/// A text that is being written.
+/// A text that is being written. It depends on the ids alone, not on where it was stopped and continued: the beginning
+/// of a character that is cut at the end is held back, and comes with its rest.
 #[derive(Debug)]
 pub struct Run {
     decoding: Decoding,
     characters: Utf8Stream,
     length: Length,
+    /// The number of tokens at which the text ends, whatever it says.
+    exactly: Option<usize>,
     prompt_tokens: usize,
     tokens: usize,
 }
@@ -50,6 +53,7 @@ impl Run {
             decoding: Decoding::new(&model.gpt, prompt, settings.window, sampler)?,
             characters: Utf8Stream::default(),
             length: Length::new(settings.words, within_word),
+            exactly: settings.tokens.map(|tokens| tokens as usize),
             prompt_tokens,
             tokens: 0,
         })
@@ -59,21 +63,26 @@ impl Run {
     pub fn step(&mut self, model: &Model) -> Result<Progress, GenerationError> {
         let Step::Token(id) = self.decoding.step(&model.gpt)? else { return Ok(Progress::Prefilled) };
         self.tokens += 1;
-        if model.tokenizer.end_of_text() == Some(id) {
-            return Ok(Progress::Done(self.characters.finish(), StopReason::EndOfText));
-        }
-        let mut text = self.characters.push(model.tokenizer.bytes(id));
-        Ok(match self.length.push(&text) {
+        let (text, reason) = if model.tokenizer.end_of_text() == Some(id) {
+            (self.characters.finish(), Some(StopReason::EndOfText))
+        } else {
+            let text = self.characters.push(model.tokenizer.bytes(id));
+            let reason = self.length.push(&text);
+            (text, reason)
+        };
+        let reason = match self.exactly {
+            Some(tokens) => (self.tokens >= tokens).then_some(StopReason::Tokens),
+            None => reason,
+        };
+        Ok(match reason {
             None => Progress::Token(text),
-            Some(reason) => {
-                text.push_str(&self.characters.finish());
-                Progress::Done(text, reason)
-            }
+            Some(reason) => Progress::Done(text, reason),
         })
     }
 
     /// Asks for `words` more, behind the end of the text.
     pub fn extend(&mut self, words: u32) {
+        self.exactly = None;
         self.length.extend(words);
     }
 

@@ -36,6 +36,9 @@ pub struct Settings {
     pub prompt: String,
     /// Words to write, 1 to 5000, without the prompt's.
     pub words: u32,
+    /// Tokens to draw, 1 to 200,000, `<|endoftext|>` included. It takes the place of `words` and of every rule of where a
+    /// text ends, so that a text which was stopped or continued can be repeated.
+    pub tokens: Option<u32>,
     /// Seed of the sampler. If it is `None`, a random seed is chosen and shown.
     pub seed: Option<u32>,
     /// What happens past the model's context.
@@ -50,6 +53,7 @@ impl Settings {
         Settings {
             prompt: String::new(),
             words: DEFAULT_WORDS,
+            tokens: None,
             seed: None,
             window: Window::default(),
             sampling: Sampling::defaults(vocabulary),

@@ -74,7 +74,7 @@ fn TextArea(field: Field) -> impl IntoView {
             autocomplete="off"
             aria-describedby=described_by(field)
             prop:value=move || field.text.get()
-            on:input:target=move |event| field.text.set(event.target().value())
+            on:input:target=move |event| field.edit(event.target().value())
         ></textarea>
     }
 }
@@ -94,7 +94,7 @@ fn NumberInput(field: Field) -> impl IntoView {
             aria-describedby=described_by(field)
             aria-invalid=move || field.problem.get().map(|_| "true")
             prop:value=move || field.text.get()
-            on:input:target=move |event| field.text.set(event.target().value())
+            on:input:target=move |event| field.edit(event.target().value())
         />
     }
 }
@@ -111,7 +111,7 @@ fn Choice(field: Field, names: &'static [&'static str]) -> impl IntoView {
             data-testid=name
             aria-describedby=described_by(field)
             prop:value=move || field.text.get()
-            on:change:target=move |event| field.text.set(event.target().value())
+            on:change:target=move |event| field.edit(event.target().value())
         >
             {names.iter().map(|choice| option(choice)).collect_view()}
         </select>

@@ -15,6 +15,8 @@ pub struct Field {
     pub text: RwSignal<String>,
     /// What is wrong with it, as a sentence.
     pub problem: Memo<Option<String>>,
+    /// What stands in the control for the exact number of tokens.
+    tokens: RwSignal<String>,
 }
 
 /// All parameters, as typed.
@@ -28,7 +30,8 @@ impl Form {
     /// The form of a page that writes, with its defaults.
     pub fn new(route: &Route) -> Self {
         let defaults = route.defaults();
-        let fields = std::array::from_fn(|index| Field::new(&PARAMETERS[index], &defaults));
+        let tokens = RwSignal::new(String::new());
+        let fields = std::array::from_fn(|index| Field::new(&PARAMETERS[index], &defaults, tokens));
         Form { fields, defaults: StoredValue::new(defaults) }
     }
 
@@ -71,13 +74,24 @@ impl Form {
 }
 
 impl Field {
-    fn new(parameter: &'static Parameter, defaults: &Settings) -> Self {
-        let text = RwSignal::new(defaults.get(parameter.name).unwrap_or_default());
+    fn new(parameter: &'static Parameter, defaults: &Settings, tokens: RwSignal<String>) -> Self {
+        let text = match parameter.name {
+            "tokens" => tokens,
+            name => RwSignal::new(defaults.get(name).unwrap_or_default()),
+        };
         let scratch = StoredValue::new(defaults.clone());
         let problem = Memo::new(move |_| {
             let result = scratch.get_value().set(parameter.name, &text.get());
             result.err().map(|error| format!("Takes {}.", error.expected))
         });
-        Field { parameter, text, problem }
+        Field { parameter, text, problem, tokens }
+    }
+
+    /// Takes what the reader sets. The exact number of tokens belongs to one text, and goes with the settings of that.
+    pub fn edit(self, text: String) {
+        if self.parameter.name != "tokens" && self.text.get_untracked() != text {
+            self.tokens.set(String::new());
+        }
+        self.text.set(text);
     }
 }

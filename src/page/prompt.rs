@@ -15,7 +15,7 @@ pub fn Prompt(
     let field = writing.form.field("prompt");
     let example = move |(label, prompt): (&'static str, &'static str)| {
         let start = move |_| {
-            field.text.set(prompt.into());
+            field.edit(prompt.into());
             writing.focus("prompt");
         };
         view! { <button type="button" class="chip" data-testid="example" on:click=start>{label}</button> }

@@ -46,6 +46,7 @@ fn ending(reason: StopReason) -> &'static str {
         StopReason::Tail => "Done, in mid-paragraph: 300 tokens more brought no end of it.",
         StopReason::EndOfText => "Done: the model ended its text. Continue goes on from there.",
         StopReason::Runaway => "Ended: the model writes hardly any spaces, so the words would never be there.",
+        StopReason::Tokens => "Done: as many tokens as asked for.",
         StopReason::Stopped => "Stopped.",
     }
 }
@@ -56,6 +57,7 @@ fn reason_name(reason: StopReason) -> &'static str {
         StopReason::Tail => "tail",
         StopReason::EndOfText => "end_of_text",
         StopReason::Runaway => "runaway",
+        StopReason::Tokens => "tokens",
         StopReason::Stopped => "stopped",
     }
 }

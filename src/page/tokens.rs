@@ -70,7 +70,7 @@ fn TokenList(tokens: Signal<Option<Tokens>>) -> impl IntoView {
     let drawn = move || shown().map(|tokens| tokens.first.into_iter().enumerate().map(draw).collect_view());
     let rest = move || shown().map_or(0, |tokens| tokens.count - tokens.first.len() as u32);
     view! {
-        <details class="tokens" data-testid="tokens" on:toggle:target=move |event| is_open.set(event.target().open())>
+        <details class="tokens" data-testid="prompt-tokens" on:toggle:target=move |event| is_open.set(event.target().open())>
             <summary>"Show tokens"</summary>
             <div class="token-list" class:with-ids=move || has_ids.get() data-testid="token-list">
                 {drawn}

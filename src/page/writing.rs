@@ -20,6 +20,17 @@ use crate::app::protocol::{Event, ModelSummary, Request, Stats};
 use crate::generation::Settings;
 use crate::generation::StopReason;
 
+/// How a text was begun, and what became of it since: all that is needed to repeat it.
+#[derive(Clone, Debug, PartialEq)]
+struct Begun {
+    /// The settings, with the seed.
+    settings: Settings,
+    /// The weights, as addresses name them.
+    model: Option<String>,
+    /// Whether it was continued.
+    is_continued: bool,
+}
+
 /// A handle to the writing with one model.
 #[derive(Clone, Copy)]
 pub struct Writing {
@@ -37,6 +48,10 @@ pub struct Writing {
     pub can_continue: RwSignal<bool>,
     /// What the reader should know of the run.
     pub remark: RwSignal<Option<String>>,
+    /// The seed that was drawn last, and whether a text was begun with it.
+    drawn: RwSignal<(String, bool)>,
+    /// How the text that stands there was begun.
+    text: RwSignal<Option<Begun>>,
     /// The weights that the reader's address asked for.
     pub asked_model: RwSignal<Option<String>>,
     /// The weights that the page's address names.
@@ -62,6 +77,8 @@ impl Writing {
             has_text: RwSignal::new(false),
             can_continue: RwSignal::new(false),
             remark: RwSignal::new(None),
+            drawn: RwSignal::default(),
+            text: RwSignal::new(None),
             asked_model: RwSignal::new(None),
             named_model: RwSignal::new(None),
             about,
@@ -182,6 +199,7 @@ impl Writing {
             return self.open();
         }
         let settings = untrack(|| self.form.settings());
+        self.drawn.update(|(_, is_used)| *is_used = true);
         self.write(Some(settings.clone()), move |run| Request::Generate { run, settings });
     }
 
@@ -194,6 +212,11 @@ impl Writing {
     /// Goes on from the end of the text.
     pub fn go_on(self) {
         if self.can_continue.get_untracked() {
+            self.text.update(|text| {
+                if let Some(text) = text {
+                    text.is_continued = true;
+                }
+            });
             let words = untrack(|| self.form.settings()).words;
             self.write(None, move |run| Request::Continue { run, words });
         }
@@ -230,6 +253,7 @@ impl Writing {
         self.stats.set(None);
         self.remark.set(None);
         self.can_continue.set(false);
+        self.text.set(None);
     }
 
     /// Tries again what failed.
@@ -246,15 +270,27 @@ impl Writing {
         result.map_err(|reason| error!("the text could not be drawn: {reason:?}")).ok()
     }
 
-    /// Draws another seed. The system's random numbers may fail; then 0 is as good as any.
+    /// Draws another seed.
     pub fn draw_seed(self) {
-        self.form.field("seed").text.set(getrandom::u32().unwrap_or_default().to_string());
+        let seed = drawn_seed();
+        self.drawn.set((seed.clone(), false));
+        self.form.field("seed").edit(seed);
     }
 
-    /// Draws a seed where there is none.
+    /// Whether the seed was drawn, and the next text gets another.
+    pub fn is_seed_drawn(self) -> bool {
+        let seed = self.form.field("seed").text.get();
+        self.drawn.with(|(drawn, is_used)| *drawn == seed && *is_used)
+    }
+
+    /// Draws a seed where there is none, or one that was drawn for an earlier text. One that was typed, or came with an
+    /// address, stays.
     fn have_seed(self) {
-        if self.form.field("seed").text.get_untracked().trim().is_empty() {
-            self.draw_seed();
+        let seed = self.form.field("seed").text;
+        if seed.get_untracked().trim().is_empty() || untrack(|| self.is_seed_drawn()) {
+            let drawn = drawn_seed();
+            self.drawn.set((drawn.clone(), false));
+            seed.set(drawn);
         }
     }
 
@@ -262,19 +298,18 @@ impl Writing {
     fn write(self, fresh: Option<Settings>, request: impl FnOnce(u32) -> Request) {
         self.remark.set(None);
         self.can_continue.set(false);
-        let prompt = fresh.map(|settings| settings.prompt);
         let run = self.engine.begin(request, move |run, event| {
             if run == self.number.get_value() {
-                self.hear(event, prompt.as_deref());
+                self.hear(event, fresh.as_ref());
             }
         });
         self.number.set_value(run);
         self.run.set(RunState::Writing);
     }
 
-    fn hear(self, event: Event, prompt: Option<&str>) {
+    fn hear(self, event: Event, fresh: Option<&Settings>) {
         match event {
-            Event::Started { prompt_tokens, read_tokens, .. } => self.started(prompt, prompt_tokens, read_tokens),
+            Event::Started { prompt_tokens, read_tokens, .. } => self.started(fresh, prompt_tokens, read_tokens),
             Event::Text { delta, stats, .. } => {
                 self.with_output(|output| output.append(&delta));
                 self.has_text.set(true);
@@ -290,11 +325,13 @@ impl Writing {
         }
     }
 
-    fn started(self, prompt: Option<&str>, prompt_tokens: u32, read_tokens: u32) {
-        let Some(prompt) = prompt else { return };
-        self.rewrite(prompt);
+    fn started(self, fresh: Option<&Settings>, prompt_tokens: u32, read_tokens: u32) {
+        let Some(settings) = fresh else { return };
+        self.rewrite(&settings.prompt);
         self.stats.set(None);
-        self.named_model.set(untrack(|| self.loaded_model()));
+        let model = untrack(|| self.loaded_model());
+        self.text.set(Some(Begun { settings: settings.clone(), model: model.clone(), is_continued: false }));
+        self.named_model.set(model);
         // Also where no control has changed: what has started need not start again on a reload.
         self.bar.write(untrack(|| self.address()));
         if read_tokens < prompt_tokens {
@@ -309,6 +346,14 @@ impl Writing {
         self.has_text.set(!text.is_empty());
     }
 
+    /// Whether the form asks for something else than the text was begun with; its length aside, that changes nothing of
+    /// a text that is continued.
+    pub fn has_other_settings(self) -> bool {
+        let form = self.form.settings();
+        let of_text = |text: &Begun| Settings { words: form.words, tokens: form.tokens, ..text.settings.clone() };
+        self.text.with(|text| text.as_ref().is_some_and(|text| of_text(text) != form))
+    }
+
     fn follow_model(self) {
         match self.model() {
             ModelState::Loaded(_) if self.run.get_untracked() == RunState::Waiting => self.generate(),
@@ -317,4 +362,9 @@ impl Writing {
             _ => self.can_continue.set(false),
         }
     }
+}
+
+/// A seed at random. The system's random numbers may fail; then 0 is as good as any.
+fn drawn_seed() -> String {
+    getrandom::u32().unwrap_or_default().to_string()
 }

@@ -46,19 +46,22 @@ pub fn WritingView(
         // What takes long is said first, also where the screen is small; what does not must move nothing.
         {writing.about.is_large.then(|| view! { <DownloadOf writing /> })}
         <div class="studio">
-            <form class="desk" on:submit=submit>
-                <Prompt writing />
-                <div class="pair">
-                    <Control field=writing.form.field("words") />
-                    <Seed writing />
-                </div>
-                <MainButtons writing />
-                <MoreSettings writing />
+            <div class="desk">
+                <form on:submit=submit>
+                    <Prompt writing />
+                    <div class="pair">
+                        <Control field=writing.form.field("words") />
+                        <Seed writing />
+                    </div>
+                    <MainButtons writing />
+                    <MoreSettings writing />
+                </form>
+                // Not in the form: Enter in a name would start a text.
                 <Keep writing />
                 <StoredModels engine=writing.engine />
                 <ExportPanel writing />
                 <Verify writing />
-            </form>
+            </div>
             <section class="stage">
                 <Toolbar writing />
                 <Messages writing />
@@ -101,11 +104,16 @@ fn listen_to_keys(writing: Writing) {
 fn Seed(writing: Writing) -> impl IntoView {
     let draw = move |_| writing.draw_seed();
     view! {
+        <div>
         <Control field=writing.form.field("seed")>
             <button type="button" class="quiet" data-testid="draw" title="Draw another seed" on:click=draw>
                 "Draw"
             </button>
         </Control>
+        <p class="help seed-kind" data-testid="seed-kind" hidden=move || !writing.is_seed_drawn()>
+            "Drawn; the next text gets another."
+        </p>
+        </div>
     }
 }
 
@@ -143,7 +151,11 @@ fn MainButtons(writing: Writing) -> impl IntoView {
 /// What can follow a text.
 #[component]
 fn NextButtons(writing: Writing) -> impl IntoView {
+    let keeps_settings = Memo::new(move |_| writing.can_continue.get() && writing.has_other_settings());
     view! {
+        <p class="help" data-testid="keeps-settings" role="status" hidden=move || !keeps_settings.get()>
+            {move || keeps_settings.get().then_some("Continue keeps the settings that this text began with.")}
+        </p>
         <div class="next-buttons">
             <button
                 type="button"

@@ -106,7 +106,7 @@ async fn gpt2_looks_good_from_the_offer_to_the_text() {
     reader.wait_for("ready").await.unwrap();
     let counted = "/[0-9]/.test(document.querySelector('[data-testid=token-count]').textContent)";
     reader.browser.wait_until(counted).await.unwrap();
-    reader.press("tokens").await.unwrap();
+    reader.press("prompt-tokens").await.unwrap();
     reader.press("stored").await.unwrap();
     reader.browser.wait_until("document.querySelector('[data-model=gpt2]')").await.unwrap();
     reader.write(60).await.unwrap();

@@ -28,6 +28,7 @@ mod newer;
 mod own;
 mod privacy;
 mod replay;
+mod sharing;
 mod tabs;
 mod tokens;
 mod verify;

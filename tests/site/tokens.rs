@@ -25,7 +25,7 @@ async fn tokens_are_counted_and_shown_as_one_types() {
     // Two words of the vocabulary, a letter, and a character of four bytes without a merge.
     reader.fill("prompt", " old treex🍐").await.unwrap();
     expect_count(&reader, "7 tokens").await;
-    reader.press("tokens").await.unwrap();
+    reader.press("prompt-tokens").await.unwrap();
     reader.browser.wait_until("document.querySelector('[data-testid=token-list] [data-id]')").await.unwrap();
     let spans = spans(&reader).await;
     let texts: Vec<&str> = spans.iter().map(|(text, _)| text.trim()).collect();
@@ -51,5 +51,5 @@ async fn a_model_of_characters_has_no_such_panel() {
     let reader = Subject::PearGpt.ready().await.unwrap();
     reader.fill("prompt", "To be").await.unwrap();
     assert!(!reader.sees("token-count").await.unwrap());
-    assert!(!reader.sees("tokens").await.unwrap());
+    assert!(!reader.sees("prompt-tokens").await.unwrap());
 }

@@ -315,8 +315,8 @@ mod tests {
                 "The address sets “colour”, which this page does not have; that was left out.",
             ),
             (
-                "#/peargpt?seed=7&tokens=3",
-                "The address sets “tokens”, which this page does not have; that was left out.",
+                "#/peargpt?seed=7&prompt_tokens=3",
+                "The address sets “prompt_tokens”, which this page does not have; that was left out.",
             ),
             (
                 "#/peargpt?words=5001&seed=7",

@@ -2,8 +2,11 @@
 
 use leptos::prelude::*;
 
-use super::Writing;
+use super::super::phase::RunState;
+use super::{Begun, Writing};
 use crate::app::permalink::{Address, AddressError, Route};
+use crate::app::settings::MOST_TOKENS;
+use crate::generation::StopReason;
 
 impl Writing {
     /// The catalog's id of the model; of a model of the reader's own, its hash.
@@ -36,11 +39,26 @@ impl Writing {
         Address { route: self.route.get(), settings, model: self.named_model.get(), run: false }
     }
 
-    /// The address under which others get the same text.
+    /// The address under which others get the text that stands there, to the byte, or, where there is none, the one that
+    /// the form asks for.
     pub fn permalink(self) -> Address {
+        if let Some(address) = untrack(|| self.address_of_text()) {
+            return address;
+        }
         self.have_seed();
         let address = untrack(|| self.address());
         Address { model: untrack(|| self.loaded_model()).or(address.model.clone()), run: true, ..address }
+    }
+
+    /// A text is its settings and a number of tokens. Where it ends by itself the settings say so.
+    fn address_of_text(self) -> Option<Address> {
+        let Begun { mut settings, model, is_continued } = self.text.get()?;
+        let ends_itself = matches!(self.run.get(), RunState::Ended(reason) if reason != StopReason::Stopped);
+        if is_continued || !ends_itself {
+            let tokens = self.stats.get().map_or(0, |stats| stats.tokens);
+            settings.tokens = Some(tokens.clamp(1, MOST_TOKENS));
+        }
+        Some(Address { route: self.route.get(), settings, model, run: true })
     }
 
     /// The whole of it.

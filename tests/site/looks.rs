@@ -15,7 +15,7 @@ const LOOKS: [(&str, u32, bool); 4] =
     [("1280-light", 1280, false), ("1280-dark", 1280, true), ("390-light", 390, false), ("390-dark", 390, true)];
 
 /// Texts whose contrast with what is behind them is less than WCAG's AA asks for: 4.5, for large letters 3.
-const PALE: &str = "
+pub const PALE: &str = "
     const pixel = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
     const rgba = (colour) => {
         pixel.clearRect(0, 0, 1, 1);
@@ -55,7 +55,7 @@ const NAMELESS: &str = "
         .map((control) => control.outerHTML);";
 
 /// Whether nothing has to be scrolled sideways.
-const FITS: &str = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+pub const FITS: &str = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth";
 
 /// All looks fit their width and have contrast, and every control has a name.
 pub async fn expect_good_looks(reader: &Reader, page: &str) {

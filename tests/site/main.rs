@@ -5,9 +5,12 @@
 
 // What a test stands on.
 mod browser;
+mod console;
+mod downloads;
 mod model;
 #[path = "../common/numbers.rs"]
 mod numbers;
+mod offer;
 mod reader;
 mod release;
 mod server;
@@ -18,6 +21,7 @@ mod worker;
 
 // The tests.
 mod builds;
+mod engines;
 mod faults;
 mod hosted;
 mod hub;

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{Cursor, Read};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use peargpt::app::catalog::sha256;
@@ -11,7 +10,7 @@ use peargpt::checkpoint::import::{Answers, Inspection, Named, inspect};
 use serde_json::json;
 use thirtyfour::prelude::*;
 
-use crate::browser::PATIENCE;
+use crate::downloads::Downloads;
 use crate::looks::expect_good_looks;
 use crate::reader::Reader;
 
@@ -42,9 +41,10 @@ const DROP_AND_STOP: &str = "
     };
     watch();";
 
+/// A character model of nanoGPT, and its alphabet.
 pub const NANOGPT: [&str; 2] = ["imported/nanogpt/ckpt.pt", "imported/nanogpt/meta.pkl"];
 
-fn fixture(name: &str) -> PathBuf {
+pub fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
@@ -61,7 +61,7 @@ impl Reader {
     }
 
     /// Drops a file on the page.
-    async fn drop_files(&self, files: &[(&str, &[u8])]) -> Result<()> {
+    pub async fn drop_files(&self, files: &[(&str, &[u8])]) -> Result<()> {
         let script = format!(
             "const transfer = new DataTransfer();
              for (const [name, bytes] of {}) transfer.items.add(new File([new Uint8Array(bytes)], name));
@@ -93,41 +93,11 @@ impl Reader {
     }
 
     /// What the page says of files that are no model.
-    async fn refusal(&self, files: &[(&str, &[u8])]) -> Result<String> {
+    pub async fn refusal(&self, files: &[(&str, &[u8])]) -> Result<String> {
         self.drop_files(files).await?;
         let said = self.text("import-error").await?;
         self.press("start-over").await?;
         Ok(said)
-    }
-}
-
-/// Files that the browser stores for the reader.
-struct Downloads(PathBuf);
-
-impl Downloads {
-    async fn of(reader: &Reader, name: &str) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("peargpt-{name}-{}", std::process::id()));
-        drop(fs::remove_dir_all(&folder));
-        fs::create_dir_all(&folder)?;
-        let behaviour = json!({ "behavior": "allow", "downloadPath": folder });
-        reader.browser.devtools("Browser.setDownloadBehavior", behaviour).await?;
-        Ok(Downloads(folder))
-    }
-
-    /// A file, once it is whole.
-    async fn take(&self, name: &str) -> Result<Vec<u8>> {
-        let start = Instant::now();
-        while !self.0.join(name).exists() {
-            ensure!(start.elapsed() < PATIENCE, "{name} is not downloaded");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Ok(fs::read(self.0.join(name))?)
-    }
-}
-
-impl Drop for Downloads {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
     }
 }
 
@@ -290,7 +260,7 @@ async fn a_text_goes_on_and_can_be_stopped_while_a_large_file_is_looked_at() {
 #[tokio::test]
 async fn a_model_is_taken_along() {
     let reader = Reader::at("#/model").await.unwrap();
-    let downloads = Downloads::of(&reader, "taken").await.unwrap();
+    let downloads = Downloads::of(&reader).await.unwrap();
     reader.pick_fixtures(&NANOGPT).await.unwrap();
     let id = reader.run_it().await.unwrap();
     reader.press("take-along").await.unwrap();
@@ -345,7 +315,7 @@ async fn a_file_that_was_taken_along_is_let_go() {
     let reader = Reader::new().await.unwrap();
     reader.browser.before_every_page(HOLDS).await.unwrap();
     reader.open("#/model").await.unwrap();
-    let downloads = Downloads::of(&reader, "let-go").await.unwrap();
+    let downloads = Downloads::of(&reader).await.unwrap();
     let listen = "
         window.gone = [];
         window.exports = new BroadcastChannel('exports');

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -73,7 +73,9 @@ impl Driver {
     pub fn end_session(&self, session: &SessionId) -> io::Result<()> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        write!(stream, "DELETE /session/{session} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+        // geckodriver answers only who names its port.
+        let host = format!("127.0.0.1:{}", self.port);
+        write!(stream, "DELETE /session/{session} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
         stream.read(&mut [0; 64]).map(drop)
     }
 }
@@ -152,7 +154,11 @@ impl Profile {
 
 impl Drop for Profile {
     fn drop(&mut self) {
-        // The browser may still be writing its last files.
+        // A browser that was told to end may hang, and outlive its driver.
+        for process in processes_with(&self.0) {
+            drop(Command::new("kill").args(["-KILL", &process]).stderr(Stdio::null()).status());
+        }
+        // It may still be writing its last files.
         for _ in 0..20 {
             if fs::remove_dir_all(&self.0).is_ok() {
                 return;
@@ -160,4 +166,19 @@ impl Drop for Profile {
             std::thread::sleep(Duration::from_millis(100));
         }
     }
+}
+
+/// The ids of all processes whose command line has this folder in it.
+fn processes_with(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let ids = ids.filter(|id| id.bytes().all(|byte| byte.is_ascii_digit()));
+    ids.filter(|id| names(&fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default(), folder)).collect()
+}
+
+/// Whether a command line names this folder, and not one whose number only begins as this one's.
+fn names(line: &[u8], folder: &Path) -> bool {
+    let (line, folder) = (String::from_utf8_lossy(line), folder.display().to_string());
+    line.match_indices(&folder)
+        .any(|(at, _)| !line[at + folder.len()..].starts_with(|next: char| next.is_ascii_digit()))
 }

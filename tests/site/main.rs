@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // in tests, and in what they share
 
 // What a test stands on.
+mod axe;
 mod browser;
 mod console;
 mod downloads;

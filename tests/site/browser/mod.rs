@@ -21,6 +21,9 @@ use crate::trap::Trap;
 /// What a test waits for at most; loading and a few hundred words take seconds, also on two busy cores.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long a browser may take to start. WebKitWebDriver waits for ever for one that it has missed, one time in a dozen.
+const START: Duration = Duration::from_secs(30);
+
 /// A host name that leads to this machine but does not count as secure, as a class room's server would not.
 pub const PLAIN_HOST: &str = "peargpt.test";
 
@@ -66,18 +69,11 @@ impl Browser {
     /// Starts a browser of this engine that has never seen the site.
     pub async fn of(engine: Engine, scheme: Scheme) -> Result<Self> {
         let slot = SLOTS.acquire().await?;
-        let (trap, profile) = (Trap::start()?, Profile::new()?);
-        let (process, capabilities) = match engine {
-            Engine::Chromium => (chromium::driver()?, chromium::capabilities(&profile.0, &trap)?),
-            Engine::Firefox => (firefox::driver(&profile)?, firefox::capabilities(&profile, &trap, scheme)?),
-            Engine::WebKit => (webkit::driver(&profile, scheme)?, webkit::capabilities(&trap)?),
-        };
-        // On a busy machine a browser may take longer to start than its driver waits.
-        let driver = match WebDriver::new(process.address(), capabilities.clone()).await {
-            Ok(driver) => driver,
-            Err(_) => WebDriver::new(process.address(), capabilities)
-                .await
-                .with_context(|| format!("{engine:?} does not start"))?,
+        let trap = Trap::start()?;
+        // The second time everything is new, so that nothing of the first is in its way.
+        let (driver, process, profile) = match session(engine, scheme, &trap).await {
+            Ok(started) => started,
+            Err(_) => session(engine, scheme, &trap).await?,
         };
         driver.set_script_timeout(PATIENCE).await?;
         let browser = Browser { engine, driver, process, profile, trap, _slot: slot };
@@ -174,6 +170,19 @@ impl Browser {
         let png = self.driver.screenshot_as_png().await?;
         fs::write(folder.join(format!("{name}.png")), png).with_context(|| format!("{name}.png cannot be written"))
     }
+}
+
+/// A driver with an empty profile, and a session of it.
+async fn session(engine: Engine, scheme: Scheme, trap: &Trap) -> Result<(WebDriver, Driver, Profile)> {
+    let profile = Profile::new()?;
+    let (process, capabilities) = match engine {
+        Engine::Chromium => (chromium::driver()?, chromium::capabilities(&profile.0, trap)?),
+        Engine::Firefox => (firefox::driver(&profile)?, firefox::capabilities(&profile, trap, scheme)?),
+        Engine::WebKit => (webkit::driver(&profile, scheme)?, webkit::capabilities(trap)?),
+    };
+    let session = tokio::time::timeout(START, WebDriver::new(process.address(), capabilities));
+    let session = session.await.with_context(|| format!("{engine:?} did not start within {} s", START.as_secs()))?;
+    Ok((session.with_context(|| format!("{engine:?} does not start"))?, process, profile))
 }
 
 impl Drop for Browser {

@@ -14,7 +14,11 @@ const PHONE: &str = "<!doctype html><iframe width=390 height=844 src='index.html
 
 /// Whether the page is dark, once all colours have faded over.
 async fn is_dark(reader: &Reader) -> bool {
-    reader.browser.promise("Promise.all(document.getAnimations().map((one) => one.finished))").await.unwrap();
+    reader
+        .browser
+        .promise("Promise.all(document.getAnimations().map((one) => one.finished)).then(() => true)")
+        .await
+        .unwrap();
     let ground = "return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)";
     let ground: Vec<u32> = serde_json::from_value(reader.browser.script(ground).await.unwrap()).unwrap();
     ground[..3].iter().sum::<u32>() < 3 * 128

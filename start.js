@@ -73,7 +73,10 @@ function alertOf(sentence) {
 function say(sentence) {
   const main = document.createElement("main");
   main.className = "boot";
-  main.append(alertOf(sentence));
+  const name = document.createElement("h1");
+  name.className = "brand";
+  name.textContent = "peargpt";
+  main.append(name, alertOf(sentence));
   const app = document.getElementById("app");
   app.textContent = "";
   app.append(main);

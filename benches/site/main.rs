@@ -2,7 +2,7 @@
 //! takes and runs it.
 
 #[allow(dead_code)] // the tests use the rest
-#[path = "../../tests/site/browser.rs"]
+#[path = "../../tests/site/browser/mod.rs"]
 mod browser;
 #[allow(dead_code)]
 #[path = "../../tests/site/reader.rs"]

@@ -117,7 +117,7 @@ fn Found(import: Import, description: Description) -> impl IntoView {
         import.identify();
     };
     view! {
-        <h3>{description.name}</h3>
+        <h2>{description.name}</h2>
         <dl class="facts" data-testid="summary">{description.facts.into_iter().map(fact).collect_view()}</dl>
         <label class="check-label">
             <input type="checkbox" data-testid="as-they-are" prop:checked=description.as_they_are on:change=choose />

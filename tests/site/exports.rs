@@ -2,52 +2,20 @@
 
 use std::fs;
 use std::io::{Cursor, Read};
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use peargpt::app::catalog::sha256;
 use peargpt::checkpoint::import::{Answers, Inspection, Named, inspect};
 use serde_json::json;
 
-use crate::browser::PATIENCE;
+use crate::downloads::Downloads;
 use crate::own::{LISTEN, NANOGPT};
 use crate::reader::Reader;
-
-/// Files that the browser stores for the reader.
-struct Downloads(PathBuf);
-
-impl Downloads {
-    async fn of(reader: &Reader, name: &str) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("peargpt-{name}-{}", std::process::id()));
-        drop(fs::remove_dir_all(&folder));
-        fs::create_dir_all(&folder)?;
-        let behaviour = json!({ "behavior": "allow", "downloadPath": folder });
-        reader.browser.devtools("Browser.setDownloadBehavior", behaviour).await?;
-        Ok(Downloads(folder))
-    }
-
-    /// A file, once it is whole.
-    async fn take(&self, name: &str) -> Result<Vec<u8>> {
-        let start = Instant::now();
-        while !self.0.join(name).exists() {
-            ensure!(start.elapsed() < PATIENCE, "{name} is not downloaded");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Ok(fs::read(self.0.join(name))?)
-    }
-}
-
-impl Drop for Downloads {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
-    }
-}
 
 #[tokio::test]
 async fn a_model_is_taken_along() {
     let reader = Reader::at("#/model").await.unwrap();
-    let downloads = Downloads::of(&reader, "taken").await.unwrap();
+    let downloads = Downloads::of(&reader).await.unwrap();
     reader.pick_fixtures(&NANOGPT).await.unwrap();
     let id = reader.run_it().await.unwrap();
     reader.press("take-along").await.unwrap();
@@ -102,7 +70,7 @@ async fn a_file_that_was_taken_along_is_let_go() {
     let reader = Reader::new().await.unwrap();
     reader.browser.before_every_page(HOLDS).await.unwrap();
     reader.open("#/model").await.unwrap();
-    let downloads = Downloads::of(&reader, "let-go").await.unwrap();
+    let downloads = Downloads::of(&reader).await.unwrap();
     let listen = "
         window.gone = [];
         window.exports = new BroadcastChannel('exports');
@@ -158,7 +126,7 @@ async fn a_text_goes_on_while_its_model_is_exported() {
     reader.browser.before_every_page(LISTEN).await.unwrap();
     reader.open("#/peargpt").await.unwrap();
     reader.wait_for("ready").await.unwrap();
-    let downloads = Downloads::of(&reader, "meanwhile").await.unwrap();
+    let downloads = Downloads::of(&reader).await.unwrap();
     reader.begin_a_long_text().await.unwrap();
     reader.press("take-along").await.unwrap();
     reader.press("export-huggingface").await.unwrap();

@@ -2,92 +2,11 @@
 
 use peargpt::app::catalog::{Converted, sha256};
 
-use crate::browser::Browser;
 use crate::model::{Gpt2, SMALL, WEIGHTS};
 use crate::numbers::Numbers;
-use crate::reader::Reader;
+use crate::offer::{CHECKPOINT, Hub};
 use crate::server::{Fault, Server};
 use crate::weights::{self, FILLING, FLIPPING, MISSING, damage_at, storage_that, stored, verified};
-
-/// Bytes between two checkpoints; the page's own are 8 MiB.
-const CHECKPOINT: usize = 64 << 10;
-
-/// A site that does not host GPT-2, a hub that does, and a reader.
-struct Hub {
-    reader: Reader,
-    hub: Server,
-    model: Gpt2,
-}
-
-impl Hub {
-    /// Nothing is opened yet.
-    async fn new() -> Hub {
-        let (reader, hub, model) = (Reader::new().await.unwrap(), Server::start().unwrap(), Gpt2::random(SMALL, 7));
-        model.publish(&reader.server, &hub);
-        reader.server.rewrite("\"checkpoint_bytes\":8388608", &format!("\"checkpoint_bytes\":{CHECKPOINT}"));
-        Hub { reader, hub, model }
-    }
-
-    /// The reader has been asked.
-    async fn asking() -> Hub {
-        let hub = Hub::new().await;
-        hub.ask().await;
-        hub
-    }
-
-    /// Nothing counts as stalled while the test runs.
-    fn never_stalls(&self) {
-        self.reader.server.rewrite("\"stall_ms\":2000", "\"stall_ms\":600000");
-    }
-
-    /// Opens the page, which asks.
-    async fn ask(&self) {
-        self.reader.open("#/gpt2").await.unwrap();
-        self.reader.wait_for("asking").await.unwrap();
-    }
-
-    /// Opens the page anew, and lets it fetch.
-    async fn fetch_anew(&self) {
-        self.reader.browser.driver().refresh().await.unwrap();
-        self.reader.wait_for("asking").await.unwrap();
-        self.reader.press("fetch").await.unwrap();
-    }
-
-    /// The model is ready and writes; stored is what `convert` makes, and nothing else.
-    async fn expect_kept(&self) {
-        self.reader.wait_for("ready").await.unwrap();
-        self.reader.expect_recovery("").await.unwrap();
-        let files = verified(&self.reader.browser).await.unwrap();
-        assert_eq!(files.len(), 1, "{files:?}");
-        assert_eq!(files[0].sha256, sha256(&self.model.gguf), "the bytes that `convert` writes");
-        assert_eq!(stored(&self.reader.browser).await.unwrap().len(), 2, "the file and its record");
-    }
-
-    /// Lets it come, and pauses it once so many bytes are here.
-    async fn pause_behind(&self, bytes: usize) {
-        let received = "+document.querySelector('[data-testid=progress]').dataset.received";
-        self.reader.browser.wait_until(&format!("{received} > {bytes}")).await.unwrap();
-        self.reader.press("pause").await.unwrap();
-        self.reader.wait_for("paused").await.unwrap();
-    }
-
-    /// Nothing of a stream is left.
-    async fn expect_no_draft(&self) {
-        let files = stored(&self.reader.browser).await.unwrap();
-        assert!(!files.iter().any(|file| file.name.starts_with("draft")), "{files:?}");
-    }
-
-    /// Bytes of the stream that the page has taken, the two texts not counted.
-    async fn taken(browser: &Browser, texts: usize) -> usize {
-        let received = "+(document.querySelector('[data-testid=progress]')?.dataset.received ?? 0)";
-        let received = browser.script(&format!("return {received}")).await.unwrap();
-        (received.as_f64().unwrap() as usize).saturating_sub(texts)
-    }
-
-    fn texts(&self) -> usize {
-        ["vocab.json", "merges.txt"].map(|name| self.hub.sent(name)[0].bytes).iter().sum()
-    }
-}
 
 #[tokio::test]
 async fn nothing_is_fetched_before_the_reader_says_so() {

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
-use crate::reader::Reader;
+use crate::axe::violations;
+use crate::reader::{Reader, WEIGHTS};
 use crate::server::Fault;
 use crate::subject::Subject;
 
@@ -15,7 +16,7 @@ const LOOKS: [(&str, u32, bool); 4] =
     [("1280-light", 1280, false), ("1280-dark", 1280, true), ("390-light", 390, false), ("390-dark", 390, true)];
 
 /// Texts whose contrast with what is behind them is less than WCAG's AA asks for: 4.5, for large letters 3.
-const PALE: &str = "
+pub const PALE: &str = "
     const pixel = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
     const rgba = (colour) => {
         pixel.clearRect(0, 0, 1, 1);
@@ -55,9 +56,9 @@ const NAMELESS: &str = "
         .map((control) => control.outerHTML);";
 
 /// Whether nothing has to be scrolled sideways.
-const FITS: &str = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+pub const FITS: &str = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth";
 
-/// All looks fit their width and have contrast, and every control has a name.
+/// All looks fit their width and have contrast, every control has a name, and axe-core finds nothing.
 pub async fn expect_good_looks(reader: &Reader, page: &str) {
     for (look, width, dark) in LOOKS {
         reader.browser.set_look(width, 900, dark).await.unwrap();
@@ -66,6 +67,8 @@ pub async fn expect_good_looks(reader: &Reader, page: &str) {
         reader.browser.screenshot(&format!("{page}-{look}")).await.unwrap();
         assert_eq!(reader.browser.script(FITS).await.unwrap(), true, "{page}, {look} fits its width");
         assert_eq!(reader.browser.script(PALE).await.unwrap(), json!([]), "{page}, {look} has contrast");
+        let found = violations(reader).await;
+        assert!(found.is_empty(), "{page}, {look}: {}", found.join("\n"));
     }
     assert_eq!(reader.browser.script(NAMELESS).await.unwrap(), json!([]), "all controls of {page} have names");
 }
@@ -79,7 +82,9 @@ async fn home_looks_good() {
 
 #[tokio::test]
 async fn peargpt_looks_good() {
-    let reader = Reader::at("#/peargpt?prompt=ROMEO%3A%0A&words=80&seed=7&run=1").await.unwrap();
+    let reader = Reader::ready().await.unwrap();
+    expect_good_looks(&reader, "peargpt-ready").await;
+    reader.open("#/peargpt?prompt=ROMEO%3A%0A&words=80&seed=7&run=1").await.unwrap();
     reader.finish().await.unwrap();
     expect_good_looks(&reader, "peargpt").await;
     reader.press("settings").await.unwrap();
@@ -93,6 +98,7 @@ async fn gpt2_looks_good_from_the_offer_to_the_text() {
     let reader = Reader::at("#/gpt2").await.unwrap();
     reader.wait_for("asking").await.unwrap();
     expect_good_looks(&reader, "gpt2-asking").await;
+    drop(reader);
     let reader = Subject::Gpt2.reader().await.unwrap();
     reader.server.rewrite("\"stall_ms\":2000", "\"stall_ms\":600000");
     reader.server.times(1, "weights/gpt2/gpt2.gguf.part009", Fault::StallAt(100));
@@ -121,6 +127,22 @@ async fn errors_and_the_bench_look_good() {
     reader.open("#/nowhere").await.unwrap();
     reader.browser.find("error").await.unwrap();
     expect_good_looks(&reader, "nowhere").await;
+    // Two tests that each hold a browser and want another would wait for ever.
+    drop(reader);
+    let reader = Reader::new().await.unwrap();
+    reader.server.always(WEIGHTS, Fault::Status(404));
+    reader.open("#/peargpt?words=9&temperature=hot").await.unwrap();
+    reader.failure().await.unwrap();
+    expect_good_looks(&reader, "peargpt-failed").await;
+}
+
+#[tokio::test]
+async fn what_an_old_browser_is_told_looks_good() {
+    let reader = Reader::new().await.unwrap();
+    reader.browser.before_every_page("WebAssembly.validate = () => false").await.unwrap();
+    reader.open("#/").await.unwrap();
+    reader.browser.find("error").await.unwrap();
+    expect_good_looks(&reader, "old-browser").await;
 }
 
 #[tokio::test]

@@ -4,10 +4,14 @@
 #![allow(clippy::unwrap_used)] // in tests, and in what they share
 
 // What a test stands on.
+mod axe;
 mod browser;
+mod console;
+mod downloads;
 mod model;
 #[path = "../common/numbers.rs"]
 mod numbers;
+mod offer;
 mod reader;
 mod release;
 mod server;
@@ -18,6 +22,7 @@ mod worker;
 
 // The tests.
 mod builds;
+mod engines;
 mod exports;
 mod faults;
 mod hosted;

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::looks::expect_good_looks;
 use crate::reader::{Reader, WEIGHTS};
 use crate::release;
 use crate::server::{Fault, dist};
@@ -112,6 +113,17 @@ async fn files_that_are_gone_after_a_deploy() {
         assert_eq!(told(&reader).await, NEWER, "{file}");
         reload(&reader).await;
     }
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_newer_release_looks_good() {
+    let reader = Reader::at("#/").await.unwrap();
+    reader.browser.find("theme").await.unwrap();
+    deploy(&reader);
+    reader.server.always(WEIGHTS, Fault::Status(404));
+    reader.browser.script("location.hash = '#/peargpt'").await.unwrap();
+    assert_eq!(told(&reader).await, NEWER);
+    expect_good_looks(&reader, "newer").await;
 }
 
 #[tokio::test]

@@ -37,6 +37,7 @@ const DROP_AND_STOP: &str = "
     };
     watch();";
 
+/// A character model of nanoGPT, and its alphabet.
 pub const NANOGPT: [&str; 2] = ["imported/nanogpt/ckpt.pt", "imported/nanogpt/meta.pkl"];
 
 pub fn fixture(name: &str) -> PathBuf {
@@ -88,7 +89,7 @@ impl Reader {
     }
 
     /// What the page says of files that are no model.
-    async fn refusal(&self, files: &[(&str, &[u8])]) -> Result<String> {
+    pub async fn refusal(&self, files: &[(&str, &[u8])]) -> Result<String> {
         self.drop_files(files).await?;
         let said = self.text("import-error").await?;
         self.press("start-over").await?;

@@ -8,7 +8,7 @@ use crate::server::{Fault, Server};
 use crate::worker::worker_that;
 
 /// A listener in the worker: it does what a test asks for and says how that ended.
-const SPY: &str = "
+pub const SPY: &str = "
     const test = new BroadcastChannel('test');
     const loaded = () => performance.getEntriesByType('resource').map((entry) => entry.name);
     const reach = (url) => fetch(url, { mode: 'no-cors' }).then(() => 'arrived', String);
@@ -29,7 +29,7 @@ async fn ask_worker(reader: &Reader, question: Value) -> Value {
 }
 
 /// How a fetch from inside the worker ends.
-async fn fetch_in_worker(reader: &Reader, url: &str) -> String {
+pub async fn fetch_in_worker(reader: &Reader, url: &str) -> String {
     ask_worker(reader, json!({ "ask": true, "url": url })).await.as_str().unwrap().to_string()
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use thirtyfour::prelude::*;
 
-use crate::browser::{Browser, PATIENCE};
+use crate::browser::{Browser, Engine, PATIENCE, Scheme};
 use crate::server::Server;
 
 /// The weights of pearGPT: the only part of its file, as long as that is below 16 MiB.
@@ -53,12 +53,19 @@ impl Reader {
     /// A reader who has opened nothing yet. The page is told to try twice and to wait for hardly anything in between,
     /// so that no test waits for a real back-off.
     pub async fn new() -> Result<Self> {
+        Reader::of(Engine::Chromium, Scheme::Light).await
+    }
+
+    /// The same with a browser of this engine.
+    pub async fn of(engine: Engine, scheme: Scheme) -> Result<Self> {
         let server = Server::start()?;
         server.rewrite("\"tries\":4", "\"tries\":2");
         server.rewrite("\"delay_ms\":1000", "\"delay_ms\":20");
         server.rewrite("\"stall_ms\":20000", "\"stall_ms\":2000");
-        let browser = Browser::start().await?;
-        browser.allow_clipboard(&server.origin()).await?;
+        let browser = Browser::of(engine, scheme).await?;
+        if engine == Engine::Chromium {
+            browser.allow_clipboard(&server.origin()).await?;
+        }
         Ok(Reader { server, browser })
     }
 

@@ -1,10 +1,22 @@
 //! The page writes what the terminal writes.
 
+use std::ops::Range;
 use std::process::Command;
 
 use crate::reader::Reader;
 
 const WORDS: u32 = 12;
+
+/// Has a text of each seed written on the page, which must be the terminal's; every other one starts by itself.
+pub async fn expect_the_terminals_texts(reader: &Reader, seeds: Range<u32>) {
+    for seed in seeds {
+        let prompt = if seed % 2 == 0 { "ROMEO:\nWhat light" } else { "" };
+        reader.fill("prompt", prompt).await.unwrap();
+        reader.fill("seed", &seed.to_string()).await.unwrap();
+        let on_the_page = reader.write(WORDS).await.unwrap();
+        assert_eq!(on_the_page.trim_end(), in_the_terminal(seed, prompt).trim_end(), "seed {seed}");
+    }
+}
 
 /// What `generate` writes to standard output.
 fn in_the_terminal(seed: u32, prompt: &str) -> String {
@@ -18,12 +30,5 @@ fn in_the_terminal(seed: u32, prompt: &str) -> String {
 #[tokio::test]
 async fn twenty_seeds_give_the_same_texts_on_the_page_and_in_the_terminal() {
     let reader = Reader::ready().await.unwrap();
-    for seed in 0..20 {
-        // Every other text starts by itself.
-        let prompt = if seed % 2 == 0 { "ROMEO:\nWhat light" } else { "" };
-        reader.fill("prompt", prompt).await.unwrap();
-        reader.fill("seed", &seed.to_string()).await.unwrap();
-        let on_the_page = reader.write(WORDS).await.unwrap();
-        assert_eq!(on_the_page.trim_end(), in_the_terminal(seed, prompt).trim_end(), "seed {seed}");
-    }
+    expect_the_terminals_texts(&reader, 0..20).await;
 }

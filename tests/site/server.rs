@@ -132,6 +132,11 @@ impl Server {
         lock(&self.shared.files).insert(self.path(file), bytes);
     }
 
+    /// A file that was put here.
+    pub fn added(&self, file: &str) -> Option<Vec<u8>> {
+        lock(&self.shared.files).get(file).cloned()
+    }
+
     /// From now on the file of this name is served with a fault.
     pub fn always(&self, file: &str, fault: Fault) {
         lock(&self.shared.faults).insert(self.path(file), VecDeque::from([(fault, usize::MAX)]));

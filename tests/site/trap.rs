@@ -32,6 +32,16 @@ impl Trap {
         self.address.to_string()
     }
 
+    /// Its host.
+    pub fn host(&self) -> String {
+        self.address.ip().to_string()
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// The first lines of all requests, `CONNECT example.org:443 HTTP/1.1`.
     pub fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()

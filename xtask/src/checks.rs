@@ -24,7 +24,7 @@ pub fn test() -> Result<()> {
         ("native tests", || run(command("cargo", &["test", "--workspace"]))),
         ("wasm tests in Chromium", wasm_tests),
         ("site", || site::dist(&[])),
-        ("whole-site tests in Chromium", || run(whole_site("--test"))),
+        ("whole-site tests in Chromium, their core in Firefox and WebKit", || run(whole_site("--test"))),
     ];
     let start = Instant::now();
     for (index, (name, step)) in steps.iter().enumerate() {
@@ -84,7 +84,7 @@ pub fn whole_site(kind: &str) -> Command {
 fn ensure_tools() -> Result<()> {
     tools::ensure_lints()?;
     tools::ensure_build_tools()?;
-    tools::ensure_browser()
+    tools::ensure_all_browsers()
 }
 
 fn native_lints() -> Result<()> {

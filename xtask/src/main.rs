@@ -21,7 +21,8 @@ cargo xtask COMMAND
           again after each change; further arguments go to `trunk serve`
   dist    build the site into dist/, ready for any path of any static server;
           further arguments go to `trunk build`
-  test    check the format, lint, run all tests, native and in headless Chromium
+  test    check the format, lint, run all tests, native and in headless Chromium,
+          the whole site's core also in Firefox and WebKit
   bench   measure the site in headless Chromium against its targets; `gpt2` or
           `peargpt` for one model, `--peers DIR` to run rivals, `--runs N`;
           or, with `--against DIR`, two built sites in turn: the ratios of

@@ -32,18 +32,65 @@ pub fn ensure_lints() -> Result<()> {
     ensure_target(ARM)
 }
 
-/// What tests in a browser need.
+/// A browser that tests drive.
+struct Browser {
+    /// It and its driver, as people call them.
+    name: &'static str,
+    /// What has to be on PATH.
+    programs: &'static [&'static str],
+    /// Debian's packages.
+    packages: &'static [&'static str],
+}
+
+const CHROMIUM: Browser = Browser {
+    name: "Chromium and chromedriver",
+    programs: &["chromium", "chromedriver"],
+    packages: &["chromium", "chromium-driver"],
+};
+
+/// Its driver is in no Debian release.
+const FIREFOX: Browser = Browser { name: "Firefox", programs: &["firefox-esr"], packages: &["firefox-esr"] };
+
+/// The driver's package brings MiniBrowser, which has no headless mode and draws on a screen in memory.
+const WEBKIT: Browser = Browser {
+    name: "WebKitGTK's MiniBrowser with its driver, and Xvfb",
+    programs: &["WebKitWebDriver", "Xvfb"],
+    packages: &["webkit2gtk-driver", "xvfb"],
+};
+
+/// What drives Firefox.
+const GECKODRIVER: &str = "0.37.1";
+
+/// What the bench and the tests in one browser need.
 pub fn ensure_browser() -> Result<()> {
-    if find("chromium").is_some() && find("chromedriver").is_some() {
+    ensure_browsers(&[CHROMIUM])
+}
+
+/// What tests in all browsers need.
+pub fn ensure_all_browsers() -> Result<()> {
+    ensure_browsers(&[CHROMIUM, FIREFOX, WEBKIT])?;
+    ensure_cargo_tool("geckodriver", "geckodriver", GECKODRIVER, 3)
+}
+
+/// Installs those that are missing.
+fn ensure_browsers(browsers: &[Browser]) -> Result<()> {
+    let is_there = |browser: &&Browser| browser.programs.iter().all(|program| find(program).is_some());
+    let missing: Vec<&Browser> = browsers.iter().filter(|browser| !is_there(browser)).collect();
+    if missing.is_empty() {
         return Ok(());
     }
+    let list = |of: fn(&Browser) -> &'static [&'static str]| -> Vec<&str> {
+        missing.iter().flat_map(|browser| of(browser)).copied().collect()
+    };
+    let (programs, packages) = (list(|browser| browser.programs), list(|browser| browser.packages));
     if find("apt-get").is_none() {
-        bail!("the tests drive `chromium` with `chromedriver`: install both and put them on PATH, then try again");
+        bail!("the tests need {}: install them and put them on PATH, then try again", programs.join(", "));
     }
-    let privilege = privilege()?;
+    let privilege = privilege(&packages)?;
     install("the list of Debian packages", "a minute", || apt_get(privilege, &["update"]))?;
-    let packages = ["install", "--yes", "--no-install-recommends", "chromium", "chromium-driver"];
-    install("Chromium and chromedriver", "two minutes", || apt_get(privilege, &packages))
+    let names: Vec<&str> = missing.iter().map(|browser| browser.name).collect();
+    let arguments = [&["install", "--yes", "--no-install-recommends"], packages.as_slice()].concat();
+    install(&names.join(", "), "two minutes", || apt_get(privilege, &arguments))
 }
 
 /// Rust's standard library for another kind of machine.
@@ -76,10 +123,10 @@ fn ensure_cargo_tool(package: &str, program: &str, version: &str, minutes: u32) 
     }
 }
 
-/// The last word of `trunk 0.21.14`.
+/// The second word of `trunk 0.21.14`; some go on with more.
 fn installed_version(program: &str) -> Option<String> {
     find(program)?;
-    output(program, &["--version"])?.split_whitespace().last().map(str::to_string)
+    output(program, &["--version"])?.split_whitespace().nth(1).map(str::to_string)
 }
 
 /// The version of a package in Cargo.lock: the wasm-bindgen tool and crate must be the same.
@@ -91,16 +138,17 @@ fn locked_version(package: &str) -> Result<String> {
 }
 
 /// `sudo` where we need it to install packages, nothing where we are root.
-fn privilege() -> Result<Option<&'static str>> {
+fn privilege(packages: &[&str]) -> Result<Option<&'static str>> {
     if output("id", &["-u"]).as_deref() == Some("0") {
         return Ok(None);
     }
     if find("sudo").is_some() {
         return Ok(Some("sudo"));
     }
+    let packages = packages.join(" ");
     Err(anyhow!(
-        "Chromium and chromedriver are missing and this account may not install them; run as root: \
-         apt-get update && apt-get install --yes chromium chromium-driver"
+        "what the tests need is missing and this account may not install it; run as root: \
+         apt-get update && apt-get install --yes {packages}"
     ))
 }
 

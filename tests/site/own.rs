@@ -180,6 +180,16 @@ async fn the_file_that_is_missing_is_named_and_waited_for() {
 }
 
 #[tokio::test]
+async fn what_goes_with_a_checkpoint_may_come_before_it() {
+    let reader = Reader::at("#/model").await.unwrap();
+    reader.pick_fixtures(&[NANOGPT[1]]).await.unwrap();
+    assert!(reader.text("question").await.unwrap().starts_with("The weights are missing."));
+    reader.pick_fixtures(&[NANOGPT[0]]).await.unwrap();
+    assert!(reader.text("summary").await.unwrap().contains("nanoGPT"), "meta.pkl is not asked for again");
+    reader.run_it().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_folder_is_opened_as_a_whole() {
     let reader = Reader::at("#/model").await.unwrap();
     let folder = fixture("imported/sharded").display().to_string();
@@ -193,7 +203,7 @@ async fn a_folder_is_opened_as_a_whole() {
 async fn what_the_files_do_not_say_is_asked_for() {
     let reader = Reader::at("#/model").await.unwrap();
     reader.pick_fixtures(&["small/model.safetensors", "small/vocab.json", "small/merges.txt"]).await.unwrap();
-    assert!(reader.text("question").await.unwrap().contains("how many attention heads"));
+    assert!(reader.text("question").await.unwrap().contains("Number of heads (n_head)"));
     reader.fill("heads", "5").await.unwrap();
     reader.press("go-on").await.unwrap();
     let asks = "document.querySelector('[data-testid=question]')?.textContent";

@@ -39,15 +39,15 @@ fn facts(summary: &Summary) -> Vec<(String, String)> {
     };
     let mut facts = vec![
         ("Architecture", format!("GPT-2 with {}, head {}", activation(summary.activation), summary.head)),
-        ("From", summary.source.to_string()),
+        ("Source", summary.source.to_string()),
         ("Weights", grouped(*parameters)),
         ("Shape", format!("{layers} layers, {n_embd} wide, {heads} heads")),
-        ("Sees back", format!("{} tokens", grouped(*context))),
+        ("Context", format!("{} tokens", grouped(*context))),
         ("Vocabulary", format!("{} {tokens}{padding}", grouped(*vocabulary))),
         ("Precision", format!("{} in the files, {} here", summary.stored.join(", "), matrices(&summary.kept))),
     ];
     if !summary.ignored.is_empty() {
-        facts.push(("Not needed", summary.ignored.join(", ")));
+        facts.push(("Not used", summary.ignored.join(", ")));
     }
     facts.into_iter().map(|(label, value)| (label.to_string(), value)).collect()
 }
@@ -82,10 +82,13 @@ fn grouped(number: usize) -> String {
 /// Says what is missing, and how to give it.
 pub fn question(need: &Need) -> Question {
     let (sentence, asks) = match need {
-        Need::File { name } => (format!("{name} is missing: add it to these files."), Asked::File),
+        Need::Weights => {
+            ("The weights are missing. Add the checkpoint: .safetensors, .pt, .bin or .gguf.".to_string(), Asked::File)
+        }
+        Need::File { name } => (format!("{name} is missing. Add it."), Asked::File),
         Need::Tokenizer { tokens } => (tokenizer(*tokens), Asked::File),
         Need::Heads { n_embd, proposed } => (
-            format!("The files do not say how many attention heads a layer has. Their number divides {n_embd}."),
+            format!("Number of heads (n_head) is missing; it must divide {n_embd}."),
             Asked::Heads { proposed: proposed.map(|heads| heads as u32) },
         ),
         Need::Alphabet { tokens, proposed } => {
@@ -97,7 +100,7 @@ pub fn question(need: &Need) -> Question {
 
 fn tokenizer(tokens: usize) -> String {
     let here = match tokens {
-        50_257.. => " If it is GPT-2’s, fetching GPT-2 once on its page will do as well.",
+        50_257.. => " If it is GPT-2’s, downloading GPT-2 on its page does as well.",
         _ => "",
     };
     format!(
@@ -108,12 +111,12 @@ fn tokenizer(tokens: usize) -> String {
 
 fn alphabet(tokens: usize, is_proposed: bool) -> String {
     let proposed = match is_proposed {
-        true => " They may be those of tiny Shakespeare, as below.",
+        true => " Below are those of tiny Shakespeare.",
         false => "",
     };
     format!(
         "The files do not say which {tokens} characters the model knows. Add meta.pkl or the text that it was trained \
-         on, or type the characters in the order of their numbers.{proposed}"
+         on, or type the characters in the order of their ids.{proposed}"
     )
 }
 
@@ -147,13 +150,13 @@ mod tests {
         let facts = description(&summary(), ["ckpt.pt"], false).facts;
         let expected = [
             ("Architecture", "GPT-2 with ReLU, head untied, with a bias"),
-            ("From", "nanoGPT"),
+            ("Source", "nanoGPT"),
             ("Weights", "9,967,040"),
             ("Shape", "8 layers, 320 wide, 5 heads"),
-            ("Sees back", "1,024 tokens"),
+            ("Context", "1,024 tokens"),
             ("Vocabulary", "50,257 byte pairs, 47 rows of padding left out"),
             ("Precision", "BF16, F32 in the files, Q8_0 here"),
-            ("Not needed", "notes.txt"),
+            ("Not used", "notes.txt"),
         ];
         let expected = expected.map(|(label, value)| (label.to_string(), value.to_string()));
         assert_eq!(facts, expected);
@@ -179,12 +182,13 @@ mod tests {
     #[test]
     fn each_thing_that_is_missing_has_a_sentence() {
         let said = |need| question(&need).sentence;
-        assert_eq!(said(Need::File { name: "merges.txt".into() }), "merges.txt is missing: add it to these files.");
-        assert!(said(Need::Tokenizer { tokens: 50_304 }).contains("fetching GPT-2 once"));
-        assert!(!said(Need::Tokenizer { tokens: 300 }).contains("fetching GPT-2 once"));
-        assert!(said(Need::Heads { n_embd: 96, proposed: None }).contains("divides 96"));
+        assert_eq!(said(Need::File { name: "merges.txt".into() }), "merges.txt is missing. Add it.");
+        assert!(said(Need::Weights).starts_with("The weights are missing."));
+        assert!(said(Need::Tokenizer { tokens: 50_304 }).contains("downloading GPT-2"));
+        assert!(!said(Need::Tokenizer { tokens: 300 }).contains("downloading GPT-2"));
+        assert!(said(Need::Heads { n_embd: 96, proposed: None }).contains("must divide 96"));
         let asked = question(&Need::Alphabet { tokens: 65, proposed: Some(TINY_SHAKESPEARE) });
-        assert!(asked.sentence.contains("which 65 characters") && asked.sentence.contains("as below"));
+        assert!(asked.sentence.contains("which 65 characters") && asked.sentence.contains("Below are"));
         assert_eq!(asked.asks, Asked::Alphabet { proposed: Some(TINY_SHAKESPEARE.to_string()) });
     }
 }

@@ -51,6 +51,7 @@ fn identify(files: &mut DiskFiles, answers: &Answers) -> Result<Inspection, Stri
 /// Says what is missing, and how to give it.
 fn told(need: &Need) -> String {
     match need {
+        Need::Weights => "expected the weights too: safetensors, a torch checkpoint or GGUF".to_string(),
         Need::File { name } => format!("expected {name} too"),
         Need::Tokenizer { tokens } => {
             format!("expected vocab.json and merges.txt too, or tokenizer.json, of {tokens} tokens or fewer")

@@ -51,6 +51,11 @@ impl Content {
         matches!(self, Content::Gguf | Content::Safetensors | Content::TorchZip | Content::TorchLegacy)
     }
 
+    /// Whether it surely is of use beside weights only.
+    pub fn goes_with_weights(self) -> bool {
+        matches!(self, Content::Pickle | Content::Config | Content::Tokenizer | Content::Vocabulary)
+    }
+
     /// The name of this kind in messages.
     pub fn title(self) -> &'static str {
         match self {

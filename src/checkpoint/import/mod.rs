@@ -80,6 +80,8 @@ pub struct Answers {
 /// Something that is missing, and without which the model cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
+    /// The weights: only what goes with them is here.
+    Weights,
     /// A file of this name.
     File {
         /// `merges.txt`, `model-00002-of-00003.safetensors`.
@@ -179,7 +181,12 @@ pub async fn inspect_by_steps<R: Read + Seek>(
     pause: Pause<'_>,
 ) -> Result<Inspection, ImportError> {
     let contents = contents::all(files, pause).await?;
-    let chosen = shards::choose(files, &contents, pause).await?;
+    let chosen = match shards::choose(files, &contents, pause).await {
+        Err(ImportError::NoWeights { .. }) if is_without_weights(&contents) => {
+            return Ok(Inspection::Needs(vec![Need::Weights]));
+        }
+        chosen => chosen?,
+    };
     if !chosen.missing.is_empty() {
         return Ok(Inspection::Needs(chosen.missing.into_iter().map(|name| Need::File { name }).collect()));
     }
@@ -193,6 +200,14 @@ pub async fn inspect_by_steps<R: Read + Seek>(
     let shape = Shape::of(tensors, said.as_ref(), files, pause).await?;
     let tokens = tokens::find(files, &contents, &shape, said.as_ref(), answers, pause).await?;
     finish(shape, tokens, answers, chosen.ignored(files, &contents))
+}
+
+/// Whether these files are what goes with weights, and none of them may be weights that are damaged.
+fn is_without_weights(contents: &[Content]) -> bool {
+    // A text of pairs of words looks like merges.
+    let may_go_with =
+        |content: &Content| content.goes_with_weights() || matches!(content, Content::Text | Content::Merges);
+    contents.iter().all(may_go_with) && contents.iter().any(|content| content.goes_with_weights())
 }
 
 /// Puts the findings together, or lists what is missing.

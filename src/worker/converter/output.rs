@@ -11,6 +11,9 @@ use crate::app::protocol::Event;
 use crate::checkpoint::import::{CheckpointInfo, ImportError, Named, OutputFile};
 use crate::checkpoint::sha256::hex;
 
+/// Milliseconds after which the event loop runs, so that a request is seen.
+const BREATH_MS: f64 = 8.0;
+
 /// Why a file has not been written.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
@@ -35,21 +38,34 @@ pub struct ConversionProgress<'a> {
     done: u64,
     all: u64,
     last_sent: f64,
+    last_breath: f64,
 }
 
 impl<'a> ConversionProgress<'a> {
     /// Nothing is done yet of `all` bytes. `event` makes an event from the bytes done and all bytes.
     pub fn new(channel: &'a Channel, all: u64, event: &'a dyn Fn(u64, u64) -> Event) -> Self {
-        ConversionProgress { channel, event, done: 0, all, last_sent: f64::NEG_INFINITY }
+        ConversionProgress {
+            channel,
+            event,
+            done: 0,
+            all,
+            last_sent: f64::NEG_INFINITY,
+            last_breath: f64::NEG_INFINITY,
+        }
     }
 
-    /// Counts bytes, and lets the event loop run. Fails if a request waits that interrupts the conversion.
+    /// Counts bytes, and lets the event loop run now and then. Fails if a request waits that interrupts the conversion.
     pub async fn step(&mut self, bytes: u64) -> Result<(), OutputError> {
         self.done += bytes;
-        if now() - self.last_sent >= FRAME_MS {
-            self.last_sent = now();
+        let now = now();
+        if now - self.last_sent >= FRAME_MS {
+            self.last_sent = now;
             self.channel.send(&(self.event)(self.done, self.all));
         }
+        if now - self.last_breath < BREATH_MS {
+            return Ok(());
+        }
+        self.last_breath = now;
         if self.channel.interrupted().await { Err(OutputError::Interrupted) } else { Ok(()) }
     }
 }

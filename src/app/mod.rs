@@ -11,3 +11,4 @@ pub mod release;
 pub mod settings;
 pub mod speakers;
 pub mod transfer_rate;
+pub mod typed;

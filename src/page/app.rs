@@ -73,7 +73,7 @@ fn App() -> impl IntoView {
             }}
         </main>
         <footer class="site-foot">
-            <p>"No server, no account, no tracking: what you type and what is written stay on this machine."</p>
+            <p>"No server, no account, no tracking: your text stays on this device. MIT licence."</p>
         </footer>
     }
 }
@@ -81,8 +81,9 @@ fn App() -> impl IntoView {
 /// The writing with a model of the reader's own, or what leads to one.
 fn own_view(own: Writing, import: Import, route: Route) -> AnyView {
     let engine = own.engine;
+    let problems = Signal::derive(move || own.problems());
     if route == OWN.route() {
-        return view! { <Own import engine is_missing=false /> }.into_any();
+        return view! { <Own import engine is_missing=false problems /> }.into_any();
     }
     own.turn_to(route);
     // While files are being opened nobody knows which model they are: what stands there stays.
@@ -99,7 +100,7 @@ fn own_view(own: Writing, import: Import, route: Route) -> AnyView {
                     own.wait_no_longer();
                 }
             });
-            view! { <Own import engine is_missing=true /> }.into_any()
+            view! { <Own import engine is_missing=true problems /> }.into_any()
         }
     })
     .into_any()

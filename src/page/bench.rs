@@ -139,7 +139,7 @@ fn Report(report: BenchReport) -> impl IntoView {
             <caption class="visually-hidden">"What was measured"</caption>
             <tbody>{rows(&report).map(row).collect_view()}</tbody>
         </table>
-        <h2>"As JSON"</h2>
+        <h2>"JSON"</h2>
         <pre class="json" data-testid="bench-json" tabindex="0">{json}</pre>
     }
 }
@@ -153,20 +153,20 @@ fn json(report: &BenchReport) -> Option<String> {
 fn rows(report: &BenchReport) -> [(&'static str, String); 8] {
     let floor = report.read_gb_per_second * 1e9 / report.weight_bytes.max(1) as f64;
     [
-        ("Computed by", report.backend.clone()),
+        ("Engine", report.backend.clone()),
         (
             "Weights",
             format!("{:.2} million, {:.1} MB", report.parameters as f64 / 1e6, report.weight_bytes as f64 / 1e6),
         ),
-        ("Loading", format!("{:.0} ms", report.load_ms)),
-        ("Reading the prompt", format!("{} tokens in {:.1} ms", report.prefill_tokens, report.prefill_ms)),
-        ("Writing", format!("{:.1} tokens per second", report.decode_tokens_per_second)),
+        ("Load", format!("{:.0} ms", report.load_ms)),
+        ("Prompt", format!("{} tokens in {:.1} ms", report.prefill_tokens, report.prefill_ms)),
+        ("Decoding", format!("{:.1} tokens per second", report.decode_tokens_per_second)),
         (
             "One token",
             format!("half within {:.2} ms, 19 of 20 within {:.2} ms", report.decode_ms_p50, report.decode_ms_p95),
         ),
         (
-            "Reading the weights once",
+            "Memory bandwidth",
             format!("{:.1} GB per second, enough for {floor:.0} tokens per second", report.read_gb_per_second),
         ),
         ("Memory", format!("{:.1} MB", report.wasm_memory_bytes as f64 / 1e6)),

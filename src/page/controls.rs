@@ -1,6 +1,8 @@
 //! The controls: one per parameter, made from [`crate::app::settings::PARAMETERS`].
 
 use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+use web_sys::{HtmlDocument, HtmlTextAreaElement};
 
 use super::form::Field;
 use super::options::Mounted;
@@ -15,11 +17,27 @@ pub fn focus(mounted: Mounted, name: &str) {
     control.focus().ok();
 }
 
+/// Replaces what stands in a text area as typing would, which can be undone. `false` where the browser cannot.
+pub fn type_over(mounted: Mounted, name: &str, text: &str) -> bool {
+    let control = mounted.find(&format!("[id='{}']", mounted.id(name)));
+    let Some(area) = control.and_then(|control| control.dyn_into::<HtmlTextAreaElement>().ok()) else { return false };
+    area.select();
+    let Ok(document) = document().dyn_into::<HtmlDocument>() else { return false };
+    let inserted = document.exec_command_with_show_ui_and_value("insertText", false, text);
+    inserted.unwrap_or(false) && area.value() == text
+}
+
 /// A label, a control, a line of help and what is wrong.
 #[component]
 pub fn Control(
     /// The parameter that it sets.
     field: Field,
+    /// What else is wrong with it.
+    #[prop(optional, into)]
+    problem: Option<Signal<Option<String>>>,
+    /// The `data-testid` of that.
+    #[prop(optional)]
+    problem_testid: Option<&'static str>,
     /// What stands beside the control.
     #[prop(optional)]
     children: Option<Children>,
@@ -28,18 +46,33 @@ pub fn Control(
     let mounted = Mounted::here();
     let help_id = mounted.id(&format!("{name}-help"));
     let control = match field.parameter.kind {
-        Kind::Text => view! { <TextArea field /> }.into_any(),
+        Kind::Text => view! { <TextArea field problem /> }.into_any(),
         Kind::Whole { .. } | Kind::Real { .. } => view! { <NumberInput field /> }.into_any(),
         Kind::Choice(names) => view! { <Choice field names /> }.into_any(),
     };
     view! {
-        <div class="control" class:wrong=move || field.problem.get().is_some()>
+        <div class="control" class:wrong=move || is_wrong(field, problem)>
             <label for=mounted.id(name)>{field.parameter.label}</label>
             <div class="control-row">{control} {children.map(|children| children())}</div>
             <p class="help" id=help_id>{field.parameter.help}</p>
             <Problem field />
+            {problem.map(|problem| view! {
+                <p
+                    class="problem"
+                    id=mounted.id(&format!("{name}-problem-too"))
+                    data-testid=problem_testid
+                    aria-live="polite"
+                    hidden=move || problem.get().is_none()
+                >
+                    {problem}
+                </p>
+            })}
         </div>
     }
+}
+
+fn is_wrong(field: Field, problem: Option<Signal<Option<String>>>) -> bool {
+    field.problem.get().is_some() || problem.is_some_and(|problem| problem.get().is_some())
 }
 
 /// What is wrong with a field, said when it changes.
@@ -62,8 +95,10 @@ fn described_by(field: Field) -> String {
 }
 
 #[component]
-fn TextArea(field: Field) -> impl IntoView {
+fn TextArea(field: Field, problem: Option<Signal<Option<String>>>) -> impl IntoView {
     let name = field.parameter.name;
+    let too = Mounted::here().id(&format!("{name}-problem-too"));
+    let described_by = if problem.is_some() { format!("{} {too}", described_by(field)) } else { described_by(field) };
     view! {
         <textarea
             id=Mounted::here().id(name)
@@ -72,7 +107,8 @@ fn TextArea(field: Field) -> impl IntoView {
             spellcheck="false"
             autocapitalize="off"
             autocomplete="off"
-            aria-describedby=described_by(field)
+            aria-describedby=described_by
+            aria-invalid=move || is_wrong(field, problem).then_some("true")
             prop:value=move || field.text.get()
             on:input:target=move |event| field.edit(event.target().value())
         ></textarea>

@@ -9,14 +9,14 @@ use crate::app::transfer_rate::time_left;
 /// What goes on, until the model can be asked.
 pub fn sentence(model: &ModelState) -> String {
     match model {
-        ModelState::Asking { .. } => "The weights wait for your word.".to_string(),
-        ModelState::Waiting => "Another tab is busy with these weights; this one goes on when it is done.".to_string(),
+        ModelState::Asking { total, .. } => format!("The model is not downloaded yet ({} MB).", megabytes(*total)),
+        ModelState::Waiting => "Another tab is using this model. This tab continues when that is done.".to_string(),
         ModelState::Downloading { again: Some((reason, delay_ms)), .. } => {
             format!("{reason} Trying again in {:.0} s.", f64::from(*delay_ms) / 1000.0)
         }
         ModelState::Paused { .. } => "Paused. What has arrived is kept.".to_string(),
-        ModelState::Opening => "Opening the weights…".to_string(),
-        _ => "Fetching the weights…".to_string(),
+        ModelState::Opening => "Loading the model…".to_string(),
+        _ => "Downloading the model…".to_string(),
     }
 }
 
@@ -42,7 +42,7 @@ pub fn Download(
             <Progress model />
             <div class="download-buttons">
                 <button type="button" class="primary" data-testid="fetch" hidden=move || !asks() on:click=move |_| engine.fetch()>
-                    "Fetch the weights"
+                    "Download"
                 </button>
                 <button type="button" class="quiet" data-testid="pause" hidden=move || !runs() on:click=move |_| engine.pause()>
                     "Pause"
@@ -54,7 +54,7 @@ pub fn Download(
                     type="button"
                     class="quiet"
                     data-testid="cancel"
-                    title="Ends the download and forgets what has arrived"
+                    title="Stop the download and delete what has arrived"
                     hidden=move || !(runs() || rests())
                     on:click=move |_| engine.cancel()
                 >
@@ -68,16 +68,18 @@ pub fn Download(
 /// What would be fetched, from where, and what becomes of it.
 fn offer(model: &ModelState) -> Option<String> {
     let ModelState::Asking { host, received, total } = model else { return None };
-    let from = if host.is_empty() { "this site".to_string() } else { host.clone() };
+    let size = megabytes(*total);
     let here = match received {
         0 => String::new(),
-        _ => format!(" {} MB of it are here already.", megabytes(*received)),
+        _ => format!(" {} MB of that are here already.", megabytes(*received)),
     };
-    Some(format!(
-        "The weights are {} MB, which your browser would fetch from {from}, shrink as they arrive and keep for your \
-         next visit. What you type stays here.{here}",
-        megabytes(*total)
-    ))
+    Some(match host.as_str() {
+        "" => format!("{size} MB from this site, kept in this browser for your next visit.{here}"),
+        host => format!(
+            "{size} MB from {host}, converted to 8 bits and kept in this browser for your next visit. What you type \
+             stays here.{here}"
+        ),
+    })
 }
 
 /// How far the weights have come.
@@ -104,7 +106,7 @@ fn Progress(model: Signal<ModelState>) -> impl IntoView {
                 class="progress-bar"
                 role="progressbar"
                 data-testid="progress"
-                aria-label="Weights fetched"
+                aria-label="Downloaded"
                 aria-valuemin="0"
                 aria-valuemax="100"
                 aria-valuenow=percent
@@ -124,7 +126,7 @@ fn percent(received: u64, total: u64) -> u64 {
 
 fn progress_text(received: u64, total: u64) -> String {
     match total {
-        0 => "Asking for the weights".to_string(),
+        0 => "Connecting".to_string(),
         _ => format!("{} of {} MB ({} %)", megabytes(received), megabytes(total), percent(received, total)),
     }
 }

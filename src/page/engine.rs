@@ -13,6 +13,7 @@ use js_sys::Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::agreed::has_agreed;
 use super::model::{ModelState, WantedModel, catalog_url, find};
 use super::options::Mounted;
 use super::programs::Programs;
@@ -153,7 +154,9 @@ impl Engine {
             0 => ModelState::Opening,
             total => ModelState::Downloading { received: 0, total, bytes_per_second: None, again: None },
         });
-        let consent = self.loading.wanted.with_value(|wanted| wanted.consent);
+        let asks = self.mounted.options().transfer.asks && !has_agreed(self.mounted, &entry.id);
+        let is_agreed = entry.hub_files().is_none() && !asks;
+        let consent = is_agreed || self.loading.wanted.with_value(|wanted| wanted.consent);
         self.send(Request::Load {
             entry,
             catalog_url: catalog_url(self.mounted),
@@ -206,7 +209,7 @@ impl Engine {
     /// The worker is gone: says so to the run it ended, and loads the model into a new one.
     fn recover(self, reason: &str) {
         let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
-        let message = format!("What computes broke down ({reason}) and was started again; your texts are kept.");
+        let message = format!("The engine crashed ({reason}) and was restarted. Your text is kept.");
         if self.runs.is_empty() && matches!(self.loading.model.get_untracked(), ModelState::Loaded(_)) {
             self.failure.set(Some(message.clone()));
         }

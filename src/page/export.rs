@@ -53,12 +53,12 @@ pub fn ExportPanel(
         _ => None,
     };
     let told = move || match written.get() {
-        ExportState::Whole(name) => format!("{name} is written."),
+        ExportState::Whole(name) => format!("Saved {name}."),
         _ => String::new(),
     };
     view! {
         <details class="more" data-testid="take-along">
-            <summary>"Take the model along"</summary>
+            <summary>"Export model"</summary>
             <div class="more-grid">
                 <p class="help">"For llama.cpp, transformers and other programs that read a GPT-2."</p>
                 {FORMATS[..2].iter().copied().map(button).collect_view()}
@@ -105,7 +105,7 @@ fn write(writing: Writing, written: RwSignal<ExportState>, format: Export) {
 }
 
 /// Has the browser store a file of its own where the reader stores files.
-fn download(url: &str, name: &str) {
+pub fn download(url: &str, name: &str) {
     let Ok(link) = document().create_element("a") else { return };
     let set = |attribute, value| link.set_attribute(attribute, value).is_ok();
     if set("href", url) && set("download", name) {

@@ -115,7 +115,7 @@ fn PearGptCard(writing: Writing) -> impl IntoView {
                 ("Weights", "9,967,040"),
                 ("Download", "11 MB"),
                 ("Reads", "65 characters"),
-                ("Sees back", "256 characters"),
+                ("Context", "256 characters"),
             ] />
             <p class="card-state">"Ready: it comes with this site."</p>
         </article>
@@ -135,7 +135,7 @@ fn Gpt2Card() -> impl IntoView {
                 ("Weights", "124,439,808"),
                 ("Download", "once, then kept"),
                 ("Reads", "50,257 word pieces"),
-                ("Sees back", "1,024 pieces"),
+                ("Context", "1,024 tokens"),
             ] />
             <p class="card-state">"Fetched when you say so, in parts that survive any connection."</p>
         </article>

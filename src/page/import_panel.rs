@@ -55,7 +55,7 @@ fn stage_view(import: Import, stage: Stage) -> AnyView {
     };
     match stage {
         Stage::Empty => view! { <ul class="kinds" inner_html=KINDS></ul> }.into_any(),
-        Stage::Identifying => view! { <p>"Looking at "{import.names()}"…"</p> }.into_any(),
+        Stage::Identifying => view! { <p>"Reading "{import.names()}"…"</p> }.into_any(),
         Stage::Asking(questions) => view! { <Questions import questions />{start_over} }.into_any(),
         Stage::Ready(description) => view! { <Found import description />{start_over} }.into_any(),
         Stage::Opening { .. } => view! { <Opening import /> }.into_any(),
@@ -72,7 +72,7 @@ fn Questions(import: Import, questions: Vec<Question>) -> impl IntoView {
         view! { <p data-testid="question">{sentence}</p>{answer(import, &asks)} }
     };
     view! {
-        <p>"So far: "{import.names()}</p>
+        <p>"Files: "{import.names()}</p>
         {questions.into_iter().map(ask).collect_view()}
         <button type="button" class="primary" data-testid="go-on" hidden=!is_typed on:click=move |_| import.identify()>
             "Go on"
@@ -121,7 +121,7 @@ fn Found(import: Import, description: Description) -> impl IntoView {
         <dl class="facts" data-testid="summary">{description.facts.into_iter().map(fact).collect_view()}</dl>
         <label class="check-label">
             <input type="checkbox" data-testid="as-they-are" prop:checked=description.as_they_are on:change=choose />
-            " Keep the precision of the files. Otherwise 8 bits a weight: a fourth of the memory, and faster."
+            " Keep the precision of the files. Otherwise the weights are rounded to 8 bits (Q8_0)."
         </label>
         <button type="button" class="primary" data-testid="run-it" on:click=move |_| import.run()>"RunState it"</button>
     }
@@ -134,9 +134,9 @@ fn Opening(import: Import) -> impl IntoView {
         _ => (None, None),
     };
     view! {
-        <p>"Opening the model…"</p>
+        <p>"Converting and loading the model…"</p>
         <progress
-            aria-label="Tensors read"
+            aria-label="Progress"
             data-testid="import-progress"
             max=move || progress().1
             value=move || progress().0

@@ -31,7 +31,7 @@ pub fn Keep(
         id.get().map(|_| {
             view! {
                 <section class="keep">
-                    <label for=mounted.id("model-name")>"This model’s name"</label>
+                    <label for=mounted.id("model-name")>"Model name"</label>
                     <input
                         id=mounted.id("model-name")
                         data-testid="model-name"
@@ -41,9 +41,9 @@ pub fn Keep(
                     <button
                         type="button"
                         data-testid="keep"
-                        title="In this browser, for your next visit"
+                        title="For your next visit"
                         disabled=is_kept on:click=keep>
-                        {move || if is_kept.get() { "Kept" } else { "Keep it here" }}
+                        {move || if is_kept.get() { "Kept" } else { "Keep in this browser" }}
                     </button>
                 </section>
             }

@@ -13,9 +13,12 @@ pub fn Messages(
     let notices = Memo::new(move |_| notices(writing));
     let failure = Memo::new(move |_| writing.failure());
     view! {
-        <p class="notice" data-testid="notice" role="note" hidden=move || notices.get().is_empty()>
-            {move || notices.get().join(" ")}
-        </p>
+        // Always there, so that what comes into it is read aloud.
+        <div role="status">
+            <p class="notice" data-testid="notice" hidden=move || notices.get().is_empty()>
+                {move || notices.get().join(" ")}
+            </p>
+        </div>
         <Show when=move || failure.get().is_some()>
             <div class="failure">
                 <p data-testid="error" role="alert">{move || failure.get()}</p>

@@ -19,6 +19,7 @@
 //! ```
 
 // What the views stand on.
+mod agreed;
 mod bridge;
 mod engine;
 mod fetch;

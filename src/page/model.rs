@@ -12,7 +12,7 @@ pub enum ModelState {
     Absent,
     /// It is fetched when the reader says so.
     Asking {
-        /// The host that it would come from.
+        /// The host that it would come from; empty for this site.
         host: String,
         /// Bytes that are here already.
         received: u64,
@@ -60,7 +60,7 @@ impl ModelState {
 pub struct WantedModel {
     /// Its entry, once known; not of a model of the reader's own.
     pub entry: Option<Entry>,
-    /// Whether the reader has agreed to fetch it from another origin.
+    /// Whether the reader has agreed to fetch it.
     pub consent: bool,
 }
 

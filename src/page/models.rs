@@ -23,7 +23,7 @@ pub struct ModelPage {
 pub static PEARGPT: ModelPage = ModelPage {
     id: "peargpt",
     name: "pearGPT",
-    lede: "Shakespeare, one character at a time, written by your own machine.",
+    lede: "Writes Shakespeare, one character at a time.",
     examples: &[
         ("Romeo speaks", "ROMEO:"),
         ("Citizens meet", "First Citizen:\nBefore we proceed any further, hear me speak.\n\nAll:"),
@@ -37,7 +37,7 @@ pub static PEARGPT: ModelPage = ModelPage {
 pub static GPT2: ModelPage = ModelPage {
     id: "gpt2",
     name: "GPT-2",
-    lede: "It has read the web of 2019 and completes documents. It is no chat: begin something, and it goes on.",
+    lede: "OpenAI’s GPT-2 (124M). It continues a text; it does not answer questions.",
     examples: &[
         ("A discovery", "In a shocking finding, scientists discovered a herd of unicorns living in a remote valley"),
         ("A recipe", "Pear tart\n\nIngredients:\n\n"),
@@ -51,7 +51,7 @@ pub static GPT2: ModelPage = ModelPage {
 pub static OWN: ModelPage = ModelPage {
     id: "",
     name: "",
-    lede: "Your own model, run by your own machine.",
+    lede: "Your own model, run in this tab.",
     examples: &[],
     is_play: false,
     is_large: false,

@@ -16,7 +16,7 @@ pub fn NotFound(
             <h1 tabindex="-1">"Nothing here"</h1>
             <p class="lede" data-testid="error" role="alert">{problems}</p>
             <p>
-                <a href="#/">"Back to the beginning"</a>
+                <a href="#/">"Home"</a>
                 ", or to "
                 <a href="#/peargpt">"pearGPT"</a>
                 "."

@@ -55,6 +55,17 @@ impl Output {
         self.draw()
     }
 
+    /// The whole text, and the length of its prompt in bytes; [`put_back`](Self::put_back) takes both.
+    pub fn contents(&self) -> (String, usize) {
+        (self.text.clone(), self.given)
+    }
+
+    /// Shows a text that was removed.
+    pub fn put_back(&mut self, (text, given): (String, usize)) -> Result<(), JsValue> {
+        (self.text, self.given) = (text, given);
+        self.draw()
+    }
+
     /// Adds text to the end.
     pub fn append(&mut self, delta: &str) -> Result<(), JsValue> {
         self.text.push_str(delta);

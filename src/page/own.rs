@@ -6,6 +6,7 @@ use super::engine::Engine;
 use super::import::Import;
 use super::import_panel::ImportPanel;
 use super::stored::StoredModels;
+use crate::app::permalink::AddressError;
 
 /// The whole page.
 #[component]
@@ -16,6 +17,9 @@ pub fn Own(
     engine: Engine,
     /// Whether the address names a model that is not here.
     is_missing: bool,
+    /// What is wrong with the address.
+    #[prop(into)]
+    problems: Signal<Vec<AddressError>>,
 ) -> impl IntoView {
     view! {
         <article class="own">
@@ -24,6 +28,9 @@ pub fn Own(
             <p class="notice" role="status" data-testid="not-here" hidden=!is_missing>
                 "The model of this address is not in this browser. If you have its files, drop them here: they lead to the \
                  same address."
+            </p>
+            <p class="notice" role="status" data-testid="notice" hidden=move || problems.get().is_empty()>
+                {move || problems.get().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")}
             </p>
             <p class="notice" role="alert" data-testid="mishap" hidden=move || engine.failure.get().is_none()>
                 {move || engine.failure.get()}

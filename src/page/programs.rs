@@ -340,7 +340,7 @@ impl Programs {
     /// The converter is gone.
     fn fail_all(&self, reason: &str) {
         let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
-        let message = format!("What converts files broke down ({reason}). Try again.");
+        let message = format!("The converter crashed ({reason}). Try again.");
         let State { runs, keeps, is_fetched, .. } = {
             let mut state = self.state.borrow_mut();
             let (model, load) = (state.model.take(), state.load.take());

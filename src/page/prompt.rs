@@ -2,9 +2,11 @@
 
 use leptos::prelude::*;
 
-use super::controls::Control;
+use super::controls::{self, Control};
+use super::options::Mounted;
 use super::tokens::PromptTokens;
 use super::writing::Writing;
+use crate::app::typed::{self, name};
 
 /// The whole panel.
 #[component]
@@ -12,24 +14,43 @@ pub fn Prompt(
     /// The writing that it begins.
     writing: Writing,
 ) -> impl IntoView {
-    let field = writing.form.field("prompt");
-    let example = move |(label, prompt): (&'static str, &'static str)| {
-        let start = move |_| {
+    let (field, mounted) = (writing.form.field("prompt"), Mounted::here());
+    let write = move |prompt: &str| {
+        writing.focus("prompt");
+        // As if it were typed, so that undo brings back what stood there.
+        if !controls::type_over(mounted, "prompt", prompt) {
             field.edit(prompt.into());
-            writing.focus("prompt");
-        };
+        }
+    };
+    let example = move |(label, prompt): (&'static str, &'static str)| {
+        let start = move |_| write(prompt);
         view! { <button type="button" class="chip" data-testid="example" on:click=start>{label}</button> }
     };
+    let unknown = Memo::new(move |_| unknown_sentence(writing));
+    let plain = Memo::new(move |_| plain_form(writing));
     view! {
-        <Control field />
-        <p class="problem" data-testid="unknown" aria-live="polite" hidden=move || writing.unknown().is_empty()>
-            {move || unknown_sentence(writing)}
-        </p>
+        <Control field problem=unknown problem_testid="unknown" />
+        <button
+            type="button"
+            class="quiet"
+            data-testid="plain-characters"
+            hidden=move || plain.get().is_none()
+            on:click=move |_| write(&plain.get_untracked().unwrap_or_default())
+        >
+            "Use plain quotes, dashes and spaces"
+        </button>
         <PromptTokens writing />
         <div class="chips" role="group" aria-label="Examples to start from">
             {writing.about.examples.iter().copied().map(example).collect_view()}
         </div>
     }
+}
+
+/// The prompt in characters that the model knows, as far as that changes anything.
+fn plain_form(writing: Writing) -> Option<String> {
+    let (alphabet, prompt) = (writing.alphabet()?, writing.form.field("prompt").text.get());
+    let plain = typed::plain(&prompt, &alphabet);
+    (plain != prompt).then_some(plain)
 }
 
 /// Names the characters, so that they can be found even where they cannot be seen.
@@ -52,13 +73,4 @@ fn unknown_sentence(writing: Writing) -> Option<String> {
         false => alphabet.trim().to_string(),
     };
     Some(format!("{} does not know {}: it knows {knows}", writing.name(), names.join(", ")))
-}
-
-fn name(character: char) -> String {
-    match character {
-        '\t' => "the tab".to_string(),
-        '\u{a0}' => "the no-break space".to_string(),
-        _ if character.is_control() || character.is_whitespace() => format!("U+{:04X}", u32::from(character)),
-        _ => format!("“{character}”"),
-    }
 }

@@ -23,9 +23,30 @@ pub fn Status(
     }
 }
 
+/// A bar at the lower edge of a small screen while there is something to stop: the text is long, and the buttons are far
+/// above it. Screen readers have the status line.
+#[component]
+pub fn PhoneBar(
+    /// The writing that it stops.
+    writing: Writing,
+) -> impl IntoView {
+    let text = move || {
+        let speed = speed(writing).map_or(String::new(), |speed| format!(" {speed} tokens/s"));
+        format!("{}{speed}", sentence(writing, writing.phase()))
+    };
+    view! {
+        <div class="phone-bar" class:busy=move || writing.is_busy()>
+            <span aria-hidden="true">{text}</span>
+            <button type="button" data-testid="stop-below" on:click=move |_| writing.stop()>
+                "Stop"
+            </button>
+        </div>
+    }
+}
+
 fn sentence(writing: Writing, phase: Phase) -> String {
     let waiting = writing.run.get() == RunState::Waiting;
-    let then = if waiting { " The text starts by itself then." } else { "" };
+    let then = if waiting { " Writing starts when the model is ready." } else { "" };
     match (phase, writing.run.get()) {
         (Phase::Idle, _) => "No model is loaded.".to_string(),
         (Phase::Asking | Phase::Downloading | Phase::Paused, _) => {
@@ -42,11 +63,11 @@ fn sentence(writing: Writing, phase: Phase) -> String {
 
 fn ending(reason: StopReason) -> &'static str {
     match reason {
-        StopReason::Words => "Done: the paragraph is at its end.",
-        StopReason::Tail => "Done, in mid-paragraph: 300 tokens more brought no end of it.",
-        StopReason::EndOfText => "Done: the model ended its text. Continue goes on from there.",
-        StopReason::Runaway => "Ended: the model writes hardly any spaces, so the words would never be there.",
-        StopReason::Tokens => "Done: as many tokens as asked for.",
+        StopReason::Words => "Done.",
+        StopReason::Tail => "Done. The paragraph did not end within 300 more tokens.",
+        StopReason::EndOfText => "Done. The model ended the text; Continue writes on.",
+        StopReason::Runaway => "Stopped: the model writes hardly any spaces, so its words cannot be counted.",
+        StopReason::Tokens => "Done.",
         StopReason::Stopped => "Stopped.",
     }
 }
@@ -82,7 +103,7 @@ pub fn Numbers(
             data-tokens-per-second=move || stats.get().map(|stats| format!("{:.2}", stats.tokens_per_second))
             data-first-token-ms=move || stats.get().and_then(|stats| stats.first_token_ms).map(|ms| format!("{ms:.1}"))
             data-backend=move || writing.engine.backend.get()
-            data-window=move || writing.form.settings().window.name()
+            data-window=move || writing.window().name()
             data-forwarded-rows=move || stats.get().map(|stats| stats.forwarded_rows)
             data-window-crossings=move || stats.get().map(|stats| stats.window_crossings)
             data-wasm-memory-bytes=move || stats.get().map(|stats| stats.wasm_memory_bytes)
@@ -92,8 +113,8 @@ pub fn Numbers(
             <Number label="Words" value=Signal::derive(move || stats.get().map(|stats| stats.words.to_string())) />
             <Number label="Tokens / s" value=Signal::derive(move || speed(writing)) />
             <Number label="First token" value=Signal::derive(move || first_token(writing)) />
-            <Number label="Computed by" value=writing.engine.backend.into() />
-            <Number label="Past the context" value=Signal::derive(move || Some(window_text(writing))) />
+            <Number label="Engine" value=writing.engine.backend.into() />
+            <Number label="Context" value=Signal::derive(move || Some(window_text(writing))) />
         </dl>
     }
 }
@@ -119,10 +140,10 @@ fn first_token(writing: Writing) -> Option<String> {
 
 fn window_text(writing: Writing) -> String {
     let crossings = writing.stats.get().map_or(0, |stats| stats.window_crossings);
-    match (writing.form.settings().window, crossings) {
-        (Window::Rolling, 0) => "rolling".to_string(),
-        (Window::Rolling, 1) => "rolling, moved on once".to_string(),
-        (Window::Rolling, times) => format!("rolling, moved on {times} times"),
-        (Window::Exact, _) => "exact".to_string(),
+    match (writing.window(), crossings) {
+        (Window::Rolling, 0) => "not full yet".to_string(),
+        (Window::Rolling, 1) => "full once (kept the newer half)".to_string(),
+        (Window::Rolling, times) => format!("full {times} times (kept the newer half)"),
+        (Window::Exact, _) => "recomputed for every token".to_string(),
     }
 }

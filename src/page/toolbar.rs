@@ -1,10 +1,18 @@
 //! What can be done with the text: copied, shared, cleared.
 
+use std::time::Duration;
+
+use js_sys::Array;
 use leptos::html;
 use leptos::prelude::*;
+use web_sys::{Blob, BlobPropertyBag, Url};
 
 use super::clipboard::{Copied, copy};
+use super::export::download;
 use super::writing::Writing;
+
+/// For how long a file that is being saved is there.
+const KEPT: Duration = Duration::from_secs(60);
 
 /// The whole panel.
 #[component]
@@ -19,13 +27,36 @@ pub fn Toolbar(
             <button
                 type="button"
                 class="quiet"
-                data-testid="clear"
+                data-testid="save"
+                title="Save as a text file"
                 disabled=move || !writing.has_text.get()
-                on:click=move |_| writing.clear()
+                on:click=move |_| save(writing)
             >
-                "Clear"
+                "Save"
+            </button>
+            <button
+                type="button"
+                class="quiet"
+                data-testid="clear"
+                disabled=move || !(writing.has_text.get() || writing.can_restore())
+                on:click=move |_| if writing.has_text.get_untracked() { writing.clear() } else { writing.restore() }
+            >
+                {move || if !writing.has_text.get() && writing.can_restore() { "Undo clear" } else { "Clear" }}
             </button>
         </div>
+    }
+}
+
+/// Saves the text as a file, named after the model.
+fn save(writing: Writing) {
+    let text = writing.with_output(|output| Ok(output.text().to_string())).unwrap_or_default();
+    let options = BlobPropertyBag::new();
+    options.set_type("text/plain;charset=utf-8");
+    let blob = Blob::new_with_str_sequence_and_options(&Array::of1(&text.into()), &options);
+    if let Ok(url) = blob.and_then(|blob| Url::create_object_url_with_blob(&blob)) {
+        download(&url, &format!("{}.txt", untrack(|| writing.name())));
+        // The browser has begun to store it; an address that is none any more is no error.
+        set_timeout(move || drop(Url::revoke_object_url(&url)), KEPT);
     }
 }
 

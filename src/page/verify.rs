@@ -126,10 +126,10 @@ type Figure = (&'static str, String, bool);
 
 /// One prompt.
 fn check_row(check: &Check) -> AnyView {
-    let tokens = if check.tokens_equal { "as published" } else { "others than published" };
+    let tokens = if check.tokens_equal { "as published" } else { "not as published" };
     let figures = [
         ("Tokens", tokens.to_string(), !check.tokens_equal),
-        ("Likeliest next", top1(check), !check.is_top1_equal()),
+        ("Most likely next", top1(check), !check.is_top1_equal()),
         ("Top 10", format!("{} shared, at least {SHARED} must be", check.shared_top10), !check.is_top10_shared()),
         ("Largest difference", difference(check), !check.is_within()),
     ];
@@ -139,8 +139,8 @@ fn check_row(check: &Check) -> AnyView {
 /// The text at temperature 0.
 fn greedy_row(greedy: &Greedy) -> AnyView {
     let counts = greedy.required || greedy.is_equal();
-    let figures = [("Goes on", greedy.found.clone(), !greedy.passed()), ("Published", greedy.expected.clone(), false)];
-    let name = format!("“{}”, always the likeliest token", greedy.prompt);
+    let figures = [("Text", greedy.found.clone(), !greedy.passed()), ("Published", greedy.expected.clone(), false)];
+    let name = format!("“{}”, greedy", greedy.prompt);
     row(counts.then_some(greedy.passed()), name, figures.into(), &[])
 }
 
@@ -149,7 +149,7 @@ fn row(passed: Option<bool>, name: String, figures: Vec<Figure>, problems: &[Str
     let (mark, word) = match passed {
         Some(true) => ("✓ ", "As published: "),
         Some(false) => ("✗ ", "Not as published: "),
-        None => ("", "Differs, which may be: "),
+        None => ("", "Differs, which is allowed: "),
     };
     let problem = |problem: &String| view! { <li>{problem.clone()}</li> };
     view! {

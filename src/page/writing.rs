@@ -17,8 +17,7 @@ use super::phase::{Phase, RunState};
 use crate::app::estimate;
 use crate::app::permalink::{Address, MODEL_DIGITS, Route};
 use crate::app::protocol::{Event, ModelSummary, Request, Stats};
-use crate::generation::Settings;
-use crate::generation::StopReason;
+use crate::generation::{Settings, StopReason, Window};
 
 /// How a text was begun, and what became of it since: all that is needed to repeat it.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +28,17 @@ struct Begun {
     model: Option<String>,
     /// Whether it was continued.
     is_continued: bool,
+}
+
+/// A text that was cleared, with all that was known of it.
+#[derive(Clone, Debug)]
+struct Cleared {
+    contents: (String, usize),
+    run: RunState,
+    stats: Option<Stats>,
+    text: Option<Begun>,
+    remark: Option<String>,
+    can_continue: bool,
 }
 
 /// A handle to the writing with one model.
@@ -46,10 +56,14 @@ pub struct Writing {
     pub has_text: RwSignal<bool>,
     /// Whether the worker can go on from the text.
     pub can_continue: RwSignal<bool>,
+    /// The button that gets the focus from one that was pressed, once it can be pressed.
+    pub next_focus: StoredValue<Option<&'static str>>,
     /// What the reader should know of the run.
     pub remark: RwSignal<Option<String>>,
     /// The seed that was drawn last, and whether a text was begun with it.
     drawn: RwSignal<(String, bool)>,
+    /// The text that was cleared last, until another is begun.
+    cleared: RwSignal<Option<Cleared>>,
     /// How the text that stands there was begun.
     text: RwSignal<Option<Begun>>,
     /// The weights that the reader's address asked for.
@@ -76,8 +90,10 @@ impl Writing {
             stats: RwSignal::new(None),
             has_text: RwSignal::new(false),
             can_continue: RwSignal::new(false),
+            next_focus: StoredValue::new(None),
             remark: RwSignal::new(None),
             drawn: RwSignal::default(),
+            cleared: RwSignal::new(None),
             text: RwSignal::new(None),
             asked_model: RwSignal::new(None),
             named_model: RwSignal::new(None),
@@ -244,9 +260,22 @@ impl Writing {
         }
     }
 
-    /// Removes the text that was written.
+    /// Removes the text that was written. It can be brought back until another is begun.
     pub fn clear(self) {
+        let can_continue = self.can_continue.get_untracked();
         self.stop();
+        let run = match self.run.get_untracked() {
+            RunState::Writing => RunState::Ended(StopReason::Stopped),
+            run => run,
+        };
+        self.cleared.set(self.has_text.get_untracked().then(|| Cleared {
+            contents: self.with_output(|output| Ok(output.contents())).unwrap_or_default(),
+            run,
+            stats: self.stats.get_untracked(),
+            text: self.text.get_untracked(),
+            remark: self.remark.get_untracked(),
+            can_continue,
+        }));
         self.number.set_value(0);
         self.rewrite("");
         self.run.set(RunState::None);
@@ -254,6 +283,23 @@ impl Writing {
         self.remark.set(None);
         self.can_continue.set(false);
         self.text.set(None);
+    }
+
+    /// Whether a text that was cleared can be brought back.
+    pub fn can_restore(self) -> bool {
+        self.cleared.with(Option::is_some)
+    }
+
+    /// Brings back the text that was cleared last.
+    pub fn restore(self) {
+        let Some(cleared) = self.cleared.try_update(Option::take).flatten() else { return };
+        self.with_output(|output| output.put_back(cleared.contents));
+        self.has_text.set(true);
+        self.run.set(cleared.run);
+        self.stats.set(cleared.stats);
+        self.text.set(cleared.text);
+        self.remark.set(cleared.remark);
+        self.can_continue.set(cleared.can_continue);
     }
 
     /// Tries again what failed.
@@ -328,6 +374,7 @@ impl Writing {
     fn started(self, fresh: Option<&Settings>, prompt_tokens: u32, read_tokens: u32) {
         let Some(settings) = fresh else { return };
         self.rewrite(&settings.prompt);
+        self.cleared.set(None);
         self.stats.set(None);
         let model = untrack(|| self.loaded_model());
         self.text.set(Some(Begun { settings: settings.clone(), model: model.clone(), is_continued: false }));
@@ -335,8 +382,7 @@ impl Writing {
         // Also where no control has changed: what has started need not start again on a reload.
         self.bar.write(untrack(|| self.address()));
         if read_tokens < prompt_tokens {
-            let remark =
-                format!("The prompt has {prompt_tokens} tokens; the model sees the last {read_tokens} of them.");
+            let remark = format!("The prompt has {prompt_tokens} tokens; only the last {read_tokens} fit the context.");
             self.remark.set(Some(remark));
         }
     }
@@ -344,6 +390,12 @@ impl Writing {
     fn rewrite(self, text: &str) {
         self.with_output(|output| output.begin(text));
         self.has_text.set(!text.is_empty());
+    }
+
+    /// What happens past the context in the text that stands there, or in the next one.
+    pub fn window(self) -> Window {
+        let of_text = self.text.with(|text| text.as_ref().map(|text| text.settings.window));
+        of_text.unwrap_or_else(|| self.form.settings().window)
     }
 
     /// Whether the form asks for something else than the text was begun with; its length aside, that changes nothing of

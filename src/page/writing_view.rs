@@ -14,7 +14,7 @@ use super::model::ModelState;
 use super::options::Mounted;
 use super::phase::Phase;
 use super::prompt::Prompt;
-use super::status::{Numbers, Status};
+use super::status::{Numbers, PhoneBar, Status};
 use super::stored::StoredModels;
 use super::toolbar::Toolbar;
 use super::verify::Verify;
@@ -34,6 +34,7 @@ pub fn WritingView(
         }
     });
     listen_to_keys(writing);
+    pass_focus(writing);
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         writing.generate();
@@ -76,6 +77,7 @@ pub fn WritingView(
                 <Numbers writing />
             </section>
         </div>
+        <PhoneBar writing />
     }
 }
 
@@ -100,18 +102,37 @@ fn listen_to_keys(writing: Writing) {
     });
 }
 
+/// Stop and Continue are disabled once they have been pressed, which would leave the focus nowhere: it goes from one to the
+/// other.
+fn pass_focus(writing: Writing) {
+    let mounted = Mounted::here();
+    let focus = move |testid: &str| {
+        if let Some(button) = mounted.find(&format!("[data-testid='{testid}']")) {
+            button.focus().ok();
+        }
+    };
+    Effect::new(move |_| {
+        let next = if writing.is_busy() { "stop" } else { "continue" };
+        let can_be_pressed = writing.is_busy() || writing.can_continue.get();
+        if can_be_pressed && writing.next_focus.get_value() == Some(next) {
+            writing.next_focus.set_value(None);
+            request_animation_frame(move || focus(next));
+        }
+    });
+}
+
 #[component]
 fn Seed(writing: Writing) -> impl IntoView {
     let draw = move |_| writing.draw_seed();
     view! {
         <div>
         <Control field=writing.form.field("seed")>
-            <button type="button" class="quiet" data-testid="draw" title="Draw another seed" on:click=draw>
-                "Draw"
+            <button type="button" class="quiet" data-testid="draw" title="Another random seed" on:click=draw>
+                "Random"
             </button>
         </Control>
         <p class="help seed-kind" data-testid="seed-kind" hidden=move || !writing.is_seed_drawn()>
-            "Drawn; the next text gets another."
+            "Random: the next text gets a new one."
         </p>
         </div>
     }
@@ -140,7 +161,10 @@ fn MainButtons(writing: Writing) -> impl IntoView {
                 type="button"
                 data-testid="stop"
                 disabled=move || !writing.is_busy()
-                on:click=move |_| writing.stop()
+                on:click=move |_| {
+                    writing.next_focus.set_value(Some("continue"));
+                    writing.stop();
+                }
             >
                 "Stop" <kbd aria-hidden="true">"Esc"</kbd>
             </button>
@@ -154,25 +178,28 @@ fn NextButtons(writing: Writing) -> impl IntoView {
     let keeps_settings = Memo::new(move |_| writing.can_continue.get() && writing.has_other_settings());
     view! {
         <p class="help" data-testid="keeps-settings" role="status" hidden=move || !keeps_settings.get()>
-            {move || keeps_settings.get().then_some("Continue keeps the settings that this text began with.")}
+            {move || keeps_settings.get().then_some("Continue uses the settings of this text; changed settings apply to the next one.")}
         </p>
         <div class="next-buttons">
             <button
                 type="button"
                 data-testid="continue"
                 disabled=move || !writing.can_continue.get()
-                on:click=move |_| writing.go_on()
+                on:click=move |_| {
+                    writing.next_focus.set_value(Some("stop"));
+                    writing.go_on();
+                }
             >
                 "Continue"
             </button>
             <button
                 type="button"
                 data-testid="another"
-                title="The same prompt with another seed"
+                title="The same prompt and settings"
                 disabled=move || !writing.has_text.get() || writing.is_busy()
                 on:click=move |_| writing.another()
             >
-                "Another"
+                "Try another seed"
             </button>
         </div>
     }

@@ -49,6 +49,39 @@ pub async fn sleep(ms: u32) -> Result<(), JsValue> {
     Ok(())
 }
 
+/// Waits for so many milliseconds, or until the browser says that it is online again. Calls `each` at the beginning and
+/// every second.
+pub async fn sleep_or_online(ms: u32, each: impl Fn()) -> Result<(), JsValue> {
+    const SECOND: u32 = 1000;
+    let mut listener = None;
+    let online = Promise::new(&mut |resolve: Function, _| listener = Some(OnlineListener::new(resolve)));
+    let mut left = ms;
+    loop {
+        each();
+        if within(&online, left.min(SECOND)).await?.is_some() || left <= SECOND {
+            return Ok(());
+        }
+        left -= SECOND;
+    }
+}
+
+/// Hears that the browser is online again, until this is dropped.
+struct OnlineListener(Function);
+
+impl OnlineListener {
+    fn new(listener: Function) -> Self {
+        // A browser that does not say so waits for its time.
+        scope().add_event_listener_with_callback("online", &listener).ok();
+        OnlineListener(listener)
+    }
+}
+
+impl Drop for OnlineListener {
+    fn drop(&mut self) {
+        scope().remove_event_listener_with_callback("online", &self.0).ok();
+    }
+}
+
 /// What `promise` resolves with, or `None` if `ms` pass before; it must not resolve with `null`.
 pub async fn within(promise: &Promise, ms: u32) -> Result<Option<JsValue>, JsValue> {
     let timer = Timer::start(ms)?;

@@ -121,7 +121,7 @@ async fn no_page_has_a_way_to_break_its_worker() {
     reader.browser.script("dispatchEvent(new Event('peargpt:panic'))").await.unwrap();
     // The worker answers what it is asked after that.
     reader.expect_recovery("").await.unwrap();
-    assert!(!reader.text("notice").await.unwrap().contains("broke down"));
+    assert!(!reader.text("notice").await.unwrap().contains("crashed"));
     for entry in std::fs::read_dir(crate::server::dist()).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|end| end == "wasm") {
@@ -138,7 +138,7 @@ async fn a_worker_that_breaks_while_it_writes() {
     let text = reader.first_text().await.unwrap();
     reader.break_worker(Break::Trap).await.unwrap();
     let said = reader.failure().await.unwrap();
-    assert!(said.contains("broke down") && said.contains("started again"), "{said}");
+    assert!(said.contains("crashed") && said.contains("restarted"), "{said}");
     assert!(reader.output().await.unwrap().starts_with(&text), "what was written stays");
     assert_eq!(reader.value("prompt").await.unwrap(), "LEAR:\n");
     reader.fill("words", "3").await.unwrap();
@@ -154,7 +154,7 @@ async fn a_worker_that_breaks_while_it_waits() {
     reader.break_worker(Break::Message).await.unwrap();
     reader
         .browser
-        .wait_until("document.querySelector('[data-testid=notice]').textContent.includes('broke down')")
+        .wait_until("document.querySelector('[data-testid=notice]').textContent.includes('crashed')")
         .await
         .unwrap();
     assert_eq!(reader.output().await.unwrap(), text);

@@ -21,6 +21,7 @@ mod weights;
 mod worker;
 
 // The tests.
+mod asks;
 mod builds;
 mod engines;
 mod exports;
@@ -31,10 +32,14 @@ mod looks;
 mod memory;
 mod newer;
 mod own;
+mod phone;
 mod privacy;
 mod replay;
+mod retries;
 mod sharing;
 mod tabs;
 mod tokens;
+mod toolbar;
+mod typing;
 mod verify;
 mod writing;

@@ -51,7 +51,7 @@ const WATCH: &str = "
 
 impl Reader {
     /// A reader who has opened nothing yet. The page is told to try twice and to wait for hardly anything in between,
-    /// so that no test waits for a real back-off.
+    /// so that no test waits for a real back-off, and not to ask before it fetches GPT-2 from its own site.
     pub async fn new() -> Result<Self> {
         Reader::of(Engine::Chromium, Scheme::Light).await
     }
@@ -62,6 +62,8 @@ impl Reader {
         server.rewrite("\"tries\":4", "\"tries\":2");
         server.rewrite("\"delay_ms\":1000", "\"delay_ms\":20");
         server.rewrite("\"stall_ms\":20000", "\"stall_ms\":2000");
+        server.rewrite("\"again_ms\":30000", "\"again_ms\":0");
+        server.rewrite("\"asks\":true", "\"asks\":false");
         let browser = Browser::of(engine, scheme).await?;
         if engine == Engine::Chromium {
             browser.allow_clipboard(&server.origin()).await?;

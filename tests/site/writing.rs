@@ -144,6 +144,21 @@ async fn the_keyboard_starts_and_stops(subject: Subject) {
 }
 
 #[tokio::test]
+async fn the_focus_goes_from_stop_to_continue_and_back() {
+    let reader = Reader::ready().await.unwrap();
+    let focused = "document.activeElement.dataset.testid";
+    reader.fill("words", "5000").await.unwrap();
+    reader.press("generate").await.unwrap();
+    reader.first_text().await.unwrap();
+    reader.press("stop").await.unwrap();
+    reader.browser.wait_until(&format!("{focused} === 'continue'")).await.unwrap();
+    reader.press("continue").await.unwrap();
+    reader.browser.wait_until(&format!("{focused} === 'stop'")).await.unwrap();
+    reader.press("stop").await.unwrap();
+    reader.browser.wait_until(&format!("{focused} === 'continue'")).await.unwrap();
+}
+
+#[tokio::test]
 async fn unknown_characters_are_named_and_nothing_is_lost() {
     let reader = Reader::ready().await.unwrap();
     let text = reader.write(3).await.unwrap();

@@ -15,9 +15,9 @@ pub enum Event {
         /// What computes, for people: `WebAssembly SIMD, 1 thread`; `None` for a worker that does not compute.
         backend: Option<String>,
     },
-    /// The weights are on another origin, and the reader has not agreed to fetch them from there.
+    /// The weights are not here, and the reader has not agreed to fetch them.
     Asking {
-        /// The host that they would come from.
+        /// The host that they would come from; empty for this site.
         host: String,
         /// Bytes that are here already.
         received: u64,

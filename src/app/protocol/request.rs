@@ -17,7 +17,7 @@ pub enum Request {
         catalog_url: String,
         /// How its parts are fetched.
         policy: TransferPolicy,
-        /// Whether the reader has agreed to fetch it from another origin. If it is not here yet, the answer is
+        /// Whether the reader has agreed to fetch it. If it is on another origin and not here yet, the answer is
         /// [`Event::ToFetch`](super::Event::ToFetch), or [`Event::Asking`](super::Event::Asking) without that consent.
         consent: bool,
     },

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::super::agreed::remember;
 use super::super::kept::ask_to_keep;
 use super::super::model::ModelState;
 use super::Engine;
@@ -10,7 +11,13 @@ use crate::app::protocol::Request;
 impl Engine {
     /// Fetches the model that is wanted, from wherever the reader was told, or goes on with that.
     pub fn fetch(self) {
-        self.loading.wanted.update_value(|wanted| wanted.consent = true);
+        let entry = self.loading.wanted.try_update_value(|wanted| {
+            wanted.consent = true;
+            wanted.entry.clone()
+        });
+        if let Some(entry) = entry.flatten().filter(|entry| entry.hub_files().is_none()) {
+            remember(self.mounted, &entry.id, true);
+        }
         ask_to_keep();
         self.load();
     }
@@ -35,8 +42,9 @@ impl Engine {
             wanted.entry.clone()
         });
         let Some(entry) = entry.flatten() else { return };
-        let url = self.mounted.absolute(entry.hub_files().map_or("", |files| &files.weights.url));
-        let host = web_sys::Url::new(&url).map(|url| url.hostname()).unwrap_or_default();
+        remember(self.mounted, &entry.id, false);
+        let url = entry.hub_files().and_then(|files| web_sys::Url::new(&files.weights.url).ok());
+        let host = url.map(|url| url.hostname()).unwrap_or_default();
         self.loading.model.set(ModelState::Asking { host, received: 0, total: entry.bytes });
     }
 }

@@ -29,6 +29,7 @@ impl Writing {
     pub fn turn_to(self, route: Route) {
         if self.route.get_untracked() != route {
             self.clear();
+            self.cleared.set(None);
             self.route.set(route);
         }
     }

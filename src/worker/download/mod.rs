@@ -22,7 +22,7 @@ use web_sys::Url;
 use self::parts::PartUrl;
 use super::channel::Channel;
 use super::storage::{FilePiece, Record, SplitFile, Store};
-use super::time::sleep;
+use super::time::sleep_or_online;
 use crate::app::catalog::{Entry, HubFiles, Part};
 use crate::app::checksum::Checksums;
 use crate::app::own::is_own;
@@ -43,7 +43,7 @@ pub struct Order<'a> {
     pub catalog_url: &'a str,
     /// When a failed fetch is tried again.
     pub policy: TransferPolicy,
-    /// Whether the reader has agreed to fetch it from another origin.
+    /// Whether the reader has agreed to fetch it.
     pub consent: bool,
     /// Whether everything in storage has to be verified by SHA-256, because a damaged file was found. Otherwise a file
     /// that was verified before is only compared with its checksums, when it is read.
@@ -54,7 +54,7 @@ pub struct Order<'a> {
 pub enum Outcome {
     /// The weights are in the store.
     Here(VerifiedWeights),
-    /// They are on another origin, and the reader has to agree first.
+    /// They are not here, and the reader has to agree first.
     Asking,
     /// They are on another origin, and the converter has to fetch them.
     ToFetch,
@@ -111,6 +111,11 @@ async fn from_site(order: Order<'_>, store: &Store, progress: &DownloadProgress<
     trust(order, store, record.as_ref());
     let missing = missing(order.channel, store, &entry.parts, progress).await?;
     if !missing.is_empty() {
+        if !order.consent {
+            let (received, total) = (progress.received(), progress.total());
+            order.channel.send(&Event::Asking { host: String::new(), received, total });
+            return Ok(Outcome::Asking);
+        }
         progress.send();
         tell_obstacle(order, store);
         let sources = missing.into_iter().map(|part| Ok((part, PartUrl::new(part, order.catalog_url)?)));
@@ -323,8 +328,8 @@ pub fn tell_obstacle(order: Order<'_>, store: &Store) {
     }
 }
 
-/// Repeats `attempt` after failures that may pass. The count of tries starts again whenever `position` has
-/// grown.
+/// Repeats `attempt` after failures that may pass: soon at first, then every [`TransferPolicy::again_ms`] and when the
+/// browser is online again. The count of tries starts again whenever `position` has grown.
 pub async fn patiently<T>(
     order: Order<'_>,
     position: impl Fn() -> u64,
@@ -340,10 +345,15 @@ pub async fn patiently<T>(
         if position() > farthest {
             (tries, delay_ms, farthest) = (1, policy.delay_ms, position());
         } else if tries >= policy.tries {
-            return Err(error);
+            if policy.again_ms == 0 {
+                return Err(error);
+            }
+            delay_ms = policy.again_ms;
         }
-        order.channel.send(&Event::Retrying { reason: error.to_string(), delay_ms });
-        order.channel.unless_interrupted(sleep(delay_ms)).await.ok_or(DownloadError::Interrupted)??;
+        // Said again and again, since bytes of other parts that arrive meanwhile take it away.
+        let tell = || order.channel.send(&Event::Retrying { reason: error.to_string(), delay_ms });
+        let paused = order.channel.unless_interrupted(sleep_or_online(delay_ms, tell)).await;
+        paused.ok_or(DownloadError::Interrupted)??;
         tries += 1;
         delay_ms = delay_ms.saturating_mul(2);
     }

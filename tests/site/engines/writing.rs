@@ -85,7 +85,7 @@ async fn a_worker_that_breaks_is_started_again(engine: Engine) {
     let text = reader.first_text().await.unwrap();
     reader.break_worker(Break::Trap).await.unwrap();
     let said = reader.failure().await.unwrap();
-    assert!(said.contains("broke down") && said.contains("started again"), "{said}");
+    assert!(said.contains("crashed") && said.contains("restarted"), "{said}");
     assert!(!said.contains("TypeError"), "the program itself is ended: {said}");
     assert!(reader.output().await.unwrap().starts_with(&text), "what was written stays");
     reader.fill("words", "3").await.unwrap();

@@ -5,6 +5,9 @@
 #[path = "../../tests/site/browser/mod.rs"]
 mod browser;
 #[allow(dead_code)]
+#[path = "../../tests/site/fault.rs"]
+mod fault;
+#[allow(dead_code)]
 #[path = "../../tests/site/reader.rs"]
 mod reader;
 #[allow(dead_code)]

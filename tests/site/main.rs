@@ -8,6 +8,7 @@ mod axe;
 mod browser;
 mod console;
 mod downloads;
+mod fault;
 mod model;
 #[path = "../common/numbers.rs"]
 mod numbers;

@@ -14,35 +14,13 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use crate::browser::PATIENCE;
+pub use crate::fault::Fault;
 use crate::release;
 
 /// Where the site lies on the server.
 const BASE: &str = "/some/deep/path/";
 /// Bytes that are sent and counted at once.
 const CHUNK: usize = 1 << 12;
-
-/// What goes wrong with the answer to a request. Places are bytes of the whole file, wherever the answer begins.
-#[derive(Clone, Debug)]
-pub enum Fault {
-    /// This status instead of the file.
-    Status(u16),
-    /// The connection ends here.
-    CutAt(usize),
-    /// All bits of the byte here are flipped.
-    FlipAt(usize),
-    /// Nothing comes from here on, and the connection stays open.
-    StallAt(usize),
-    /// This many bytes per second.
-    Slow(usize),
-    /// This many bytes more, or fewer, are announced than come.
-    Lie(i64),
-    /// All of the file is sent, whatever part was asked for.
-    NoRanges,
-    /// Another address is named.
-    Redirect(String),
-    /// Other contents.
-    Other(Vec<u8>),
-}
 
 /// What was sent of a file: the first byte, and how many from there.
 #[derive(Clone, Debug)]

@@ -1,11 +1,14 @@
 //! Writing: what is asked for, and what has become of it. Lives as long as the page, whichever view stands there.
 
 mod address;
+mod clear;
+mod seed;
 
 use leptos::logging::error;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsValue;
 
+use self::clear::Cleared;
 use super::address_bar::AddressBar;
 use super::controls;
 use super::engine::Engine;
@@ -28,17 +31,6 @@ struct Begun {
     model: Option<String>,
     /// Whether it was continued.
     is_continued: bool,
-}
-
-/// A text that was cleared, with all that was known of it.
-#[derive(Clone, Debug)]
-struct Cleared {
-    contents: (String, usize),
-    run: RunState,
-    stats: Option<Stats>,
-    text: Option<Begun>,
-    remark: Option<String>,
-    can_continue: bool,
 }
 
 /// A handle to the writing with one model.
@@ -260,48 +252,6 @@ impl Writing {
         }
     }
 
-    /// Removes the text that was written. It can be brought back until another is begun.
-    pub fn clear(self) {
-        let can_continue = self.can_continue.get_untracked();
-        self.stop();
-        let run = match self.run.get_untracked() {
-            RunState::Writing => RunState::Ended(StopReason::Stopped),
-            run => run,
-        };
-        self.cleared.set(self.has_text.get_untracked().then(|| Cleared {
-            contents: self.with_output(|output| Ok(output.contents())).unwrap_or_default(),
-            run,
-            stats: self.stats.get_untracked(),
-            text: self.text.get_untracked(),
-            remark: self.remark.get_untracked(),
-            can_continue,
-        }));
-        self.number.set_value(0);
-        self.rewrite("");
-        self.run.set(RunState::None);
-        self.stats.set(None);
-        self.remark.set(None);
-        self.can_continue.set(false);
-        self.text.set(None);
-    }
-
-    /// Whether a text that was cleared can be brought back.
-    pub fn can_restore(self) -> bool {
-        self.cleared.with(Option::is_some)
-    }
-
-    /// Brings back the text that was cleared last.
-    pub fn restore(self) {
-        let Some(cleared) = self.cleared.try_update(Option::take).flatten() else { return };
-        self.with_output(|output| output.put_back(cleared.contents));
-        self.has_text.set(true);
-        self.run.set(cleared.run);
-        self.stats.set(cleared.stats);
-        self.text.set(cleared.text);
-        self.remark.set(cleared.remark);
-        self.can_continue.set(cleared.can_continue);
-    }
-
     /// Tries again what failed.
     pub fn retry(self) {
         match self.run.get_untracked() {
@@ -314,30 +264,6 @@ impl Writing {
     pub fn with_output<T>(self, act: impl FnOnce(&mut Output) -> Result<T, JsValue>) -> Option<T> {
         let result = self.output.try_update_value(act)?;
         result.map_err(|reason| error!("the text could not be drawn: {reason:?}")).ok()
-    }
-
-    /// Draws another seed.
-    pub fn draw_seed(self) {
-        let seed = drawn_seed();
-        self.drawn.set((seed.clone(), false));
-        self.form.field("seed").edit(seed);
-    }
-
-    /// Whether the seed was drawn, and the next text gets another.
-    pub fn is_seed_drawn(self) -> bool {
-        let seed = self.form.field("seed").text.get();
-        self.drawn.with(|(drawn, is_used)| *drawn == seed && *is_used)
-    }
-
-    /// Draws a seed where there is none, or one that was drawn for an earlier text. One that was typed, or came with an
-    /// address, stays.
-    fn have_seed(self) {
-        let seed = self.form.field("seed").text;
-        if seed.get_untracked().trim().is_empty() || untrack(|| self.is_seed_drawn()) {
-            let drawn = drawn_seed();
-            self.drawn.set((drawn.clone(), false));
-            seed.set(drawn);
-        }
     }
 
     /// `fresh` are the settings of a text that starts anew.
@@ -411,12 +337,10 @@ impl Writing {
             ModelState::Loaded(_) if self.run.get_untracked() == RunState::Waiting => self.generate(),
             ModelState::Loaded(_) => {}
             // The text can be gone on with only by the worker that wrote it.
-            _ => self.can_continue.set(false),
+            _ => {
+                self.can_continue.set(false);
+                self.forget_continuation();
+            }
         }
     }
-}
-
-/// A seed at random. The system's random numbers may fail; then 0 is as good as any.
-fn drawn_seed() -> String {
-    getrandom::u32().unwrap_or_default().to_string()
 }

@@ -1,6 +1,7 @@
 //! What can be done with a text: saved, cleared, brought back.
 
 use crate::downloads::Downloads;
+use crate::own::NANOGPT;
 use crate::reader::Reader;
 
 #[tokio::test]
@@ -37,6 +38,21 @@ async fn a_text_that_is_cleared_while_it_is_written_is_brought_back_as_far_as_it
     reader.press("clear").await.unwrap();
     assert!(!reader.output().await.unwrap().is_empty());
     assert_eq!(reader.state().await.unwrap(), "stopped");
+}
+
+#[tokio::test]
+async fn a_text_whose_model_was_closed_is_brought_back_but_not_gone_on_with() {
+    let reader = Reader::ready().await.unwrap();
+    let text = reader.write(5).await.unwrap();
+    reader.press("clear").await.unwrap();
+    reader.open("#/model").await.unwrap();
+    reader.pick_fixtures(&NANOGPT).await.unwrap();
+    reader.run_it().await.unwrap();
+    reader.open("#/peargpt").await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+    reader.press("clear").await.unwrap();
+    assert_eq!(reader.output().await.unwrap(), text);
+    assert!(!reader.browser.find("continue").await.unwrap().is_enabled().await.unwrap());
 }
 
 #[tokio::test]

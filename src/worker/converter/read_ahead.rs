@@ -13,9 +13,9 @@ use super::super::blob::BlobFile;
 use crate::checkpoint::import::Named;
 
 /// Bytes that are read in advance at most; at least those of the next step.
-const MOST: u64 = 16 << 20;
+const MOST: u64 = 32 << 20;
 /// Bytes that are read at once for steps that follow each other in a file.
-const AT_ONCE: u64 = 4 << 20;
+const AT_ONCE: u64 = 8 << 20;
 
 /// What one step reads: the numbers of the files, and ranges of them.
 type Reads = Vec<(usize, Range<u64>)>;

@@ -123,7 +123,7 @@ fn Found(import: Import, description: Description) -> impl IntoView {
             <input type="checkbox" data-testid="as-they-are" prop:checked=description.as_they_are on:change=choose />
             " Keep the precision of the files. Otherwise the weights are rounded to 8 bits (Q8_0)."
         </label>
-        <button type="button" class="primary" data-testid="run-it" on:click=move |_| import.run()>"RunState it"</button>
+        <button type="button" class="primary" data-testid="run-it" on:click=move |_| import.run()>"Run it"</button>
     }
 }
 

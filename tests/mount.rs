@@ -38,6 +38,7 @@ fn options(prefix: &str, address: &str) -> Options {
         base: document().base_uri().unwrap().unwrap(),
         router: Router::Memory(address.to_string()),
         storage: None,
+        session: None,
         listener: None,
         dark: None,
         engine: "worker".to_string(),

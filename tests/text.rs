@@ -104,6 +104,22 @@ fn a_text_goes_on_from_where_it_ended() {
 }
 
 #[test]
+fn a_text_is_resumed_from_its_tokens_byte_by_byte() {
+    let model = model();
+    // The context of 256 is full twice.
+    let settings = settings(&[("prompt", "ROMEO:\n"), ("tokens", "600")]);
+    let mut whole = Run::new(&model, &settings, 5).unwrap();
+    let (text, _) = read(&mut whole, &model, usize::MAX);
+    for drawn in [0, 1, 130, 251, 420] {
+        let mut run = Run::resume(&model, &settings, 5, &whole.drawn(0)[..drawn]).unwrap();
+        assert_eq!(run.words() as usize, text[..drawn].split_whitespace().count());
+        let (rest, reason) = read(&mut run, &model, usize::MAX);
+        assert_eq!((rest.as_str(), reason), (&text[drawn..], Some(StopReason::Tokens)), "after {drawn} tokens");
+        assert_eq!(run.drawn(drawn), &whole.drawn(0)[drawn..]);
+    }
+}
+
+#[test]
 fn characters_that_the_model_does_not_know_are_named() {
     let error = Run::new(&model(), &settings(&[("prompt", "Für Elise, 12€")]), 0).unwrap_err().to_string();
     for character in ["ü", "1", "2", "€"] {

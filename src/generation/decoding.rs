@@ -32,6 +32,14 @@ pub enum GenerationError {
     /// No token can be chosen.
     #[error(transparent)]
     Sampler(#[from] SamplerError),
+    /// The text has a token that the model does not have.
+    #[error("the text has token {id}, and the model has {size} tokens: the text is another model's")]
+    UnknownId {
+        /// The token.
+        id: u32,
+        /// Tokens of the model.
+        size: usize,
+    },
     /// There is no token to start from.
     #[error("a text starts from at least one token, found none")]
     Empty,
@@ -86,6 +94,24 @@ impl Decoding {
         Ok(Decoding { ids: prompt, origins, start, cache, pass, window, sampler, forwarded_rows: 0, crossings: 0 })
     }
 
+    /// Appends ids that were drawn before, without computing anything: window and random numbers are then as if each had
+    /// been drawn here. The next step begins to read the window. Must come before the first step.
+    pub fn append(&mut self, gpt: &Gpt, drawn: &[u32]) -> Result<(), GenerationError> {
+        let (context, size) = (gpt.config().context, gpt.config().vocabulary_size);
+        if let Some(id) = drawn.iter().copied().find(|id| *id as usize >= size) {
+            return Err(GenerationError::UnknownId { id, size });
+        }
+        for id in drawn {
+            let origin = Origin { window_start: self.start, sampler: self.sampler.state() };
+            self.sampler.skip();
+            self.record(*id, origin)?;
+            if self.visible() > context {
+                self.move_window(context);
+            }
+        }
+        Ok(())
+    }
+
     /// Takes a prefill tile through one block, or decodes one token.
     pub fn step(&mut self, gpt: &Gpt) -> Result<Step, GenerationError> {
         let mut pass = match self.pass.take() {
@@ -120,11 +146,16 @@ impl Decoding {
         let origin = Origin { window_start: self.start, sampler: self.sampler.state() };
         let context = &self.ids[self.start..];
         let id = with_numbers(logits, |logits| self.sampler.sample(logits, context)).map_err(ModelError::from)??;
+        self.record(id, origin)?;
+        Ok(id)
+    }
+
+    fn record(&mut self, id: u32, origin: Origin) -> Result<(), GenerationError> {
         memory::reserve(&mut self.ids, 1)?;
         memory::reserve(&mut self.origins, 1)?;
         self.ids.push(id);
         self.origins.push(origin);
-        Ok(id)
+        Ok(())
     }
 
     /// Moves the window past the older half of a full cache, or past its oldest token. The rest is read again, since
@@ -266,6 +297,36 @@ mod tests {
             assert_eq!(again.sample(&logits, seen), Ok(decoding.ids()[index]), "token {index}");
         }
         assert!(decoding.origin(92).unwrap().window_start > 0, "the window has moved");
+    }
+
+    #[test]
+    fn a_text_goes_on_from_its_ids_as_it_would_have_gone_on() {
+        let gpt = random_gpt(&small(), 10);
+        let sampling = Sampling { temperature: 1.5, ..Sampling::defaults(Vocabulary::Characters) };
+        for (window, prompt) in
+            [Window::Rolling, Window::Exact].into_iter().flat_map(|window| [(window, 3), (window, 40)])
+        {
+            let prompt: Vec<u32> = (0..prompt).map(|index| index * 5 % 27).collect();
+            let begin = || Decoding::new(&gpt, prompt.clone(), window, Sampler::new(sampling.clone(), 5)).unwrap();
+            let mut whole = begin();
+            for _ in 0..100 {
+                next_token(&mut whole, &gpt);
+            }
+            for drawn in [0, 1, 28, 29, 30, 45, 99] {
+                let mut resumed = begin();
+                resumed.append(&gpt, &whole.ids()[prompt.len()..][..drawn]).unwrap();
+                for _ in drawn..100 {
+                    next_token(&mut resumed, &gpt);
+                }
+                assert_eq!(resumed.ids(), whole.ids(), "{window:?} after {drawn}");
+                assert_eq!(resumed.crossings(), whole.crossings(), "{window:?} after {drawn}");
+                let origins =
+                    |decoding: &Decoding| (0..whole.ids().len()).map(|id| decoding.origin(id)).collect::<Vec<_>>();
+                assert_eq!(origins(&resumed), origins(&whole), "{window:?} after {drawn}");
+            }
+        }
+        let unknown = Decoding::new(&gpt, vec![1], Window::Rolling, greedy()).unwrap().append(&gpt, &[27]);
+        assert!(matches!(unknown, Err(GenerationError::UnknownId { id: 27, size: 27 })));
     }
 
     #[test]

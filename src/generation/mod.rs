@@ -59,9 +59,28 @@ impl Run {
         })
     }
 
+    /// A text of which these tokens were drawn before. It goes on as it would have gone on then.
+    pub fn resume(model: &Model, settings: &Settings, seed: u32, drawn: &[u32]) -> Result<Self, GenerationError> {
+        let mut run = Run::new(model, settings, seed)?;
+        run.decoding.append(&model.gpt, drawn)?;
+        for id in drawn {
+            run.read(model, *id);
+        }
+        Ok(run)
+    }
+
     /// Takes a prefill tile through one block, or decodes one token. To stop the run, drop it between two steps.
     pub fn step(&mut self, model: &Model) -> Result<Progress, GenerationError> {
         let Step::Token(id) = self.decoding.step(&model.gpt)? else { return Ok(Progress::Prefilled) };
+        let (text, reason) = self.read(model, id);
+        Ok(match reason {
+            None => Progress::Token(text),
+            Some(reason) => Progress::Done(text, reason),
+        })
+    }
+
+    /// The text of a token that was drawn, and why it is the last one, if it is.
+    fn read(&mut self, model: &Model, id: u32) -> (String, Option<StopReason>) {
         self.tokens += 1;
         let (text, reason) = if model.tokenizer.end_of_text() == Some(id) {
             (self.characters.finish(), Some(StopReason::EndOfText))
@@ -74,10 +93,7 @@ impl Run {
             Some(tokens) => (self.tokens >= tokens).then_some(StopReason::Tokens),
             None => reason,
         };
-        Ok(match reason {
-            None => Progress::Token(text),
-            Some(reason) => Progress::Done(text, reason),
-        })
+        (text, reason)
     }
 
     /// Asks for `words` more, behind the end of the text.
@@ -94,6 +110,12 @@ impl Run {
     /// Tokens written.
     pub fn tokens(&self) -> usize {
         self.tokens
+    }
+
+    /// The tokens written from this one on.
+    pub fn drawn(&self, from: usize) -> &[u32] {
+        let ids = self.decoding.ids();
+        &ids[ids.len() - self.tokens + from.min(self.tokens)..]
     }
 
     /// Words written.

@@ -10,6 +10,7 @@ use crate::app::transfer_rate::time_left;
 pub fn sentence(model: &ModelState) -> String {
     match model {
         ModelState::Asking { total, .. } => format!("The model is not downloaded yet ({} MB).", megabytes(*total)),
+        ModelState::Behind(sentence) => sentence.clone(),
         ModelState::Waiting => "Another tab is using this model. This tab continues when that is done.".to_string(),
         ModelState::Downloading { again: Some((reason, delay_ms)), .. } => {
             format!("{reason} Trying again in {:.0} s.", f64::from(*delay_ms) / 1000.0)
@@ -34,13 +35,24 @@ pub fn Download(
     let is = move |test: fn(&ModelState) -> bool| move || test(&model.get());
     let asks = is(|model| matches!(model, ModelState::Asking { .. }));
     let runs = is(|model| matches!(model, ModelState::Downloading { .. } | ModelState::Waiting));
+    let is_behind = is(|model| matches!(model, ModelState::Behind(_)));
     let rests = is(|model| matches!(model, ModelState::Paused { .. }));
     view! {
-        <div class="download" class:panel=is_panel hidden=move || !(asks() || runs() || rests())>
+        <div class="download" class:panel=is_panel hidden=move || !(asks() || runs() || rests() || is_behind())>
             <p class="download-sentence" hidden=!is_panel>{move || sentence(&model.get())}</p>
             <p class="offer" data-testid="offer" hidden=move || !asks()>{move || offer(&model.get())}</p>
             <Progress model />
             <div class="download-buttons">
+                <button
+                    type="button"
+                    class="quiet"
+                    data-testid="load-now"
+                    title="A text stops and a download pauses; both can be continued"
+                    hidden=move || !is_behind()
+                    on:click=move |_| engine.load_next()
+                >
+                    "Load it now"
+                </button>
                 <button type="button" class="primary" data-testid="fetch" hidden=move || !asks() on:click=move |_| engine.fetch()>
                     "Download"
                 </button>

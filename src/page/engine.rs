@@ -6,6 +6,7 @@ mod library;
 mod loading;
 mod own;
 mod runs;
+mod turns;
 
 use std::rc::Rc;
 
@@ -40,6 +41,8 @@ pub struct Engine {
     pub library: Library,
     /// The tokens of what is typed.
     pub count: Count,
+    /// The run of the text that is being written.
+    pub writing: RwSignal<Option<u32>>,
     /// What went wrong beside runs and downloads, as a sentence; until the next run.
     pub failure: RwSignal<Option<String>>,
     runs: Runs,
@@ -55,6 +58,7 @@ impl Engine {
             loading: Loading::new(),
             library: Library::new(mounted),
             count: Count::new(),
+            writing: RwSignal::new(None),
             failure: RwSignal::new(None),
             runs: Runs::new(),
             programs: StoredValue::new_local(None),
@@ -62,12 +66,17 @@ impl Engine {
         };
         let program = mounted.options().engine.clone();
         engine.programs.set_value(Some(Programs::new(&program, move |event| engine.receive(event))));
+        engine.take_turns();
         engine
     }
 
-    /// Loads the model of this id, unless it is there or on its way.
+    /// Loads the model of this id, unless it is there or on its way. What another model writes or fetches is waited for.
     pub fn want(self, id: &str) {
-        let is_wanted = self.loading.id.with_untracked(|wanted| wanted.as_deref() == Some(id));
+        let is_wanted = self.is_wanted(id);
+        if !is_wanted && self.must_wait() {
+            return self.loading.next.set(Some(id.to_string()));
+        }
+        self.loading.next.set(None);
         if !is_wanted {
             self.loading.wanted.set_value(WantedModel::default());
             self.loading.id.set(Some(id.to_string()));
@@ -80,10 +89,19 @@ impl Engine {
         }
     }
 
+    fn is_wanted(self, id: &str) -> bool {
+        self.loading.id.with_untracked(|wanted| wanted.as_deref() == Some(id))
+    }
+
     /// What has become of the model of this id.
     pub fn model_of(self, id: &str) -> ModelState {
-        let is_wanted = self.loading.id.with(|wanted| wanted.as_deref() == Some(id));
-        if is_wanted { self.loading.model.get() } else { ModelState::Absent }
+        if self.loading.id.with(|wanted| wanted.as_deref() == Some(id)) {
+            return self.loading.model.get();
+        }
+        match self.loading.next.with(|next| next.as_deref() == Some(id)) {
+            true => ModelState::Behind(self.turn_sentence()),
+            false => ModelState::Absent,
+        }
     }
 
     /// Sends the request of a new run, and hands that run's number and each of its events to `listener`. The worker

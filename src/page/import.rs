@@ -72,6 +72,11 @@ impl Import {
         self.number.set_value(self.engine.begin_with(files, |run| Request::Inspect { run, answers }, hear));
     }
 
+    /// Whether opening the model ends what goes on with another.
+    pub fn stops_others(self) -> bool {
+        self.engine.is_occupied()
+    }
+
     /// Opens the model, and goes to its page.
     pub fn run(self) {
         self.session.update(|session| session.stage = Stage::Opening { done: 0, all: 0 });

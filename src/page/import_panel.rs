@@ -123,6 +123,9 @@ fn Found(import: Import, description: Description) -> impl IntoView {
             <input type="checkbox" data-testid="as-they-are" prop:checked=description.as_they_are on:change=choose />
             " Keep the precision of the files. Otherwise the weights are rounded to 8 bits (Q8_0)."
         </label>
+        <p class="help" data-testid="stops-others" hidden=move || !import.stops_others()>
+            "This stops what another model writes or downloads. Both can be continued afterwards."
+        </p>
         <button type="button" class="primary" data-testid="run-it" on:click=move |_| import.run()>"Run it"</button>
     }
 }

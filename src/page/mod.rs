@@ -46,6 +46,7 @@ mod clipboard;
 mod controls;
 mod download;
 mod export;
+mod history;
 mod home;
 mod import_panel;
 mod keep;

@@ -10,6 +10,8 @@ use crate::app::protocol::ModelSummary;
 pub enum ModelState {
     /// None is wanted yet.
     Absent,
+    /// It is loaded once another model is done with what would be lost otherwise: a sentence on that.
+    Behind(String),
     /// It is fetched when the reader says so.
     Asking {
         /// The host that it would come from; empty for this site.

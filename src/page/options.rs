@@ -17,6 +17,8 @@ pub struct Options {
     pub router: Router,
     /// Where the reader's choices are remembered, if anywhere.
     pub storage: Option<Storage>,
+    /// Where the texts of this tab are remembered, if anywhere.
+    pub session: Option<Storage>,
     /// Where keys and dropped files are heard; the root where nothing is said.
     pub listener: Option<EventTarget>,
     /// The style sheet of the dark colours, which the switch turns on and off.

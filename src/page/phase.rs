@@ -1,9 +1,11 @@
 //! How far a run has come, and what the page shows of it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::generation::StopReason;
 
 /// What has become of the last run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum RunState {
     /// There was none.
     None,

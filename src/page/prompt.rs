@@ -7,6 +7,7 @@ use super::options::Mounted;
 use super::tokens::PromptTokens;
 use super::writing::Writing;
 use crate::app::typed::{self, name};
+use crate::tokenizer::Vocabulary;
 
 /// The whole panel.
 #[component]
@@ -28,6 +29,7 @@ pub fn Prompt(
     };
     let unknown = Memo::new(move |_| unknown_sentence(writing));
     let plain = Memo::new(move |_| plain_form(writing));
+    let too_long = Memo::new(move |_| too_long(writing));
     view! {
         <Control field problem=unknown problem_testid="unknown" />
         <button
@@ -40,10 +42,25 @@ pub fn Prompt(
             "Use plain quotes, dashes and spaces"
         </button>
         <PromptTokens writing />
+        <p class="help" role="status" data-testid="too-long" hidden=move || too_long.get().is_none()>
+            {move || too_long.get()}
+        </p>
         <div class="chips" role="group" aria-label="Examples to start from">
             {writing.about.examples.iter().copied().map(example).collect_view()}
         </div>
     }
+}
+
+/// What the model will not see of the prompt.
+fn too_long(writing: Writing) -> Option<String> {
+    let summary = writing.summary()?;
+    let tokens = match summary.vocabulary {
+        Vocabulary::Characters => writing.form.field("prompt").text.with(|prompt| prompt.chars().count() as u32),
+        Vocabulary::BytePairs => writing.engine.count.tokens.get()?.count,
+    };
+    let context = summary.context;
+    let sentence = || format!("The prompt has {tokens} tokens. The model will read only the last {context}.");
+    (tokens > context).then(sentence)
 }
 
 /// The prompt in characters that the model knows, as far as that changes anything.

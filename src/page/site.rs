@@ -23,6 +23,7 @@ fn options() -> Options {
         base: document().base_uri().ok().flatten().unwrap_or_default(),
         router: Router::AddressBar,
         storage: window().local_storage().ok().flatten(),
+        session: window().session_storage().ok().flatten(),
         listener: Some(window().unchecked_into()),
         dark: element::<HtmlLinkElement>("dark"),
         engine: content("worker").unwrap_or_default(),

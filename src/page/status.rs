@@ -3,10 +3,14 @@
 use leptos::prelude::*;
 
 use super::download;
+use super::model::ModelState;
 use super::phase::{Phase, RunState};
 use super::writing::Writing;
 use crate::generation::StopReason;
 use crate::generation::Window;
+
+/// Tokens of a prompt whose reading is worth a word.
+const LONG: u32 = 256;
 
 /// The sentence on what goes on. It changes with the phase only, so that it can be read aloud.
 #[component]
@@ -20,7 +24,20 @@ pub fn Status(
         <p class="status" role="status" data-testid="status" data-state=move || phase.get().name()>
             {sentence}
         </p>
+        <progress
+            class="reading"
+            data-testid="reading"
+            aria-label="Tokens read"
+            hidden=move || long_reading(writing).is_none()
+            max=move || long_reading(writing)
+            value=move || writing.stats.get().map_or(0, |stats| stats.prefilled)
+        ></progress>
     }
+}
+
+/// How many tokens are being read, where they are so many that it takes a while.
+fn long_reading(writing: Writing) -> Option<u32> {
+    writing.reading.get().filter(|tokens| *tokens >= LONG && writing.phase() == Phase::Generating)
 }
 
 /// A bar at the lower edge of a small screen while there is something to stop: the text is long, and the buttons are far
@@ -48,13 +65,19 @@ fn sentence(writing: Writing, phase: Phase) -> String {
     let waiting = writing.run.get() == RunState::Waiting;
     let then = if waiting { " Writing starts when the model is ready." } else { "" };
     match (phase, writing.run.get()) {
-        (Phase::Idle, _) => "No model is loaded.".to_string(),
+        (Phase::Idle, _) => match writing.model() {
+            model @ ModelState::Behind(_) => format!("{}{then}", download::sentence(&model)),
+            _ => "No model is loaded.".to_string(),
+        },
         (Phase::Asking | Phase::Downloading | Phase::Paused, _) => {
             format!("{}{then}", download::sentence(&writing.model()))
         }
         (Phase::Loading, _) => format!("{}{then}", download::sentence(&writing.model())),
         (Phase::Ready, _) => "Ready.".to_string(),
-        (Phase::Generating, _) => "Writing…".to_string(),
+        (Phase::Generating, _) => match long_reading(writing) {
+            Some(tokens) => format!("Reading {tokens} tokens…"),
+            None => "Writing…".to_string(),
+        },
         (Phase::Failed, _) => "That did not work.".to_string(),
         (_, RunState::Ended(reason)) => ending(reason).to_string(),
         (Phase::Done | Phase::Stopped, _) => "Done.".to_string(),

@@ -17,7 +17,12 @@ const ROUNDED: &str = "The weights of this file are rounded, as a rule to 8 bits
 #[derive(Clone, Debug, PartialEq)]
 enum Compared {
     NotYet,
-    Running { done: u32, all: u32 },
+    /// A text is being written.
+    Waiting,
+    Running {
+        done: u32,
+        all: u32,
+    },
     Stopped,
     Done(Verification),
     Failed(String),
@@ -49,6 +54,16 @@ fn Panel(engine: Engine, compared: RwSignal<Compared>) -> impl IntoView {
         Compared::Failed(sentence) => Some(sentence),
         _ => None,
     };
+    let stop = move |_| match compared.get_untracked() {
+        Compared::Waiting => compared.set(Compared::NotYet),
+        _ => engine.send(Request::Stop),
+    };
+    let is_busy = move || matches!(compared.get(), Compared::Waiting | Compared::Running { .. });
+    Effect::new(move |_| {
+        if compared.get() == Compared::Waiting && !engine.is_writing() {
+            verify(engine, compared);
+        }
+    });
     let mounted = Mounted::here();
     view! {
         <section class="verify" aria-label="Verification">
@@ -58,7 +73,7 @@ fn Panel(engine: Engine, compared: RwSignal<Compared>) -> impl IntoView {
                     type="button"
                     data-testid="verify"
                     aria-describedby=mounted.id("verify-help")
-                    on:click=move |_| verify(engine, compared)
+                    on:click=move |_| compared.set(Compared::Waiting)
                 >
                     "Verify"
                 </button>
@@ -67,8 +82,8 @@ fn Panel(engine: Engine, compared: RwSignal<Compared>) -> impl IntoView {
                     class="quiet"
                     data-testid="verify-stop"
                     aria-label="Stop verifying"
-                    disabled=move || progress().is_none()
-                    on:click=move |_| engine.send(Request::Stop)
+                    disabled=move || !is_busy()
+                    on:click=stop
                 >
                     "Stop"
                 </button>
@@ -107,6 +122,7 @@ fn verify(engine: Engine, compared: RwSignal<Compared>) {
 fn sentence(compared: &Compared) -> String {
     match compared {
         Compared::NotYet | Compared::Failed(_) => String::new(),
+        Compared::Waiting => "This begins when the text is done.".to_string(),
         Compared::Running { .. } => "Comparing…".to_string(),
         Compared::Stopped => "Stopped before all was compared.".to_string(),
         Compared::Done(verification) => verification.verdict(),

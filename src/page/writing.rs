@@ -1,14 +1,17 @@
 //! Writing: what is asked for, and what has become of it. Lives as long as the page, whichever view stands there.
 
 mod address;
-mod clear;
+mod continuation;
+mod saved;
 mod seed;
+mod session;
 
 use leptos::logging::error;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsValue;
+use serde::{Deserialize, Serialize};
 
-use self::clear::Cleared;
+use self::saved::SavedText;
 use super::address_bar::AddressBar;
 use super::controls;
 use super::engine::Engine;
@@ -23,8 +26,10 @@ use crate::app::protocol::{Event, ModelSummary, Request, Stats};
 use crate::generation::{Settings, StopReason, Window};
 
 /// How a text was begun, and what became of it since: all that is needed to repeat it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Begun {
+    /// The number of the run that began it; 0 where that was in an earlier visit.
+    number: u32,
     /// The settings, with the seed.
     settings: Settings,
     /// The weights, as addresses name them.
@@ -46,16 +51,23 @@ pub struct Writing {
     pub stats: RwSignal<Option<Stats>>,
     /// Whether anything is written.
     pub has_text: RwSignal<bool>,
-    /// Whether the worker can go on from the text.
-    pub can_continue: RwSignal<bool>,
     /// The button that gets the focus from one that was pressed, once it can be pressed.
     pub next_focus: StoredValue<Option<&'static str>>,
+    /// How many tokens of the prompt, or of a text that is continued, are read before the first one is written; `None`
+    /// after that.
+    pub reading: RwSignal<Option<u32>>,
     /// What the reader should know of the run.
     pub remark: RwSignal<Option<String>>,
     /// The seed that was drawn last, and whether a text was begun with it.
     drawn: RwSignal<(String, bool)>,
-    /// The text that was cleared last, until another is begun.
-    cleared: RwSignal<Option<Cleared>>,
+    /// The texts of this visit beside the one that stands there, the oldest first.
+    pub earlier: RwSignal<Vec<SavedText>>,
+    /// Whether the newest of them was cleared, and no other was begun since.
+    was_cleared: RwSignal<bool>,
+    /// The tokens that were drawn for the text that stands there.
+    ids: StoredValue<Vec<u32>>,
+    /// The number of the text that the worker can continue; 0 if there is none.
+    held: StoredValue<u32>,
     /// How the text that stands there was begun.
     text: RwSignal<Option<Begun>>,
     /// The weights that the reader's address asked for.
@@ -81,11 +93,14 @@ impl Writing {
             run: RwSignal::new(RunState::None),
             stats: RwSignal::new(None),
             has_text: RwSignal::new(false),
-            can_continue: RwSignal::new(false),
             next_focus: StoredValue::new(None),
+            reading: RwSignal::new(None),
             remark: RwSignal::new(None),
             drawn: RwSignal::default(),
-            cleared: RwSignal::new(None),
+            earlier: RwSignal::default(),
+            was_cleared: RwSignal::new(false),
+            ids: StoredValue::default(),
+            held: StoredValue::new(0),
             text: RwSignal::new(None),
             asked_model: RwSignal::new(None),
             named_model: RwSignal::new(None),
@@ -95,6 +110,8 @@ impl Writing {
             output: StoredValue::new_local(Output::default()),
             number: StoredValue::new(0),
         };
+        writing.recover();
+        writing.remember_on_leaving();
         Effect::new(move |_| writing.follow_bar());
         Effect::new(move |previous: Option<Address>| writing.write_bar(previous));
         Effect::new(move |_| writing.follow_model());
@@ -136,7 +153,7 @@ impl Writing {
     pub fn phase(self) -> Phase {
         match (self.run.get(), self.model()) {
             (RunState::Failed(_), _) | (_, ModelState::Failed(_)) => Phase::Failed,
-            (_, ModelState::Absent | ModelState::NotHere) => Phase::Idle,
+            (_, ModelState::Absent | ModelState::NotHere | ModelState::Behind(_)) => Phase::Idle,
             (_, ModelState::Asking { .. }) => Phase::Asking,
             (_, ModelState::Downloading { .. } | ModelState::Waiting) => Phase::Downloading,
             (_, ModelState::Paused { .. }) => Phase::Paused,
@@ -217,19 +234,6 @@ impl Writing {
         wrong.or_else(|| (!untrack(|| self.unknown()).is_empty()).then_some("prompt"))
     }
 
-    /// Goes on from the end of the text.
-    pub fn go_on(self) {
-        if self.can_continue.get_untracked() {
-            self.text.update(|text| {
-                if let Some(text) = text {
-                    text.is_continued = true;
-                }
-            });
-            let words = untrack(|| self.form.settings()).words;
-            self.write(None, move |run| Request::Continue { run, words });
-        }
-    }
-
     /// Starts another run, with another seed.
     pub fn another(self) {
         self.draw_seed();
@@ -269,47 +273,67 @@ impl Writing {
     /// `fresh` are the settings of a text that starts anew.
     fn write(self, fresh: Option<Settings>, request: impl FnOnce(u32) -> Request) {
         self.remark.set(None);
-        self.can_continue.set(false);
+        self.reading.set(None);
         let run = self.engine.begin(request, move |run, event| {
+            if matches!(event, Event::Done { .. } | Event::Failed { .. }) {
+                self.engine.end_writing(run);
+            }
             if run == self.number.get_value() {
-                self.hear(event, fresh.as_ref());
+                self.hear(run, event, fresh.as_ref());
             }
         });
         self.number.set_value(run);
+        self.engine.writing.set(Some(run));
         self.run.set(RunState::Writing);
     }
 
-    fn hear(self, event: Event, fresh: Option<&Settings>) {
+    fn hear(self, run: u32, event: Event, fresh: Option<&Settings>) {
         match event {
-            Event::Started { prompt_tokens, read_tokens, .. } => self.started(fresh, prompt_tokens, read_tokens),
-            Event::Text { delta, stats, .. } => {
+            Event::Started { prompt_tokens, read_tokens, .. } => {
+                self.started(run, fresh, prompt_tokens, read_tokens);
+            }
+            Event::Text { delta, ids, stats, .. } => {
+                if stats.first_token_ms.is_some() {
+                    self.reading.set(None);
+                }
+                self.ids.update_value(|drawn| drawn.extend(ids));
                 self.with_output(|output| output.append(&delta));
-                self.has_text.set(true);
+                self.has_text.update(|has_text| *has_text |= !delta.is_empty());
                 self.stats.set(Some(stats));
             }
             Event::Done { reason, stats, .. } => {
+                self.reading.set(None);
                 self.stats.set(Some(stats));
                 self.run.set(RunState::Ended(reason));
-                self.can_continue.set(true);
             }
-            Event::Failed { message, .. } => self.run.set(RunState::Failed(message)),
+            Event::Failed { message, .. } => self.fail(message),
             _ => {}
         }
     }
 
-    fn started(self, fresh: Option<&Settings>, prompt_tokens: u32, read_tokens: u32) {
+    fn started(self, run: u32, fresh: Option<&Settings>, prompt_tokens: u32, read_tokens: u32) {
+        self.reading.set(Some(read_tokens));
         let Some(settings) = fresh else { return };
         self.rewrite(&settings.prompt);
-        self.cleared.set(None);
+        self.was_cleared.set(false);
         self.stats.set(None);
-        let model = untrack(|| self.loaded_model());
-        self.text.set(Some(Begun { settings: settings.clone(), model: model.clone(), is_continued: false }));
+        self.ids.set_value(Vec::new());
+        let (model, settings) = (untrack(|| self.loaded_model()), settings.clone());
+        self.text.set(Some(Begun { number: run, settings, model: model.clone(), is_continued: false }));
+        self.held.set_value(run);
         self.named_model.set(model);
         // Also where no control has changed: what has started need not start again on a reload.
         self.bar.write(untrack(|| self.address()));
         if read_tokens < prompt_tokens {
             let remark = format!("The prompt has {prompt_tokens} tokens; only the last {read_tokens} fit the context.");
             self.remark.set(Some(remark));
+        }
+    }
+
+    /// Puts the focus on the text.
+    pub fn focus_text(self) {
+        if let Some(sheet) = self.bar.mounted.find(".sheet") {
+            sheet.focus().ok();
         }
     }
 
@@ -324,23 +348,11 @@ impl Writing {
         of_text.unwrap_or_else(|| self.form.settings().window)
     }
 
-    /// Whether the form asks for something else than the text was begun with; its length aside, that changes nothing of
-    /// a text that is continued.
-    pub fn has_other_settings(self) -> bool {
-        let form = self.form.settings();
-        let of_text = |text: &Begun| Settings { words: form.words, tokens: form.tokens, ..text.settings.clone() };
-        self.text.with(|text| text.as_ref().is_some_and(|text| of_text(text) != form))
-    }
-
     fn follow_model(self) {
         match self.model() {
             ModelState::Loaded(_) if self.run.get_untracked() == RunState::Waiting => self.generate(),
             ModelState::Loaded(_) => {}
-            // The text can be gone on with only by the worker that wrote it.
-            _ => {
-                self.can_continue.set(false);
-                self.forget_continuation();
-            }
+            _ => self.held.set_value(0),
         }
     }
 }

@@ -7,6 +7,7 @@ use web_sys::{KeyboardEvent, SubmitEvent};
 use super::controls::Control;
 use super::download::Download;
 use super::export::ExportPanel;
+use super::history::History;
 use super::js::listen;
 use super::keep::Keep;
 use super::messages::Messages;
@@ -28,6 +29,7 @@ pub fn WritingView(
 ) -> impl IntoView {
     writing.open();
     on_cleanup(move || {
+        writing.engine.give_up_turn(&untrack(|| writing.id()));
         // What gives way to the wish for the model's files waits on for them.
         if untrack(|| writing.model()) != ModelState::NotHere {
             writing.wait_no_longer();
@@ -75,6 +77,7 @@ pub fn WritingView(
                     <NextButtons writing />
                 </div>
                 <Numbers writing />
+                <History writing />
             </section>
         </div>
         <PhoneBar writing />
@@ -113,7 +116,7 @@ fn pass_focus(writing: Writing) {
     };
     Effect::new(move |_| {
         let next = if writing.is_busy() { "stop" } else { "continue" };
-        let can_be_pressed = writing.is_busy() || writing.can_continue.get();
+        let can_be_pressed = writing.is_busy() || writing.can_continue();
         if can_be_pressed && writing.next_focus.get_value() == Some(next) {
             writing.next_focus.set_value(None);
             request_animation_frame(move || focus(next));
@@ -175,16 +178,16 @@ fn MainButtons(writing: Writing) -> impl IntoView {
 /// What can follow a text.
 #[component]
 fn NextButtons(writing: Writing) -> impl IntoView {
-    let keeps_settings = Memo::new(move |_| writing.can_continue.get() && writing.has_other_settings());
+    let note = Memo::new(move |_| writing.continuation_note());
     view! {
-        <p class="help" data-testid="keeps-settings" role="status" hidden=move || !keeps_settings.get()>
-            {move || keeps_settings.get().then_some("Continue uses the settings of this text; changed settings apply to the next one.")}
+        <p class="help" data-testid="keeps-settings" role="status" hidden=move || note.get().is_none()>
+            {move || note.get()}
         </p>
         <div class="next-buttons">
             <button
                 type="button"
                 data-testid="continue"
-                disabled=move || !writing.can_continue.get()
+                disabled=move || !writing.can_continue()
                 on:click=move |_| {
                     writing.next_focus.set_value(Some("stop"));
                     writing.go_on();

@@ -121,6 +121,13 @@ impl Sampler {
         self.choose()
     }
 
+    /// Discards the random number that [`sample`](Self::sample) draws, for a token that is known already.
+    pub fn skip(&mut self) {
+        if self.sampling.temperature > 0.0 {
+            self.random.next_u32();
+        }
+    }
+
     /// The state of the random numbers.
     pub fn state(&self) -> SamplerState {
         SamplerState(self.random.state())

@@ -28,7 +28,7 @@ fn times_sent_whole(reader: &Reader) -> Vec<usize> {
 
 /// The model is ready and writes; all of it is stored, as verified.
 async fn expect_kept(reader: &Reader) {
-    reader.wait_for("ready").await.unwrap();
+    reader.wait_for_model().await.unwrap();
     reader.expect_recovery("").await.unwrap();
     assert_eq!(verified(&reader.browser).await.unwrap().len(), slices());
 }

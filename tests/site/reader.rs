@@ -175,6 +175,16 @@ impl Reader {
         }
     }
 
+    /// Waits until the model can be asked, whether a text of this tab stands there or not.
+    pub async fn wait_for_model(&self) -> Result<()> {
+        let state = "document.querySelector('[data-testid=status]')?.dataset.state";
+        self.browser.wait_until(&format!("['ready', 'done', 'stopped', 'failed'].includes({state})")).await?;
+        match self.state().await?.as_str() {
+            "failed" => bail!("the page failed: {}", self.text("error").await?),
+            _ => Ok(()),
+        }
+    }
+
     /// Waits for the page to fail, and returns what it says.
     pub async fn failure(&self) -> Result<String> {
         self.wait_for("failed").await?;

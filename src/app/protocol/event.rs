@@ -129,6 +129,8 @@ pub enum Event {
         run: u32,
         /// The new text; empty during prefill.
         delta: String,
+        /// The tokens that have been drawn since. [`Request::Resume`](super::Request::Resume) takes them all.
+        ids: Vec<u32>,
         /// The numbers so far.
         stats: Stats,
     },
@@ -222,8 +224,8 @@ pub enum Task {
     /// [`Request::ListStored`](super::Request::ListStored).
     Storage,
     /// The request of this number: [`Request::Generate`](super::Request::Generate),
-    /// [`Request::Continue`](super::Request::Continue), [`Request::Bench`](super::Request::Bench),
-    /// [`Request::Verify`](super::Request::Verify), [`Request::Import`](super::Request::Import) or
+    /// [`Request::Continue`](super::Request::Continue), [`Request::Resume`](super::Request::Resume),
+    /// [`Request::Bench`](super::Request::Bench), [`Request::Verify`](super::Request::Verify), [`Request::Import`](super::Request::Import) or
     /// [`Request::Export`](super::Request::Export).
     Run(u32),
 }

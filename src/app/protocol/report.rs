@@ -78,7 +78,7 @@ pub struct Stats {
     pub tokens_per_second: f64,
     /// Milliseconds from the request to the first token, once it is there.
     pub first_token_ms: Option<f64>,
-    /// Prompt tokens prefilled so far.
+    /// Tokens in the cache: before the first token of the run, how far the prompt has been read.
     pub prefilled: u32,
     /// Rows that went through the model: the prompt's, one per token, and those that windows recomputed.
     pub forwarded_rows: u64,

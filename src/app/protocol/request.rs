@@ -97,6 +97,17 @@ pub enum Request {
         /// Words to add.
         words: u32,
     },
+    /// Continue a text that this worker did not write, or has closed since. It goes on as it would have gone on then.
+    Resume {
+        /// The page's number of this run.
+        run: u32,
+        /// The settings of the text, with its seed.
+        settings: Settings,
+        /// All tokens that were drawn for it.
+        ids: Vec<u32>,
+        /// Words to add.
+        words: u32,
+    },
     /// End the run. It ends after at most one decode step, or one prefill tile.
     Stop,
     /// Measure prefill and decoding; see [`BenchReport`](super::BenchReport).

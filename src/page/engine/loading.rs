@@ -18,6 +18,8 @@ pub struct Loading {
     pub notices: RwSignal<Vec<String>>,
     /// The catalog's id of the model that is wanted.
     pub id: RwSignal<Option<String>>,
+    /// The model that waits for its turn.
+    pub next: RwSignal<Option<String>>,
     /// What is known of it.
     pub wanted: StoredValue<WantedModel>,
     /// How often the catalog has been asked.
@@ -35,6 +37,7 @@ impl Loading {
             model: RwSignal::new(ModelState::Absent),
             notices: RwSignal::new(Vec::new()),
             id: RwSignal::new(None),
+            next: RwSignal::new(None),
             wanted: StoredValue::new(WantedModel::default()),
             lookups: StoredValue::new(0),
             restarts: StoredValue::new(0),

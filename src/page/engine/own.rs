@@ -16,6 +16,7 @@ impl Engine {
     /// Opens the model in these files; `listener` hears how that goes. Once it is open it is the one that is wanted.
     pub fn import(self, files: Array, answers: Answers, listener: impl Fn(Event) + 'static) {
         self.loading.wanted.set_value(WantedModel::default());
+        self.loading.next.set(None);
         self.loading.id.set(Some(UNNAMED.to_string()));
         self.read(files, answers, listener);
     }

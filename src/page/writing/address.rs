@@ -28,9 +28,13 @@ impl Writing {
     /// Turns to a model of the reader's own; what was written with another goes.
     pub fn turn_to(self, route: Route) {
         if self.route.get_untracked() != route {
-            self.clear();
-            self.cleared.set(None);
+            self.stop();
+            self.remember();
+            self.empty();
+            self.earlier.set(Vec::new());
+            self.was_cleared.set(false);
             self.route.set(route);
+            self.recover();
         }
     }
 
@@ -53,7 +57,7 @@ impl Writing {
 
     /// A text is its settings and a number of tokens. Where it ends by itself the settings say so.
     fn address_of_text(self) -> Option<Address> {
-        let Begun { mut settings, model, is_continued } = self.text.get()?;
+        let Begun { mut settings, model, is_continued, .. } = self.text.get()?;
         let ends_itself = matches!(self.run.get(), RunState::Ended(reason) if reason != StopReason::Stopped);
         if is_continued || !ends_itself {
             let tokens = self.stats.get().map_or(0, |stats| stats.tokens);

@@ -80,6 +80,9 @@ async fn answer(channel: &Channel, open: Option<&mut Open>, request: Request) {
     match request {
         Request::Generate { run, settings } => report(channel, run, generate(channel, open, run, &settings).await),
         Request::Continue { run, words } => report(channel, run, go_on(channel, open, run, words).await),
+        Request::Resume { run, settings, ids, words } => {
+            report(channel, run, resume(channel, open, run, (&settings, &ids, words)).await);
+        }
         Request::Bench { run, prompt_tokens, tokens } => {
             report(channel, run, measure(channel, open.as_deref(), run, prompt_tokens, tokens).await);
         }
@@ -206,6 +209,20 @@ async fn generate(
     channel.send(&Event::Started { run: number, prompt_tokens, read_tokens });
     let run = open.text.insert(run);
     write(channel, &open.model, run, TextStream::new(channel, number, requested, 0)).await
+}
+
+/// Continues a text from all its tokens.
+async fn resume(
+    channel: &Channel,
+    open: Option<&mut Open>,
+    number: u32,
+    (settings, ids, words): (&Settings, &[u32], u32),
+) -> Result<(), ServeError> {
+    let open = open.ok_or(ServeError::NoModel)?;
+    open.text = None; // frees its cache before the next one is allocated
+    let seed = settings.seed.ok_or(ServeError::NoSeed)?;
+    open.text = Some(Run::resume(&open.model, settings, seed, ids)?);
+    go_on(channel, Some(open), number, words).await
 }
 
 /// Continues the text that was generated last.

@@ -17,13 +17,16 @@ pub struct TextStream<'a> {
     last_token: f64,
     last_sent: f64,
     tokens_before: usize,
+    /// Tokens that the page knows.
+    sent: usize,
 }
 
 impl<'a> TextStream<'a> {
     /// For run `run`, which was requested at `requested`. Its text has `tokens_before` tokens already.
     pub fn new(channel: &'a Channel, run: u32, requested: f64, tokens_before: usize) -> Self {
         let (delta, first_token, last_token, last_sent) = (String::new(), None, requested, requested);
-        TextStream { channel, run, delta, requested, first_token, last_token, last_sent, tokens_before }
+        let sent = tokens_before;
+        TextStream { channel, run, delta, requested, first_token, last_token, last_sent, tokens_before, sent }
     }
 
     /// Takes the text of one token.
@@ -42,7 +45,7 @@ impl<'a> TextStream<'a> {
 
     /// Sends the rest, and that the run has ended.
     pub fn done(mut self, run: &Run, reason: StopReason) {
-        if !self.delta.is_empty() {
+        if self.sent < run.tokens() {
             self.flush(run);
         }
         self.channel.send(&Event::Done { run: self.run, reason, stats: self.stats(run) });
@@ -50,8 +53,9 @@ impl<'a> TextStream<'a> {
 
     fn flush(&mut self, run: &Run) {
         self.last_sent = now();
-        let delta = std::mem::take(&mut self.delta);
-        self.channel.send(&Event::Text { run: self.run, delta, stats: self.stats(run) });
+        let (delta, ids) = (std::mem::take(&mut self.delta), run.drawn(self.sent).to_vec());
+        self.sent = run.tokens();
+        self.channel.send(&Event::Text { run: self.run, delta, ids, stats: self.stats(run) });
     }
 
     fn stats(&self, run: &Run) -> Stats {
@@ -63,7 +67,7 @@ impl<'a> TextStream<'a> {
             words: run.words(),
             tokens_per_second: if seconds > 0.0 { since_first as f64 / seconds } else { 0.0 },
             first_token_ms: self.first_token.map(|first| first - self.requested),
-            prefilled: decoding.cached().min(run.prompt_tokens()) as u32,
+            prefilled: decoding.cached() as u32,
             forwarded_rows: decoding.forwarded_rows(),
             window_crossings: decoding.crossings(),
             wasm_memory_bytes: memory_bytes(),

@@ -64,6 +64,8 @@ pub struct Writing {
     pub earlier: RwSignal<Vec<SavedText>>,
     /// Whether the newest of them was cleared, and no other was begun since.
     was_cleared: RwSignal<bool>,
+    /// The text that the next one takes the place of, once it begins.
+    replaced: StoredValue<Option<SavedText>>,
     /// The tokens that were drawn for the text that stands there.
     ids: StoredValue<Vec<u32>>,
     /// The number of the text that the worker can continue; 0 if there is none.
@@ -99,6 +101,7 @@ impl Writing {
             drawn: RwSignal::default(),
             earlier: RwSignal::default(),
             was_cleared: RwSignal::new(false),
+            replaced: StoredValue::new(None),
             ids: StoredValue::default(),
             held: StoredValue::new(0),
             text: RwSignal::new(None),
@@ -272,6 +275,7 @@ impl Writing {
 
     /// `fresh` are the settings of a text that starts anew.
     fn write(self, fresh: Option<Settings>, request: impl FnOnce(u32) -> Request) {
+        self.replaced.set_value(fresh.as_ref().and_then(|_| self.saved()));
         self.remark.set(None);
         self.reading.set(None);
         let run = self.engine.begin(request, move |run, event| {
@@ -314,6 +318,9 @@ impl Writing {
     fn started(self, run: u32, fresh: Option<&Settings>, prompt_tokens: u32, read_tokens: u32) {
         self.reading.set(Some(read_tokens));
         let Some(settings) = fresh else { return };
+        if let Some(replaced) = self.replaced.try_update_value(Option::take).flatten() {
+            self.put_away(replaced);
+        }
         self.rewrite(&settings.prompt);
         self.was_cleared.set(false);
         self.stats.set(None);

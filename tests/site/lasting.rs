@@ -102,9 +102,10 @@ async fn a_text_of_other_weights_is_not_continued_and_the_page_says_so() {
     reader.browser.driver().refresh().await.unwrap();
     reader.wait_for("done").await.unwrap();
     // As if the site had got other weights meanwhile.
-    let change = "const key = 'peargpt:texts:peargpt', texts = JSON.parse(sessionStorage.getItem(key));
-        texts.shown.begun.model = '0123456789ab';
-        addEventListener('pagehide', () => sessionStorage.setItem(key, JSON.stringify(texts)));";
+    let change = "const { setItem } = Storage.prototype;
+        Storage.prototype.setItem = function (key, value) {
+            setItem.call(this, key, value.replace(/\"model\":\"[0-9a-f]{12}\"/, '\"model\":\"0123456789ab\"'));
+        }";
     reader.browser.script(change).await.unwrap();
     reader.browser.driver().refresh().await.unwrap();
     reader.wait_for("done").await.unwrap();
@@ -118,12 +119,16 @@ async fn what_cannot_be_read_of_an_earlier_visit_is_left_alone() {
     let reader = Reader::ready().await.unwrap();
     for nonsense in ["{", "[]", r#"{"shown":{"text":"Ay"},"earlier":[]}"#] {
         let set = format!(
-            "addEventListener('pagehide', () => sessionStorage.setItem('peargpt:texts:peargpt', `{nonsense}`))"
+            "const {{ setItem }} = Storage.prototype;
+             Storage.prototype.removeItem = Storage.prototype.setItem = () => {{}};
+             setItem.call(sessionStorage, 'peargpt:texts:peargpt', `{nonsense}`);"
         );
         reader.browser.script(&set).await.unwrap();
         reader.browser.driver().refresh().await.unwrap();
         reader.wait_for("ready").await.unwrap();
         assert_eq!(reader.output().await.unwrap(), "");
+        let kept = reader.browser.script("return sessionStorage.getItem('peargpt:texts:peargpt')").await.unwrap();
+        assert_eq!(kept, nonsense);
     }
     reader.expect_recovery("").await.unwrap();
 }

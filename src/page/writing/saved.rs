@@ -65,23 +65,22 @@ impl Writing {
         self.run.set(run);
     }
 
-    /// Puts the text that stands there with the earlier ones.
-    pub(super) fn put_away(self) {
-        if let Some(saved) = self.saved() {
-            self.earlier.update(|earlier| {
-                earlier.push(saved);
-                let surplus = earlier.len().saturating_sub(KEPT);
-                earlier.drain(..surplus);
-            });
-        }
+    /// Puts a text with the earlier ones.
+    pub(super) fn put_away(self, saved: SavedText) {
+        self.earlier.update(|earlier| {
+            earlier.push(saved);
+            let surplus = earlier.len().saturating_sub(KEPT);
+            earlier.drain(..surplus);
+        });
     }
 
     /// Removes the text that stands there. It can be brought back.
     pub fn clear(self) {
         self.stop();
-        self.put_away();
+        let saved = self.saved();
+        self.was_cleared.set(saved.is_some());
+        saved.into_iter().for_each(|saved| self.put_away(saved));
         self.empty();
-        self.was_cleared.set(true);
     }
 
     /// Shows no text.
@@ -112,7 +111,7 @@ impl Writing {
     pub fn recall(self, index: usize) {
         let take = |earlier: &mut Vec<SavedText>| (index < earlier.len()).then(|| earlier.remove(index));
         let Some(saved) = self.earlier.try_update(take).flatten() else { return };
-        self.put_away();
+        self.saved().into_iter().for_each(|shown| self.put_away(shown));
         self.show(saved);
     }
 }

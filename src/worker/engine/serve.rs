@@ -213,10 +213,12 @@ async fn go_on(channel: &Channel, open: Option<&mut Open>, number: u32, words: u
     let requested = now();
     let Open { model, text, .. } = open.ok_or(ServeError::NoModel)?;
     let run = text.as_mut().ok_or(ServeError::NoText)?;
+    let held_back = run.release();
     run.extend(words);
     let visible = run.decoding().visible() as u32;
     channel.send(&Event::Started { run: number, prompt_tokens: run.prompt_tokens() as u32, read_tokens: visible });
-    let text_stream = TextStream::new(channel, number, requested, run.tokens());
+    let mut text_stream = TextStream::new(channel, number, requested, run.tokens());
+    text_stream.held_back(&held_back);
     write(channel, model, run, text_stream).await
 }
 
@@ -229,6 +231,7 @@ async fn write(
 ) -> Result<(), ServeError> {
     let reason = loop {
         if channel.interrupted().await {
+            text_stream.held_back(&run.release());
             break StopReason::Stopped;
         }
         match run.step(model)? {

@@ -33,6 +33,11 @@ impl<'a> TextStream<'a> {
         self.delta.push_str(text);
     }
 
+    /// Takes text of earlier tokens that was held back.
+    pub fn held_back(&mut self, text: &str) {
+        self.delta.push_str(text);
+    }
+
     /// Sends the text so far, if a frame has passed since the last message.
     pub fn frame(&mut self, run: &Run) {
         if now() - self.last_sent >= FRAME_MS {

@@ -38,6 +38,7 @@ mod privacy;
 mod replay;
 mod retries;
 mod sharing;
+mod stops;
 mod tabs;
 mod tokens;
 mod toolbar;

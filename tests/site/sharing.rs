@@ -4,7 +4,7 @@ use crate::own::NANOGPT;
 use crate::reader::Reader;
 
 /// The link that Share gives, and what its page shows.
-async fn repeated(reader: &Reader) -> (String, String) {
+pub async fn repeated(reader: &Reader) -> (String, String) {
     reader.press("share").await.unwrap();
     reader.browser.wait_until("document.querySelector('[data-testid=share]').textContent !== 'Share'").await.unwrap();
     let link = reader.browser.clipboard().await.unwrap();

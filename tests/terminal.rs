@@ -44,12 +44,36 @@ fn the_texts_that_are_shown_are_what_the_model_writes() {
 }
 
 #[test]
+fn the_text_ends_before_a_stop_sequence() {
+    let asked = ["--words", "60", "--seed", "7", "ROMEO:"];
+    let (whole, ..) = run(&asked);
+    for (stops, first) in [
+        (&["JULIET:"][..], "JULIET:"),
+        (&["nowhere", "\\n\\n", "JULIET:"], "\n\n"),
+        (&["love.\n", "ROMEO:"], "love.\n"),
+    ] {
+        let flags = stops.iter().flat_map(|stop| ["--stop", stop]);
+        let (text, numbers, _) = run(&flags.chain(asked).collect::<Vec<_>>());
+        let expected = whole["ROMEO:".len()..].split(first).next().unwrap().trim_end_matches('\n');
+        assert_eq!(text.trim_end_matches('\n'), format!("ROMEO:{expected}"), "{stops:?}: the prompt does not count");
+        assert!(text.ends_with('\n') && !text.ends_with("\n\n\n"), "{text:?}");
+        assert!(numbers.contains("ended before a stop sequence"), "{numbers}");
+        let words = expected.split_whitespace().count();
+        assert!(numbers.contains(&format!("· {words} words ·")), "{words} words, but {numbers}");
+    }
+    let (text, ..) = run(&["--tokens", "300", "--stop", "JULIET:", "--seed", "7", "ROMEO:"]);
+    assert!(text.len() >= 306 && whole.starts_with(text.trim_end()), "an exact length ignores it: {text}");
+}
+
+#[test]
 fn bad_arguments_and_bad_files_are_one_clear_line() {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     for (arguments, expected) in [
         (&["--words", "0"][..], "words takes a whole number from 1 to 5000, found `0`"),
         (&["--top-p", "2"], "top_p takes a number from 0 to 1, found `2`"),
         (&["--temperature", "-1"], "temperature takes a number from 0 to 10, found `-1`"),
+        (&["--stop", ""], "stop takes up to 4 texts of 1 to 100 characters each, found ``"),
+        (&["--stop=a", "--stop=b", "--stop=c", "--stop=d", "--stop=e"], "each, found `e`"),
         (&["--colour", "red"], "unexpected argument '--colour'"),
         (&["--model", "missing.gguf"], "missing.gguf: "),
         (&["--model", manifest], "Cargo.toml: "),

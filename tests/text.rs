@@ -111,7 +111,8 @@ fn a_text_is_resumed_from_its_tokens_byte_by_byte() {
     let mut whole = Run::new(&model, &settings, 5).unwrap();
     let (text, _) = read(&mut whole, &model, usize::MAX);
     for drawn in [0, 1, 130, 251, 420] {
-        let mut run = Run::resume(&model, &settings, 5, &whole.drawn(0)[..drawn]).unwrap();
+        let (mut run, shown) = Run::resume(&model, &settings, 5, &whole.drawn(0)[..drawn]).unwrap();
+        assert_eq!(shown, text[..drawn]);
         assert_eq!(run.words() as usize, text[..drawn].split_whitespace().count());
         let (rest, reason) = read(&mut run, &model, usize::MAX);
         assert_eq!((rest.as_str(), reason), (&text[drawn..], Some(StopReason::Tokens)), "after {drawn} tokens");

@@ -77,3 +77,57 @@ fn a_number_of_tokens_takes_the_place_of_every_other_end() {
     assert_ne!(write(&mut run, &model, usize::MAX, &mut String::new()), StopReason::Tokens, "it goes on by words");
     assert!(run.tokens() > 5);
 }
+
+/// A text with stop sequences is the one without them, up to the first.
+#[test]
+fn stop_sequences_cut_a_text_and_change_nothing_of_it() {
+    let model = model();
+    for seed in 0..30 {
+        let mut whole = String::new();
+        write(&mut Run::new(&model, &settings(3, None), seed).unwrap(), &model, usize::MAX, &mut whole);
+        let characters: Vec<char> = whole.chars().collect();
+        for length in [1, 2, 5] {
+            let begin = characters.len() / 2;
+            let stop: String = characters.iter().skip(begin).take(length).collect();
+            let cut = whole.split(&stop).next().unwrap();
+            let stopped = Settings { stop: vec!["\u{1}\u{2}\u{3}".into(), stop.clone()], ..settings(3, None) };
+            let (mut run, mut text) = (Run::new(&model, &stopped, seed).unwrap(), String::new());
+            let reason = write(&mut run, &model, usize::MAX, &mut text);
+            assert_eq!((text.as_str(), reason), (cut, StopReason::Sequence), "seed {seed}, {stop:?} in {whole:?}");
+            assert_eq!(run.words() as usize, text.split_whitespace().count(), "{text:?}");
+            text.push_str(&run.release());
+            assert!(whole.starts_with(&text) && text.contains(&stop), "{text:?}");
+        }
+    }
+}
+
+/// Continue goes on behind a stop sequence and shows it then. A link to the text has the number of tokens, and the stop
+/// sequences where one ended it.
+#[test]
+fn a_text_that_went_on_past_stop_sequences_is_repeated_by_its_number_of_tokens() {
+    let model = model();
+    let mut ends = Vec::new();
+    for seed in 0..60 {
+        let stop: Vec<String> = [" ", "e", "\u{fffd}", "\u{fffd}\u{fffd}a"].map(String::from).to_vec();
+        let asked = Settings { stop: stop.clone(), ..settings(3, None) };
+        let (mut run, mut text) = (Run::new(&model, &asked, seed).unwrap(), String::new());
+        for turn in 0..6 {
+            let most = run.tokens() + 1 + (seed as usize * 7 + turn) % 9;
+            let reason = write(&mut run, &model, most, &mut text);
+            if reason == StopReason::Stopped {
+                text.push_str(&run.release());
+            }
+            let stop = if reason == StopReason::Sequence { stop.clone() } else { Vec::new() };
+            let linked = Settings { stop, ..settings(3, Some(run.tokens() as u32)) };
+            let mut repeat = String::new();
+            write(&mut Run::new(&model, &linked, seed).unwrap(), &model, usize::MAX, &mut repeat);
+            assert_eq!(repeat, text, "seed {seed}, turn {turn}, {reason:?}");
+            text.push_str(&run.release());
+            run.extend(2);
+            ends.push(reason);
+        }
+    }
+    for reason in [StopReason::Stopped, StopReason::Sequence] {
+        assert!(ends.contains(&reason), "no text ended with {reason:?}: {ends:?}");
+    }
+}

@@ -5,6 +5,7 @@ pub mod checksum;
 pub mod estimate;
 pub mod own;
 pub mod permalink;
+pub mod presets;
 pub mod protocol;
 pub mod publish;
 pub mod release;

@@ -1,9 +1,11 @@
 //! The settings of a run. Each parameter is a control on the page, a parameter of the address and a flag of `generate`.
 //! All three are made from [`PARAMETERS`].
 
+mod stop;
+
 use serde::{Deserialize, Serialize};
 
-use crate::generation::{Settings, Window};
+use crate::generation::{MOST_STOP_CHARACTERS, MOST_STOPS, Settings, Window};
 
 /// The values that a parameter takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,6 +28,8 @@ pub enum Kind {
         /// The greatest value.
         max: f32,
     },
+    /// Up to [`MOST_STOPS`] texts, one per line, with `\n` for a line end. Flags and addresses repeat the parameter.
+    Lines,
     /// One of these names.
     Choice(&'static [&'static str]),
 }
@@ -47,7 +51,7 @@ pub struct Parameter {
 pub const MOST_TOKENS: u32 = 200_000;
 
 /// All parameters, in the order in which the page and `--help` show them.
-pub const PARAMETERS: [Parameter; 10] = [
+pub const PARAMETERS: [Parameter; 11] = [
     Parameter {
         name: "prompt",
         label: "Prompt",
@@ -65,6 +69,12 @@ pub const PARAMETERS: [Parameter; 10] = [
         label: "Exact number of tokens",
         help: "1 to 200000. Exactly this many tokens instead of words; empty: off.",
         kind: Kind::Whole { min: 1, max: MOST_TOKENS, optional: true },
+    },
+    Parameter {
+        name: "stop",
+        label: "Stop at",
+        help: "Ends the text before any of these, up to 4, one per line or flag. \\n is a line end.",
+        kind: Kind::Lines,
     },
     Parameter {
         name: "seed",
@@ -136,6 +146,7 @@ impl Parameter {
                 format!("a whole number from {min} to {max}{or_nothing}")
             }
             Kind::Real { min, max } => format!("a number from {min} to {max}"),
+            Kind::Lines => format!("up to {MOST_STOPS} texts of 1 to {MOST_STOP_CHARACTERS} characters each"),
             Kind::Choice(names) => names.join(" or "),
         };
         SettingsError { name: self.name.to_string(), expected, found: found.to_string() }
@@ -173,6 +184,7 @@ impl Settings {
             "prompt" => self.prompt = text.to_string(),
             "words" => self.words = required(parameter.whole(text)?)?,
             "tokens" => self.tokens = parameter.whole(text)?,
+            "stop" => self.stop = stop::of_lines(text).ok_or_else(|| parameter.error(text))?,
             "seed" => self.seed = parameter.whole(text)?,
             "temperature" => self.sampling.temperature = parameter.real(text)?,
             "top_k" => self.sampling.top_k = required(parameter.whole(text)?)?,
@@ -190,6 +202,17 @@ impl Settings {
         Ok(())
     }
 
+    /// Takes a parameter as an address or a flag gives it: as [`set`](Self::set) does, or one more of those that can be
+    /// repeated.
+    pub fn add(&mut self, name: &str, text: &str) -> Result<(), SettingsError> {
+        match Parameter::named(name) {
+            Some(parameter) if parameter.kind == Kind::Lines => {
+                stop::add(&mut self.stop, text).ok_or_else(|| parameter.error(text))
+            }
+            _ => self.set(name, text),
+        }
+    }
+
     /// The value of the parameter with this name in addresses, in the form that [`set`](Self::set) reads. Empty for a
     /// seed that is not set.
     pub fn get(&self, name: &str) -> Option<String> {
@@ -197,6 +220,7 @@ impl Settings {
             "prompt" => self.prompt.clone(),
             "words" => self.words.to_string(),
             "tokens" => self.tokens.map(|tokens| tokens.to_string()).unwrap_or_default(),
+            "stop" => stop::lines(&self.stop),
             "seed" => self.seed.map(|seed| seed.to_string()).unwrap_or_default(),
             "temperature" => self.sampling.temperature.to_string(),
             "top_k" => self.sampling.top_k.to_string(),
@@ -221,6 +245,7 @@ mod tests {
             ("prompt", "To be,\nor not"),
             ("words", "5000"),
             ("tokens", "200000"),
+            ("stop", "JULIET:\n\\n\\n\n C:\\temp"),
             ("seed", "4294967295"),
             ("temperature", "0.35"),
             ("top_k", "40"),
@@ -250,6 +275,7 @@ mod tests {
             ("words", "ten"),
             ("tokens", "0"),
             ("tokens", "200001"),
+            ("stop", "a\nb\nc\nd\ne"),
             ("seed", "-1"),
             ("seed", "4294967296"),
             ("temperature", "NaN"),
@@ -266,6 +292,22 @@ mod tests {
         assert_eq!(settings, before);
         let error = settings.set("words", "5001").unwrap_err();
         assert_eq!(error.to_string(), "words takes a whole number from 1 to 5000, found `5001`");
+    }
+
+    #[test]
+    fn stop_sequences_are_added_up_to_four_of_a_hundred_characters() {
+        let mut settings = Settings::defaults(Vocabulary::Characters);
+        for text in ["JULIET:", "\\n\\n", "\n", &"é".repeat(100)] {
+            settings.add("stop", text).unwrap();
+        }
+        assert_eq!(settings.stop, ["JULIET:", "\n\n", "\n", &"é".repeat(100)]);
+        assert!(settings.add("stop", "one more").is_err());
+        settings.set("stop", "\n").unwrap();
+        assert_eq!(settings.stop, [""; 0]);
+        let error = settings.add("stop", "").unwrap_err();
+        assert_eq!(error.to_string(), "stop takes up to 4 texts of 1 to 100 characters each, found ``");
+        assert!(settings.add("stop", &"é".repeat(101)).is_err());
+        assert_eq!(settings.stop, [""; 0]);
     }
 
     #[test]

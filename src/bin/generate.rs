@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Arg, ArgMatches, Command};
-use peargpt::app::settings::{PARAMETERS, SettingsError};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use peargpt::app::settings::{Kind, PARAMETERS, SettingsError};
 use peargpt::checkpoint::{Model, OpenError};
 use peargpt::generation::Settings;
 use peargpt::generation::StopReason;
@@ -68,7 +68,8 @@ fn run() -> Result<(), Failure> {
 /// The command line; `None` if help or the version was asked for and shown.
 fn parse() -> Result<Option<ArgMatches>, Failure> {
     let command = PARAMETERS.iter().fold(command(), |command, parameter| {
-        let flag = Arg::new(parameter.name).long(parameter.name.replace('_', "-"));
+        let action = if parameter.kind == Kind::Lines { ArgAction::Append } else { ArgAction::Set };
+        let flag = Arg::new(parameter.name).long(parameter.name.replace('_', "-")).action(action);
         command.arg(flag.help(parameter.help).value_name("VALUE").allow_negative_numbers(true))
     });
     match command.try_get_matches() {
@@ -94,8 +95,8 @@ fn command() -> Command {
 fn settings(arguments: &ArgMatches, vocabulary: Vocabulary) -> Result<Settings, SettingsError> {
     let mut settings = Settings::defaults(vocabulary);
     for parameter in &PARAMETERS {
-        if let Some(value) = arguments.get_one::<String>(parameter.name) {
-            settings.set(parameter.name, value)?;
+        for value in arguments.get_many::<String>(parameter.name).into_iter().flatten() {
+            settings.add(parameter.name, value)?;
         }
     }
     if let Some(prompt) = arguments.get_one::<String>("text") {
@@ -128,18 +129,19 @@ fn write(model: &Model, settings: &Settings, seed: u32) -> Result<(), Failure> {
     output.write_all(settings.prompt.as_bytes())?;
     output.flush()?;
     let mut first_token = None;
-    let (ended_line, reason) = loop {
-        match run.step(model)? {
-            Progress::Prefilled => {}
-            Progress::Token(text) => {
-                first_token.get_or_insert_with(Instant::now);
-                output.write_all(text.as_bytes())?;
-                output.flush()?;
-            }
-            Progress::Done(text, reason) => {
-                output.write_all(text.as_bytes())?;
-                break (text.ends_with('\n'), reason);
-            }
+    let mut ended_line = settings.prompt.ends_with('\n');
+    let reason = loop {
+        let (text, reason) = match run.step(model)? {
+            Progress::Prefilled => continue,
+            Progress::Token(text) => (text, None),
+            Progress::Done(text, reason) => (text, Some(reason)),
+        };
+        first_token.get_or_insert_with(Instant::now);
+        output.write_all(text.as_bytes())?;
+        output.flush()?;
+        ended_line = if text.is_empty() { ended_line } else { text.ends_with('\n') };
+        if let Some(reason) = reason {
+            break reason;
         }
     };
     if !ended_line {
@@ -165,6 +167,7 @@ fn ending(reason: StopReason) -> &'static str {
     match reason {
         StopReason::Words | StopReason::Tokens | StopReason::Stopped => "",
         StopReason::Tail => " · cut 300 tokens after the last word asked for",
+        StopReason::Sequence => " · ended before a stop sequence",
         StopReason::EndOfText => " · the model ended the text",
         StopReason::Runaway => " · stopped: the model writes hardly any words",
     }

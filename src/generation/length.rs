@@ -15,6 +15,8 @@ pub enum StopReason {
     Runaway,
     /// As many tokens as asked for are drawn.
     Tokens,
+    /// A stop sequence came.
+    Sequence,
     /// The reader stopped it, or asked for something else.
     Stopped,
 }
@@ -25,16 +27,40 @@ pub const TAIL_TOKENS: u32 = 300;
 /// Tokens per word asked for. With more, the model is taken to write hardly any spaces.
 const RUNAWAY_TOKENS_PER_WORD: u64 = 256;
 
+/// Counts words: runs of characters other than white space. A word counts from its beginning.
+#[derive(Clone, Debug)]
+pub struct WordCount {
+    words: u32,
+    within_word: bool,
+}
+
+impl WordCount {
+    /// No words. `within_word` says that the prompt ends within a word, whose rest does not count.
+    pub fn new(within_word: bool) -> Self {
+        WordCount { words: 0, within_word }
+    }
+
+    /// Adds a character.
+    pub fn push(&mut self, character: char) {
+        let is_within = !character.is_whitespace();
+        self.words += u32::from(is_within && !self.within_word);
+        self.within_word = is_within;
+    }
+
+    /// Words that have begun.
+    pub fn words(&self) -> u32 {
+        self.words
+    }
+}
+
 /// Counts words, and stops at the first blank line after the last word asked for has begun, or [`TAIL_TOKENS`] tokens
 /// later.
 ///
-/// A word is a run of characters other than white space. It counts from its beginning, so that a last word that never
-/// ends does not keep the text from ending.
+/// A word counts from its beginning, so that a last word that never ends does not keep the text from ending.
 #[derive(Clone, Debug)]
 pub struct Length {
     wanted: u32,
-    words: u32,
-    within_word: bool,
+    count: WordCount,
     /// Line ends since the last character other than white space.
     line_ends: u32,
     /// Tokens since the beginning of the last word asked for.
@@ -46,14 +72,15 @@ pub struct Length {
 impl Length {
     /// A text of `wanted` words. `within_word` says that the prompt ends within a word, whose rest does not count.
     pub fn new(wanted: u32, within_word: bool) -> Self {
-        let mut length = Length { wanted: 0, words: 0, within_word, line_ends: 0, tail: None, allowance: 0 };
+        let mut length =
+            Length { wanted: 0, count: WordCount::new(within_word), line_ends: 0, tail: None, allowance: 0 };
         length.extend(wanted);
         length
     }
 
     /// Raises the length to `words` more than are written.
     pub fn extend(&mut self, words: u32) {
-        self.wanted = self.words.saturating_add(words);
+        self.wanted = self.words().saturating_add(words);
         self.tail = None;
         self.line_ends = 0;
         self.allowance = u64::from(words) * RUNAWAY_TOKENS_PER_WORD;
@@ -61,7 +88,7 @@ impl Length {
 
     /// Words that have begun.
     pub fn words(&self) -> u32 {
-        self.words
+        self.count.words()
     }
 
     /// Adds the text of one token, which may be empty. Returns why this is the last token, if it is.
@@ -90,16 +117,12 @@ impl Length {
         if character == '\n' {
             self.line_ends += 1;
         }
+        self.count.push(character);
         if character.is_whitespace() {
-            self.within_word = false;
             return;
         }
         self.line_ends = 0;
-        if !self.within_word {
-            self.within_word = true;
-            self.words += 1;
-        }
-        if self.words >= self.wanted && self.tail.is_none() {
+        if self.words() >= self.wanted && self.tail.is_none() {
             self.tail = Some(0);
         }
     }

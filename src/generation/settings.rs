@@ -8,6 +8,12 @@ use crate::tokenizer::Vocabulary;
 /// The number of words if none is set.
 pub const DEFAULT_WORDS: u32 = 200;
 
+/// The most stop sequences that a run can have.
+pub const MOST_STOPS: usize = 4;
+
+/// The most characters that a stop sequence can have.
+pub const MOST_STOP_CHARACTERS: usize = 100;
+
 /// What happens when the text grows past the model's context.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -39,6 +45,9 @@ pub struct Settings {
     /// Tokens to draw, 1 to 200,000, `<|endoftext|>` included. It takes the place of `words` and of every rule of where a
     /// text ends, so that a text which was stopped or continued can be repeated.
     pub tokens: Option<u32>,
+    /// Stop sequences, at most [`MOST_STOPS`] of 1 to [`MOST_STOP_CHARACTERS`] characters. The text ends before the first of
+    /// them. With `tokens` they end nothing; one that the last token completes is hidden.
+    pub stop: Vec<String>,
     /// Seed of the sampler. If it is `None`, a random seed is chosen and shown.
     pub seed: Option<u32>,
     /// What happens past the model's context.
@@ -54,6 +63,7 @@ impl Settings {
             prompt: String::new(),
             words: DEFAULT_WORDS,
             tokens: None,
+            stop: Vec::new(),
             seed: None,
             window: Window::default(),
             sampling: Sampling::defaults(vocabulary),

@@ -46,7 +46,8 @@ pub fn Control(
     let mounted = Mounted::here();
     let help_id = mounted.id(&format!("{name}-help"));
     let control = match field.parameter.kind {
-        Kind::Text => view! { <TextArea field problem /> }.into_any(),
+        Kind::Text => view! { <TextArea field rows=4 problem /> }.into_any(),
+        Kind::Lines => view! { <TextArea field rows=2 problem /> }.into_any(),
         Kind::Whole { .. } | Kind::Real { .. } => view! { <NumberInput field /> }.into_any(),
         Kind::Choice(names) => view! { <Choice field names /> }.into_any(),
     };
@@ -95,7 +96,7 @@ fn described_by(field: Field) -> String {
 }
 
 #[component]
-fn TextArea(field: Field, problem: Option<Signal<Option<String>>>) -> impl IntoView {
+fn TextArea(field: Field, rows: u32, problem: Option<Signal<Option<String>>>) -> impl IntoView {
     let name = field.parameter.name;
     let too = Mounted::here().id(&format!("{name}-problem-too"));
     let described_by = if problem.is_some() { format!("{} {too}", described_by(field)) } else { described_by(field) };
@@ -103,7 +104,7 @@ fn TextArea(field: Field, problem: Option<Signal<Option<String>>>) -> impl IntoV
         <textarea
             id=Mounted::here().id(name)
             data-testid=name
-            rows="4"
+            rows=rows
             spellcheck="false"
             autocapitalize="off"
             autocomplete="off"

@@ -3,8 +3,10 @@
 use leptos::prelude::*;
 
 use crate::app::permalink::Route;
+use crate::app::presets::SAMPLING_PARAMETERS;
 use crate::app::settings::{PARAMETERS, Parameter};
 use crate::generation::Settings;
+use crate::sampler::Sampling;
 
 /// One parameter, as typed.
 #[derive(Clone, Copy)]
@@ -65,6 +67,34 @@ impl Form {
             settings.set(field.parameter.name, &field.text.get()).ok();
         }
         settings
+    }
+
+    /// The settings of a page that was just opened.
+    pub fn defaults(&self) -> Settings {
+        self.defaults.get_value()
+    }
+
+    /// Whether the controls ask for this sampling.
+    pub fn has_sampling(&self, sampling: &Sampling) -> bool {
+        let is_wrong = |name: &str| self.field(name).problem.get().is_some();
+        !SAMPLING_PARAMETERS.into_iter().any(is_wrong) && self.settings().sampling == *sampling
+    }
+
+    /// Writes sampling settings into their controls, as a reader would.
+    pub fn edit_sampling(&self, sampling: &Sampling) {
+        let settings = Settings { sampling: sampling.clone(), ..self.defaults() };
+        self.edit(&settings, |name| SAMPLING_PARAMETERS.contains(&name));
+    }
+
+    /// Writes the defaults into all controls but those of prompt and seed, as a reader would.
+    pub fn reset(&self) {
+        self.edit(&self.defaults(), |name| !["prompt", "seed"].contains(&name));
+    }
+
+    fn edit(&self, settings: &Settings, is_meant: impl Fn(&str) -> bool) {
+        for field in self.fields.into_iter().filter(|field| is_meant(field.parameter.name)) {
+            field.edit(settings.get(field.parameter.name).unwrap_or_default());
+        }
     }
 
     /// The first field with something wrong in it.

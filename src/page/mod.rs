@@ -8,7 +8,7 @@
 //!  ├ writing_view ─ prompt, controls,  prompt and settings in, text and numbers out
 //!  │     tokens, toolbar, messages,    how the weights come, which are kept,
 //!  │     status, download, stored,     and whether they are GPT-2's
-//!  │     keep, export, verify
+//!  │     keep, export, verify, presets
 //!  └ bench                             one measurement
 //!         │
 //!      writing ─ form, phase,          what is asked for, and what became of it
@@ -53,6 +53,7 @@ mod keep;
 mod messages;
 mod not_found;
 mod own;
+mod presets;
 mod prompt;
 mod site;
 mod status;

@@ -55,6 +55,11 @@ impl Output {
         self.draw()
     }
 
+    /// Length of what was written after the prompt, in bytes.
+    pub fn written_bytes(&self) -> usize {
+        self.text.len() - self.given
+    }
+
     /// The whole text, and the length of its prompt in bytes; [`put_back`](Self::put_back) takes both.
     pub fn contents(&self) -> (String, usize) {
         (self.text.clone(), self.given)

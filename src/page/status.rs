@@ -91,6 +91,7 @@ fn ending(reason: StopReason) -> &'static str {
         StopReason::EndOfText => "Done. The model ended the text; Continue writes on.",
         StopReason::Runaway => "Stopped: the model writes hardly any spaces, so its words cannot be counted.",
         StopReason::Tokens => "Done.",
+        StopReason::Sequence => "Done. A stop sequence came; Continue writes on behind it.",
         StopReason::Stopped => "Stopped.",
     }
 }
@@ -102,6 +103,7 @@ fn reason_name(reason: StopReason) -> &'static str {
         StopReason::EndOfText => "end_of_text",
         StopReason::Runaway => "runaway",
         StopReason::Tokens => "tokens",
+        StopReason::Sequence => "stop",
         StopReason::Stopped => "stopped",
     }
 }

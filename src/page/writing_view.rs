@@ -14,6 +14,7 @@ use super::messages::Messages;
 use super::model::ModelState;
 use super::options::Mounted;
 use super::phase::Phase;
+use super::presets::{Presets, Reset};
 use super::prompt::Prompt;
 use super::status::{Numbers, PhoneBar, Status};
 use super::stored::StoredModels;
@@ -148,7 +149,11 @@ fn MoreSettings(writing: Writing) -> impl IntoView {
     view! {
         <details class="more" data-testid="settings">
             <summary>"Settings"</summary>
-            <div class="more-grid">{rest.map(|field| view! { <Control field=*field /> }).collect_view()}</div>
+            <div class="more-grid">
+                <Presets form=writing.form />
+                {rest.map(|field| view! { <Control field=*field /> }).collect_view()}
+                <Reset form=writing.form />
+            </div>
         </details>
     }
 }

@@ -39,6 +39,7 @@ mod privacy;
 mod replay;
 mod retries;
 mod sharing;
+mod stops;
 mod tabs;
 mod tokens;
 mod toolbar;

@@ -14,15 +14,14 @@ pub async fn expect_the_terminals_texts(reader: &Reader, seeds: Range<u32>) {
         reader.fill("prompt", prompt).await.unwrap();
         reader.fill("seed", &seed.to_string()).await.unwrap();
         let on_the_page = reader.write(WORDS).await.unwrap();
-        assert_eq!(on_the_page.trim_end(), in_the_terminal(seed, prompt).trim_end(), "seed {seed}");
+        let asked = ["--words", &WORDS.to_string(), "--seed", &seed.to_string(), prompt];
+        assert_eq!(on_the_page.trim_end(), in_the_terminal(&asked).trim_end(), "seed {seed}");
     }
 }
 
 /// What `generate` writes to standard output.
-fn in_the_terminal(seed: u32, prompt: &str) -> String {
-    let mut generate = Command::new(env!("CARGO_BIN_EXE_generate"));
-    generate.args(["--words", &WORDS.to_string(), "--seed", &seed.to_string(), prompt]);
-    let output = generate.output().unwrap();
+pub fn in_the_terminal(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_generate")).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

@@ -11,7 +11,7 @@ use std::fmt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use self::value::{count, decode, flag, hex, refused, shortened};
-use crate::app::settings::SettingsError;
+use crate::app::settings::{Kind, PARAMETERS, Parameter, SettingsError};
 use crate::generation::Settings;
 use crate::tokenizer::Vocabulary;
 
@@ -161,7 +161,8 @@ impl Address {
         Address { settings: route.defaults(), route, model: None, run: false }
     }
 
-    /// Reads `location.hash`, with or without its `#`; of a parameter given twice the last counts.
+    /// Reads `location.hash`, with or without its `#`; of a parameter given twice the last counts,
+    /// unless it can be repeated.
     pub fn parse(hash: &str) -> (Self, Vec<AddressError>) {
         let hash = hash.strip_prefix('#').unwrap_or(hash);
         let (path, query) = hash.split_once('?').unwrap_or((hash, ""));
@@ -190,7 +191,7 @@ impl Address {
             "model" => self.model = Some(hex(&name, &value, MODEL_DIGITS)?),
             "run" => self.run = flag(&name, &value)?,
             _ if self.settings.get(&name).is_none() => return Err(AddressError::Parameter(shortened(&name))),
-            _ => self.settings.set(&name, &value).map_err(|error| refused(&name, error.expected, &value))?,
+            _ => self.settings.add(&name, &value).map_err(|error| refused(&name, error.expected, &value))?,
         }
         Ok(())
     }
@@ -199,9 +200,13 @@ impl Address {
         let mut parameters = self.route.parameters();
         if self.route.writes() {
             let defaults = self.route.defaults();
-            for name in crate::app::settings::PARAMETERS.map(|parameter| parameter.name) {
+            for Parameter { name, kind, .. } in PARAMETERS {
                 let value = self.settings.get(name).filter(|value| defaults.get(name).as_ref() != Some(value));
-                parameters.extend(value.map(|value| (name, value)));
+                let Some(value) = value else { continue };
+                match kind {
+                    Kind::Lines => parameters.extend(value.lines().map(|line| (name, line.to_string()))),
+                    _ => parameters.push((name, value)),
+                }
             }
             parameters.extend(self.model.clone().map(|digits| ("model", digits)));
             parameters.extend(self.run.then(|| ("run", "1".to_string())));
@@ -305,6 +310,20 @@ mod tests {
                 assert_eq!(read(&address.to_string()), address);
             }
         }
+    }
+
+    #[test]
+    fn stop_sequences_are_repeated() {
+        let mut address = Address::of(Route::Gpt2);
+        address.settings.stop = ["JULIET:", "\n\n", "\\", " &stop=\r"].map(String::from).to_vec();
+        let written = address.to_string();
+        let expected = "#/gpt2?stop=JULIET%3A&stop=%5Cn%5Cn&stop=%5C%5C&stop=%20%26stop%3D%5Cr";
+        assert_eq!(written, expected);
+        assert_eq!(read(&written), address);
+        assert_eq!(read("#/peargpt?stop=%0A%0A&seed=1&stop=a+b").settings.stop, ["\n\n", "a b"]);
+        let (address, said) = problem(&format!("{written}&stop=5&seed=7"));
+        assert!(said.contains("stop takes up to 4 texts of 1 to 100 characters each, found `5`"), "{said}");
+        assert_eq!((address.settings.stop.len(), address.settings.seed), (4, Some(7)));
     }
 
     #[test]

@@ -105,6 +105,8 @@ pub enum Request {
         settings: Settings,
         /// All tokens that were drawn for it.
         ids: Vec<u32>,
+        /// Bytes of their text that the page shows. The rest is sent first.
+        shown: u32,
         /// Words to add.
         words: u32,
     },

@@ -62,6 +62,9 @@ impl Writing {
         if is_continued || !ends_itself {
             let tokens = self.stats.get().map_or(0, |stats| stats.tokens);
             settings.tokens = Some(tokens.clamp(1, MOST_TOKENS));
+            if self.run.get() != RunState::Ended(StopReason::Sequence) {
+                settings.stop.clear(); // with a number of tokens they would only hide one at the end
+            }
         }
         Some(Address { route: self.route.get(), settings, model, run: true })
     }

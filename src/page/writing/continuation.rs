@@ -39,7 +39,8 @@ impl Writing {
             true => self.write(None, move |run| Request::Continue { run, words }),
             false => {
                 let (settings, ids) = (begun.settings, self.ids.get_value());
-                self.write(None, move |run| Request::Resume { run, settings, ids, words });
+                let shown = self.with_output(|output| Ok(output.written_bytes())).unwrap_or_default() as u32;
+                self.write(None, move |run| Request::Resume { run, settings, ids, shown, words });
             }
         }
     }

@@ -80,8 +80,8 @@ async fn answer(channel: &Channel, open: Option<&mut Open>, request: Request) {
     match request {
         Request::Generate { run, settings } => report(channel, run, generate(channel, open, run, &settings).await),
         Request::Continue { run, words } => report(channel, run, go_on(channel, open, run, words).await),
-        Request::Resume { run, settings, ids, words } => {
-            report(channel, run, resume(channel, open, run, (&settings, &ids, words)).await);
+        Request::Resume { run, settings, ids, shown, words } => {
+            report(channel, run, resume(channel, open, run, (&settings, &ids, shown as usize, words)).await);
         }
         Request::Bench { run, prompt_tokens, tokens } => {
             report(channel, run, measure(channel, open.as_deref(), run, prompt_tokens, tokens).await);
@@ -211,18 +211,20 @@ async fn generate(
     write(channel, &open.model, run, TextStream::new(channel, number, requested, 0)).await
 }
 
-/// Continues a text from all its tokens.
+/// Continues a text from all its tokens, of whose text the page shows so many bytes.
 async fn resume(
     channel: &Channel,
     open: Option<&mut Open>,
     number: u32,
-    (settings, ids, words): (&Settings, &[u32], u32),
+    (settings, ids, shown, words): (&Settings, &[u32], usize, u32),
 ) -> Result<(), ServeError> {
+    let requested = now();
     let open = open.ok_or(ServeError::NoModel)?;
     open.text = None; // frees its cache before the next one is allocated
-    let seed = settings.seed.ok_or(ServeError::NoSeed)?;
-    open.text = Some(Run::resume(&open.model, settings, seed, ids)?);
-    go_on(channel, Some(open), number, words).await
+    let (run, text) = Run::resume(&open.model, settings, settings.seed.ok_or(ServeError::NoSeed)?, ids)?;
+    let run = open.text.insert(run);
+    run.extend(words);
+    write_on(channel, &open.model, run, number, (requested, text.get(shown..).unwrap_or_default())).await
 }
 
 /// Continues the text that was generated last.
@@ -230,10 +232,23 @@ async fn go_on(channel: &Channel, open: Option<&mut Open>, number: u32, words: u
     let requested = now();
     let Open { model, text, .. } = open.ok_or(ServeError::NoModel)?;
     let run = text.as_mut().ok_or(ServeError::NoText)?;
+    let held_back = run.release();
     run.extend(words);
+    write_on(channel, model, run, number, (requested, &held_back)).await
+}
+
+/// Generates behind the end of a text, of which the page does not show the last bit yet.
+async fn write_on(
+    channel: &Channel,
+    model: &Model,
+    run: &mut Run,
+    number: u32,
+    (requested, held_back): (f64, &str),
+) -> Result<(), ServeError> {
     let visible = run.decoding().visible() as u32;
     channel.send(&Event::Started { run: number, prompt_tokens: run.prompt_tokens() as u32, read_tokens: visible });
-    let text_stream = TextStream::new(channel, number, requested, run.tokens());
+    let mut text_stream = TextStream::new(channel, number, requested, run.tokens());
+    text_stream.held_back(held_back);
     write(channel, model, run, text_stream).await
 }
 
@@ -246,6 +261,7 @@ async fn write(
 ) -> Result<(), ServeError> {
     let reason = loop {
         if channel.interrupted().await {
+            text_stream.held_back(&run.release());
             break StopReason::Stopped;
         }
         match run.step(model)? {

@@ -36,6 +36,11 @@ impl<'a> TextStream<'a> {
         self.delta.push_str(text);
     }
 
+    /// Takes text of earlier tokens that was held back.
+    pub fn held_back(&mut self, text: &str) {
+        self.delta.push_str(text);
+    }
+
     /// Sends the text so far, if a frame has passed since the last message.
     pub fn frame(&mut self, run: &Run) {
         if now() - self.last_sent >= FRAME_MS {
@@ -45,7 +50,7 @@ impl<'a> TextStream<'a> {
 
     /// Sends the rest, and that the run has ended.
     pub fn done(mut self, run: &Run, reason: StopReason) {
-        if self.sent < run.tokens() {
+        if !self.delta.is_empty() || self.sent < run.tokens() {
             self.flush(run);
         }
         self.channel.send(&Event::Done { run: self.run, reason, stats: self.stats(run) });

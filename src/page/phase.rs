@@ -1,11 +1,9 @@
 //! How far a run has come, and what the page shows of it.
 
-use serde::{Deserialize, Serialize};
-
 use crate::generation::StopReason;
 
 /// What has become of the last run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum RunState {
     /// There was none.
     None,

@@ -9,7 +9,6 @@ mod session;
 use leptos::logging::error;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsValue;
-use serde::{Deserialize, Serialize};
 
 use self::saved::SavedText;
 use super::address_bar::AddressBar;
@@ -26,7 +25,7 @@ use crate::app::protocol::{Event, ModelSummary, Request, Stats};
 use crate::generation::{Settings, StopReason, Window};
 
 /// How a text was begun, and what became of it since: all that is needed to repeat it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 struct Begun {
     /// The number of the run that began it; 0 where that was in an earlier visit.
     number: u32,

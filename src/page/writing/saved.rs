@@ -1,10 +1,12 @@
 //! Texts that were written in this visit: cleared, brought back, taken up again.
 
+use js_sys::Array;
 use leptos::prelude::*;
-use serde::{Deserialize, Serialize};
+use leptos::wasm_bindgen::{JsCast, JsValue};
 
 use super::super::phase::RunState;
 use super::{Begun, Writing};
+use crate::app::permalink::{Address, Route};
 use crate::app::protocol::Stats;
 use crate::generation::StopReason;
 
@@ -12,14 +14,14 @@ use crate::generation::StopReason;
 const KEPT: usize = 20;
 
 /// A text, with all that is needed to show it and to continue it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SavedText {
     /// The whole text, prompt included.
     pub text: String,
     /// Length of the prompt in it, in bytes.
     prompt_bytes: usize,
     /// How it was begun.
-    pub(super) begun: Begun,
+    begun: Begun,
     /// The tokens that were drawn.
     ids: Vec<u32>,
     run: RunState,
@@ -36,6 +38,55 @@ impl SavedText {
     /// Its seed.
     pub fn seed(&self) -> u32 {
         self.begun.settings.seed.unwrap_or_default()
+    }
+}
+
+/// How a text ended, by its number in a packed text.
+const ENDINGS: [StopReason; 7] = [
+    StopReason::Stopped,
+    StopReason::Words,
+    StopReason::Tail,
+    StopReason::EndOfText,
+    StopReason::Runaway,
+    StopReason::Tokens,
+    StopReason::Sequence,
+];
+
+/// Packed texts: arrays of the text, the address of its settings, its tokens with commas between them, the length of its
+/// prompt in bytes, whether it was continued, how it ended, and its words.
+impl SavedText {
+    /// As a value that JSON can hold. An address keeps all settings.
+    pub(super) fn pack(&self, route: Route) -> JsValue {
+        let Begun { settings, model, is_continued, .. } = self.begun.clone();
+        let address = Address { route, settings, model, run: false }.to_string();
+        let ids = self.ids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        let ending = match self.run {
+            RunState::Ended(reason) => ENDINGS.iter().position(|ending| *ending == reason).unwrap_or(0),
+            _ => 0,
+        };
+        let words = self.stats.map_or(0, |stats| stats.words);
+        let texts = [self.text.clone(), address, ids].map(JsValue::from);
+        let numbers = [self.prompt_bytes as u32, u32::from(is_continued), ending as u32, words].map(JsValue::from);
+        texts.into_iter().chain(numbers).collect::<Array>().into()
+    }
+
+    /// What was packed, in this version of the page or in another one; `None` if that is unreadable.
+    pub(super) fn unpack(packed: &JsValue) -> Option<Self> {
+        let packed: &Array = packed.dyn_ref()?;
+        let text = |index| packed.get(index).as_string();
+        let number = |index| packed.get(index).as_f64().map(|number| number as u32);
+        let (Address { settings, model, .. }, _) = Address::parse(&text(1)?);
+        let ids = text(2)?;
+        let ids = ids.split(',').filter(|id| !id.is_empty()).map(|id| id.parse().ok());
+        let ids = ids.collect::<Option<Vec<u32>>>()?;
+        let (text, prompt_bytes) = (text(0)?, number(3)? as usize);
+        text.is_char_boundary(prompt_bytes).then_some(())?;
+        let ending = *ENDINGS.get(number(5)? as usize)?;
+        let stats = Stats { tokens: ids.len() as u32, words: number(6)?, ..Stats::default() };
+        // No worker of this visit holds it.
+        let begun = Begun { number: 0, settings, model, is_continued: number(4)? != 0 };
+        let (run, stats) = (RunState::Ended(ending), Some(stats));
+        Some(SavedText { text, prompt_bytes, begun, ids, run, stats, remark: None })
     }
 }
 

@@ -98,12 +98,13 @@ fn described_by(field: Field) -> String {
 #[component]
 fn TextArea(field: Field, rows: u32, problem: Option<Signal<Option<String>>>) -> impl IntoView {
     let name = field.parameter.name;
+    let testid = if name == "stop" { "stop-sequences" } else { name }; // the button that stops is `stop`
     let too = Mounted::here().id(&format!("{name}-problem-too"));
     let described_by = if problem.is_some() { format!("{} {too}", described_by(field)) } else { described_by(field) };
     view! {
         <textarea
             id=Mounted::here().id(name)
-            data-testid=name
+            data-testid=testid
             rows=rows
             spellcheck="false"
             autocapitalize="off"

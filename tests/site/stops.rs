@@ -19,7 +19,7 @@ async fn a_text_ends_before_a_stop_sequence_as_in_the_terminal() {
     reader.fill("prompt", "ROMEO:").await.unwrap();
     reader.fill("seed", "7").await.unwrap();
     reader.press("settings").await.unwrap();
-    reader.fill("stop", "nowhere\nJULIET:\n").await.unwrap();
+    reader.fill("stop-sequences", "nowhere\nJULIET:\n").await.unwrap();
     let address = reader.address_with("stop=JULIET%3A").await.unwrap();
     assert!(address.contains("stop=nowhere&"), "{address}");
     reader.browser.script(WATCH_TEXT).await.unwrap();
@@ -37,7 +37,7 @@ async fn a_text_ends_before_a_stop_sequence_as_in_the_terminal() {
     let (link, again) = repeated(&reader).await;
     assert!(link.contains("stop=JULIET%3A") && !link.contains("tokens="), "{link}");
     assert_eq!(again, text);
-    assert_eq!(reader.value("stop").await.unwrap(), "nowhere\nJULIET:");
+    assert_eq!(reader.value("stop-sequences").await.unwrap(), "nowhere\nJULIET:");
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ const LENGTH: &str = "document.querySelector('[data-testid=output]').textContent
 async fn too_many_stop_sequences_are_said() {
     let reader = Reader::ready().await.unwrap();
     reader.press("settings").await.unwrap();
-    reader.fill("stop", "a\nb\nc\nd\ne").await.unwrap();
+    reader.fill("stop-sequences", "a\nb\nc\nd\ne").await.unwrap();
     reader.press("generate").await.unwrap();
     assert_eq!(reader.state().await.unwrap(), "ready", "nothing runs");
     let said = reader.browser.script("return document.getElementById('stop-problem').textContent").await.unwrap();
@@ -119,13 +119,13 @@ async fn presets_set_the_sampling_and_reset_brings_all_back() {
     }
     assert_eq!(values(&reader, ["prompt", "seed", "words"]).await, ["I am", "7", "9"]);
 
-    for (name, value) in [("min_p", "5"), ("stop", "a\n\\n"), ("tokens", "12"), ("window", "exact")] {
+    for (name, value) in [("min_p", "5"), ("stop-sequences", "a\n\\n"), ("tokens", "12"), ("window", "exact")] {
         reader.fill(name, value).await.unwrap();
     }
     assert_eq!(pressed(&reader).await, [""; 0], "5 is wrong");
     reader.press("reset-settings").await.unwrap();
     assert_eq!(values(&reader, sampling).await, ["0.8", "50", "0.95", "0", "1"]);
-    assert_eq!(values(&reader, ["stop", "tokens", "window", "words"]).await, ["", "", "rolling", "200"]);
+    assert_eq!(values(&reader, ["stop-sequences", "tokens", "window", "words"]).await, ["", "", "rolling", "200"]);
     assert_eq!(values(&reader, ["prompt", "seed"]).await, ["I am", "7"]);
     reader.browser.wait_until("location.hash === '#/gpt2?prompt=I%20am&seed=7'").await.unwrap();
 }

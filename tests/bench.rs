@@ -149,6 +149,15 @@ fn one_long_task_in_one_run_is_one_too_many() {
     assert_eq!(runs([0.0, 61.0, 0.0]), [Some(false)]);
 }
 
+#[test]
+fn a_paste_takes_at_most_twice_as_long_as_in_a_bare_text_area() {
+    let of = |ours: f64| {
+        let targets = peargpt(&figures(&[(PASTE, BUSY, ours), (BARE, BUSY, 1000.0)]));
+        reached(&targets, "pasted")
+    };
+    assert_eq!((of(2000.0), of(2001.0)), (vec![Some(true)], vec![Some(false)]));
+}
+
 /// Of one measure: what each pair gave for the old site and for the new one.
 fn pairs(measure: &Measure, all: &[[Option<f64>; 2]]) -> Pairs {
     let mut pairs = Pairs::default();

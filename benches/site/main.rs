@@ -26,6 +26,7 @@ mod gpt2;
 mod line;
 mod link;
 mod page;
+mod paste;
 mod peargpt;
 mod rivals;
 mod visit;

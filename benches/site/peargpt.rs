@@ -8,7 +8,7 @@ use crate::page::{Bench, open_anew, wait_until};
 use crate::reader::Reader;
 use crate::samples::Figures;
 use crate::targets::{CANDLE, DECODE, FIRST_TOKEN, PEARGPT};
-use crate::words;
+use crate::{paste, words};
 
 const BENCH: Bench = Bench { engine: PEARGPT, model: "peargpt", prompt_tokens: 64, tokens: 128 };
 
@@ -37,7 +37,8 @@ impl PearGpt {
     pub async fn round(&self, figures: &mut Figures) -> Result<()> {
         BENCH.run(&self.0, figures).await?;
         self.candle(figures).await?;
-        words::run(figures).await
+        words::run(figures).await?;
+        paste::run(figures).await
     }
 
     /// What [`BENCH`] does, by candle.

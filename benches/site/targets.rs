@@ -15,6 +15,10 @@ pub const PEARGPT: &str = "pearGPT, prompt of 64";
 pub const CANDLE: &str = "candle f32, pearGPT's shape";
 /// 5,000 words on pearGPT's page.
 pub const WORDS: &str = "pearGPT, 5,000 words";
+/// A megabyte pasted over another into the prompt on pearGPT's page.
+pub const PASTE: &str = "pearGPT, 1 MB pasted over 1 MB";
+/// The same into a text area alone.
+pub const BARE: &str = "bare text area, 1 MB pasted over 1 MB";
 /// pearGPT's page for a browser that has never seen it, over a slow line, text and programs compressed.
 pub const VISIT: &str = "first visit, brotli";
 /// The same with nothing compressed.
@@ -49,6 +53,8 @@ pub const CHARACTERS: &str = "characters";
 pub const LONGEST_TASK: &str = "longest task (0: none of 50), ms";
 /// The longest time between two frames.
 pub const LONGEST_GAP: &str = "longest gap between frames, ms";
+/// How long the page's thread was busy, in tasks of at least 50 ms.
+pub const BUSY: &str = "page's thread busy, ms";
 /// The worker's program, the longest build.
 pub const WORKER_BYTES: &str = "worker's WebAssembly, bytes";
 /// The page's program.
@@ -89,6 +95,7 @@ pub fn peargpt(figures: &Figures) -> Vec<Target> {
         finding: number.map_or(Finding::NotMeasured, Finding::Alone),
         bound: Bound::AtMost(most),
     };
+    let bare = figures.median(BARE, BUSY).map(|ms| ("bare text area".to_string(), ms));
     let alone = |what, engine, quantity, most| at_most(what, figures.median(engine, quantity), most);
     // Not one task in one run may be longer.
     let longest_task = figures.most(WORDS, LONGEST_TASK);
@@ -96,6 +103,7 @@ pub fn peargpt(figures: &Figures) -> Vec<Target> {
         compared("pearGPT, decoding, tokens/s", figures.median(PEARGPT, DECODE), candle, Bound::AtLeast(3.0)),
         alone("pearGPT, 5,000 words, click to last letter, s", WORDS, SECONDS, 40.0),
         at_most("pearGPT, 5,000 words, longest task on the page's thread, ms", longest_task, 50.0),
+        compared("pearGPT, 1 MB pasted over 1 MB, ms", figures.median(PASTE, BUSY), bare, Bound::AtMost(2.0)),
         alone("worker's WebAssembly, brotli, bytes", FILES, WORKER_BYTES, 400_000.0),
         alone("page's WebAssembly, brotli, bytes", FILES, PAGE_BYTES, 220_000.0),
         alone("pearGPT, first visit at 10 Mbit/s to first token, s", VISIT, SECONDS, 12.0),

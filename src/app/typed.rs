@@ -1,6 +1,8 @@
 //! What readers type, and what a character model knows: names for characters that cannot be seen, and plain forms of
 //! those that phones and word processors put in place of them.
 
+use std::collections::BTreeSet;
+
 /// Plain forms, the best first. A character is removed where the form is empty.
 const PLAIN: [(&[char], &[&str]); 7] = [
     (&['‘', '’', '‚', '‛', '′', '`', '´'], &["'"]),
@@ -12,13 +14,20 @@ const PLAIN: [(&[char], &[&str]); 7] = [
     (&['\u{2028}', '\u{2029}'], &["\n"]),
 ];
 
+/// The characters of a text that `alphabet` lacks, each once.
+pub fn unknown(text: &str, alphabet: &str) -> Vec<char> {
+    let mut seen: BTreeSet<char> = alphabet.chars().collect();
+    text.chars().filter(|character| seen.insert(*character)).collect()
+}
+
 /// A text in which characters that `alphabet` lacks have their plain forms, as far as there are any that it has.
 pub fn plain(text: &str, alphabet: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
-        match (alphabet.contains(character), form(character, alphabet)) {
-            (false, Some(form)) => plain.push_str(form),
-            _ => plain.push(character),
+        let is_known = alphabet.contains(character);
+        match (!is_known).then(|| form(character, alphabet)).flatten() {
+            Some(form) => plain.push_str(form),
+            None => plain.push(character),
         }
     }
     plain
@@ -56,6 +65,15 @@ mod tests {
         assert_eq!(plain("a\u{a0}b\tc\r\n"), "a b c\n");
         assert_eq!(plain("Café 7"), "Café 7", "what has no plain form stays");
         assert_eq!(plain("to-day!"), "to-day!");
+    }
+
+    #[test]
+    fn each_unknown_character_is_named_once() {
+        assert_eq!(unknown("café, naïve café", "acefnv ,"), ['é', 'ï']);
+        assert_eq!(unknown("", TINY_SHAKESPEARE), []);
+        // Nearly all of Unicode, twice over.
+        let all: String = ('\u{4e00}'..=char::MAX).collect();
+        assert_eq!(unknown(&all.repeat(2), TINY_SHAKESPEARE), all.chars().collect::<Vec<_>>());
     }
 
     #[test]

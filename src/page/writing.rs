@@ -22,6 +22,7 @@ use super::phase::{Phase, RunState};
 use crate::app::estimate;
 use crate::app::permalink::{Address, MODEL_DIGITS, Route};
 use crate::app::protocol::{Event, ModelSummary, Request, Stats};
+use crate::app::typed;
 use crate::generation::{Settings, StopReason, Window};
 
 /// How a text was begun, and what became of it since: all that is needed to repeat it.
@@ -188,13 +189,7 @@ impl Writing {
     /// The prompt's characters that the model does not know, each once.
     pub fn unknown(self) -> Vec<char> {
         let Some(alphabet) = self.alphabet() else { return Vec::new() };
-        let mut unknown = Vec::new();
-        for character in self.form.field("prompt").text.get().chars() {
-            if !alphabet.contains(character) && !unknown.contains(&character) {
-                unknown.push(character);
-            }
-        }
-        unknown
+        self.form.field("prompt").text.with(|prompt| typed::unknown(prompt, &alphabet))
     }
 
     /// What the exact window would cost, where it is asked for.

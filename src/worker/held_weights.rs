@@ -7,6 +7,20 @@ use super::storage::{Attempt, Lock, Record, Store, forget, reason};
 use crate::app::own::is_own;
 use crate::app::protocol::{Event, Task};
 
+/// Why a cancelled download leaves its files.
+const HANDED_OVER: &str = "The download is cancelled in this tab. Another tab goes on with it.";
+
+/// Why the stored files of a model are not removed.
+#[derive(Debug, thiserror::Error)]
+pub enum DiscardError {
+    /// Another tab has the lock on them.
+    #[error("It cannot be removed while a tab is fetching, opening or keeping it. End that first, or wait for it.")]
+    Busy,
+    /// The browser does not remove them.
+    #[error("It cannot be removed: {reason}. Close it there and try again.")]
+    Storage { reason: String },
+}
+
 /// What is held of the last model; `S` is an interrupted stream that is only in memory.
 pub struct HeldWeights<S> {
     id: String,
@@ -57,15 +71,18 @@ impl<S> HeldWeights<S> {
         *self = HeldWeights::default();
     }
 
-    /// Ends a download and removes its files. If these cannot be removed, nothing changes.
+    /// Ends a download and removes its files. Another tab that waited for it goes on with them, so they are left to it.
+    /// If they cannot be removed for another reason, nothing changes.
     pub async fn cancel(&mut self, channel: &Channel, id: &str) {
         match discard(id).await {
-            Ok(()) => {
-                self.clear();
-                channel.send(&Event::Cancelled);
+            Ok(()) => {}
+            Err(DiscardError::Busy) => channel.send(&Event::Notice(HANDED_OVER.to_string())),
+            Err(error) => {
+                return channel.send(&Event::Failed { task: Task::Storage, message: error.to_string() });
             }
-            Err(message) => channel.send(&Event::Failed { task: Task::Storage, message }),
         }
+        self.clear();
+        channel.send(&Event::Cancelled);
     }
 }
 
@@ -89,19 +106,15 @@ fn lock_name(id: &str) -> String {
     format!("peargpt:{id}")
 }
 
-/// Removes the stored files of a model. The error is a sentence.
-pub async fn discard(id: &str) -> Result<(), String> {
+/// Removes the stored files of a model.
+pub async fn discard(id: &str) -> Result<(), DiscardError> {
     // Where there are no locks, no tab writes.
     let lock = attempt(id).await;
     if matches!(lock, Attempt::Taken) {
-        let busy =
-            "It cannot be removed while a tab is fetching, opening or keeping it. End that first, or wait for it.";
-        return Err(busy.to_string());
+        return Err(DiscardError::Busy);
     }
-    forget(id).await.map_err(|error| {
-        let reason = reason(&error);
-        format!("It cannot be removed: {}. Close it there and try again.", reason.trim_end_matches('.'))
-    })
+    let failed = |error| DiscardError::Storage { reason: reason(&error).trim_end_matches('.').to_string() };
+    forget(id).await.map_err(failed)
 }
 
 /// Renames a stored model. The error is a sentence.

@@ -70,7 +70,7 @@ async fn what_is_open_in_another_tab_is_not_deleted_and_the_page_says_so() {
 }
 
 #[tokio::test]
-async fn a_download_that_another_tab_has_open_or_goes_on_with_is_not_cancelled() {
+async fn a_download_whose_file_another_tab_has_open_is_not_cancelled() {
     let reader = Subject::Gpt2.reader().await.unwrap();
     reader.server.rewrite("\"stall_ms\":2000", "\"stall_ms\":600000");
     reader.server.always(PART, Fault::StallAt(100));
@@ -86,16 +86,54 @@ async fn a_download_that_another_tab_has_open_or_goes_on_with_is_not_cancelled()
     reader.wait_for("paused").await.unwrap();
     reader.elsewhere(async || let_go(&reader.browser).await).await;
 
-    reader.elsewhere(async || lock(&reader.browser, "gpt2").await).await;
-    reader.press("cancel").await.unwrap();
-    reader.notice("It cannot be removed while a tab is fetching").await;
-    reader.wait_for("paused").await.unwrap();
-    assert_eq!(verified(&reader.browser).await.unwrap().len(), before.len(), "what has come is kept");
-    reader.elsewhere(async || unlock(&reader.browser).await).await;
-
     reader.press("cancel").await.unwrap();
     reader.wait_for("asking").await.unwrap();
     assert!(stored(&reader.browser).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_download_that_is_cancelled_goes_to_the_tab_that_waits_for_it() {
+    let reader = Subject::Gpt2.reader().await.unwrap();
+    reader.server.rewrite("\"stall_ms\":2000", "\"stall_ms\":600000");
+    reader.server.always(PART, Fault::StallAt(100));
+    reader.open("#/gpt2").await.unwrap();
+    reader.server.wait_for_bytes("part003", 100);
+    let has_come = verified(&reader.browser).await.unwrap();
+    assert!(!has_come.is_empty());
+    let waits = "document.querySelector('[data-testid=status]')?.textContent.startsWith('Another tab is using')";
+    reader
+        .elsewhere(async || {
+            reader.open("#/gpt2").await?;
+            reader.browser.wait_until(waits).await
+        })
+        .await;
+
+    reader.server.heal();
+    reader.press("cancel").await.unwrap();
+    reader.wait_for("asking").await.unwrap();
+    reader.notice("Another tab goes on with it.").await;
+    assert!(!reader.sees("error").await.unwrap());
+    reader.elsewhere(async || reader.wait_for("ready").await).await;
+    for part in 0..3 {
+        assert_eq!(reader.server.count(&format!("part{part:03}")), 1, "what had come was not fetched again");
+    }
+
+    reader.press("fetch").await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+    assert!(!reader.text("notice").await.unwrap().contains("cancelled"));
+}
+
+#[tokio::test]
+async fn a_tab_that_waits_for_a_download_can_cancel_and_leaves_it_to_the_other() {
+    let reader = Subject::Gpt2.reader().await.unwrap();
+    reader.elsewhere(async || lock(&reader.browser, "gpt2").await).await;
+    reader.elsewhere(async || hold_open(&reader.browser, "gpt2", "half").await).await;
+    reader.open("#/gpt2").await.unwrap();
+    reader.browser.wait_until("!document.querySelector('[data-testid=cancel]')?.hidden").await.unwrap();
+    reader.press("cancel").await.unwrap();
+    reader.wait_for("asking").await.unwrap();
+    reader.notice("Another tab goes on with it.").await;
+    assert!(names(&reader).await.contains(&"half".to_string()), "what the other tab writes is left alone");
 }
 
 #[tokio::test]

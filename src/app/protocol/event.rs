@@ -47,7 +47,7 @@ pub enum Event {
         /// Bytes there are in all.
         total: u64,
     },
-    /// A download was ended, and its files removed.
+    /// A download was ended. Its files are removed, unless another tab goes on with them.
     Cancelled,
     /// Something about this download that the reader should know, as a sentence.
     Notice(String),

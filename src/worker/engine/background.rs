@@ -48,8 +48,8 @@ pub async fn answer(background: BackgroundRequests, lent: Lent) {
             }
             Request::ListStored => send(&Event::Stored(list().await)),
             Request::Discard { id } => {
-                if let Err(message) = discard(&id).await {
-                    send(&Event::Failed { task: Task::Storage, message });
+                if let Err(error) = discard(&id).await {
+                    send(&Event::Failed { task: Task::Storage, message: error.to_string() });
                 }
                 send(&Event::Stored(list().await));
             }

@@ -32,7 +32,7 @@ pub fn Presets(
     view! {
         <div>
             <div class="chips" role="group" aria-label="Presets">{Preset::ALL.map(button).collect_view()}</div>
-            <p class="help">"Set temperature, top-k, top-p, min-p and repetition penalty."</p>
+            <p class="help">"Presets set temperature, top-k, top-p, min-p and repetition penalty."</p>
         </div>
     }
 }

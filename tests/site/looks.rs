@@ -163,7 +163,10 @@ async fn the_keyboard_reaches_everything() {
     }
     let expected =
         ["prompt", "words", "seed", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "window"];
-    for testid in expected.into_iter().chain(["generate", "continue", "copy", "share", "clear", "output", "theme"]) {
+    let more = ["stop-sequences", "preset-balanced", "reset-settings"];
+    for testid in
+        expected.into_iter().chain(more).chain(["generate", "continue", "copy", "share", "clear", "output", "theme"])
+    {
         assert!(reached.contains(testid), "Tab does not reach `{testid}`, but {reached:?}");
     }
 }

@@ -43,4 +43,5 @@ mod tokens;
 mod toolbar;
 mod typing;
 mod verify;
+mod view;
 mod writing;

@@ -1,4 +1,4 @@
-//! What happens is brought into view.
+//! What happens is brought into view, and the focus is never lost.
 
 use std::fs;
 
@@ -68,4 +68,22 @@ async fn what_romeo_speaks_is_seen_on_a_phone() {
         reader.waits_to_see("output").await;
         reader.open("#/").await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn deleting_a_model_leaves_the_focus_in_the_list() {
+    let reader = Subject::Gpt2.ready().await.unwrap();
+    reader.open("#/model").await.unwrap();
+    reader.pick_fixtures(&NANOGPT).await.unwrap();
+    reader.run_it().await.unwrap();
+    reader.keep().await.unwrap();
+    reader.open("#/model").await.unwrap();
+    let rows = |count: usize| format!("document.querySelectorAll('[data-testid=delete]').length === {count}");
+    reader.browser.wait_until(&rows(2)).await.unwrap();
+    reader.press("delete").await.unwrap();
+    reader.browser.wait_until(&rows(1)).await.unwrap();
+    reader.browser.wait_until("document.activeElement.dataset.testid === 'delete'").await.unwrap();
+    reader.press("delete").await.unwrap();
+    reader.browser.wait_until(&rows(0)).await.unwrap();
+    reader.browser.wait_until("document.activeElement.tagName === 'SUMMARY'").await.unwrap();
 }

@@ -178,3 +178,15 @@ async fn the_bench_runs_again_from_the_page() {
     assert_eq!(reader.state().await.unwrap(), "done");
     assert_eq!(reader.focus().await, "run-again");
 }
+
+#[tokio::test]
+async fn a_link_to_the_site_has_a_preview() {
+    let reader = Reader::at("#/").await.unwrap();
+    let preview = "return ['og:title', 'og:description', 'og:type']
+        .map((name) => document.querySelector(`meta[property=\"${name}\"]`)?.content)";
+    let description = "Small GPTs that run in a browser tab. No server, nothing leaves your machine.";
+    let expected = json!(["peargpt: small GPTs in a browser tab", description, "website"]);
+    assert_eq!(reader.browser.script(preview).await.unwrap(), expected);
+    let foot = reader.browser.script("return document.querySelector('footer').textContent").await.unwrap();
+    assert!(foot.as_str().unwrap().contains("MIT licence"));
+}

@@ -134,7 +134,7 @@ fn misplaced() -> Vec<Case> {
             "position_embd.weight",
             24,
             (1u64 << 40).to_le_bytes(),
-            ["`place of position_embd.weight`", "bytes within"],
+            ["`position_embd.weight` at byte", "and the file has 0 left"],
         ),
         case(
             "position_embd.weight",

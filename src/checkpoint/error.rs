@@ -92,6 +92,25 @@ pub enum CheckpointError {
 }
 
 impl CheckpointError {
+    /// What to do about the file of this name, and after that what is wrong with it and where.
+    pub fn sentence(&self, name: &str) -> String {
+        format!("{} ({self}.)", self.advice(name))
+    }
+
+    fn advice(&self, name: &str) -> String {
+        match self {
+            CheckpointError::Truncated { .. } => format!("{name} is incomplete. Download it again."),
+            CheckpointError::Read { .. } => format!("{name} cannot be read. Choose it again."),
+            CheckpointError::Write(_) => format!("{name} cannot be written. Make room and try again."),
+            CheckpointError::Format { .. } => format!("{name} is no GGUF file. Choose another file."),
+            CheckpointError::NoBlocks => format!("{name} cannot be written in 8 bits. Choose F16 or F32."),
+            CheckpointError::Memory { .. } => {
+                format!("{name} needs more memory than there is. Close other tabs or programs and try again.")
+            }
+            _ => format!("{name} is damaged, or no model that runs here. Download it again, or choose another file."),
+        }
+    }
+
     /// The error for a tensor that candle cannot take or convert.
     pub(super) fn tensor(name: &str, source: candle_core::Error) -> Self {
         WeightsError::tensor(name, source).into()

@@ -41,16 +41,26 @@ impl TensorInfo {
         let (expected, found) = (format!("{:?}", expected.as_slice()), format!("{:?}", self.dims.as_slice()));
         Err(CheckpointError::field(&field, self.at, expected, found))
     }
+
+    /// Fails unless the file, which ends there, has all of its bytes.
+    pub fn check_end(&self, end: u64) -> Result<(), CheckpointError> {
+        let Range { start, end: needed } = self.span;
+        if needed <= end {
+            return Ok(());
+        }
+        let (needed, left) = (needed.saturating_sub(start), end.saturating_sub(start));
+        Err(CheckpointError::Truncated { field: self.name.clone(), offset: start, needed, left })
+    }
 }
 
 /// Sorts the tensors by their offsets. Fails unless each lies within `data`, and no two overlap.
 pub(super) fn check_spans(infos: &mut [&TensorInfo], data: Range<u64>) -> Result<(), CheckpointError> {
     infos.sort_unstable_by_key(|info| (info.span.start, info.span.end));
-    let outside = |info: &&&TensorInfo| info.span.start < data.start || info.span.end > data.end;
-    if let Some(TensorInfo { name, at, span, .. }) = infos.iter().find(outside) {
+    if let Some(TensorInfo { name, at, span, .. }) = infos.iter().find(|info| info.span.start < data.start) {
         let (expected, found) = (format!("bytes within {data:?}"), format!("{span:?}"));
         return Err(CheckpointError::field(&format!("place of {name}"), *at, expected, found));
     }
+    infos.iter().try_for_each(|info| info.check_end(data.end))?;
     match infos.windows(2).find(|pair| pair[0].span.end > pair[1].span.start) {
         None => Ok(()),
         Some(pair) => {

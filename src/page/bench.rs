@@ -47,6 +47,9 @@ pub fn Bench(
         measured.set(Measured::NotYet);
         engine.want(&id.get_value());
     };
+    // It stays where it is while it cannot be pressed, so that the focus stays too.
+    let was_measured = Memo::new(move |before| before == Some(&true) || matches!(measured.get(), Measured::Done(_)));
+    let is_done = move || matches!(measured.get(), Measured::Done(_));
     let failure = move || match (measured.get(), engine.model_of(&id.get_value())) {
         (Measured::Failed(sentence), _) | (_, ModelState::Failed(sentence)) => Some(sentence),
         (_, ModelState::NotHere) => Some("That model is not in this browser.".to_string()),
@@ -76,6 +79,19 @@ pub fn Bench(
                     <button type="button" data-testid="retry" on:click=again>"Try again"</button>
                 </div>
             </Show>
+            <button
+                type="button"
+                data-testid="run-again"
+                aria-disabled=move || (!is_done()).then_some("true")
+                hidden=move || !was_measured.get()
+                on:click=move |event| {
+                    if untrack(is_done) {
+                        again(event);
+                    }
+                }
+            >
+                "Run again"
+            </button>
             {move || report().map(|report| view! { <Report report /> })}
         </article>
     }

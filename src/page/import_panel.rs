@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use web_sys::{DataTransfer, DragEvent, HtmlInputElement};
 
 use super::import::Import;
-use super::js::listen;
+use super::js::{bring_into_view_soon, listen};
 use super::options::Mounted;
 use crate::app::own::Stage;
 use crate::app::protocol::{Asked, Description, Question};
@@ -32,6 +32,14 @@ pub fn ImportPanel(
     let stage = Memo::new(move |_| match import.stage() {
         Stage::Opening { .. } => Stage::Opening { done: 0, all: 0 },
         stage => stage,
+    });
+    let mounted = Mounted::here();
+    Effect::new(move |is_change: Option<bool>| {
+        stage.track();
+        if is_change.is_some() {
+            bring_into_view_soon(mounted, ".import [aria-live]");
+        }
+        true
     });
     let picked = move |event: ev::Event| {
         let input: HtmlInputElement = event_target(&event);

@@ -1,10 +1,11 @@
 //! What the browser gives: errors, JSON, events.
 
-use leptos::prelude::{StoredValue, UpdateValue, on_cleanup};
+use leptos::prelude::{StoredValue, UpdateValue, on_cleanup, request_animation_frame};
 use leptos::wasm_bindgen::closure::Closure;
 use leptos::wasm_bindgen::convert::FromWasmAbi;
 use leptos::wasm_bindgen::{JsCast, JsValue};
 use serde::de::DeserializeOwned;
+use web_sys::{Element, ScrollIntoViewOptions, ScrollLogicalPosition};
 
 use super::options::Mounted;
 
@@ -18,6 +19,22 @@ pub fn describe(error: &JsValue) -> String {
 pub fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let value = js_sys::JSON::parse(text).map_err(|error| describe(&error))?;
     serde_wasm_bindgen::from_value(value).map_err(|error| error.to_string())
+}
+
+/// Scrolls no farther than it takes to show an element, and at once: nothing moves that a reader has asked not to.
+pub fn bring_into_view(element: &Element) {
+    let options = ScrollIntoViewOptions::new();
+    options.set_block(ScrollLogicalPosition::Nearest);
+    element.scroll_into_view_with_scroll_into_view_options(&options);
+}
+
+/// Shows what a selector finds, once the page is drawn as it is now.
+pub fn bring_into_view_soon(mounted: Mounted, selector: &'static str) {
+    request_animation_frame(move || {
+        if let Some(element) = mounted.find(selector) {
+            bring_into_view(&element);
+        }
+    });
 }
 
 /// Hears events of this kind on the page that is being drawn, until its owner is gone.

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::js::bring_into_view_soon;
+use super::options::Mounted;
 use super::writing::Writing;
 
 /// The whole panel.
@@ -12,6 +14,12 @@ pub fn Messages(
 ) -> impl IntoView {
     let notices = Memo::new(move |_| notices(writing));
     let failure = Memo::new(move |_| writing.failure());
+    let mounted = Mounted::here();
+    Effect::new(move |_| {
+        if failure.get().is_some() {
+            bring_into_view_soon(mounted, ".failure");
+        }
+    });
     view! {
         // Always there, so that what comes into it is read aloud.
         <div role="status">

@@ -6,8 +6,9 @@ use std::rc::Rc;
 
 use leptos::prelude::document;
 use leptos::wasm_bindgen::prelude::*;
-use web_sys::{Element, HtmlElement, ScrollIntoViewOptions, ScrollLogicalPosition, Text};
+use web_sys::{Element, HtmlElement, KeyboardEvent, Text};
 
+use super::js::bring_into_view;
 use crate::app::speakers;
 
 /// Pixels from the end within which a reader counts as following.
@@ -31,7 +32,8 @@ struct Sheet {
     line: Option<Line>,
     /// Whether the reader is at the end, and is to stay there.
     follows: Rc<Cell<bool>>,
-    _on_scroll: Closure<dyn FnMut()>,
+    on_scroll: Closure<dyn FnMut()>,
+    on_key: Closure<dyn FnMut(KeyboardEvent)>,
 }
 
 /// The line that is being written.
@@ -94,9 +96,7 @@ impl Output {
     /// Brings the text into view, where a small screen shows only the controls.
     pub fn show(&self) {
         if let Some(sheet) = &self.sheet {
-            let options = ScrollIntoViewOptions::new();
-            options.set_block(ScrollLogicalPosition::Nearest);
-            sheet.host.scroll_into_view_with_scroll_into_view_options(&options);
+            bring_into_view(&sheet.host);
         }
     }
 
@@ -121,14 +121,10 @@ impl Output {
 impl Sheet {
     fn new(host: HtmlElement, is_play: bool) -> Result<Self, JsValue> {
         let follows = Rc::new(Cell::new(true));
-        let on_scroll = {
-            let (host, follows) = (host.clone(), follows.clone());
-            Closure::new(move || {
-                follows.set(host.scroll_top() + host.client_height() + AT_END >= host.scroll_height());
-            })
-        };
+        let (on_scroll, on_key) = (on_scroll(&host, &follows), on_key(&host, &follows));
         host.add_event_listener_with_callback("scroll", on_scroll.as_ref().unchecked_ref())?;
-        Ok(Sheet { host, is_play, line: None, follows, _on_scroll: on_scroll })
+        host.add_event_listener_with_callback("keydown", on_key.as_ref().unchecked_ref())?;
+        Ok(Sheet { host, is_play, line: None, follows, on_scroll, on_key })
     }
 
     fn clear(&mut self) {
@@ -157,11 +153,31 @@ impl Sheet {
     }
 }
 
+/// A reader who scrolls to the end follows the text, and one who scrolls back does not.
+fn on_scroll(host: &HtmlElement, follows: &Rc<Cell<bool>>) -> Closure<dyn FnMut()> {
+    let (host, follows) = (host.clone(), follows.clone());
+    Closure::new(move || follows.set(host.scroll_top() + host.client_height() + AT_END >= host.scroll_height()))
+}
+
+/// The End key goes to the end at once. Browsers scroll there in several frames, and to where the end was at first: the
+/// text has gone on by then.
+fn on_key(host: &HtmlElement, follows: &Rc<Cell<bool>>) -> Closure<dyn FnMut(KeyboardEvent)> {
+    let (host, follows) = (host.clone(), follows.clone());
+    Closure::new(move |event: KeyboardEvent| {
+        if event.key() == "End" && !event.shift_key() {
+            event.prevent_default();
+            follows.set(true);
+            host.set_scroll_top(host.scroll_height());
+        }
+    })
+}
+
 /// A sheet that is no longer shown listens no longer.
 impl Drop for Sheet {
     fn drop(&mut self) {
-        let listener = self._on_scroll.as_ref().unchecked_ref();
-        self.host.remove_event_listener_with_callback("scroll", listener).ok();
+        let (on_scroll, on_key) = (self.on_scroll.as_ref().unchecked_ref(), self.on_key.as_ref().unchecked_ref());
+        self.host.remove_event_listener_with_callback("scroll", on_scroll).ok();
+        self.host.remove_event_listener_with_callback("keydown", on_key).ok();
     }
 }
 

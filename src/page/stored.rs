@@ -6,6 +6,7 @@ use leptos::wasm_bindgen::JsValue;
 
 use super::engine::Engine;
 use super::model::ModelState;
+use super::options::Mounted;
 use crate::app::own::is_own;
 use crate::app::permalink::{Address, Route};
 use crate::app::protocol::{Request, Stored, StoredModel};
@@ -31,45 +32,77 @@ pub fn StoredModels(
             engine.send(Request::ListStored);
         }
     });
+    let deleted = StoredValue::new(None);
+    pass_focus(engine, deleted);
     view! {
         <details class="stored" data-testid="stored" open=begins_open on:toggle=toggled>
             <summary>"Stored models"</summary>
             {move || match engine.library.stored.get() {
                 None => view! { <p class="help">"Looking…"</p> }.into_any(),
-                Some(stored) => view! { <List engine stored /> }.into_any(),
+                Some(stored) => view! { <List engine stored deleted /> }.into_any(),
             }}
         </details>
     }
 }
 
+/// The list is drawn anew once a model is deleted, which would leave the focus nowhere: it goes to what stands in the
+/// model's place, or to the panel's heading.
+fn pass_focus(engine: Engine, deleted: StoredValue<Option<usize>>) {
+    let mounted = Mounted::here();
+    let focus = move |place: usize| {
+        let button = format!(".stored tbody:nth-of-type({}) [data-testid=delete]", place + 1);
+        let is_lost = document().active_element().is_none_or(|element| element.tag_name() == "BODY");
+        if let Some(next) = mounted.find(&button).or_else(|| mounted.find(".stored summary")).filter(|_| is_lost) {
+            next.focus().ok();
+        }
+    };
+    Effect::new(move |_| {
+        engine.library.stored.track();
+        if let Some(place) = deleted.try_update_value(Option::take).flatten() {
+            request_animation_frame(move || focus(place));
+        }
+    });
+}
+
 #[component]
-fn List(engine: Engine, stored: Stored) -> impl IntoView {
+fn List(
+    engine: Engine,
+    stored: Stored,
+    /// The place of the model that was deleted last.
+    deleted: StoredValue<Option<usize>>,
+) -> impl IntoView {
     let (room, is_empty) = (room(&stored), stored.models.is_empty());
-    let row = move |model: StoredModel| {
+    let row = move |(place, model): (usize, StoredModel)| {
         let (id, name) = (model.id.clone(), model.title.clone().unwrap_or_else(|| format!("{} (in part)", model.id)));
         let label = format!("Delete {name}");
         let delete = move |_| {
             engine.failure.set(None);
+            deleted.set_value(Some(place));
             engine.send(Request::Discard { id: id.clone() });
         };
         view! {
-            <tr data-model=model.id.clone()>
-                <th scope="row">{model_name(engine, &model, name)}</th>
-                <td>{size(model.bytes)}</td>
-                <td>{date(model.modified_ms)}</td>
-                <td>
-                    <button type="button" class="quiet" data-testid="delete" aria-label=label on:click=delete>
-                        "Delete"
-                    </button>
-                </td>
-            </tr>
+            <tbody data-model=model.id.clone()>
+                <tr>
+                    <th scope="rowgroup" colspan="3">
+                        <div class="stored-name">{model_name(engine, &model, name)}</div>
+                    </th>
+                </tr>
+                <tr>
+                    <td>{size(model.bytes)}</td>
+                    <td>{date(model.modified_ms)}</td>
+                    <td>
+                        <button type="button" class="quiet" data-testid="delete" aria-label=label on:click=delete>
+                            "Delete"
+                        </button>
+                    </td>
+                </tr>
+            </tbody>
         }
     };
     view! {
         <table hidden=is_empty>
             <thead>
                 <tr>
-                    <th scope="col">"Model"</th>
                     <th scope="col">"Size"</th>
                     <th scope="col">"Since"</th>
                     <th scope="col">
@@ -77,7 +110,7 @@ fn List(engine: Engine, stored: Stored) -> impl IntoView {
                     </th>
                 </tr>
             </thead>
-            <tbody>{stored.models.into_iter().map(row).collect_view()}</tbody>
+            {stored.models.into_iter().enumerate().map(row).collect_view()}
         </table>
         <p class="help" data-testid="room">{room}</p>
     }

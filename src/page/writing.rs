@@ -212,10 +212,7 @@ impl Writing {
             return self.focus(name);
         }
         self.have_seed();
-        self.with_output(|output| {
-            output.show();
-            Ok(())
-        });
+        self.show_output();
         if untrack(|| self.summary()).is_none() {
             self.run.set(RunState::Waiting);
             return self.open();
@@ -223,6 +220,15 @@ impl Writing {
         let settings = untrack(|| self.form.settings());
         self.drawn.update(|(_, is_used)| *is_used = true);
         self.write(Some(settings.clone()), move |run| Request::Generate { run, settings });
+        // A view that begins with a text goes to its heading first, in the next frame.
+        request_animation_frame(move || request_animation_frame(move || self.show_output()));
+    }
+
+    fn show_output(self) {
+        self.with_output(|output| {
+            output.show();
+            Ok(())
+        });
     }
 
     /// The control that keeps a run from starting; what is wrong with it is said there.

@@ -46,4 +46,5 @@ mod toolbar;
 mod turns;
 mod typing;
 mod verify;
+mod view;
 mod writing;

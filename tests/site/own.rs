@@ -231,14 +231,16 @@ async fn what_the_files_do_not_say_is_asked_for() {
 async fn what_is_no_model_is_told_so() {
     let reader = Reader::at("#/model").await.unwrap();
     let ckpt = fs::read(fixture(NANOGPT[0])).unwrap();
-    for (name, bytes, part) in [
-        ("pear.png", &b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], "pear.png: an image"),
-        ("nothing.pt", &[], "nothing.pt: an empty file"),
-        ("cut.pt", &ckpt[..ckpt.len() / 2], "cut.pt"),
-        ("notes.txt", b"Dear diary,\nnothing happened.", "notes.txt"),
+    let gguf = fs::read(fixture("../../weights/peargpt.gguf")).unwrap();
+    for (name, bytes, begins, part) in [
+        ("pear.png", &b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], "This cannot be opened", "pear.png: an image"),
+        ("nothing.pt", &[], "This cannot be opened", "nothing.pt: an empty file"),
+        ("cut.pt", &ckpt[..ckpt.len() / 2], "cut.pt is", "Download it again"),
+        ("notes.txt", b"Dear diary,\nnothing happened.", "This cannot be opened", "notes.txt"),
+        ("cut.gguf", &gguf[..20_000], "cut.gguf is incomplete. Download it again.", "` at byte "),
     ] {
         let said = reader.refusal(&[(name, bytes)]).await.unwrap();
-        assert!(said.starts_with("This cannot be opened") && said.contains(part), "{said}");
+        assert!(said.starts_with(begins) && said.contains(part), "{said}");
     }
     reader.pick_fixtures(&NANOGPT).await.unwrap();
     reader.run_it().await.unwrap();

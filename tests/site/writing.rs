@@ -126,6 +126,8 @@ async fn controls_and_a_drawn_seed_are_written_to_the_address(subject: Subject) 
     seed.parse::<u32>().unwrap();
     reader.address_with(&format!("seed={seed}")).await.unwrap();
     reader.browser.driver().refresh().await.unwrap();
+    reader.wait_for_model().await.unwrap();
+    reader.press("clear").await.unwrap();
     reader.wait_for("ready").await.unwrap();
     reader.press("generate").await.unwrap();
     assert_eq!(reader.finish().await.unwrap(), text, "the address bar repeats the run");

@@ -45,7 +45,7 @@ pub fn inspect(input: &[PathBuf], said: &Hints, wants_gpt2: bool) -> Result<(Dis
 }
 
 fn identify(files: &mut DiskFiles, answers: &Answers) -> Result<Inspection, String> {
-    import::inspect(files, answers).map_err(|error| error.to_string())
+    import::inspect(files, answers).map_err(|error| error.sentence())
 }
 
 /// Says what is missing, and how to give it.

@@ -30,11 +30,47 @@ pub enum ImportError {
     },
 }
 
+impl ImportError {
+    /// What to do, and after that what is wrong and where.
+    pub fn sentence(&self) -> String {
+        match self {
+            ImportError::File { name, source } => source.sentence(name),
+            ImportError::Model(source) => source.sentence("The model"),
+            other => format!("This cannot be opened: {other}."),
+        }
+    }
+}
+
 fn listed(found: &[String]) -> String {
     const SHOWN: usize = 8;
     match found {
         [] => "no file".to_string(),
         some if some.len() <= SHOWN => some.join(", "),
         many => format!("{} and {} more", many[..SHOWN].join(", "), many.len() - SHOWN),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_comes_before_what_is_wrong() {
+        let source =
+            CheckpointError::Truncated { field: "blk.0.attn_qkv.weight".into(), offset: 12, needed: 400, left: 100 };
+        let error = ImportError::File { name: "truncated.gguf".into(), source };
+        assert_eq!(
+            error.sentence(),
+            "truncated.gguf is incomplete. Download it again. \
+             (`blk.0.attn_qkv.weight` at byte 12 takes 400 bytes, and the file has 100 left.)"
+        );
+        let error = ImportError::Model(CheckpointError::Missing { name: "wte".into() });
+        assert_eq!(
+            error.sentence(),
+            "The model is damaged, or no model that runs here. Download it again, or choose another file. \
+             (the file has no tensor `wte`.)"
+        );
+        let error = ImportError::NoWeights { found: vec!["pear.png: an image".into()] };
+        assert!(error.sentence().ends_with("found pear.png: an image."), "{}", error.sentence());
     }
 }

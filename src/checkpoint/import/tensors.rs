@@ -62,10 +62,7 @@ pub(super) fn place_all(described: Vec<Described>, data: &Range<u64>) -> Result<
     for tensor in described {
         if !is_buffer(&tensor.name) {
             let info = names::place(tensor, data.start)?;
-            if info.span.end > data.end {
-                let (expected, found) = (format!("bytes within {data:?}"), format!("{:?}", info.span));
-                return Err(CheckpointError::field(&format!("place of {}", info.name), info.at, expected, found));
-            }
+            info.check_end(data.end)?;
             tensors.push(info);
         }
     }

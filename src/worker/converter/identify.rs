@@ -42,15 +42,15 @@ pub fn precision(answers: &Answers, info: &CheckpointInfo) -> Option<Precision> 
 pub async fn inspect(files: Vec<Blob>, answers: &Answers, pause: Pause<'_>) -> Finding {
     let mut files = match named(&files) {
         Ok(files) => files,
-        Err(error) => return Finding::Failed(refused(reason(&error))),
+        Err(error) => return Finding::Failed(refused(&reason(&error))),
     };
     match identify(&mut files, answers, pause).await {
         Ok(Inspection::Ready(info)) => Finding::Ready(describe(&info, &files, answers)),
         Ok(Inspection::Needs(needs)) => Finding::Needs(needs.iter().map(texts::question).collect()),
         Err(error @ ImportError::File { source: CheckpointError::Read { .. }, .. }) => {
-            Finding::Failed(format!("{} If it is a folder, choose it with the button for folders.", refused(error)))
+            Finding::Failed(format!("{} If it is a folder, choose it with the button for folders.", error.sentence()))
         }
-        Err(error) => Finding::Failed(refused(error)),
+        Err(error) => Finding::Failed(error.sentence()),
     }
 }
 
@@ -59,9 +59,9 @@ fn describe(info: &CheckpointInfo, files: &BlobFiles, answers: &Answers) -> Desc
     texts::description(&info.summary(precision), files.iter().map(|file| file.name.as_str()), precision.is_none())
 }
 
-/// The sentence for files that cannot be opened.
-pub fn refused(error: impl std::fmt::Display) -> String {
-    format!("This cannot be opened: {error}.")
+/// The sentence for files that cannot be opened for this reason.
+pub fn refused(reason: &str) -> String {
+    format!("This cannot be opened: {}.", reason.trim_end_matches('.'))
 }
 
 /// Finds out what these files are. A model without a tokenizer that has GPT-2's number of tokens gets GPT-2's

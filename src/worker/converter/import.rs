@@ -24,7 +24,13 @@ pub async fn import(channel: &Channel, run: u32, files: Vec<Blob>, answers: &Ans
     match convert(channel, run, &files, answers).await {
         Ok((file, blob)) => channel.send_with(&Event::Converted { run, file }, blob),
         Err(OutputError::Interrupted) => channel.send(&Event::Interrupted { run }),
-        Err(error) => channel.send(&Event::Failed { task: Task::Run(run), message: refused(error) }),
+        Err(error) => {
+            let message = match error {
+                OutputError::Import(error) => error.sentence(),
+                error => refused(&error.to_string()),
+            };
+            channel.send(&Event::Failed { task: Task::Run(run), message });
+        }
     }
 }
 

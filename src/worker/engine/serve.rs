@@ -115,7 +115,7 @@ async fn load(held: &mut HeldWeights<()>, order: Order<'_>) -> Option<Open> {
         Ok(model) => model,
         Err(error) => {
             let title = &entry.title;
-            let message = format!("{title} cannot be opened: {error}. The file on the server needs to be replaced.");
+            let message = format!("{title} cannot be opened. Its file on the server needs to be replaced. ({error}.)");
             channel.send(&Event::Failed { task: Task::Load, message });
             return None;
         }

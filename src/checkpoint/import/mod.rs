@@ -1,7 +1,8 @@
 //! Imports checkpoints as people have them: several files, recognised by their contents, become the GGUF that runs.
 //!
 //! ```text
-//! files ─▶ contents  what each file is
+//! files ─▶ contents  what each file is; before, zip files are replaced by the files in them ([`zipped_files`])
+//!       ─▶ models    whose weights they are, and which model is meant
 //!       ─▶ tensors   where the weights are, under the files' names
 //!       ─▶ parts     under GGUF's names; the parts of one matrix joined
 //!       ─▶ shape     the configuration, from the files or inferred from the tensors

@@ -5,6 +5,7 @@
 mod common;
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
@@ -74,7 +75,7 @@ fn what_is_wrong_is_one_line_and_exit_code_2() {
         (&[], "required arguments were not provided"),
         (&["a.gguf"], "--out"),
         (&["a.gguf", "--describe"], "a.gguf: No such file"),
-        (&["README.md", "weights/catalog.json", "--describe"], "found README.md: a text, catalog.json: a text"),
+        (&["README.md", "weights/catalog.json", "--describe"], "found README.md: a text, weights/catalog.json: a text"),
         (
             &["weights/catalog.json", "--describe"],
             "expected a model's weights (safetensors, a torch checkpoint or GGUF)",
@@ -197,6 +198,36 @@ fn who_cannot_read_a_file_is_said() {
     assert!(gguf.contains("\nconvert: llama.cpp cannot open this file") && gguf.contains("has ReLU"), "{gguf}");
     let huggingface = said("lecture/");
     assert!(huggingface.contains("\nconvert: transformers leaves out the bias of the head"), "{huggingface}");
+}
+
+#[test]
+fn of_several_models_none_is_taken_unasked() {
+    let (nanogpt, lecture) = ("tests/fixtures/imported/nanogpt/ckpt.pt", "tests/fixtures/imported/lecture/bare.pth");
+    let output = convert(&[nanogpt, lecture, "--describe"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &b""[..]));
+    let expected =
+        format!("convert: these files hold several models, of which one can be opened: {nanogpt}, {lecture}\n");
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_zip_file_is_read_as_its_folder() {
+    let folder = folder("a_zip_file_is_read_as_its_folder");
+    let (written, zip) = (folder.join("written/"), folder.join("written.zip"));
+    let [of_folder, of_zip] = ["folder.gguf", "zip.gguf"].map(|name| folder.join(name));
+    printed(&["tests/fixtures/imported/nanogpt", "--out", &format!("{}/", written.display())]);
+    printed(&[written.to_str().unwrap(), "--out", of_folder.to_str().unwrap()]);
+    let mut writer = zip::ZipWriter::new(fs::File::create(&zip).unwrap());
+    let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for file in fs::read_dir(&written).unwrap() {
+        let path = file.unwrap().path();
+        writer.start_file(path.file_name().unwrap().to_str().unwrap(), stored).unwrap();
+        writer.write_all(&fs::read(&path).unwrap()).unwrap();
+    }
+    writer.finish().unwrap();
+    printed(&[zip.to_str().unwrap(), "--out", of_zip.to_str().unwrap()]);
+    assert!(fs::read(&of_folder).unwrap() == fs::read(&of_zip).unwrap());
 }
 
 #[test]

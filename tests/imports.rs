@@ -222,9 +222,4 @@ fn files_that_are_no_model_are_named() {
     assert!(found(b"Dear diary,\nnothing happened.").contains("found x: "), "not what may be a list of merges");
     assert_eq!(needs(&mut vec![named("x", b"\x80\x02}.")], &Answers::default()), [Need::Weights]);
     assert!(error(&mut Vec::new()).ends_with("found no file"));
-    let mut two = files("lecture", &["bare.pth", "legacy.pth"]);
-    assert!(inspect(&mut two, &shakespeare()).unwrap().summary(None).ignored == ["legacy.pth"]);
-    let mut two = files("lecture", &["bare.pth"]);
-    two.extend(files("nanogpt", &["ckpt.pt"]));
-    assert_eq!(error(&mut two), "expected the weights of one model, found bare.pth, ckpt.pt");
 }

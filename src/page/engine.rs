@@ -24,6 +24,7 @@ use crate::app::protocol::{Event, Request, Task};
 use count::Count;
 pub use count::Tokens;
 use library::Library;
+pub use loading::HandedFiles;
 use loading::Loading;
 use runs::Runs;
 

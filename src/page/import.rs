@@ -1,11 +1,13 @@
 //! Files of the reader's own: handed over, looked at, opened. Lives as long as the page, whichever view stands there.
 
-use js_sys::{Array, Reflect};
+use js_sys::Reflect;
 use leptos::prelude::*;
-use web_sys::{File, FileList};
+use leptos::task::spawn_local;
+use web_sys::{DataTransfer, File, FileList};
 
 use super::address_bar::AddressBar;
-use super::engine::Engine;
+use super::dropped::{self, Dropped};
+use super::engine::{Engine, HandedFiles};
 use super::models::OWN;
 use crate::app::own::{ImportSession, Stage};
 use crate::app::permalink::{Address, Route};
@@ -42,12 +44,29 @@ impl Import {
         self.session.with_untracked(|session| session.answers.clone())
     }
 
-    /// Takes files.
+    /// Takes files that were picked: of a folder those that are not in a folder within it, as another form of the same
+    /// model may be.
     pub fn add(self, list: Option<FileList>) {
         let Some(list) = list.filter(|list| list.length() > 0) else { return };
-        let files = (0..list.length()).filter_map(|index| list.get(index)).filter(is_at_the_top);
-        self.session.update(|session| session.add(files.map(|file| (file.name(), file))));
-        self.identify();
+        let named = (0..list.length()).filter_map(|index| list.get(index)).map(|file| (path(&file), file));
+        let at_the_top: Vec<(String, File)> = named.filter(|(path, _)| path.matches('/').count() <= 1).collect();
+        self.take(if at_the_top.is_empty() { Err(dropped::EMPTY.to_string()) } else { Ok(at_the_top) });
+    }
+
+    /// Takes files and folders that were dropped.
+    pub fn add_dropped(self, transfer: &DataTransfer) {
+        let dropped = Dropped::of(transfer);
+        spawn_local(async move { self.take(dropped.files().await) });
+    }
+
+    fn take(self, files: Result<Vec<(String, File)>, String>) {
+        match files {
+            Ok(files) => {
+                self.session.update(|session| session.add(files));
+                self.identify();
+            }
+            Err(sentence) => self.session.update(|session| session.fail(sentence)),
+        }
     }
 
     /// Changes what the reader says.
@@ -58,7 +77,7 @@ impl Import {
     /// Has the files looked at with what the reader says by now.
     pub fn identify(self) {
         self.session.update(ImportSession::identify);
-        let (files, answers) = (self.files(), self.answers());
+        let (HandedFiles { files, names }, answers) = (self.files(), self.answers());
         let hear = move |run, event| {
             let finding = match event {
                 Event::Inspected { finding, .. } => finding,
@@ -69,7 +88,7 @@ impl Import {
                 self.session.update(|session| session.find(finding));
             }
         };
-        self.number.set_value(self.engine.begin_with(files, |run| Request::Inspect { run, answers }, hear));
+        self.number.set_value(self.engine.begin_with(files, |run| Request::Inspect { run, names, answers }, hear));
     }
 
     /// Whether opening the model ends what goes on with another.
@@ -116,13 +135,16 @@ impl Import {
         self.session.set(ImportSession::default());
     }
 
-    fn files(self) -> Array {
-        self.session.with_untracked(|session| session.files().collect())
+    fn files(self) -> HandedFiles {
+        self.session.with_untracked(|session| HandedFiles {
+            files: session.files().collect(),
+            names: session.names().map(str::to_string).collect(),
+        })
     }
 }
 
-/// Whether a file of a folder is not in a folder within it, as another form of the same model may be.
-fn is_at_the_top(file: &File) -> bool {
+/// A file's name; behind those of its folders, where a folder was picked.
+fn path(file: &File) -> String {
     let path = Reflect::get(file, &"webkitRelativePath".into()).ok().and_then(|path| path.as_string());
-    path.is_none_or(|path| path.matches('/').count() <= 1)
+    path.filter(|path| !path.is_empty()).unwrap_or_else(|| file.name())
 }

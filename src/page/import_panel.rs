@@ -15,12 +15,13 @@ const DROP_ZONE: &str = "<input type=file multiple id={}own-files class=visually
     <label class=button for={}own-files>Choose files</label>\
     <input type=file webkitdirectory id={}own-folder class=visually-hidden data-testid=folder>\
     <label class=button for={}own-folder>Choose a folder</label>\
-    <span>or drop the files anywhere. They stay on this machine: nothing is uploaded.</span>";
+    <span>or drop files or a folder anywhere. They stay on this machine: nothing is uploaded.</span>";
 
 /// What can be handed over.
 const KINDS: &str = "<li><b>Hugging Face GPT-2</b>: model.safetensors or pytorch_model.bin, with config.json, vocab.json \
     and merges.txt or tokenizer.json</li><li><b>nanoGPT</b>: ckpt.pt, with meta.pkl for characters</li><li><b>The \
-    lecture’s GPT</b>: nanoGPT.pth</li><li><b>llama.cpp</b>: a GGUF file of a GPT-2</li>";
+    lecture’s GPT</b>: nanoGPT.pth</li><li><b>llama.cpp</b>: a GGUF file of a GPT-2</li><li><b>Exports of this page</b>: \
+    the GGUF or zip file</li>";
 
 /// The whole panel.
 #[component]
@@ -75,7 +76,8 @@ fn stage_view(import: Import, stage: Stage) -> AnyView {
 
 #[component]
 fn Questions(import: Import, questions: Vec<Question>) -> impl IntoView {
-    let is_typed = questions.iter().any(|question| question.asks != Asked::File);
+    let is_typed =
+        questions.iter().any(|question| matches!(question.asks, Asked::Heads { .. } | Asked::Alphabet { .. }));
     let ask = move |Question { sentence, asks }: Question| {
         view! { <p data-testid="question">{sentence}</p>{answer(import, &asks)} }
     };
@@ -93,6 +95,7 @@ fn answer(import: Import, asks: &Asked) -> Option<AnyView> {
     let answers = import.answers();
     Some(match asks {
         Asked::File => return None,
+        Asked::Model { models } => models_view(import, models.clone()),
         Asked::Heads { .. } => view! {
             <input
                 inputmode="numeric"
@@ -115,6 +118,22 @@ fn answer(import: Import, asks: &Asked) -> Option<AnyView> {
         }
         .into_any(),
     })
+}
+
+/// A button for each model.
+fn models_view(import: Import, models: Vec<String>) -> AnyView {
+    let button = move |model: String| {
+        let chosen = model.clone();
+        let choose = move |_| {
+            import.answer(|answers| answers.model = Some(chosen.clone()));
+            import.identify();
+        };
+        view! { <button type="button" data-testid="choose-model" on:click=choose>{model}</button> }
+    };
+    view! {
+        <div class="choices" role="group" aria-label="Models">{models.into_iter().map(button).collect_view()}</div>
+    }
+    .into_any()
 }
 
 #[component]
@@ -178,7 +197,7 @@ pub fn take_drops(import: Import, mounted: Mounted) {
         if has_files(transfer.as_ref()) {
             event.prevent_default();
             show(false);
-            import.add(transfer.and_then(|transfer| transfer.files()));
+            transfer.inspect(|transfer| import.add_dropped(transfer));
             if mounted.find(".import").is_none() {
                 import.show();
             }

@@ -4,7 +4,8 @@
 //! site                                 the document's own page; mounts
 //! app ─ options, address_bar, theme    which view stands there, what it is told, how it looks
 //!  ├ home, not_found                   what this is, and where nothing is
-//!  ├ own, import_panel ─ import        models of the reader's own: handed over, kept
+//!  ├ own, import_panel ─ import,       models of the reader's own: handed over, kept
+//!  │     dropped
 //!  ├ writing_view ─ prompt, controls,  prompt and settings in, text and numbers out
 //!  │     tokens, toolbar, messages,    how the weights come, which are kept,
 //!  │     status, download, stored,     and whether they are GPT-2's
@@ -31,6 +32,7 @@ mod programs;
 mod release;
 
 // What a reader asks for, and gets.
+mod dropped;
 mod form;
 mod import;
 mod models;

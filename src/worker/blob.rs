@@ -23,8 +23,9 @@ pub struct BlobFile {
 impl BlobFile {
     /// The file from its beginning, read ahead.
     pub fn open(blob: Blob) -> Result<BufReader<Self>, JsValue> {
+        let ahead = AHEAD.min(blob.size() as usize);
         let file = BlobFile { blob, reader: FileReaderSync::new()?, position: 0, in_advance: Vec::new() };
-        Ok(BufReader::with_capacity(AHEAD, file))
+        Ok(BufReader::with_capacity(ahead, file))
     }
 
     /// Ranges that have been read in advance, each with its offset, in place of those before. Reading takes its bytes

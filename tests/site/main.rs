@@ -24,6 +24,7 @@ mod worker;
 // The tests.
 mod asks;
 mod builds;
+mod drops;
 mod engines;
 mod exports;
 mod faults;

@@ -59,6 +59,11 @@ impl<F> ImportSession<F> {
         self.identify();
     }
 
+    /// What was handed over has no files, or cannot be read; the sentence says why.
+    pub fn fail(&mut self, sentence: String) {
+        *self = ImportSession { stage: Stage::Failed(sentence), ..ImportSession::default() };
+    }
+
     /// Identifies the files again, with the current answers.
     pub fn identify(&mut self) {
         self.stage = if self.files.is_empty() { Stage::Empty } else { Stage::Identifying };
@@ -106,7 +111,7 @@ impl<F> ImportSession<F> {
         }
     }
 
-    /// The files' names.
+    /// The files' names; behind that of its folder, where a file lies in one.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|(name, _)| name.as_str())
     }
@@ -156,6 +161,35 @@ mod tests {
             assert_eq!(session.names().collect::<Vec<_>>(), ["b"]);
             assert_eq!(session.answers, Answers::default());
         }
+    }
+
+    #[test]
+    fn files_of_one_name_in_two_folders_are_two_files() {
+        let session = with(&[("a/model.safetensors", 1), ("b/model.safetensors", 2), ("a/model.safetensors", 3)]);
+        assert_eq!(session.names().collect::<Vec<_>>(), ["b/model.safetensors", "a/model.safetensors"]);
+        assert_eq!(session.files().copied().collect::<Vec<_>>(), [2, 3]);
+    }
+
+    #[test]
+    fn the_model_that_was_chosen_is_another_question_away_from_ready() {
+        let models = vec!["a.pt".to_string(), "b.pt".to_string()];
+        let mut session = with(&[("a.pt", 1), ("b.pt", 2)]);
+        session.find(need(Asked::Model { models: models.clone() }));
+        assert_eq!(session.answers.model, None, "nothing is chosen for the reader");
+        session.answers.model = Some("b.pt".to_string());
+        session.identify();
+        session.find(need(Asked::Heads { proposed: None }));
+        assert_eq!(session.answers.model.as_deref(), Some("b.pt"));
+        session.identify();
+        session.find(ready());
+        assert!(matches!(session.stage, Stage::Ready(_)));
+    }
+
+    #[test]
+    fn a_folder_without_files_is_no_model() {
+        let mut session = with(&[("a", 1)]);
+        session.fail("The folder is empty.".to_string());
+        assert_eq!((session.files().count(), &session.stage), (0, &Stage::Failed("The folder is empty.".to_string())));
     }
 
     #[test]

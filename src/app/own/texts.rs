@@ -1,21 +1,26 @@
 //! Describes files of the reader's own, for the page.
 
 use crate::app::protocol::{Asked, Description, Export, Question};
-use crate::checkpoint::import::{Need, Summary};
+use crate::checkpoint::import::{Need, Summary, folder_and_name};
 
-/// Describes the model in these files.
+/// Describes the model of the weights in these files.
 pub fn description<'a>(summary: &Summary, names: impl IntoIterator<Item = &'a str>, as_they_are: bool) -> Description {
     Description { name: name(names), facts: facts(summary), as_they_are }
 }
 
-/// A name for the model: that of the first file of weights whose name is not a usual one, without the extension.
+/// A name for the model: that of the first file of weights whose name is not a usual one, without the extension; or
+/// that of its folder or zip file.
 pub fn name<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const USUAL: [&str; 6] = ["model", "pytorch_model", "config", "vocab", "tokenizer", "merges"];
     let stem = |name: &'a str| name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let weights = |name: &&str| [".safetensors", ".bin", ".pt", ".pth", ".gguf"].iter().any(|end| name.ends_with(end));
-    let mut stems = names.into_iter().filter(weights).map(stem);
     let is_telling = |stem: &&str| !USUAL.contains(stem) && !stem.contains("-of-");
-    let name = stems.find(is_telling).unwrap_or("My GPT");
+    let (mut telling, mut folder) = (None, None);
+    for (place, name) in names.into_iter().filter(weights).map(folder_and_name) {
+        telling = telling.or(Some(stem(name)).filter(is_telling));
+        folder = folder.or(place.and_then(|place| place.split('/').next_back()));
+    }
+    let name = telling.or(folder.map(|folder| folder.trim_end_matches(".zip"))).unwrap_or("My GPT");
     name.chars().filter(|character| !character.is_control()).collect()
 }
 
@@ -85,6 +90,10 @@ pub fn question(need: &Need) -> Question {
         Need::Weights => {
             ("The weights are missing. Add the checkpoint: .safetensors, .pt, .bin or .gguf.".to_string(), Asked::File)
         }
+        Need::Choice { models } => (
+            "These files hold several models. Which one do you want to run?".to_string(),
+            Asked::Model { models: models.clone() },
+        ),
         Need::File { name } => (format!("{name} is missing. Add it."), Asked::File),
         Need::Tokenizer { tokens } => (tokenizer(*tokens), Asked::File),
         Need::Heads { n_embd, proposed } => (
@@ -169,6 +178,10 @@ mod tests {
         assert_eq!(name(&["meta.pkl", "ckpt.pt"]), "ckpt");
         assert_eq!(name(&["config.json", "model-00001-of-00003.safetensors"]), "My GPT");
         assert_eq!(name(&["weights"]), "My GPT");
+        assert_eq!(name(&["romeo/model.safetensors"]), "romeo");
+        assert_eq!(name(&["juliet.zip/pytorch_model.bin"]), "juliet");
+        assert_eq!(name(&["juliet.zip/romeo/model-00001-of-00003.safetensors"]), "romeo");
+        assert_eq!(name(&["out/ckpt.pt"]), "ckpt");
         assert_eq!(name(&["two\nlines.gguf"]), "twolines");
     }
 
@@ -183,6 +196,9 @@ mod tests {
     fn each_thing_that_is_missing_has_a_sentence() {
         let said = |need| question(&need).sentence;
         assert_eq!(said(Need::File { name: "merges.txt".into() }), "merges.txt is missing. Add it.");
+        let asked = question(&Need::Choice { models: vec!["a.gguf".into(), "b.pt".into()] });
+        assert_eq!(asked.sentence, "These files hold several models. Which one do you want to run?");
+        assert_eq!(asked.asks, Asked::Model { models: vec!["a.gguf".to_string(), "b.pt".to_string()] });
         assert!(said(Need::Weights).starts_with("The weights are missing."));
         assert!(said(Need::Tokenizer { tokens: 50_304 }).contains("downloading GPT-2"));
         assert!(!said(Need::Tokenizer { tokens: 300 }).contains("downloading GPT-2"));

@@ -8,6 +8,8 @@ use crate::app::catalog::Entry;
 /// The reader's answers about the files of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answers {
+    /// One of the models that the files hold.
+    pub model: Option<String>,
     /// Attention heads per block.
     pub heads: Option<u32>,
     /// A character model's characters, in the order of their ids.
@@ -52,6 +54,11 @@ pub struct Question {
 pub enum Asked {
     /// A further file.
     File,
+    /// [`Answers::model`].
+    Model {
+        /// The file of each model's weights.
+        models: Vec<String>,
+    },
     /// [`Answers::heads`].
     Heads {
         /// The likeliest answer.

@@ -58,6 +58,8 @@ pub enum Request {
     Inspect {
         /// The page's number of this question.
         run: u32,
+        /// The files' names; behind that of its folder, where a file lies in one.
+        names: Vec<String>,
         /// The reader's answers about them.
         answers: Answers,
     },
@@ -65,6 +67,8 @@ pub enum Request {
     Import {
         /// The page's number of this run.
         run: u32,
+        /// The files' names; behind that of its folder, where a file lies in one.
+        names: Vec<String>,
         /// The reader's answers about them.
         answers: Answers,
     },

@@ -34,7 +34,8 @@ Examples:
   convert target/gpt2/model.safetensors --verify")]
 struct Arguments {
     /// A folder or files: of Hugging Face's GPT-2 (safetensors or torch, in shards or not), of nanoGPT (ckpt.pt, meta.pkl)
-    /// or of the lecture's GPT; or a GGUF file. What they are is found out from what is in them.
+    /// or of the lecture's GPT; a GGUF file; or a zip file that the page exported. What they are is found out from what is
+    /// in them.
     #[arg(required = true)]
     input: Vec<PathBuf>,
     /// Write a GGUF file; or, where it ends in `/` or is a folder, Hugging Face's files into it.

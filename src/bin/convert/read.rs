@@ -1,18 +1,23 @@
 //! Reads a model from the files that people have.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek, SeekFrom, Take};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use peargpt::checkpoint::import::{self, Answers, CheckpointInfo, Inspection, Named, Need};
+use peargpt::checkpoint::import::{self, Answers, CheckpointInfo, Inspection, Named, Need, ZippedFile, zipped_files};
 
 /// Where to get the files for --verify if they are missing.
 const FETCH: &str = "`cargo xtask gpt2` fetches GPT-2, and leaves its files in target/gpt2";
 /// Files that are read with weights beside them, if only the weights are named.
 const BESIDE: [&str; 5] = ["config.json", "vocab.json", "merges.txt", "tokenizer.json", "meta.pkl"];
 
+/// A file, or a part of one.
+type FilePart = BufReader<Take<File>>;
+
 /// Open files.
-pub type DiskFiles = Vec<Named<BufReader<File>>>;
+pub type DiskFiles = Vec<Named<FilePart>>;
 
 /// The options that answer what the files do not say.
 pub struct Hints<'a> {
@@ -52,6 +57,9 @@ fn identify(files: &mut DiskFiles, answers: &Answers) -> Result<Inspection, Stri
 fn told(need: &Need) -> String {
     match need {
         Need::Weights => "expected the weights too: safetensors, a torch checkpoint or GGUF".to_string(),
+        Need::Choice { models } => {
+            format!("these files hold several models, of which one can be opened: {}", models.join(", "))
+        }
         Need::File { name } => format!("expected {name} too"),
         Need::Tokenizer { tokens } => {
             format!("expected vocab.json and merges.txt too, or tokenizer.json, of {tokens} tokens or fewer")
@@ -87,11 +95,30 @@ fn open_all(input: &[PathBuf]) -> Result<DiskFiles, String> {
         }
         files => files.to_vec(),
     };
-    let named = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Named { name, reader: open(path)? })
-    };
-    paths.iter().map(named).collect()
+    let is_one_folder = paths.windows(2).all(|pair| pair[0].parent() == pair[1].parent());
+    let mut files = Vec::new();
+    for path in paths {
+        let mut file = Named { name: name(&path, is_one_folder), reader: open(&path)? };
+        match zipped_files(&mut file).map_err(|error| error.to_string())? {
+            None => files.push(file),
+            Some(zipped) => {
+                for ZippedFile { name, span } in zipped {
+                    files.push(Named { name, reader: part(&path, span)? });
+                }
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// A file's name; behind that of its folder, unless all are in the same.
+fn name(path: &Path, is_one_folder: bool) -> String {
+    let text = |part: &OsStr| part.to_string_lossy().into_owned();
+    let name = path.file_name().map(text).unwrap_or_default();
+    match path.parent().filter(|folder| !is_one_folder && !folder.as_os_str().is_empty()) {
+        Some(folder) => format!("{}/{name}", text(folder.as_os_str())),
+        None => name,
+    }
 }
 
 /// The files of a folder, sorted by name.
@@ -104,8 +131,16 @@ fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(paths)
 }
 
-fn open(path: &Path) -> Result<BufReader<File>, String> {
-    File::open(path).map(BufReader::new).map_err(|error| at(path, error))
+fn open(path: &Path) -> Result<FilePart, String> {
+    let length = fs::metadata(path).map_err(|error| at(path, error))?.len();
+    part(path, 0..length)
+}
+
+/// These bytes of a file.
+fn part(path: &Path, span: Range<u64>) -> Result<FilePart, String> {
+    let mut file = File::open(path).map_err(|error| at(path, error))?;
+    file.seek(SeekFrom::Start(span.start)).map_err(|error| at(path, error))?;
+    Ok(BufReader::new(file.take(span.end - span.start)))
 }
 
 /// An error message with the name of the file.

@@ -3,12 +3,9 @@
 use std::io::{Read, Seek};
 
 use super::safetensors::config::{self, HuggingFaceConfig};
-use super::texts::{MOST_TEXT, read};
+use super::texts::{MOST_DESCRIPTION, MOST_TEXT, read};
 use super::{Content, ImportError, Named, Pause, in_file_by_steps};
 use crate::checkpoint::CheckpointError;
-
-/// The longest `config.json` or index of shards: these are read in one step.
-pub(super) const MOST_DESCRIPTION: u64 = 1 << 20;
 
 /// The text of the only file with this content. Fails where there are two such files.
 pub(super) async fn only<R: Read + Seek>(
@@ -18,7 +15,7 @@ pub(super) async fn only<R: Read + Seek>(
     pause: Pause<'_>,
 ) -> Result<Option<String>, ImportError> {
     let most = match content {
-        Content::Config | Content::Index => MOST_DESCRIPTION,
+        Content::Config => MOST_DESCRIPTION,
         _ => MOST_TEXT,
     };
     match find(files, contents, content)? {

@@ -5,6 +5,7 @@ use std::io::{Read, Seek};
 use super::json::JsonCursor;
 use super::texts::{self, MOST_TEXT};
 use super::torch;
+use super::unzip::{self, ZipKind};
 use super::{ImportError, Named, Pause, in_file_by_steps};
 use crate::checkpoint::source::Source;
 use crate::checkpoint::{CheckpointError, gguf};
@@ -21,6 +22,8 @@ pub enum Content {
     Safetensors,
     /// A zip file, as torch writes since 1.6.
     TorchZip,
+    /// Another zip file.
+    Zip,
     /// The format that torch wrote before 1.6.
     TorchLegacy,
     /// Another pickle: `meta.pkl`.
@@ -62,6 +65,7 @@ impl Content {
             Content::Gguf => "a GGUF file",
             Content::Safetensors => "a safetensors file",
             Content::TorchZip | Content::TorchLegacy => "a torch checkpoint",
+            Content::Zip => "a zip file",
             Content::Pickle => "a pickle",
             Content::Config => "a configuration",
             Content::Index => "an index of shards",
@@ -93,7 +97,7 @@ async fn content<R: Read + Seek>(source: &mut Source<'_, R>, pause: Pause<'_>) -
     Ok(match beginning.as_slice() {
         [] => Content::Empty,
         bytes if bytes.starts_with(&gguf::MAGIC) => Content::Gguf,
-        [b'P', b'K', 3, 4, ..] => Content::TorchZip,
+        bytes if bytes.starts_with(&unzip::MAGIC) => zip(source),
         bytes if torch::is_legacy(bytes) => Content::TorchLegacy,
         [0x80, 2..=5, ..] => Content::Pickle,
         [_, _, _, _, _, _, _, _, b'{', ..] if !is_text(&beginning) => Content::Safetensors,
@@ -105,6 +109,14 @@ async fn content<R: Read + Seek>(source: &mut Source<'_, R>, pause: Pause<'_>) -
         bytes if is_text(bytes) => Content::Text,
         _ => Content::Other,
     })
+}
+
+/// The kind of a zip file. One that is damaged is taken for torch's, whose reader then says what is wrong.
+fn zip<R: Read + Seek>(source: &mut Source<R>) -> Content {
+    match unzip::kind(source) {
+        Ok(ZipKind::Torch) | Err(_) => Content::TorchZip,
+        Ok(_) => Content::Zip,
+    }
 }
 
 /// Whether a file that begins so is text: valid UTF-8 without zero bytes. The last character may be cut.

@@ -22,11 +22,13 @@ pub enum ImportError {
         /// The files, each with its kind.
         found: Vec<String>,
     },
-    /// More than one of them has weights, and they are not parts of one model.
-    #[error("expected the weights of one model, found {}", listed(found))]
-    Several {
-        /// Their names.
-        found: Vec<String>,
+    /// A zip file has files that are compressed.
+    #[error("{file} is compressed inside {zip}; unpack {zip} and open the folder instead")]
+    Compressed {
+        /// The zip file.
+        zip: String,
+        /// The first file in it that is compressed.
+        file: String,
     },
 }
 

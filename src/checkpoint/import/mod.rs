@@ -1,7 +1,8 @@
 //! Imports checkpoints as people have them: several files, recognised by their contents, become the GGUF that runs.
 //!
 //! ```text
-//! files ─▶ contents  what each file is
+//! files ─▶ contents  what each file is; before, zip files are replaced by the files in them ([`zipped_files`])
+//!       ─▶ models    whose weights they are, and which model is meant
 //!       ─▶ tensors   where the weights are, under the files' names
 //!       ─▶ parts     under GGUF's names; the parts of one matrix joined
 //!       ─▶ shape     the configuration, from the files or inferred from the tensors
@@ -17,6 +18,8 @@ mod companions;
 mod contents;
 mod error;
 mod json;
+mod models;
+mod named;
 mod names;
 mod output;
 mod parts;
@@ -29,8 +32,10 @@ mod tensors;
 mod texts;
 mod tokens;
 mod torch;
+mod unzip;
 mod values;
 
+use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
@@ -39,10 +44,12 @@ use candle_core::quantized::GgmlDType;
 
 pub use contents::Content;
 pub use error::ImportError;
+pub use named::{Named, folder_and_name};
 pub use output::{OutputFile, TensorOutline, to_gguf};
 pub(super) use output::{OutputPiece, numbers, piece, specs};
 pub(super) use safetensors::names::theirs;
 pub use summary::Summary;
+pub use unzip::{ZippedFile, zipped_files};
 
 use super::CheckpointError;
 use super::gguf;
@@ -51,24 +58,18 @@ use super::source::Source;
 use super::tensor_info::TensorInfo;
 use crate::model::Config;
 use crate::tokenizer::TokenizerSpec;
+use models::ChosenModel;
 use shape::Shape;
 use tensors::FileTensors;
 
 /// The characters of tiny Shakespeare, in the order of their ids: the alphabet of most character models of 65 tokens.
 pub const TINY_SHAKESPEARE: &str = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A file that the reader handed over.
-#[derive(Debug)]
-pub struct Named<R> {
-    /// Its name, without folders.
-    pub name: String,
-    /// Its bytes.
-    pub reader: R,
-}
-
 /// What the reader answered to earlier [`Need`]s.
 #[derive(Clone, Debug, Default)]
 pub struct Answers {
+    /// One of [`Need::Choice`].
+    pub model: Option<String>,
     /// Attention heads per block.
     pub heads: Option<usize>,
     /// A character model's characters, in the order of their ids.
@@ -82,6 +83,11 @@ pub struct Answers {
 pub enum Need {
     /// The weights: only what goes with them is here.
     Weights,
+    /// Which model is meant, where the files hold several.
+    Choice {
+        /// The file of each model's weights; of shards the first.
+        models: Vec<String>,
+    },
     /// A file of this name.
     File {
         /// `merges.txt`, `model-00002-of-00003.safetensors`.
@@ -181,25 +187,49 @@ pub async fn inspect_by_steps<R: Read + Seek>(
     pause: Pause<'_>,
 ) -> Result<Inspection, ImportError> {
     let contents = contents::all(files, pause).await?;
-    let chosen = match shards::choose(files, &contents, pause).await {
-        Err(ImportError::NoWeights { .. }) if is_without_weights(&contents) => {
-            return Ok(Inspection::Needs(vec![Need::Weights]));
-        }
+    let chosen = match models::choose(files, &contents, answers.model.as_deref(), pause).await {
+        Err(ImportError::NoWeights { .. }) if is_without_weights(&contents) => Err(Need::Weights),
         chosen => chosen?,
     };
-    if !chosen.missing.is_empty() {
-        return Ok(Inspection::Needs(chosen.missing.into_iter().map(|name| Need::File { name }).collect()));
+    let chosen = match chosen {
+        Ok(chosen) => chosen,
+        Err(need) => return Ok(Inspection::Needs(vec![need])),
+    };
+    let mut views = chosen.views(files, contents).into_iter();
+    let first = inspect_model(files, &chosen, &views.next().unwrap_or_default(), answers, pause).await;
+    if first.is_err() {
+        for contents in views {
+            if let Ok(inspection) = inspect_model(files, &chosen, &contents, answers, pause).await {
+                return Ok(inspection);
+            }
+        }
     }
-    if let (Content::Gguf, &[file]) = (chosen.content, chosen.files.as_slice()) {
+    first
+}
+
+/// Inspects the chosen model. `contents` are the kinds of the files that go with it.
+async fn inspect_model<R: Read + Seek>(
+    files: &mut [Named<R>],
+    chosen: &ChosenModel,
+    contents: &[Content],
+    answers: &Answers,
+    pause: Pause<'_>,
+) -> Result<Inspection, ImportError> {
+    let weights = &chosen.weights;
+    if !weights.missing.is_empty() {
+        return Ok(Inspection::Needs(weights.missing.iter().map(|name| Need::File { name: name.clone() }).collect()));
+    }
+    let ignored = chosen.ignored(files, contents);
+    if let (Content::Gguf, &[file]) = (weights.content, weights.files.as_slice()) {
         let info = in_file(files, file, |source| inspect_gguf(file, source))?;
-        return Ok(Inspection::Ready(Box::new(CheckpointInfo { ignored: chosen.ignored(files, &contents), ..info })));
+        return Ok(Inspection::Ready(Box::new(CheckpointInfo { ignored, ..info })));
     }
-    let tensors = FileTensors::read(files, &chosen)?;
+    let tensors = FileTensors::read(files, weights)?;
     pause().await;
-    let said = companions::config(files, &contents, pause).await?;
+    let said = companions::config(files, contents, pause).await?;
     let shape = Shape::of(tensors, said.as_ref(), files, pause).await?;
-    let tokens = tokens::find(files, &contents, &shape, said.as_ref(), answers, pause).await?;
-    finish(shape, tokens, answers, chosen.ignored(files, &contents))
+    let tokens = tokens::find(files, contents, &shape, said.as_ref(), answers, pause).await?;
+    finish(shape, tokens, answers, ignored)
 }
 
 /// Whether these files are what goes with weights, and none of them may be weights that are damaged.
@@ -268,6 +298,11 @@ impl CheckpointInfo {
         let mut parts = self.tensors.iter().flat_map(|tensor| &tensor.parts);
         let file = parts.clone().next()?.file;
         (self.source == GGUF && parts.all(|part| runs(part.info.dtype))).then_some(file)
+    }
+
+    /// The numbers of the files that have its weights.
+    pub fn weight_files(&self) -> BTreeSet<usize> {
+        self.tensors.iter().flat_map(|tensor| &tensor.parts).map(|part| part.file).collect()
     }
 
     /// The coarsest precision of any of the weights that [`to_gguf`] writes.

@@ -1,16 +1,19 @@
-//! Chooses the files that have the model's weights.
+//! Finds the files that have the weights of one model: a file alone, or shards.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 
 use serde::Deserialize;
 
-use super::{Content, ImportError, Named, Pause, companions};
+use super::texts::{MOST_DESCRIPTION, read};
+use super::{Content, ImportError, Named, Pause, in_file_by_steps};
 use crate::checkpoint::CheckpointError;
 
-/// The files to read weights from.
+/// The files that have a model's weights.
 #[derive(Debug)]
-pub(super) struct Chosen {
+pub(super) struct FoundModel {
+    /// The name of the first of them, with its folder.
+    pub name: String,
     /// Their kind; all have the same.
     pub content: Content,
     /// Their numbers.
@@ -19,71 +22,58 @@ pub(super) struct Chosen {
     pub missing: Vec<String>,
 }
 
-impl Chosen {
-    /// Names of files that are not used.
-    pub fn ignored<R>(&self, files: &[Named<R>], contents: &[Content]) -> Vec<String> {
-        let unknown =
-            |content: Content| matches!(content, Content::Text | Content::Empty | Content::Image | Content::Other);
-        let is_ignored = |file: &usize| {
-            let content = contents[*file];
-            unknown(content) || content.has_weights() && !self.files.contains(file)
-        };
-        (0..files.len()).filter(is_ignored).map(|file| files[file].name.clone()).collect()
-    }
-}
-
 /// An index of shards.
 #[derive(Deserialize)]
 struct Index {
     weight_map: std::collections::BTreeMap<String, String>,
 }
 
-/// Chooses the files. Safetensors come before torch's files, which often lie beside them with the same weights.
-pub(super) async fn choose<R: Read + Seek>(
+/// Finds the models: the shards of each index, those that the name of one implies, and every other file with weights.
+pub(super) async fn find<R: Read + Seek>(
     files: &mut [Named<R>],
     contents: &[Content],
     pause: Pause<'_>,
-) -> Result<Chosen, ImportError> {
-    let all = |content| -> Vec<usize> { (0..contents.len()).filter(|&file| contents[file] == content).collect() };
-    let gguf = all(Content::Gguf);
-    let others = [Content::Safetensors, Content::TorchZip, Content::TorchLegacy];
-    let found = others.into_iter().map(|content| (content, all(content))).find(|(_, files)| !files.is_empty());
-    let index = companions::only(files, contents, Content::Index, pause).await?;
-    match (gguf.as_slice(), found, index) {
-        (&[file], None, _) => Ok(Chosen { content: Content::Gguf, files: vec![file], missing: Vec::new() }),
-        (&[], Some((content, found)), Some(index)) => by_index(files, content, &found, &index),
-        (&[], Some((content, found)), None) => by_name(files, content, found),
-        (&[], None, Some(index)) => by_index(files, Content::Safetensors, &[], &index),
-        (&[], None, None) => Err(ImportError::NoWeights { found: told(files, contents) }),
-        (several, found, _) => {
-            let all = several.iter().copied().chain(found.into_iter().flat_map(|(_, files)| files));
-            Err(ImportError::Several { found: all.map(|file| files[file].name.clone()).collect() })
-        }
+) -> Result<Vec<FoundModel>, ImportError> {
+    let mut left: BTreeSet<usize> = (0..files.len()).filter(|&file| contents[file].has_weights()).collect();
+    let mut models = Vec::new();
+    for index in (0..files.len()).filter(|&file| contents[file] == Content::Index) {
+        let names = by_index(files, index, pause).await?;
+        models.extend(gather(files, contents, index, &names));
     }
+    left.retain(|file| !models.iter().any(|model: &FoundModel| model.files.contains(file)));
+    while let Some(file) = left.pop_first() {
+        let names = siblings(files[file].file_name()).filter(|_| contents[file] != Content::Gguf);
+        let shards = names.and_then(|names| gather(files, contents, file, &names));
+        let alone = || FoundModel {
+            name: files[file].name.clone(),
+            content: contents[file],
+            files: vec![file],
+            missing: vec![],
+        };
+        let model = shards.unwrap_or_else(alone);
+        left.retain(|file| !model.files.contains(file));
+        models.push(model);
+    }
+    // An index may be left over from other weights.
+    if models.iter().any(|model| !model.files.is_empty()) {
+        models.retain(|model| !model.files.is_empty());
+    }
+    Ok(models)
 }
 
-fn told<R>(files: &[Named<R>], contents: &[Content]) -> Vec<String> {
-    files.iter().zip(contents).map(|(file, content)| format!("{}: {}", file.name, content.title())).collect()
-}
-
-/// The shards that an index lists.
-fn by_index<R>(files: &[Named<R>], content: Content, found: &[usize], index: &str) -> Result<Chosen, ImportError> {
+/// The names of the shards that an index lists.
+async fn by_index<R: Read + Seek>(
+    files: &mut [Named<R>],
+    index: usize,
+    pause: Pause<'_>,
+) -> Result<BTreeSet<String>, ImportError> {
+    let text = in_file_by_steps(files, index, async |source| read(source, MOST_DESCRIPTION, pause).await).await?;
     let failed = |source| CheckpointError::Json { part: "the index of shards", source };
-    let Index { weight_map } = serde_json::from_str(index).map_err(failed)?;
-    let names: BTreeSet<String> = weight_map.into_values().collect();
-    gather(files, content, found, names)
+    let Index { weight_map } = serde_json::from_str(&text).map_err(failed)?;
+    Ok(weight_map.into_values().collect())
 }
 
-/// The shards that the name of one of them implies: `model-00001-of-00003.safetensors`.
-fn by_name<R>(files: &[Named<R>], content: Content, found: Vec<usize>) -> Result<Chosen, ImportError> {
-    let names = found.iter().find_map(|&file| siblings(&files[file].name));
-    match (names, found.as_slice()) {
-        (Some(names), _) => gather(files, content, &found, names),
-        (None, &[_]) => Ok(Chosen { content, files: found, missing: Vec::new() }),
-        (None, _) => Err(ImportError::Several { found: found.iter().map(|&file| files[file].name.clone()).collect() }),
-    }
-}
-
+/// The names of all shards, from that of one: `model-00001-of-00003.safetensors`.
 fn siblings(name: &str) -> Option<BTreeSet<String>> {
     const MOST: usize = 1000;
     let (before, rest) = name.split_once("-of-")?;
@@ -94,20 +84,28 @@ fn siblings(name: &str) -> Option<BTreeSet<String>> {
     (all <= MOST).then(|| (1..=all).map(|each| format!("{stem}-{each:0digits$}-of-{count}.{extension}")).collect())
 }
 
-fn gather<R>(
-    files: &[Named<R>],
-    content: Content,
-    found: &[usize],
-    names: BTreeSet<String>,
-) -> Result<Chosen, ImportError> {
-    let (mut chosen, mut missing) = (Vec::new(), Vec::new());
+/// The model with shards of these names, beside the file `beside` or else elsewhere. `None` without a name.
+fn gather<R>(files: &[Named<R>], contents: &[Content], beside: usize, names: &BTreeSet<String>) -> Option<FoundModel> {
+    let (folder, mut content) = (files[beside].folder(), None);
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
     for name in names {
-        match found.iter().find(|&&file| files[file].name == name) {
-            Some(&file) => chosen.push(file),
-            None => missing.push(name),
+        let is_shard = |&file: &usize| {
+            let is_alike = content.map_or(contents[file].has_weights(), |content| contents[file] == content);
+            is_alike && files[file].file_name() == name
+        };
+        match (0..files.len()).filter(is_shard).min_by_key(|&file| files[file].folder() != folder) {
+            Some(file) => {
+                content = Some(contents[file]);
+                found.push(file);
+            }
+            None => missing.push(name.clone()),
         }
     }
-    Ok(Chosen { content, files: chosen, missing })
+    let name = match found.first() {
+        Some(&file) => files[file].name.clone(),
+        None => missing.first()?.clone(),
+    };
+    Some(FoundModel { name, content: content.unwrap_or(Content::Safetensors), files: found, missing })
 }
 
 #[cfg(test)]

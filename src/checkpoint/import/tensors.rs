@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::names::is_buffer;
 use super::safetensors::header::{self, Described};
 use super::safetensors::names;
-use super::shards::Chosen;
+use super::shards::FoundModel;
 use super::torch;
 use super::{Content, ImportError, Named, TensorPart, in_file};
 use crate::checkpoint::CheckpointError;
@@ -25,12 +25,12 @@ pub(super) struct FileTensors {
 }
 
 impl FileTensors {
-    /// Reads the descriptions of the chosen files.
-    pub fn read<R: Read + Seek>(files: &mut [Named<R>], chosen: &Chosen) -> Result<Self, ImportError> {
-        let is_safetensors = chosen.content == Content::Safetensors;
+    /// Reads the descriptions of these files.
+    pub fn read<R: Read + Seek>(files: &mut [Named<R>], weights: &FoundModel) -> Result<Self, ImportError> {
+        let is_safetensors = weights.content == Content::Safetensors;
         let mut tensors = FileTensors { parts: Vec::new(), arguments: Vec::new(), is_safetensors };
-        for &file in &chosen.files {
-            let saved = in_file(files, file, |source| read(chosen.content, source))?;
+        for &file in &weights.files {
+            let saved = in_file(files, file, |source| read(weights.content, source))?;
             tensors.parts.extend(saved.tensors.into_iter().map(|info| TensorPart { file, info }));
             tensors.arguments.extend(saved.arguments);
         }

@@ -8,6 +8,8 @@ use crate::checkpoint::source::{Source, room};
 
 /// The longest text that is read whole; GPT-2's `tokenizer.json` has 1.4 MB.
 pub(super) const MOST_TEXT: u64 = 16 << 20;
+/// The longest `config.json` or index of shards: these are read in one step.
+pub(super) const MOST_DESCRIPTION: u64 = 1 << 20;
 
 /// Bytes of a text that one step reads, which takes a millisecond or two.
 pub(super) const PIECE: usize = 128 << 10;

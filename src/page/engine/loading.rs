@@ -6,8 +6,17 @@ use leptos::prelude::*;
 use super::super::model::{ModelState, WantedModel};
 use crate::app::protocol::{Answers, Event};
 
+/// Files of the reader's.
+#[derive(Clone)]
+pub struct HandedFiles {
+    /// The files.
+    pub files: Array,
+    /// Their names; behind that of its folder, where a file lies in one.
+    pub names: Vec<String>,
+}
+
 /// A model of the reader's own: its id, its files, and what the reader says of them.
-pub type OwnFiles = (String, Array, Answers);
+pub type OwnFiles = (String, HandedFiles, Answers);
 
 /// A handle to the model.
 #[derive(Clone, Copy)]

@@ -1,10 +1,10 @@
 //! The reader's own models: opened from files, found in storage, named.
 
-use js_sys::Array;
 use leptos::prelude::*;
 
 use super::super::model::{ModelState, WantedModel};
 use super::Engine;
+use super::loading::HandedFiles;
 use crate::app::catalog::Entry;
 use crate::app::own::is_own;
 use crate::app::protocol::{Answers, Event, ModelSummary, Request};
@@ -14,7 +14,7 @@ const UNNAMED: &str = "";
 
 impl Engine {
     /// Opens the model in these files; `listener` hears how that goes. Once it is open it is the one that is wanted.
-    pub fn import(self, files: Array, answers: Answers, listener: impl Fn(Event) + 'static) {
+    pub fn import(self, files: HandedFiles, answers: Answers, listener: impl Fn(Event) + 'static) {
         self.loading.wanted.set_value(WantedModel::default());
         self.loading.next.set(None);
         self.loading.id.set(Some(UNNAMED.to_string()));
@@ -70,7 +70,7 @@ impl Engine {
         true
     }
 
-    fn read(self, files: Array, answers: Answers, listener: impl Fn(Event) + 'static) {
+    fn read(self, files: HandedFiles, answers: Answers, listener: impl Fn(Event) + 'static) {
         self.loading.model.set(ModelState::Opening);
         let wanted = self.loading.id.get_untracked();
         let source = (files.clone(), answers.clone());
@@ -80,10 +80,11 @@ impl Engine {
             }
             listener(event);
         };
-        self.begin_with(files, |run| Request::Import { run, answers }, hear);
+        let HandedFiles { files, names } = files;
+        self.begin_with(files, |run| Request::Import { run, names, answers }, hear);
     }
 
-    fn take(self, event: &Event, source: &(Array, Answers)) {
+    fn take(self, event: &Event, source: &(HandedFiles, Answers)) {
         match event {
             Event::Imported { summary, .. } => {
                 let (files, answers) = source.clone();

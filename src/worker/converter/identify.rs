@@ -2,15 +2,18 @@
 
 use std::io::BufReader;
 
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Blob, File};
+use wasm_bindgen::JsValue;
+use web_sys::Blob;
 
 use super::super::blob::BlobFile;
 use super::super::storage::{SplitFile, Store, reason};
+use super::output::OutputError;
 use crate::app::own::texts;
 use crate::app::protocol::{Answers, Description, Finding};
 use crate::checkpoint::CheckpointError;
-use crate::checkpoint::import::{self, CheckpointInfo, ImportError, Inspection, Named, Need, Pause};
+use crate::checkpoint::import::{
+    self, CheckpointInfo, ImportError, Inspection, Named, Need, Pause, ZippedFile, zipped_files,
+};
 use crate::checkpoint::precision::Precision;
 use crate::tokenizer::TokenizerSpec;
 
@@ -21,13 +24,36 @@ const GPT2_TOKENS: usize = 50_257;
 /// Open files.
 pub type BlobFiles = Vec<Named<BufReader<BlobFile>>>;
 
-/// Opens the files.
-pub fn named(files: &[Blob]) -> Result<BlobFiles, JsValue> {
-    let named = |file: &Blob| {
-        let name = file.dyn_ref::<File>().map(File::name).unwrap_or_default();
-        Ok(Named { name, reader: BlobFile::open(file.clone())? })
-    };
-    files.iter().map(named).collect()
+/// Opens the files of these names. A zip file is replaced by the files in it.
+pub fn open(blobs: Vec<Blob>, names: Vec<String>) -> Result<(BlobFiles, Vec<Blob>), OutputError> {
+    let (mut files, mut opened) = (Vec::new(), Vec::new());
+    for (blob, name) in blobs.into_iter().zip(names) {
+        let mut file = named(name, &blob)?;
+        let Some(zipped) = zipped_files(&mut file)? else {
+            files.push(file);
+            opened.push(blob);
+            continue;
+        };
+        for ZippedFile { name, span } in zipped {
+            let slice = blob.slice_with_f64_and_f64(span.start as f64, span.end as f64).map_err(because)?;
+            files.push(named(name, &slice)?);
+            opened.push(slice);
+        }
+    }
+    Ok((files, opened))
+}
+
+fn named(name: String, blob: &Blob) -> Result<Named<BufReader<BlobFile>>, OutputError> {
+    Ok(Named { name, reader: BlobFile::open(blob.clone()).map_err(because)? })
+}
+
+fn because(error: JsValue) -> OutputError {
+    OutputError::Because(reason(&error))
+}
+
+/// The names of the files that have the model's weights.
+pub fn weight_names<'a>(info: &CheckpointInfo, files: &'a BlobFiles) -> impl Iterator<Item = &'a str> {
+    info.weight_files().into_iter().map(|file| files[file].name.as_str())
 }
 
 /// The precision in which the weights are to be kept.
@@ -39,36 +65,39 @@ pub fn precision(answers: &Answers, info: &CheckpointInfo) -> Option<Precision> 
 }
 
 /// Describes these files for the page.
-pub async fn inspect(files: Vec<Blob>, answers: &Answers, pause: Pause<'_>) -> Finding {
-    let mut files = match named(&files) {
-        Ok(files) => files,
-        Err(error) => return Finding::Failed(refused(&reason(&error))),
-    };
-    match identify(&mut files, answers, pause).await {
-        Ok(Inspection::Ready(info)) => Finding::Ready(describe(&info, &files, answers)),
-        Ok(Inspection::Needs(needs)) => Finding::Needs(needs.iter().map(texts::question).collect()),
-        Err(error @ ImportError::File { source: CheckpointError::Read { .. }, .. }) => {
+pub async fn inspect(files: Vec<Blob>, names: Vec<String>, answers: &Answers, pause: Pause<'_>) -> Finding {
+    match find(files, names, answers, pause).await {
+        Ok(finding) => finding,
+        Err(error @ OutputError::Import(ImportError::File { source: CheckpointError::Read { .. }, .. })) => {
             Finding::Failed(format!("{} If it is a folder, choose it with the button for folders.", error.sentence()))
         }
         Err(error) => Finding::Failed(error.sentence()),
     }
 }
 
-fn describe(info: &CheckpointInfo, files: &BlobFiles, answers: &Answers) -> Description {
-    let precision = precision(answers, info);
-    texts::description(&info.summary(precision), files.iter().map(|file| file.name.as_str()), precision.is_none())
+async fn find(
+    files: Vec<Blob>,
+    names: Vec<String>,
+    answers: &Answers,
+    pause: Pause<'_>,
+) -> Result<Finding, OutputError> {
+    let (mut files, _) = open(files, names)?;
+    Ok(match identify(&mut files, answers, pause).await? {
+        Inspection::Ready(info) => Finding::Ready(describe(&info, &files, answers)),
+        Inspection::Needs(needs) => Finding::Needs(needs.iter().map(texts::question).collect()),
+    })
 }
 
-/// The sentence for files that cannot be opened for this reason.
-pub fn refused(reason: &str) -> String {
-    format!("This cannot be opened: {}.", reason.trim_end_matches('.'))
+fn describe(info: &CheckpointInfo, files: &BlobFiles, answers: &Answers) -> Description {
+    let precision = precision(answers, info);
+    texts::description(&info.summary(precision), weight_names(info, files), precision.is_none())
 }
 
 /// Finds out what these files are. A model without a tokenizer that has GPT-2's number of tokens gets GPT-2's
 /// tokenizer, if GPT-2 is stored here. `pause` is awaited after each step.
 pub async fn identify(files: &mut BlobFiles, answers: &Answers, pause: Pause<'_>) -> Result<Inspection, ImportError> {
-    let Answers { heads, alphabet, .. } = answers.clone();
-    let mut answers = import::Answers { heads: heads.map(|heads| heads as usize), alphabet, tokenizer: None };
+    let Answers { model, heads, alphabet, .. } = answers.clone();
+    let mut answers = import::Answers { model, heads: heads.map(|heads| heads as usize), alphabet, tokenizer: None };
     let inspection = import::inspect_by_steps(files, &answers, pause).await?;
     let is_gpt2s = |need: &Need| matches!(need, Need::Tokenizer { tokens } if *tokens >= GPT2_TOKENS);
     if let Inspection::Needs(needs) = &inspection

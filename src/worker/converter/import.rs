@@ -6,7 +6,7 @@ use web_sys::Blob;
 
 use super::super::channel::Channel;
 use super::super::storage::{NewFile, StoredFile, Unkept, reason};
-use super::identify::{BlobFiles, identify, named, precision, refused};
+use super::identify::{BlobFiles, identify, open, precision, weight_names};
 use super::output::{Checked, ConversionProgress, OutputError, write_out};
 use super::read_ahead::ReadAhead;
 use crate::app::own::{NAME, texts};
@@ -20,34 +20,28 @@ const HASHED: u64 = 4 << 20;
 const WRITTEN: usize = 1 << 20;
 
 /// Converts the model in these files to a GGUF, and sends the page the result.
-pub async fn import(channel: &Channel, run: u32, files: Vec<Blob>, answers: &Answers) {
-    match convert(channel, run, &files, answers).await {
+pub async fn import(channel: &Channel, run: u32, files: Vec<Blob>, names: Vec<String>, answers: &Answers) {
+    match convert(channel, run, (files, names), answers).await {
         Ok((file, blob)) => channel.send_with(&Event::Converted { run, file }, blob),
         Err(OutputError::Interrupted) => channel.send(&Event::Interrupted { run }),
-        Err(error) => {
-            let message = match error {
-                OutputError::Import(error) => error.sentence(),
-                error => refused(&error.to_string()),
-            };
-            channel.send(&Event::Failed { task: Task::Run(run), message });
-        }
+        Err(error) => channel.send(&Event::Failed { task: Task::Run(run), message: error.sentence() }),
     }
 }
 
 async fn convert(
     channel: &Channel,
     run: u32,
-    blobs: &[Blob],
+    (blobs, names): (Vec<Blob>, Vec<String>),
     answers: &Answers,
 ) -> Result<(GgufFile, Option<Blob>), OutputError> {
-    let mut files = named(blobs).map_err(|error| OutputError::Because(reason(&error)))?;
+    let (mut files, blobs) = open(blobs, names)?;
     let pause: Pause = &|| Box::pin(async { _ = channel.interrupted().await });
     let identified = channel.unless_interrupted(identify(&mut files, answers, pause)).await;
     let info = match identified.ok_or(OutputError::Interrupted)?? {
         Inspection::Ready(info) => *info,
         Inspection::Needs(_) => return Err(OutputError::Because("something is missing".to_string())),
     };
-    let title = texts::name(files.iter().map(|file| file.name.as_str()));
+    let title = texts::name(weight_names(&info, &files));
     let precision = precision(answers, &info);
     let event = |done, all| Event::Importing { run, done, all };
     let (file, blob) = match info.as_it_stands().filter(|_| precision.is_none()) {
@@ -55,9 +49,9 @@ async fn convert(
             let blob = Some(blobs[file].clone());
             let unnamed = file_of(blobs[file].size() as u64, String::new(), Vec::new(), FileLocation::Message);
             channel.send_with(&Event::Runs { run, file: GgufFile { title: title.clone(), ..unnamed } }, blob.clone());
-            (hash(channel, &mut files, file, blobs, &event).await?, blob)
+            (hash(channel, &mut files, file, &blobs, &event).await?, blob)
         }
-        None => write(channel, &info, (&mut files, blobs), precision, &event).await?,
+        None => write(channel, &info, (&mut files, &blobs), precision, &event).await?,
     };
     Ok((GgufFile { title, ..file }, blob))
 }

@@ -31,6 +31,16 @@ pub enum OutputError {
     Because(String),
 }
 
+impl OutputError {
+    /// What happened and what to do, for files that cannot be opened.
+    pub fn sentence(&self) -> String {
+        match self {
+            OutputError::Import(error) => error.sentence(),
+            error => format!("This cannot be opened: {}.", error.to_string().trim_end_matches('.')),
+        }
+    }
+}
+
 /// Tells the page how far a conversion has come, at most once per frame.
 pub struct ConversionProgress<'a> {
     channel: &'a Channel,

@@ -22,7 +22,7 @@ pub async fn serve() -> Result<(), JsValue> {
             Request::Fetch { entry, catalog_url, policy } => {
                 hub::fetch(&channel, &mut held, &entry, &catalog_url, policy).await;
             }
-            Request::Import { run, answers } => import::import(&channel, run, files, &answers).await,
+            Request::Import { run, names, answers } => import::import(&channel, run, files, names, &answers).await,
             Request::Export { run, format, model } => export::export(&channel, run, format, model, files).await,
             Request::Cancel { id } => held.cancel(&channel, &id).await,
             // Stop and Pause have had their effect when they arrived. Other requests are for the engine.
@@ -36,8 +36,8 @@ async fn answer(background: BackgroundRequests) {
     loop {
         let (request, files) = background.receive().await;
         match request {
-            Request::Inspect { run, answers } => {
-                let finding = identify::inspect(files, &answers, &|| Box::pin(background.breathe())).await;
+            Request::Inspect { run, names, answers } => {
+                let finding = identify::inspect(files, names, &answers, &|| Box::pin(background.breathe())).await;
                 send(&Event::Inspected { run, finding });
             }
             Request::Keep { title, model } => {

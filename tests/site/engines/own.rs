@@ -1,8 +1,11 @@
 //! A model of the reader's own: dropped, run, kept where that is possible, taken along.
 
 use std::fs;
+use std::io::{Cursor, Write};
 
 use peargpt::app::catalog::sha256;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 use super::for_both_engines;
 use crate::browser::{Engine, Scheme};
@@ -10,7 +13,11 @@ use crate::downloads::Downloads;
 use crate::own::{NANOGPT, fixture};
 use crate::reader::Reader;
 
-for_both_engines!(a_checkpoint_is_dropped_run_and_taken_along, files_are_picked_and_what_is_no_model_is_told_so);
+for_both_engines!(
+    a_checkpoint_is_dropped_run_and_taken_along,
+    files_are_picked_and_what_is_no_model_is_told_so,
+    a_folder_is_dropped_and_a_zip_file,
+);
 
 async fn a_checkpoint_is_dropped_run_and_taken_along(engine: Engine) {
     let reader = Reader::with(engine, Scheme::Light).await.unwrap();
@@ -55,5 +62,28 @@ async fn files_are_picked_and_what_is_no_model_is_told_so(engine: Engine) {
     reader.pick_fixtures(&NANOGPT).await.unwrap();
     reader.run_it().await.unwrap();
     reader.write(3).await.unwrap();
+    assert_eq!(reader.heard().await.unwrap(), Vec::<String>::new());
+}
+
+async fn a_folder_is_dropped_and_a_zip_file(engine: Engine) {
+    let reader = Reader::with(engine, Scheme::Light).await.unwrap();
+    reader.open("#/model").await.unwrap();
+    reader.browser.find("import").await.unwrap();
+    let [ckpt, meta] = NANOGPT.map(|name| fs::read(fixture(name)).unwrap());
+    reader.drop_folder("juliet", &[("ckpt.pt", &ckpt)], &[("meta.pkl", &meta)]).await.unwrap();
+    assert!(reader.text("summary").await.unwrap().contains("nanoGPT"));
+    let id = reader.run_it().await.unwrap();
+
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for (name, bytes) in [("ckpt.pt", &ckpt), ("meta.pkl", &meta)] {
+        zip.start_file(name, stored).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    let zip = zip.finish().unwrap().into_inner();
+    reader.open("#/model").await.unwrap();
+    reader.browser.find("import").await.unwrap();
+    reader.drop_files(&[("romeo.zip", &zip)]).await.unwrap();
+    assert_eq!(reader.run_it().await.unwrap(), id);
     assert_eq!(reader.heard().await.unwrap(), Vec::<String>::new());
 }

@@ -111,7 +111,7 @@ async fn merges_text<R: Read + Seek>(
     contents: &[Content],
     pause: Pause<'_>,
 ) -> Result<Option<String>, ImportError> {
-    let is_empty = |file: &usize| contents[*file] == Content::Empty && files[*file].name == "merges.txt";
+    let is_empty = |file: &usize| contents[*file] == Content::Empty && files[*file].file_name() == "merges.txt";
     match (0..files.len()).any(|file| is_empty(&file)) {
         true => Ok(Some(String::new())),
         false => companions::only(files, contents, Content::Merges, pause).await,

@@ -1,4 +1,4 @@
-//! Reads the zip files that torch writes: entries without compression, and 64-bit sizes where 32 bits are too few.
+//! Reads the zip files that torch and our own export write: entries without compression, and 64-bit sizes where 32 bits are too few.
 //!
 //! Follows PKWARE's APPNOTE.TXT. The offset and the length of an entry in the directory are checked against the header
 //! before the entry's bytes, and against the file's length.
@@ -91,15 +91,23 @@ impl Archive {
         self.entries.iter().filter_map(|entry| std::str::from_utf8(&self.directory[entry.name.clone()]).ok())
     }
 
+    /// Whether there is such an entry, and its bytes are compressed.
+    pub fn is_compressed(&self, name: &str) -> bool {
+        self.entry(name).is_some_and(|entry| entry.method != 0)
+    }
+
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        let by_name = |entry: &Entry| self.directory[entry.name.clone()].cmp(name.as_bytes());
+        self.entries.binary_search_by(by_name).ok().map(|index| &self.entries[index])
+    }
+
     /// The range of an entry's bytes, after its local header was checked; `None` if there is no such entry.
     pub fn find<R: Read + Seek>(
         &self,
         name: &str,
         source: &mut Source<R>,
     ) -> Result<Option<Range<u64>>, CheckpointError> {
-        let by_name = |entry: &Entry| self.directory[entry.name.clone()].cmp(name.as_bytes());
-        let Ok(index) = self.entries.binary_search_by(by_name) else { return Ok(None) };
-        locate(&self.entries[index], name, source).map(Some)
+        self.entry(name).map(|entry| locate(entry, name, source)).transpose()
     }
 }
 

@@ -53,6 +53,13 @@ impl Reader {
         self.browser.script(&script).await.map(drop)
     }
 
+    /// Has the model that was handed over keep the precision of its files.
+    async fn keep_precision(&self) -> Result<()> {
+        self.press("as-they-are").await?;
+        let seen = "document.querySelector('[data-testid=summary]')?.textContent.includes('F32 here')";
+        self.browser.wait_until(seen).await.map(drop)
+    }
+
     /// Chooses one of several models.
     pub async fn choose(&self, model: &str) -> Result<()> {
         self.browser.find("choose-model").await?;
@@ -132,7 +139,6 @@ async fn which_of_several_models_is_asked() {
     assert!(summary.contains("nanoGPT") && summary.contains("romeo.gguf"), "{summary}");
     let id = reader.run_it().await.unwrap();
     assert_eq!(reader.value("model-name").await.unwrap(), "juliet");
-    reader.write(3).await.unwrap();
 
     // The choice stays when the model is opened again from its files.
     reader.open("#/peargpt").await.unwrap();
@@ -156,16 +162,13 @@ async fn an_exported_folder_is_dropped_back() {
     let ckpt = bytes(NANOGPT[0]);
     reader.browser.find("import").await.unwrap();
     reader.drop_files(&[("juliet.pt", &ckpt), ("meta.pkl", &bytes(NANOGPT[1]))]).await.unwrap();
-    // As it is in the files: 32 bits, which the export keeps.
-    reader.press("as-they-are").await.unwrap();
-    reader
-        .browser
-        .wait_until("document.querySelector('[data-testid=summary]')?.textContent.includes('F32 here')")
-        .await
-        .unwrap();
+    // In 32 bits, which the export keeps.
+    reader.keep_precision().await.unwrap();
     let id = reader.run_it().await.unwrap();
     reader.fill("seed", "7").await.unwrap();
     let text = reader.write(5).await.unwrap();
+    reader.press("clear").await.unwrap();
+    reader.wait_for("ready").await.unwrap();
     reader.press("take-along").await.unwrap();
     reader.press("export-huggingface").await.unwrap();
     let zip = downloads.take("juliet.zip").await.context("the export").unwrap();
@@ -174,12 +177,7 @@ async fn an_exported_folder_is_dropped_back() {
     reader.browser.find("import").await.unwrap();
     reader.drop_files(&[("mercutio.zip", &zip)]).await.unwrap();
     assert!(reader.text("summary").await.unwrap().contains("Hugging Face, safetensors"));
-    reader.press("as-they-are").await.unwrap();
-    reader
-        .browser
-        .wait_until("document.querySelector('[data-testid=summary]')?.textContent.includes('F32 here')")
-        .await
-        .unwrap();
+    reader.keep_precision().await.unwrap();
     assert_eq!(reader.run_it().await.unwrap(), id, "the same model");
     reader.fill("seed", "7").await.unwrap();
     assert_eq!(reader.write(5).await.unwrap(), text);

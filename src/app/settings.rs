@@ -73,7 +73,7 @@ pub const PARAMETERS: [Parameter; 11] = [
     Parameter {
         name: "stop",
         label: "Stop at",
-        help: "Ends the text before any of these, up to 4, one per line or flag. \\n is a line end.",
+        help: "Up to 4 texts, one per line; writing ends before any of them. \\n is a line end.",
         kind: Kind::Lines,
     },
     Parameter {

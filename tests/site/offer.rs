@@ -62,7 +62,7 @@ impl Hub {
 
     /// The model is ready and writes; stored is what `convert` makes, and nothing else.
     pub async fn expect_kept(&self) {
-        self.reader.wait_for("ready").await.unwrap();
+        self.reader.wait_for_model().await.unwrap();
         self.reader.expect_recovery("").await.unwrap();
         let files = verified(&self.reader.browser).await.unwrap();
         assert_eq!(files.len(), 1, "{files:?}");

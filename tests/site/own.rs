@@ -114,7 +114,7 @@ async fn a_model_is_dropped_run_kept_found_again_and_deleted() {
 
     reader.keep().await.unwrap();
     reader.browser.driver().refresh().await.unwrap();
-    reader.wait_for("ready").await.unwrap();
+    reader.wait_for_model().await.unwrap();
     reader.press("generate").await.unwrap();
     assert_eq!(reader.finish().await.unwrap(), text, "the address repeats the text after a reload");
     assert_eq!(reader.value("model-name").await.unwrap(), "shakespeare");
@@ -126,7 +126,7 @@ async fn a_model_is_dropped_run_kept_found_again_and_deleted() {
     reader.browser.driver().refresh().await.unwrap();
     reader.browser.wait_until(&format!("{link}?.hash")).await.unwrap();
     reader.browser.script(&format!("{link}.click()")).await.unwrap();
-    reader.wait_for("ready").await.unwrap();
+    reader.wait_for_model().await.unwrap();
 
     reader.open("#/model").await.unwrap();
     reader.press("delete").await.unwrap();

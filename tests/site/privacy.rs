@@ -96,7 +96,7 @@ async fn the_policy_binds_the_worker() {
     // The same without the policy: it is what refused the fetch.
     reader.server.rewrite("http-equiv=\"Content-Security-Policy\"", "name=\"no-policy\"");
     reader.browser.driver().refresh().await.unwrap();
-    reader.wait_for("ready").await.unwrap();
+    reader.wait_for_model().await.unwrap();
     assert_eq!(fetch_in_worker(&reader, &stranger.url("")).await, "arrived");
     assert_eq!(stranger.count("/some/deep/path/"), 1);
 }

@@ -154,7 +154,7 @@ async fn a_model_that_another_tab_is_busy_with_is_kept_once_it_is_done() {
     reader.elsewhere(async || unlock(&reader.browser).await).await;
     reader.keep().await.unwrap();
     reader.browser.driver().refresh().await.unwrap();
-    reader.wait_for("ready").await.unwrap();
+    reader.wait_for_model().await.unwrap();
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn without_locks_a_model_that_is_kept_is_read_and_can_be_deleted() {
     reader.keep().await.unwrap();
     reader.browser.before_every_page(&worker_that(REFUSED)).await.unwrap();
     reader.browser.driver().refresh().await.unwrap();
-    reader.wait_for("ready").await.unwrap();
+    reader.wait_for_model().await.unwrap();
     reader.open("#/model").await.unwrap();
     reader.press("delete").await.unwrap();
     reader.browser.wait_until("!document.querySelector('[data-testid=rename]')").await.unwrap();

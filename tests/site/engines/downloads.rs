@@ -90,7 +90,7 @@ async fn slices_of_the_site_go_on_after_a_break(engine: Engine) {
     let kept = verified(&reader.browser).await.unwrap().len();
     assert!(kept > 5, "{kept} of {slices} slices");
     reader.browser.driver().refresh().await.unwrap();
-    reader.wait_for("ready").await.unwrap();
+    reader.wait_for_model().await.unwrap();
     reader.expect_recovery("").await.unwrap();
     assert_eq!(reader.server.count("weights/gpt2/") - before, slices - kept, "only what is missing is fetched");
 }

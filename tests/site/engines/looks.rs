@@ -35,7 +35,7 @@ async fn the_systems_dark_is_followed_and_can_be_overruled(engine: Engine) {
     assert!(!is_dark(&reader).await);
     assert_eq!(reader.browser.script(PALE).await.unwrap(), json!([]));
     reader.browser.driver().refresh().await.unwrap();
-    reader.wait_for("ready").await.unwrap();
+    reader.wait_for_model().await.unwrap();
     assert!(!is_dark(&reader).await, "the choice is kept");
     assert_eq!(reader.heard().await.unwrap(), Vec::<String>::new());
 }

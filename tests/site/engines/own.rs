@@ -48,7 +48,7 @@ async fn a_checkpoint_is_dropped_run_and_taken_along(engine: Engine) {
     }
     reader.keep().await.unwrap();
     reader.browser.driver().refresh().await.unwrap();
-    reader.wait_for("ready").await.unwrap();
+    reader.wait_for_model().await.unwrap();
     reader.press("generate").await.unwrap();
     assert_eq!(reader.finish().await.unwrap(), text, "the address repeats the text after a reload");
 }

@@ -45,7 +45,7 @@ async fn the_tests_hear_page_and_worker(engine: Engine) {
     reader.browser.script("console.warn('from the page')").await.unwrap();
     reader.browser.script("fetch('http://example.org/').catch(() => {})").await.unwrap();
     reader.browser.driver().refresh().await.unwrap();
-    reader.wait_for("ready").await.unwrap();
+    reader.wait_for_model().await.unwrap();
     let heard = reader.heard().await.unwrap();
     for line in ["error: from the worker", "warn: from the page", "refused: http://example.org"] {
         assert!(heard.iter().any(|heard| heard.starts_with(line)), "`{line}` is not in {heard:?}");

@@ -59,9 +59,22 @@ impl<F> ImportSession<F> {
         self.identify();
     }
 
-    /// What was handed over has no files, or cannot be read; the sentence says why.
+    /// What was handed over has no files, or cannot be read; the sentence says why. Files that came before it stay, if
+    /// more of them were asked for.
     pub fn fail(&mut self, sentence: String) {
-        *self = ImportSession { stage: Stage::Failed(sentence), ..ImportSession::default() };
+        if !matches!(self.stage, Stage::Asking(_)) {
+            *self = ImportSession::default();
+        }
+        self.stage = self.refused(sentence);
+    }
+
+    /// The stage after a failure: what was asked before is asked again.
+    fn refused(&self, sentence: String) -> Stage {
+        if self.asked.is_empty() {
+            return Stage::Failed(sentence);
+        }
+        let said = Question { sentence, asks: Asked::File };
+        Stage::Asking(std::iter::once(said).chain(self.asked.iter().cloned()).collect())
     }
 
     /// Identifies the files again, with the current answers.
@@ -85,11 +98,7 @@ impl<F> ImportSession<F> {
                 self.asked.clone_from(&questions);
                 Stage::Asking(questions)
             }
-            Finding::Failed(sentence) if self.asked.is_empty() => Stage::Failed(sentence),
-            Finding::Failed(sentence) => {
-                let said = Question { sentence, asks: Asked::File };
-                Stage::Asking(std::iter::once(said).chain(self.asked.iter().cloned()).collect())
-            }
+            Finding::Failed(sentence) => self.refused(sentence),
         };
     }
 
@@ -171,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_model_that_was_chosen_is_another_question_away_from_ready() {
+    fn the_chosen_model_stays_chosen_through_further_questions() {
         let models = vec!["a.pt".to_string(), "b.pt".to_string()];
         let mut session = with(&[("a.pt", 1), ("b.pt", 2)]);
         session.find(need(Asked::Model { models: models.clone() }));
@@ -188,8 +197,15 @@ mod tests {
     #[test]
     fn a_folder_without_files_is_no_model() {
         let mut session = with(&[("a", 1)]);
+        session.find(ready());
         session.fail("The folder is empty.".to_string());
         assert_eq!((session.files().count(), &session.stage), (0, &Stage::Failed("The folder is empty.".to_string())));
+        // Where a file is asked for, the question stays.
+        let mut session = with(&[("a", 1)]);
+        session.find(need(Asked::File));
+        session.fail("The folder is empty.".to_string());
+        let Stage::Asking(questions) = &session.stage else { panic!("{:?}", session.stage) };
+        assert_eq!((questions.len(), session.files().count()), (2, 1));
     }
 
     #[test]

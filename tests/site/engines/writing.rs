@@ -88,6 +88,8 @@ async fn a_worker_that_breaks_is_started_again(engine: Engine) {
     assert!(said.contains("crashed") && said.contains("restarted"), "{said}");
     assert!(!said.contains("TypeError"), "the program itself is ended: {said}");
     assert!(reader.output().await.unwrap().starts_with(&text), "what was written stays");
+    // WebKit's driver clicks where the button was before, and it moves until the model is loaded again.
+    reader.browser.wait_until("!document.querySelector('[data-testid=continue]').disabled").await.unwrap();
     reader.fill("words", "3").await.unwrap();
     reader.press("retry").await.unwrap();
     // WebKit's driver does not wait for what a click sets going.

@@ -13,7 +13,7 @@ for_both_engines!(a_stream_from_the_hub_goes_on_after_a_break, slices_of_the_sit
 
 /// What the page says of a model that this engine does not keep, once it is ready.
 async fn expect_told(reader: &Reader) {
-    reader.wait_for("ready").await.unwrap();
+    reader.wait_for_model().await.unwrap();
     let notice = reader.text("notice").await.unwrap();
     assert!(notice.contains("will not be kept for your next visit"), "{notice}");
     reader.expect_recovery("").await.unwrap();

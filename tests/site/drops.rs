@@ -102,7 +102,8 @@ async fn a_folder_is_dropped() {
     fs::copy(fixture("imported/lecture/bare.pth"), folder.join("onnx/bare.pth")).unwrap();
     reader.drop_paths(&[folder]).await.unwrap();
     let summary = reader.text("summary").await.unwrap();
-    assert!(summary.contains("Hugging Face, torch") && summary.contains("juliet/119.png"), "{summary}");
+    assert!(summary.contains("Hugging Face, torch"), "{summary}");
+    assert_eq!(summary.matches(".png").count(), 120, "{summary}");
     reader.run_it().await.unwrap();
     assert_eq!(reader.value("model-name").await.unwrap(), "juliet");
     assert_eq!(reader.browser.console().await.unwrap(), Vec::<String>::new());

@@ -9,7 +9,7 @@ use crate::weights::verified;
 
 /// At most one and a half times the quantised weights and 64 MB, from nothing to the first token.
 async fn expect_modest(reader: &Reader, model: &Gpt2) {
-    reader.wait_for("ready").await.unwrap();
+    reader.wait_for_model().await.unwrap();
     reader.expect_recovery("").await.unwrap();
     let (used, weights) = (reader.number("wasm-memory-bytes").await.unwrap(), model.gguf.len() as f64);
     assert!(used <= 1.5 * weights + 64e6, "{used} bytes for {weights} of weights");

@@ -87,10 +87,12 @@ async fn random_weights_are_not_gpt2() {
     expect_ends(&reader, "verify-stop").await;
     expect_another_model(&reader).await;
     expect_good_looks(&reader, "not-verified").await;
-    // A text ends it, it ends a text, and the text can be gone on with.
+    // A text ends it, and can be gone on with after another one (tests/site/turns.rs: it waits for a text).
     reader.fill("words", "5000").await.unwrap();
     expect_ends(&reader, "generate").await;
     let text = reader.first_text().await.unwrap();
+    reader.press("stop").await.unwrap();
+    reader.wait_for("stopped").await.unwrap();
     expect_another_model(&reader).await;
     assert_eq!(reader.state().await.unwrap(), "stopped");
     assert!(reader.output().await.unwrap().starts_with(&text));

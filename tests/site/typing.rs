@@ -3,6 +3,7 @@
 use serde_json::json;
 use thirtyfour::prelude::*;
 
+use crate::model::{FULL, Gpt2};
 use crate::reader::Reader;
 
 #[tokio::test]
@@ -76,4 +77,35 @@ async fn an_example_can_be_undone() {
     assert_eq!(reader.value("prompt").await.unwrap(), "ROMEO:");
     prompt.send_keys(Key::Control + "z").await.unwrap();
     assert_eq!(reader.value("prompt").await.unwrap(), "My own words");
+}
+
+#[tokio::test]
+async fn a_prompt_past_the_context_is_told_so_before_it_is_read() {
+    let reader = Reader::ready().await.unwrap();
+    reader.fill("prompt", &"O".repeat(256)).await.unwrap();
+    assert!(!reader.sees("too-long").await.unwrap());
+    reader.fill("prompt", &"O".repeat(300)).await.unwrap();
+    assert!(reader.text("too-long").await.unwrap().contains("300 tokens"));
+    assert!(reader.text("too-long").await.unwrap().contains("last 256"));
+}
+
+#[tokio::test]
+async fn reading_a_long_prompt_shows_how_far_it_has_come() {
+    let reader = Reader::new().await.unwrap();
+    Gpt2::random(FULL, 1).host(&reader.server, peargpt::app::publish::SLICE);
+    reader.open("#/gpt2?words=1").await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+    reader.fill("prompt", &" pear".repeat(1000)).await.unwrap();
+    let watch = "const bar = document.querySelector('[data-testid=reading]');
+        window.read = [];
+        new MutationObserver(() => bar.hidden || window.read.push([bar.value, bar.max]))
+            .observe(bar, { attributes: true });";
+    reader.browser.script(watch).await.unwrap();
+    reader.press("generate").await.unwrap();
+    reader.first_text().await.unwrap();
+    assert!(!reader.sees("reading").await.unwrap());
+    let read: Vec<(u32, u32)> = serde_json::from_value(reader.browser.script("return read").await.unwrap()).unwrap();
+    let last = read.last().copied().unwrap_or_default();
+    assert!(read.is_sorted() && last.0 >= 512 && last.1 >= 1000, "{read:?}");
+    reader.press("stop").await.unwrap();
 }

@@ -297,7 +297,7 @@ impl Writing {
                 self.started(run, fresh, prompt_tokens, read_tokens);
             }
             Event::Text { delta, ids, stats, .. } => {
-                if stats.first_token_ms.is_some() {
+                if stats.first_token_ms.is_some() && self.reading.get_untracked().is_some() {
                     self.reading.set(None);
                 }
                 self.ids.update_value(|drawn| drawn.extend(ids));

@@ -132,3 +132,16 @@ async fn what_cannot_be_read_of_an_earlier_visit_is_left_alone() {
     }
     reader.expect_recovery("").await.unwrap();
 }
+
+#[tokio::test]
+async fn a_text_that_was_cleared_while_it_was_written_is_continued_without_a_gap() {
+    let reader = Reader::ready().await.unwrap();
+    reader.fill("words", "5000").await.unwrap();
+    reader.press("generate").await.unwrap();
+    reader.first_text().await.unwrap();
+    reader.press("clear").await.unwrap();
+    reader.press("clear").await.unwrap();
+    let text = reader.output().await.unwrap();
+    reader.fill("words", "3").await.unwrap();
+    expect_continuation(&reader, &text).await;
+}

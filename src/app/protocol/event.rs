@@ -225,7 +225,7 @@ pub enum Task {
     Storage,
     /// The request of this number: [`Request::Generate`](super::Request::Generate),
     /// [`Request::Continue`](super::Request::Continue), [`Request::Resume`](super::Request::Resume),
-    /// [`Request::Bench`](super::Request::Bench), [`Request::Verify`](super::Request::Verify), [`Request::Import`](super::Request::Import) or
-    /// [`Request::Export`](super::Request::Export).
+    /// [`Request::Bench`](super::Request::Bench), [`Request::Verify`](super::Request::Verify),
+    /// [`Request::Import`](super::Request::Import) or [`Request::Export`](super::Request::Export).
     Run(u32),
 }

@@ -127,6 +127,10 @@ impl Writing {
 
     /// Removes the text that stands there. It can be brought back.
     pub fn clear(self) {
+        if self.run.get_untracked() == RunState::Writing {
+            // The worker goes on until it hears of Stop, past what was shown.
+            self.held.set_value(0);
+        }
         self.stop();
         let saved = self.saved();
         self.was_cleared.set(saved.is_some());

@@ -1,5 +1,5 @@
-// Runs before any WebAssembly loads: says what an old browser lacks, else starts the page. It also starts the workers:
-// no file of a program is used whose hash is not the one that the document names.
+// Runs before any WebAssembly loads: says what an old browser lacks, else registers the service worker and starts the page.
+// It also starts the workers: no file of a program is used whose hash is not the one that the document names.
 
 // As in src/page/theme.rs, but before the first paint.
 function applyTheme() {
@@ -63,7 +63,7 @@ function alertOf(sentence) {
     reload.type = "button";
     reload.dataset.testid = "reload";
     reload.textContent = "Reload";
-    reload.addEventListener("click", () => location.reload());
+    reload.addEventListener("click", reloadNewer);
     box.append(reload);
   }
   return box;
@@ -82,6 +82,7 @@ function say(sentence) {
   app.append(main);
 }
 
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const meta = (name) => document.querySelector(`meta[name='peargpt:${name}']`);
 const absolute = (path) => new URL(path, document.baseURI).href;
 
@@ -122,6 +123,125 @@ function sayNewer() {
   if (!document.querySelector("[data-testid=newer-release]")) document.body.prepend(alertOf(NEWER));
 }
 
+const scope = absolute("./");
+const SERVICE_WORKER = absolute("service-worker.js");
+
+// What registers service workers; nothing in browsers and frames that have none.
+const container = (() => {
+  try {
+    return globalThis.isSecureContext && self === top ? navigator.serviceWorker : undefined;
+  } catch (error) {
+    return undefined;
+  }
+})();
+
+// The site's service worker, once it is registered; a promise where it will be.
+let registration = null;
+let registered = Promise.resolve();
+let isRefused = !container;
+
+// A service worker of a folder above may answer as well.
+const isOurs = () => Boolean(container && container.controller && container.controller.scriptURL === SERVICE_WORKER);
+const cameFromIt = isOurs();
+
+// Trunk's server isolates the page itself and builds a release after each change, so that nothing must be kept of it. Only
+// there, on this machine, is the server asked; the service worker asks it in the same way.
+async function isDevelopment() {
+  if (!globalThis.crossOriginIsolated || !/^(localhost|127\.[\d.]+|\[::1\])$/.test(location.hostname)) return false;
+  try {
+    const answer = await fetch(absolute(""), { cache: "no-store" });
+    return answer.headers.has("Cross-Origin-Embedder-Policy");
+  } catch (error) {
+    return false;
+  }
+}
+
+async function ownRegistration() {
+  const found = await container.getRegistration(scope);
+  return found && found.scope === scope ? found : null;
+}
+
+async function register() {
+  if (await isDevelopment()) {
+    const old = await ownRegistration();
+    if (old) await old.unregister();
+    return;
+  }
+  registration = await container.register(SERVICE_WORKER, { scope, updateViaCache: "none" });
+}
+
+// Whether this tab has not yet been loaded again for the service worker; asked once.
+function mayReload() {
+  try {
+    const isFirst = sessionStorage.getItem("peargpt:isolated") === null;
+    sessionStorage.setItem("peargpt:isolated", "1");
+    return isFirst;
+  } catch (error) {
+    return false;
+  }
+}
+
+// Registers the service worker. True where the page is now loaded again, to get the service worker's headers: on the first
+// visit only, never in a frame, and not after a reload with Shift, which goes past it.
+async function isolates() {
+  if (!container) return false;
+  const isFirst = !globalThis.crossOriginIsolated && !cameFromIt && !(await ownRegistration().catch(() => true));
+  const controlled = new Promise((resolve) => container.addEventListener("controllerchange", resolve, { once: true }));
+  registered = register();
+  registered.catch(() => {
+    isRefused = true;
+  });
+  if (!isFirst || !mayReload()) return false;
+  const isControlled = await Promise.race([registered.then(() => controlled).then(() => true, () => false), sleep(3000)]);
+  if (!isControlled) return false;
+  // Chromium keeps this document behind the next one, and shows it again where that is reloaded.
+  addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+  location.reload();
+  return true;
+}
+
+// Why there is no SharedArrayBuffer, which many cores need; empty where it is there.
+function whyAlone() {
+  if (typeof SharedArrayBuffer === "function") return "";
+  if (self !== top) return "the page is inside a frame";
+  if (!globalThis.isSecureContext) return "the page came over plain http";
+  if (globalThis.crossOriginIsolated) return "this browser does not offer it";
+  if (isRefused) return "this browser runs no service worker for this page";
+  return cameFromIt ? "this browser does not isolate the page" : "the page came without its service worker; load it again";
+}
+
+// Has the service worker keep the release that the server has now.
+async function keepRelease({ hasFailed } = {}) {
+  await registered.catch(() => {});
+  const worker = registration && (registration.active || registration.waiting || registration.installing);
+  if (worker) worker.postMessage({ release: meta("release").content, hasFailed: hasFailed === true });
+}
+
+// The release that the next start will have, as the service worker says.
+let nextRelease = null;
+
+function hearOfReleases() {
+  if (!container) return;
+  container.addEventListener("message", ({ data }) => {
+    nextRelease = data.release;
+    if (nextRelease && nextRelease !== meta("release").content) sayNewer();
+  });
+  container.startMessages();
+  // A deploy in the middle of a visit.
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && keepRelease());
+  addEventListener("online", () => keepRelease());
+}
+
+// Once the service worker has the newer release, or the server gives it.
+async function reloadNewer() {
+  if (registration && (!nextRelease || nextRelease === meta("release").content)) {
+    const told = new Promise((resolve) => container.addEventListener("message", resolve, { once: true }));
+    await keepRelease();
+    await Promise.race([told, sleep(10000)]);
+  }
+  location.reload();
+}
+
 // `use` of a file; an error is a sentence.
 async function load(name, use) {
   try {
@@ -141,7 +261,9 @@ function compile(answer) {
 const BEGIN = `
 onmessage = ({ data }) => {
   onmessage = null;
-  wasm_bindgen({ module_or_path: data }).catch((error) => setTimeout(() => { throw error; }));
+  // The engine's worker starts others of the same program, see src/worker/team.
+  globalThis.program = data;
+  wasm_bindgen({ module_or_path: data.module }).catch((error) => setTimeout(() => { throw error; }));
 };`;
 
 // A worker loaded from a URL of its own would not be bound by the document's policy; one from a blob inherits it.
@@ -166,7 +288,7 @@ globalThis.peargpt = {
     try {
       const [script, module] = await loadProgram(name);
       const worker = new Worker(script);
-      worker.postMessage(module);
+      worker.postMessage({ module, role: "leader" });
       return worker;
     } catch (error) {
       if (error.message === NEWER) sayNewer();
@@ -177,6 +299,8 @@ globalThis.peargpt = {
     const release = await releaseOnServer();
     if (release !== undefined && release !== meta("release").content) sayNewer();
   },
+  keepRelease: () => keepRelease(),
+  whyAlone,
   pathOf: (name) => (files[name] || [name])[0],
   integrityOf: (name) => (files[name] || [name, ""])[1],
 };
@@ -186,9 +310,11 @@ function chooseWorker() {
   if (WebAssembly.validate(RELAXED_SIMD)) meta("worker").content = "worker-relaxed";
 }
 
+const computes = () => /^#\/(peargpt|gpt2|model|bench)/.test(location.hash);
+
 // The pages that compute have the worker's files fetched beside the page's own.
 function loadWorkerEarly() {
-  if (!/^#\/(peargpt|gpt2|model|bench)/.test(location.hash)) return;
+  if (!computes()) return;
   // What fails here fails again where it is used, and is told there.
   loadProgram(meta("worker").content).catch(() => {});
 }
@@ -223,6 +349,24 @@ async function start() {
   await init({ module_or_path: await module });
 }
 
+async function begin() {
+  if (await isolates()) return;
+  hearOfReleases();
+  chooseWorker();
+  loadWorkerEarly();
+  try {
+    await start();
+    // The others do it when their model is loaded, which fetches more than a release does.
+    if (!computes()) keepRelease();
+  } catch (error) {
+    console.error(error);
+    // What is kept may be damaged.
+    keepRelease({ hasFailed: true });
+    if (error.message === NEWER) return say(NEWER);
+    say(`The page could not be started (${error.message}). Load it again; if that does not help, try a newer browser.`);
+  }
+}
+
 applyTheme();
 const missing = lacking();
 if (missing) {
@@ -231,11 +375,5 @@ if (missing) {
       "Please open it in Chrome or Edge 97, Firefox 89, Safari 16.4, or newer.",
   );
 } else {
-  chooseWorker();
-  loadWorkerEarly();
-  start().catch((error) => {
-    console.error(error);
-    if (error.message === NEWER) return say(NEWER);
-    say(`The page could not be started (${error.message}). Load it again; if that does not help, try a newer browser.`);
-  });
+  begin();
 }

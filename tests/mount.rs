@@ -20,6 +20,8 @@ const RELEASE: &str = "globalThis.peargpt = {
     pathOf: (name) => 'nowhere/' + name,
     integrityOf: () => '',
     lookForRelease: async () => {},
+    keepRelease: async () => {},
+    whyAlone: () => '',
     startWorker: async () => { throw new Error('no worker here'); },
 };";
 

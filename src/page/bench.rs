@@ -9,6 +9,7 @@ use super::download::{self, Download};
 use super::engine::Engine;
 use super::model::ModelState;
 use super::models::{GPT2, PEARGPT};
+use super::release::why_one_thread;
 use crate::app::protocol::{BenchReport, Event, Request};
 
 /// What has become of the measurement.
@@ -174,7 +175,7 @@ fn json(report: &BenchReport) -> Option<String> {
 fn rows(report: &BenchReport) -> [(&'static str, String); 8] {
     let floor = report.read_gb_per_second * 1e9 / report.weight_bytes.max(1) as f64;
     [
-        ("Engine", report.backend.clone()),
+        ("Engine", [report.backend.clone(), why_one_thread()].join(" ").trim().to_string()),
         (
             "Weights",
             format!("{:.2} million, {:.1} MB", report.parameters as f64 / 1e6, report.weight_bytes as f64 / 1e6),

@@ -17,8 +17,23 @@ extern "C" {
     #[wasm_bindgen(js_name = lookForRelease)]
     pub async fn look_for_release();
 
+    /// Has the service worker keep the server's release, where there is one; now is a time when nothing else is fetched.
+    #[wasm_bindgen(js_name = keepRelease)]
+    pub async fn keep_release();
+
+    #[wasm_bindgen(js_name = whyAlone)]
+    fn why_alone() -> String;
+
     #[wasm_bindgen(js_name = startWorker, catch)]
     async fn start_worker_of(program: &str) -> Result<JsValue, JsValue>;
+}
+
+/// Why only one thread can compute, as a sentence; empty where more can.
+pub fn why_one_thread() -> String {
+    match why_alone() {
+        reason if reason.is_empty() => reason,
+        reason => format!("One thread: there is no SharedArrayBuffer, since {reason}."),
+    }
 }
 
 /// Starts a worker's program, `worker` or `converter`; an error says what could not be had.

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::download;
 use super::model::ModelState;
 use super::phase::{Phase, RunState};
+use super::release::why_one_thread;
 use super::writing::Writing;
 use crate::generation::StopReason;
 use crate::generation::Window;
@@ -115,6 +116,8 @@ pub fn Numbers(
     writing: Writing,
 ) -> impl IntoView {
     let stats = writing.stats;
+    // The service worker is there by the time that the engine is, if at all.
+    let engine_note = move || writing.engine.backend.get().map_or(String::new(), |_| why_one_thread());
     let reason = move || match writing.run.get() {
         RunState::Ended(reason) => Some(reason_name(reason)),
         _ => None,
@@ -141,6 +144,9 @@ pub fn Numbers(
             <Number label="Engine" value=writing.engine.backend.into() />
             <Number label="Context" value=Signal::derive(move || Some(window_text(writing))) />
         </dl>
+        <p class="hint" data-testid="engine-note" hidden=move || engine_note().is_empty()>
+            {engine_note}
+        </p>
     }
 }
 

@@ -60,7 +60,10 @@ fn every_file_is_listed_with_its_hash() {
     let names = fs::read_dir(dist()).unwrap().map(|entry| entry.unwrap()).filter(|entry| entry.path().is_file());
     for name in names.map(|entry| entry.file_name().into_string().unwrap()) {
         let is_listed = files.iter().any(|file| file.path == name);
-        assert!(is_listed || ["index.html", "release.json"].contains(&name.as_str()), "{name} is not listed");
+        assert!(
+            is_listed || ["index.html", "release.json", "service-worker.js"].contains(&name.as_str()),
+            "{name} is not listed"
+        );
     }
 }
 

@@ -11,7 +11,7 @@ use crate::worker::worker_that;
 pub const SPY: &str = "
     const test = new BroadcastChannel('test');
     const loaded = () => performance.getEntriesByType('resource').map((entry) => entry.name);
-    const reach = (url) => fetch(url, { mode: 'no-cors' }).then(() => 'arrived', String);
+    const reach = (url) => fetch(url).then(() => 'arrived', String);
     test.onmessage = async ({ data }) => {
         if (data.ask) test.postMessage({ answer: data.url ? await reach(data.url) : loaded() });
     };";
@@ -108,7 +108,13 @@ async fn the_policy_allows_what_it_must_and_no_more() {
     let policy = reader.browser.script(policy).await.unwrap();
     let policy: Vec<&str> = policy.as_str().unwrap().split(';').map(str::trim).collect();
     let connect = "connect-src 'self' https://*.hf.co https://*.huggingface.co https://huggingface.co";
-    for rule in ["default-src 'none'", connect, "worker-src blob:", "script-src 'self' 'wasm-unsafe-eval'"] {
+    for rule in [
+        "default-src 'none'",
+        connect,
+        "worker-src 'self' blob:",
+        "manifest-src 'self'",
+        "script-src 'self' 'wasm-unsafe-eval'",
+    ] {
         assert!(policy.contains(&rule), "`{rule}` is not in {policy:?}");
     }
 }

@@ -1,9 +1,10 @@
-//! A static file server for a built site, as plain as any, that fails where a test tells it to. A second one, on a port and
-//! so an origin of its own, plays the hub.
+//! A static file server for a built site that fails where a test tells it to. It isolates the page as `trunk serve` does,
+//! so that no service worker comes, unless a test makes it as plain as most hosts. A second one, on a port and so an origin
+//! of its own, plays the hub.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,9 +17,16 @@ use sha2::{Digest, Sha256};
 use crate::browser::PATIENCE;
 pub use crate::fault::Fault;
 use crate::release;
+use crate::request::{self, Asked};
 
 /// Where the site lies on the server.
 const BASE: &str = "/some/deep/path/";
+/// What Trunk.toml has `trunk serve` send.
+const ISOLATION: [&str; 3] = [
+    "Cross-Origin-Opener-Policy: same-origin",
+    "Cross-Origin-Embedder-Policy: require-corp",
+    "Cross-Origin-Resource-Policy: same-origin",
+];
 /// Bytes that are sent and counted at once.
 const CHUNK: usize = 1 << 12;
 
@@ -39,7 +47,9 @@ pub struct Server {
 #[derive(Default)]
 struct Shared {
     /// Where the site lies.
-    folder: PathBuf,
+    folder: Mutex<PathBuf>,
+    /// Whether its answers isolate the page.
+    isolates: AtomicBool,
     /// Files beside those of the folder, or in their place.
     files: Mutex<HashMap<String, Vec<u8>>>,
     /// For the requests to come, each for so many.
@@ -54,16 +64,6 @@ struct Shared {
     stopped: AtomicBool,
 }
 
-/// The parts of a request that matter here.
-#[derive(Default)]
-struct Asked {
-    method: String,
-    path: String,
-    /// First byte and, where it is said, the one after the last.
-    range: Option<(usize, Option<usize>)>,
-    if_range: Option<String>,
-}
-
 impl Server {
     /// Serves `dist/`.
     pub fn start() -> io::Result<Self> {
@@ -73,7 +73,8 @@ impl Server {
     /// Serves a folder under a deep path of a free port of the loopback interface.
     pub fn of(folder: PathBuf) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let (address, shared) = (listener.local_addr()?, Arc::new(Shared { folder, ..Shared::default() }));
+        let (folder, isolates) = (Mutex::new(folder), AtomicBool::new(true));
+        let (address, shared) = (listener.local_addr()?, Arc::new(Shared { folder, isolates, ..Shared::default() }));
         let for_thread = Arc::clone(&shared);
         thread::spawn(move || accept(&listener, &for_thread));
         Ok(Server { address, shared })
@@ -96,15 +97,23 @@ impl Server {
 
     /// The path of a file of the site, by its name without a hash.
     pub fn path(&self, file: &str) -> String {
-        release::path(&self.shared.folder, file)
+        release::path(&self.shared.folder(), file)
+    }
+
+    /// Whether answers isolate the page from now on; without that a service worker does.
+    pub fn isolate(&self, isolates: bool) {
+        self.shared.isolates.store(isolates, Ordering::SeqCst);
+    }
+
+    /// From now on another release of the site is served, and nothing of the one before.
+    pub fn deploy(&self, folder: PathBuf) {
+        *lock(&self.shared.folder) = folder;
     }
 
     /// From now on this is the file of this name, and the page knows it by its hash.
     pub fn put(&self, file: &str, bytes: Vec<u8>) {
-        if let Some(file) = release::file(&self.shared.folder, file) {
-            let hash: Vec<u8> =
-                (0..32).map(|at| u8::from_str_radix(&file.sha256[2 * at..][..2], 16).unwrap()).collect();
-            let pin = (release::integrity(&hash), release::integrity_of(&bytes));
+        if let Some(file) = release::file(&self.shared.folder(), file) {
+            let pin = (release::integrity(&release::bytes_of(&file.sha256)), release::integrity_of(&bytes));
             lock(&self.shared.pins).insert(file.path, pin);
         }
         lock(&self.shared.files).insert(self.path(file), bytes);
@@ -207,7 +216,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 fn answer(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
     // Browsers open connections that they may never use.
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    let Some(asked) = read_request(stream)? else { return Ok(()) };
+    let Some(asked) = request::read(stream)? else { return Ok(()) };
     if asked.method == "OPTIONS" {
         let refuses = shared.refuses_preflight.load(Ordering::SeqCst);
         return send_head(stream, if refuses { 403 } else { 204 }, &["Content-Length: 0".into()]);
@@ -230,32 +239,11 @@ fn answer(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
     }
 }
 
-/// The request; nothing if the connection closes without one.
-fn read_request(stream: &TcpStream) -> io::Result<Option<Asked>> {
-    let mut lines = BufReader::new(stream).lines();
-    let Some(first) = lines.next().transpose()? else { return Ok(None) };
-    let mut words = first.split(' ');
-    let method = words.next().unwrap_or_default().to_string();
-    let path = words.next().and_then(|target| target.split('?').next()).unwrap_or_default().to_string();
-    let mut asked = Asked { method, path, ..Asked::default() };
-    while let Some(line) = lines.next().transpose()?.filter(|line| !line.is_empty()) {
-        let (name, value) = line.split_once(": ").unwrap_or((&line, ""));
-        match name.to_ascii_lowercase().as_str() {
-            "range" => asked.range = read_range(value),
-            "if-range" => asked.if_range = Some(value.to_string()),
-            _ => {}
-        }
-    }
-    Ok(Some(asked))
-}
-
-/// `bytes=3-` or, as the browser's cache asks, `bytes=3-5`.
-fn read_range(value: &str) -> Option<(usize, Option<usize>)> {
-    let (from, last) = value.strip_prefix("bytes=")?.split_once('-')?;
-    Some((from.parse().ok()?, last.parse().ok().map(|last: usize| last + 1)))
-}
-
 impl Shared {
+    fn folder(&self) -> PathBuf {
+        lock(&self.folder).clone()
+    }
+
     /// The fault of an answer that begins at this byte; one whose place lies before that is over.
     fn take_fault(&self, file: &str, from: usize) -> Option<Fault> {
         let mut faults = lock(&self.faults);
@@ -276,7 +264,7 @@ impl Shared {
         if file.split('/').any(|part| part == "..") {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let body = fs::read(self.folder.join(file))?;
+        let body = fs::read(self.folder().join(file))?;
         if file != "index.html" {
             return Ok(body);
         }
@@ -310,6 +298,8 @@ pub fn mime_type(file: &str) -> &'static str {
         Some("css") => "text/css",
         Some("wasm") => "application/wasm",
         Some("json") => "application/json",
+        Some("webmanifest") => "application/manifest+json",
+        Some("png") => "image/png",
         Some("svg") => "image/svg+xml",
         Some("woff2") => "font/woff2",
         _ => "application/octet-stream",
@@ -353,6 +343,9 @@ fn send_file(
     let lie = if let Some(Fault::Lie(lie)) = fault { lie } else { 0 };
     let length = (end - from) as i64 + lie;
     let mut headers = vec![format!("Content-Type: {}", mime_type(file)), format!("Content-Length: {length}")];
+    if shared.isolates.load(Ordering::SeqCst) {
+        headers.extend(ISOLATION.map(String::from));
+    }
     // Of files that have a version Chromium's cache asks for more than the page does.
     headers.extend(file.starts_with("hub/").then(|| format!("ETag: {etag}")));
     headers.extend(range.map(|_| format!("Content-Range: bytes {from}-{}/{}", end - 1, body.len())));

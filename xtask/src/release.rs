@@ -1,7 +1,8 @@
 //! The files of a release: each is named by its content, `release.json` lists them, and `index.html` pins the list.
 //!
-//! `release.json` is an array of `{path, bytes, sha256}`, sorted by path: every file of the site but itself and
-//! `index.html`, which names the sha256 of `release.json` in `peargpt:release`. In `peargpt:files` it says what `start.js`
+//! `release.json` is an array of `{path, bytes, sha256}`, sorted by path: every file of the site but itself, the service
+//! worker, which browsers know by its name, and `index.html`, which names the sha256 of `release.json` in
+//! `peargpt:release`. In `peargpt:files` it says what `start.js`
 //! loads by name, `{"page.js": ["page-….js", "sha256-…"]}`, and its own links carry `integrity`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,10 @@ use sha2::{Digest, Sha256};
 
 const PAGE: &str = "index.html";
 const MANIFEST: &str = "release.json";
+/// What keeps its name and is no file of a release.
+const UNLISTED: [&str; 3] = [PAGE, MANIFEST, "service-worker.js"];
+/// What names other files: the web app manifest its icons.
+const APP: &str = ".webmanifest";
 /// Digits of the sha256 in a file's name, as many as Trunk puts there.
 const DIGITS: usize = 16;
 /// Followed by what stands there while the page is written.
@@ -37,7 +42,12 @@ struct File {
 /// writes the list of them, and the names into the page.
 pub fn release(site: &Path, kept: &BTreeSet<PathBuf>, html: &str) -> Result<String> {
     let mut files = Vec::new();
-    for old in paths(site)?.into_iter().filter(|path| path != PAGE && path != MANIFEST) {
+    let mut paths: Vec<String> = paths(site)?.into_iter().filter(|path| !UNLISTED.contains(&path.as_str())).collect();
+    paths.sort_by_key(|path| path.ends_with(APP));
+    for old in paths {
+        if old.ends_with(APP) {
+            rename_in(&site.join(&old), &files)?;
+        }
         let file = read(site, old, kept)?;
         fs::rename(site.join(&file.old), site.join(&file.path))
             .with_context(|| format!("{} cannot be named", file.old))?;
@@ -49,6 +59,14 @@ pub fn release(site: &Path, kept: &BTreeSet<PathBuf>, html: &str) -> Result<Stri
     let html = files.iter().fold(html.to_string(), |html, file| link(&html, file));
     let html = fill(&html, RELEASE, &hex(&Sha256::digest(&manifest)))?;
     fill(&html, FILES, &loaded(&files).to_string().replace('"', "&quot;"))
+}
+
+/// Gives files their new names in one that names them.
+fn rename_in(path: &Path, files: &[File]) -> Result<()> {
+    let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let renamed =
+        |text: String, file: &File| text.replace(&format!("\"./{}\"", file.old), &format!("\"./{}\"", file.path));
+    fs::write(path, files.iter().fold(text, renamed)).with_context(|| format!("{} cannot be written", path.display()))
 }
 
 fn read(site: &Path, old: String, kept: &BTreeSet<PathBuf>) -> Result<File> {
@@ -166,9 +184,15 @@ mod tests {
     fn site(test: &str) -> PathBuf {
         let folder = crate::run::root().join("target/tmp").join(test);
         let _ = fs::remove_dir_all(&folder);
-        for name in
-            ["a.js", "a_bg.wasm", "b-0123456789abcdef.css", "weights/catalog.json", "weights/w/part0", "index.html"]
-        {
+        for name in [
+            "a.js",
+            "a_bg.wasm",
+            "b-0123456789abcdef.css",
+            "weights/catalog.json",
+            "weights/w/part0",
+            "index.html",
+            "service-worker.js",
+        ] {
             fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
             fs::write(folder.join(name), "abc").unwrap();
         }
@@ -192,7 +216,7 @@ mod tests {
         assert_eq!(listed, expected.clone().map(|path| json!({ "path": path, "bytes": 3, "sha256": ABC })));
         let mut found = paths(&site).unwrap();
         found.sort();
-        let mut all = [&expected[..], &["index.html".to_string(), MANIFEST.to_string()]].concat();
+        let mut all = [&expected[..], &UNLISTED.map(String::from)].concat();
         all.sort();
         assert_eq!(found, all);
         assert!(html.contains(&format!("{RELEASE}{}\"", hex(&Sha256::digest(&manifest)))), "{html}");
@@ -211,6 +235,18 @@ mod tests {
         let files: BTreeMap<String, [String; 2]> = serde_json::from_str(&json).unwrap();
         assert_eq!(files.keys().collect::<Vec<_>>(), ["a.js", "a_bg.wasm", "weights/catalog.json"]);
         assert_eq!(files["a_bg.wasm"], ["a-ba7816bf8f01cfea_bg.wasm", pin]);
+    }
+
+    #[test]
+    fn the_app_manifest_names_its_icons_as_they_are_called() {
+        let site = site("the_app_manifest_names_its_icons_as_they_are_called");
+        fs::write(site.join("app.webmanifest"), r#"{ "icons": ["./a.js", "./b.js"] }"#).unwrap();
+        release(&site, &BTreeSet::new(), HTML).unwrap();
+        let names = paths(&site).unwrap();
+        let app = names.iter().find(|name| name.ends_with(APP)).unwrap();
+        let expected = format!(r#"{{ "icons": ["./a-{}.js", "./b.js"] }}"#, &ABC[..16]);
+        assert_eq!(fs::read_to_string(site.join(app)).unwrap(), expected);
+        assert!(app.contains(&hex(&Sha256::digest(&expected))[..16]), "{app}");
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 use js_sys::Array;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
 use super::super::model::{ModelState, WantedModel};
+use super::super::release::keep_release;
 use crate::app::protocol::{Answers, Event};
 
 /// Files of the reader's.
@@ -76,6 +78,7 @@ impl Loading {
             Event::Loaded(summary) => {
                 self.restarts.set_value(0);
                 self.model.set(ModelState::Loaded(summary));
+                spawn_local(keep_release());
             }
             other => return Some(other),
         }

@@ -27,6 +27,8 @@ fn command(port: u16, screen: &Screen, profile: &Path, scheme: Scheme) -> Comman
     // The system's setting is that of GTK.
     let theme = if scheme == Scheme::Dark { "Adwaita:dark" } else { "Adwaita" };
     command.env("GTK_THEME", theme);
+    // It says that pages are isolated and has none without this; Safari has.
+    command.env("JSC_useSharedArrayBuffer", "1");
     command
 }
 

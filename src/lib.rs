@@ -30,6 +30,9 @@ pub mod evaluate;
 // From a prompt to text.
 pub mod generation;
 
+// Several threads that compute one model.
+pub mod team;
+
 // From a file to a model, which turns ids into logits; checkpoint/import and checkpoint/export do the rest.
 pub mod checkpoint;
 pub mod model;

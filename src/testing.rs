@@ -10,7 +10,7 @@ use crate::checkpoint::precision::Precision;
 use crate::checkpoint::{Checkpoint, gguf};
 use crate::model::Weights;
 use crate::model::config::{Activation, Head};
-use crate::model::{Config, Gpt};
+use crate::model::{Config, Gpt, Share};
 use crate::tokenizer::{TokenizerSpec, bytes};
 
 /// A shape small enough for debug builds: context 32, 27 tokens.
@@ -81,5 +81,5 @@ pub fn in_precision(config: &Config, weights: Weights, precision: Precision) -> 
     let mut files = [Named { name: "test.gguf".to_string(), reader: Cursor::new(file) }];
     let Inspection::Ready(info) = import::inspect(&mut files, &Answers::default()).unwrap() else { panic!() };
     import::to_gguf(&info, "test", Some(precision)).unwrap().write(&info, &mut files, &mut converted).unwrap();
-    gguf::read(&mut Cursor::new(converted)).unwrap().weights
+    gguf::read(&mut Cursor::new(converted), Share::WHOLE).unwrap().weights
 }

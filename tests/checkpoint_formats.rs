@@ -12,10 +12,11 @@ use common::{Folder, as_gguf, path, text, to_bytes};
 use peargpt::app::catalog;
 use peargpt::checkpoint::precision::Precision;
 use peargpt::checkpoint::{Checkpoint, gguf};
+use peargpt::model::Share;
 use peargpt::model::config::{Activation, Head};
 
 fn read(bytes: &[u8]) -> Checkpoint {
-    gguf::read(&mut Cursor::new(bytes)).unwrap()
+    gguf::read(&mut Cursor::new(bytes), Share::WHOLE).unwrap()
 }
 
 #[test]

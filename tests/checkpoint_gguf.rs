@@ -13,9 +13,10 @@ use common::{after, as_gguf, gguf_data};
 use hostile::{HUGE, Numbers, build, mutate, with_peak};
 use peargpt::checkpoint::precision::Precision;
 use peargpt::checkpoint::{Checkpoint, CheckpointError, gguf};
+use peargpt::model::Share;
 
 fn read_gguf(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
-    gguf::read(&mut Cursor::new(bytes))
+    gguf::read(&mut Cursor::new(bytes), Share::WHOLE)
 }
 
 /// One change of a GGUF and what the reader says of it.

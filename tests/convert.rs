@@ -58,7 +58,9 @@ fn a_text_is_measured() {
     fs::write(&text, "abcdefgh ".repeat(8)).unwrap();
     // Half of 72 characters are 36 tokens: one window of 32.
     let arguments = ["tests/fixtures/small/model.safetensors", "--evaluate", text.to_str().unwrap(), "--share", "0.5"];
-    assert!(printed(&arguments).trim_end().ends_with(scored));
+    let alone = printed(&arguments);
+    assert!(alone.trim_end().ends_with(scored));
+    assert_eq!(printed(&[&arguments[..], &["--threads", "3"]].concat()), alone);
 }
 
 #[test]

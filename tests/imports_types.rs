@@ -18,7 +18,7 @@ use exchanged::{KNOWN, UNKNOWN, exchange, model, stored};
 use peargpt::checkpoint::import::Answers;
 use peargpt::checkpoint::precision::Precision;
 use peargpt::checkpoint::{Model, gguf};
-use peargpt::model::Weight;
+use peargpt::model::{Share, Weight};
 
 /// As they are, or one of the three that may be asked for.
 const PRECISIONS: [Option<Precision>; 4] = [None, Some(Precision::Q8_0), Some(Precision::F16), Some(Precision::F32)];
@@ -80,7 +80,7 @@ fn expect_model(file: &[u8], name: &str, tensor: &QTensor) {
 
 /// The site opens a file that runs as it stands, and no other.
 fn expect_opens(file: &[u8], runs: bool) {
-    match gguf::read(&mut Cursor::new(file)) {
+    match gguf::read(&mut Cursor::new(file), Share::WHOLE) {
         Ok(checkpoint) => {
             assert!(runs);
             let bytes = to_bytes(&checkpoint);
@@ -96,7 +96,7 @@ fn expect_sentence(file: &[u8], name: &str, field: &str) {
         let error = convert(file, precision).err().unwrap_or_default();
         assert!(error.contains(&format!("`{field} of {name}` at byte ")), "{name} in {precision:?}: `{error}`");
     }
-    assert!(gguf::read(&mut Cursor::new(file)).is_err());
+    assert!(gguf::read(&mut Cursor::new(file), Share::WHOLE).is_err());
 }
 
 #[test]

@@ -34,6 +34,16 @@ fn a_seed_that_was_drawn_repeats_the_text() {
 }
 
 #[test]
+fn any_number_of_threads_writes_the_same() {
+    let asked = ["--words", "80", "--seed", "7", "ROMEO:"];
+    let (alone, ..) = run(&asked);
+    for threads in ["1", "2", "3", "8"] {
+        let (text, numbers, code) = run(&[&["--threads", threads], &asked[..]].concat());
+        assert_eq!((text, code), (alone.clone(), Some(0)), "{threads} threads: {numbers}");
+    }
+}
+
+#[test]
 fn the_texts_that_are_shown_are_what_the_model_writes() {
     let (text, ..) = run(&["--prompt", "ROMEO:\n", "--words", "60", "--seed", "8"]);
     let home = include_str!("../src/page/sample.txt");
@@ -74,6 +84,7 @@ fn bad_arguments_and_bad_files_are_one_clear_line() {
         (&["--temperature", "-1"], "temperature takes a number from 0 to 10, found `-1`"),
         (&["--stop", ""], "stop takes up to 4 texts of 1 to 100 characters each, found ``"),
         (&["--stop=a", "--stop=b", "--stop=c", "--stop=d", "--stop=e"], "each, found `e`"),
+        (&["--threads", "0"], "invalid value '0' for '--threads <N>'"),
         (&["--colour", "red"], "unexpected argument '--colour'"),
         (&["--model", "missing.gguf"], "missing.gguf: "),
         (&["--model", manifest], "Cargo.toml: "),

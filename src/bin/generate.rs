@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use peargpt::app::settings::{Kind, PARAMETERS, SettingsError};
-use peargpt::checkpoint::{Model, OpenError};
+use peargpt::checkpoint::Model;
 use peargpt::generation::Settings;
 use peargpt::generation::StopReason;
 use peargpt::generation::{GenerationError, Progress, Run};
 use peargpt::sampler::draw_seed;
+use peargpt::team::{StartError, Team, keep_candle_to_one_thread};
 use peargpt::tokenizer::Vocabulary;
 
 /// The model that comes with the project.
@@ -28,9 +29,7 @@ enum Failure {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error("{}: {source}", path.display())]
-    File { path: PathBuf, source: io::Error },
-    #[error("{}: {source}", path.display())]
-    Model { path: PathBuf, source: OpenError },
+    Model { path: PathBuf, source: StartError },
     #[error(transparent)]
     Generation(#[from] GenerationError),
     #[error("no seed could be drawn: {0}")]
@@ -40,6 +39,7 @@ enum Failure {
 }
 
 fn main() -> ExitCode {
+    keep_candle_to_one_thread();
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         // `| head` closes the pipe when it needs no more.
@@ -56,7 +56,8 @@ fn run() -> Result<(), Failure> {
     // Checks the values before the model is read. The defaults that apply are known only after that.
     settings(&arguments, Vocabulary::Characters)?;
     let path = model_path(&arguments);
-    let model = open(&path)?;
+    let threads = arguments.get_one::<u16>("threads").copied().unwrap_or(1);
+    let (model, _team) = open(&path, threads)?;
     let settings = settings(&arguments, model.tokenizer.vocabulary())?;
     let seed = match settings.seed {
         Some(seed) => seed,
@@ -90,6 +91,13 @@ fn command() -> Command {
         .after_help("The flags mean what the parameters of the page's address mean, and have the same defaults.")
         .arg(Arg::new("text").value_name("PROMPT").help("The prompt").conflicts_with("prompt"))
         .arg(Arg::new("model").long("model").value_name("FILE").help("A GGUF file [default: weights/peargpt.gguf]"))
+        .arg(
+            Arg::new("threads")
+                .long("threads")
+                .value_name("N")
+                .value_parser(value_parser!(u16).range(1..=64))
+                .help("Threads that compute; the text is the same for any number [default: 1]"),
+        )
 }
 
 fn settings(arguments: &ArgMatches, vocabulary: Vocabulary) -> Result<Settings, SettingsError> {
@@ -116,9 +124,11 @@ fn model_path(arguments: &ArgMatches) -> PathBuf {
     }
 }
 
-fn open(path: &Path) -> Result<Model, Failure> {
-    let file = File::open(path).map_err(|source| Failure::File { path: path.into(), source })?;
-    Model::open(&mut BufReader::new(file)).map_err(|source| Failure::Model { path: path.into(), source })
+/// The model, and the other threads that compute it.
+fn open(path: &Path, threads: u16) -> Result<(Model, Team), Failure> {
+    let file = path.to_path_buf();
+    let opened = Team::open(move || File::open(&file).map(BufReader::new), threads.into());
+    opened.map_err(|source| Failure::Model { path: path.into(), source })
 }
 
 /// Streams prompt and text to standard output, then the numbers to standard error.

@@ -18,7 +18,7 @@ use std::io::{Read, Seek, SeekFrom};
 pub use error::CheckpointError;
 pub use model::{Model, OpenError};
 
-use crate::model::{Config, Weights};
+use crate::model::{Config, Share, Weights};
 use crate::tokenizer::TokenizerSpec;
 
 /// Everything that a file says about a model.
@@ -34,8 +34,13 @@ pub struct Checkpoint {
 
 /// Reads a file; its first bytes tell the format.
 pub fn read<R: Read + Seek>(reader: &mut R) -> Result<Checkpoint, CheckpointError> {
+    read_share(reader, Share::WHOLE)
+}
+
+/// The same, but of each tensor only the rows of a member of a team.
+pub fn read_share<R: Read + Seek>(reader: &mut R, share: Share) -> Result<Checkpoint, CheckpointError> {
     match sniff(reader).map_err(|source| CheckpointError::Read { offset: 0, source })? {
-        beginning if beginning.starts_with(&gguf::MAGIC) => gguf::read(reader),
+        beginning if beginning.starts_with(&gguf::MAGIC) => gguf::read(reader, share),
         beginning => Err(CheckpointError::Format { found: describe(&beginning) }),
     }
 }

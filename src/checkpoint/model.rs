@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::precision::Precision;
 use super::{Checkpoint, CheckpointError};
-use crate::model::{Gpt, ModelError};
+use crate::model::{Gpt, Member, ModelError};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
 /// What generating takes: weights and tokenizer.
@@ -39,11 +39,20 @@ impl Model {
         Model::build(super::read(file)?)
     }
 
+    /// The same for a member of a team, which reads its rows only.
+    pub fn open_member(file: &mut (impl Read + Seek), member: Member) -> Result<Self, OpenError> {
+        Model::build_member(super::read_share(file, member.share())?, member)
+    }
+
     /// Builds the model from the contents of a file.
     pub fn build(checkpoint: Checkpoint) -> Result<Self, OpenError> {
+        Model::build_member(checkpoint, Member::alone())
+    }
+
+    fn build_member(checkpoint: Checkpoint, member: Member) -> Result<Self, OpenError> {
         let Checkpoint { config, tokenizer, mut weights } = checkpoint;
         let precision = Precision::of(&weights);
-        let gpt = Gpt::load(&config, &mut weights)?;
+        let gpt = Gpt::load_member(&config, &mut weights, member)?;
         Ok(Model { gpt, tokenizer: Arc::new(Tokenizer::new(tokenizer)?), precision })
     }
 }

@@ -114,7 +114,7 @@ impl Decoding {
 
     /// Takes a prefill tile through one block, or decodes one token.
     pub fn step(&mut self, gpt: &Gpt) -> Result<Step, GenerationError> {
-        let mut pass = match self.pass.take() {
+        let mut pass = match self.pass.take().filter(|_| gpt.has(&self.cache)) {
             Some(pass) => pass,
             None => self.begin_tile(gpt)?,
         };
@@ -134,6 +134,10 @@ impl Decoding {
     }
 
     fn begin_tile(&mut self, gpt: &Gpt) -> Result<Pass, ModelError> {
+        // Other threads have read something else meanwhile; the same is read again.
+        if !gpt.has(&self.cache) {
+            self.cache.clear();
+        }
         if self.cache.room() == 0 {
             self.move_window(gpt.config().context);
         }

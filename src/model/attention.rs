@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use super::linear::Linear;
 use super::pass::BlockPass;
-use super::{Config, Hook, Result};
+use super::{Config, Division, Hook, Result, Share};
 use crate::kernels::ops;
 use crate::model::Weights;
 
@@ -17,27 +17,32 @@ pub struct Attention {
 
 impl Attention {
     /// Takes `NAME.attn_qkv` and `NAME.attn_output`.
-    pub fn load(config: &Config, weights: &mut Weights, name: &str) -> Result<Self> {
-        let n_embd = config.n_embd;
-        let qkv = Linear::load(weights, &format!("{name}.attn_qkv"), (n_embd, 3 * n_embd), config.qkv_bias)?;
-        let output = Linear::load(weights, &format!("{name}.attn_output"), (n_embd, n_embd), true)?;
+    pub fn load(config: &Config, weights: &mut Weights, share: Share, name: &str) -> Result<Self> {
+        let part = |division| share.part(config, division).len();
+        let (n_embd, own) = (config.n_embd, part(Division::Heads));
+        let qkv = Linear::load(weights, &format!("{name}.attn_qkv"), (n_embd, 3 * own), config.qkv_bias)?;
+        let output = Linear::load(weights, &format!("{name}.attn_output"), (n_embd, part(Division::Embedding)), true)?;
         Ok(Attention { qkv, output })
     }
 
     /// `[batch, tokens, n_embd]` → the attention's output for the rows that go on, `[batch, rows, n_embd]`. It is to be
     /// added to the residual stream.
     pub(super) fn forward(&self, x: &Tensor, pass: &mut BlockPass<'_>) -> Result<Tensor> {
-        let qkv = self.qkv.forward(x)?; // [batch, tokens, 3 · n_embd]
-        let heads = self.heads(&qkv, pass)?; // [batch, rows, n_embd]
+        let qkv = self.qkv.forward(x)?; // [batch, tokens, 3 · n_embd], in a team this member's heads
+        let heads = self.heads(&qkv, pass)?;
+        let heads = pass.gather(heads, Division::Heads)?; // [batch, rows, n_embd]
         let heads = pass.see(Hook::HeadOutputs, heads)?;
-        let output = self.output.forward(&heads)?;
+        let output = pass.gather(self.output.forward(&heads)?, Division::Embedding)?;
         pass.see(Hook::AttentionOutput, output)
     }
 
     /// The outputs of all heads, concatenated. An observer may have replaced the attention weights.
     fn heads(&self, qkv: &Tensor, pass: &mut BlockPass<'_>) -> Result<Tensor> {
-        pass.append(qkv)?;
         let rows = pass.rows(qkv)?;
+        if qkv.dim(2)? == 0 {
+            return Ok(qkv.narrow(1, 0, rows)?);
+        }
+        pass.append(qkv)?;
         if pass.wants(Hook::AttentionWeights) {
             let weights = ops::attention_weights(qkv, pass.attended(), rows)?;
             if let Some(weights) = pass.replaced(Hook::AttentionWeights, &weights)? {

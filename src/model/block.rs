@@ -6,7 +6,7 @@ use super::attention::Attention;
 use super::linear::{LayerNorm, Linear};
 use super::mlp::Mlp;
 use super::pass::BlockPass;
-use super::{Config, Hook, Result};
+use super::{Config, Hook, Result, Share};
 use crate::model::Weights;
 
 /// A pre-norm transformer block.
@@ -20,12 +20,12 @@ pub struct Block {
 
 impl Block {
     /// Takes the weights whose names begin with `name`: `blk.0`.
-    pub fn load(config: &Config, weights: &mut Weights, name: &str) -> Result<Self> {
+    pub fn load(config: &Config, weights: &mut Weights, share: Share, name: &str) -> Result<Self> {
         Ok(Block {
             attention_norm: LayerNorm::load(config, weights, &format!("{name}.attn_norm"))?,
-            attention: Attention::load(config, weights, name)?,
+            attention: Attention::load(config, weights, share, name)?,
             mlp_norm: LayerNorm::load(config, weights, &format!("{name}.ffn_norm"))?,
-            mlp: Mlp::load(config, weights, name)?,
+            mlp: Mlp::load(config, weights, share, name)?,
         })
     }
 

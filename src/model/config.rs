@@ -1,7 +1,6 @@
 //! The one configuration of the one architecture: GPT-2's block stack and its variants.
 
 pub use crate::kernels::Activation;
-use crate::kernels::Heads;
 
 /// Where the head's weights come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +43,6 @@ impl Config {
     /// Length of one head's queries, keys and values.
     pub fn head_dim(&self) -> usize {
         self.n_embd / self.heads
-    }
-
-    /// The shape of a block's attention.
-    pub(super) fn attention_heads(&self) -> Heads {
-        Heads { count: self.heads, head_dim: self.head_dim(), context: self.context }
     }
 
     /// Number of weights, a tied head counted once.

@@ -8,7 +8,7 @@ use super::kv_cache::KvCache;
 use super::linear::{Embedding, LayerNorm, Linear};
 use super::observer::Watch;
 use super::pass::{CacheUse, Outputs, Pass, ensure_memory, last_row};
-use super::{Hook, ModelError, Observer, Result};
+use super::{CacheOrder, Division, Hook, Member, ModelError, Observer, Order, Result, TeamError};
 use crate::kernels::ops;
 use crate::model::Weights;
 
@@ -16,6 +16,7 @@ use crate::model::Weights;
 #[derive(Debug)]
 pub struct Gpt {
     config: Config,
+    member: Member,
     embedding: Embedding,
     blocks: Vec<Block>,
     norm: LayerNorm,
@@ -25,15 +26,24 @@ pub struct Gpt {
 impl Gpt {
     /// Takes the weights that `config` asks for, and leaves all others in `weights`.
     pub fn load(config: &Config, weights: &mut Weights) -> Result<Self> {
-        let embedding = Embedding::load(config, weights)?;
-        let block = |index| Block::load(config, weights, &format!("blk.{index}"));
+        Gpt::load_member(config, weights, Member::alone())
+    }
+
+    /// The same for a member of a team: `weights` has [its rows](super::Share::rows).
+    pub fn load_member(config: &Config, weights: &mut Weights, member: Member) -> Result<Self> {
+        let share = member.share();
+        let embedding = Embedding::load(config, weights, share)?;
+        let block = |index| Block::load(config, weights, share, &format!("blk.{index}"));
         let blocks = (0..config.layers).map(block).collect::<Result<_>>()?;
         let norm = LayerNorm::load(config, weights, "output_norm")?;
         let head = match config.head {
             Head::Tied => Linear::tied(&embedding),
-            Head::Untied { bias } => Linear::load(weights, "output", (config.n_embd, config.vocabulary_size), bias)?,
+            Head::Untied { bias } => {
+                let rows = share.part(config, Division::Vocabulary).len();
+                Linear::load(weights, "output", (config.n_embd, rows), bias)?
+            }
         };
-        Ok(Gpt { config: config.clone(), embedding, blocks, norm, head })
+        Ok(Gpt { config: config.clone(), member, embedding, blocks, norm, head })
     }
 
     /// The model's shape.
@@ -50,7 +60,31 @@ impl Gpt {
     /// measurable difference to float32. The products with keys then use the matrix kernels, and at the end of GPT-2's
     /// context each token reads 29 MB of the cache instead of 75.
     fn cache_for(&self, context: usize) -> Result<KvCache> {
-        KvCache::new(&self.config, context, self.quantised().next().is_some())
+        KvCache::new(self.config.layers, self.member.heads(&self.config, context), self.quantised().next().is_some())
+    }
+
+    /// How many threads compute.
+    pub fn threads(&self) -> usize {
+        self.member.share().members()
+    }
+
+    /// Whether every thread has the keys and values of this cache: a team has one cache, that of the pass begun last.
+    pub fn has(&self, cache: &KvCache) -> bool {
+        self.member.has(cache)
+    }
+
+    /// Goes through a pass that the thread that leads has announced.
+    pub fn follow(&self, order: &Order, cache: &mut KvCache) -> Result<()> {
+        let (ids, wanted) = (tensor(&order.ids)?, if order.all { Outputs::All } else { Outputs::Last });
+        let mut cache = match order.cache {
+            CacheOrder::None => CacheUse::None,
+            CacheOrder::Append => {
+                cache.set_len(order.position);
+                CacheUse::Append(cache)
+            }
+            CacheOrder::Read => CacheUse::Read(cache),
+        };
+        self.run_from(order.position, &ids, wanted, &mut cache, None).map(drop)
     }
 
     /// The quantised matrices, in the order in which a token passes them. A tied head is the embedding's matrix.
@@ -104,7 +138,7 @@ impl Gpt {
     /// Begins a pass that reads ids into the cache and computes the logits after the last one. Continue it by
     /// [`next_block`](Self::next_block).
     pub fn begin(&self, ids: &[u32], cache: &KvCache) -> Result<Pass> {
-        self.begin_at(cache.len(), &tensor(ids)?, Outputs::Last, Some(cache.len() + cache.room()), &mut None)
+        self.begin_at(cache.len(), &tensor(ids)?, Outputs::Last, Some((CacheOrder::Append, cache)), &mut None)
     }
 
     /// Takes a pass of [`begin`](Self::begin) through one more block. Returns whether it was the last; then the ids are
@@ -143,28 +177,30 @@ impl Gpt {
         cache: &mut CacheUse<'_>,
         mut observer: Option<&mut dyn Observer>,
     ) -> Result<Tensor> {
-        let context = match cache {
-            CacheUse::Append(cache) => Some(cache.len() + cache.room()),
-            CacheUse::Read(_) => Some(self.config.context),
+        if observer.is_some() && !self.member.share().is_whole() {
+            return Err(TeamError::Alone("looking inside").into());
+        }
+        let used = match cache {
+            CacheUse::Append(cache) => Some((CacheOrder::Append, &**cache)),
+            CacheUse::Read(cache) => Some((CacheOrder::Read, *cache)),
             CacheUse::None => None,
         };
-        let mut pass = self.begin_at(position, ids, wanted, context, &mut observer)?;
+        let mut pass = self.begin_at(position, ids, wanted, used, &mut observer)?;
         while !self.step(&mut pass, cache, &mut observer)? {}
         self.finish(pass, observer)
     }
 
-    /// Begins a pass: computes the residual stream before the first block. `cached` is the number of tokens that the
-    /// cache has room for, if there is one.
+    /// Begins a pass: computes the residual stream before the first block. `used` is the cache, if there is one.
     fn begin_at(
         &self,
         start: usize,
         ids: &Tensor,
         wanted: Outputs,
-        cached: Option<usize>,
+        used: Option<(CacheOrder, &KvCache)>,
         observer: &mut Option<&mut dyn Observer>,
     ) -> Result<Pass> {
         let (batch, tokens) = ids.dims2()?;
-        let context = cached.unwrap_or(self.config.context);
+        let context = used.map_or(self.config.context, |(_, cache)| cache.len() + cache.room());
         if batch * tokens == 0 || start + tokens > context {
             return Err(ModelError::Context { context, start, found: tokens });
         }
@@ -173,8 +209,9 @@ impl Gpt {
         if let Some(id) = ops::with_numbers(ids, unknown)? {
             return Err(ModelError::Id { id, vocabulary });
         }
-        ensure_memory(&self.config, (batch, tokens), wanted, cached.is_some())?;
-        let x = self.embedding.forward(ids, start)?; // [batch, tokens, n_embd]
+        ensure_memory(&self.config, (batch, tokens), wanted, used.is_some())?;
+        self.member.announce(ids, start, wanted == Outputs::All, used)?;
+        let x = self.embedding.forward(ids, start, &self.config, &self.member)?; // [batch, tokens, n_embd]
         let x = Watch(observer.as_deref_mut().map(|observer| observer as _)).see(Hook::Embedding, x)?;
         Ok(Pass::new(x, wanted, start, tokens))
     }
@@ -188,7 +225,7 @@ impl Gpt {
     ) -> Result<bool> {
         let Some(block) = self.blocks.get(pass.next) else { return Ok(true) };
         let is_last = pass.next + 1 == self.blocks.len();
-        let x = block.forward(&pass.x, &mut pass.block(self.config.attention_heads(), is_last, cache, observer)?)?;
+        let x = block.forward(&pass.x, &mut pass.block((&self.config, &self.member), is_last, cache, observer)?)?;
         pass.advance(x, is_last, cache);
         Ok(is_last)
     }
@@ -198,7 +235,8 @@ impl Gpt {
         let mut watch = Watch(observer);
         let x = if pass.wanted == Outputs::Last { last_row(&pass.x)? } else { pass.x };
         let x = watch.see(Hook::Norm, self.norm.forward(&x)?)?;
-        watch.see(Hook::Logits, self.head.forward(&x)?) // [batch, rows, vocabulary]
+        let logits = self.member.gather(&self.config, self.head.forward(&x)?, Division::Vocabulary)?;
+        watch.see(Hook::Logits, logits) // [batch, rows, vocabulary]
     }
 }
 

@@ -1,24 +1,34 @@
 //! Keys and values of the tokens that a model has read. Each is computed once.
 
-use super::{Config, ModelError, Result};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{ModelError, Result};
 use crate::kernels::{BlockCache, Heads};
 
 /// The keys and values of every block, allocated for a whole context. The number of tokens in it, [`len`](Self::len),
 /// is the position of the next one.
 #[derive(Debug)]
 pub struct KvCache {
+    /// Tells caches of this process apart.
+    number: usize,
     blocks: Vec<BlockCache>,
     len: usize,
     context: usize,
 }
 
 impl KvCache {
-    /// An empty cache for `context` tokens of a model of this shape: in float32, or with keys in 8 bits and values in
+    /// An empty cache for so many blocks of this shape: in float32, or with keys in 8 bits and values in
     /// bfloat16.
-    pub(super) fn new(config: &Config, context: usize, is_quantised: bool) -> Result<Self> {
-        let heads = Heads { context, ..config.attention_heads() };
+    pub(super) fn new(layers: usize, heads: Heads, is_quantised: bool) -> Result<Self> {
+        static NUMBERS: AtomicUsize = AtomicUsize::new(0);
         let block = |_| Ok(BlockCache::new(heads, is_quantised)?);
-        Ok(KvCache { blocks: (0..config.layers).map(block).collect::<Result<_>>()?, len: 0, context })
+        let blocks = (0..layers).map(block).collect::<Result<_>>()?;
+        Ok(KvCache { number: NUMBERS.fetch_add(1, Ordering::Relaxed), blocks, len: 0, context: heads.context })
+    }
+
+    /// Tells caches of this process apart.
+    pub(super) fn number(&self) -> usize {
+        self.number
     }
 
     /// Tokens in the cache, which is also the position of the next one.
@@ -44,6 +54,11 @@ impl KvCache {
     /// Forgets every token; the memory is kept.
     pub fn clear(&mut self) {
         self.truncate(0);
+    }
+
+    /// Sets the number of tokens, which the thread that leads has counted.
+    pub(super) fn set_len(&mut self, len: usize) {
+        self.len = len.min(self.context);
     }
 
     /// Counts so many more rows, after every block has their keys and values.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
-use super::{Config, Result};
+use super::{Config, Division, Member, Result, Share};
 use crate::kernels::ops::{self, Matrix};
 use crate::kernels::{Activation, memory};
 use crate::model::{Weight, Weights};
@@ -61,7 +61,19 @@ impl Linear {
 
     /// `[batch, tokens, inputs]` → `[batch, tokens, outputs]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        if self.outputs()? == 0 {
+            // A member of a team may have no rows of a small matrix.
+            let (batch, tokens, _) = x.dims3()?;
+            return Ok(Tensor::zeros((batch, tokens, 0), DType::F32, &Device::Cpu)?);
+        }
         Ok(ops::linear(x, &self.weight, self.bias.as_ref(), self.activation)?)
+    }
+
+    fn outputs(&self) -> Result<usize> {
+        match &self.weight {
+            Matrix::Q8(matrix) => Ok(matrix.outputs()),
+            Matrix::F32(tensor) => Ok(tensor.dim(0)?),
+        }
     }
 
     /// The weight's bytes, if it is in 8 bits.
@@ -76,7 +88,7 @@ impl Linear {
 /// The sum of token and position embeddings.
 #[derive(Debug)]
 pub struct Embedding {
-    /// `[vocabulary, n_embd]`; rows are dequantised as they are looked up.
+    /// `[vocabulary, n_embd]`, or a member's rows of it; rows are dequantised as they are looked up.
     pub(super) tokens: Matrix,
     /// `[context, n_embd]`.
     pub(super) positions: Tensor,
@@ -84,15 +96,21 @@ pub struct Embedding {
 
 impl Embedding {
     /// Takes `token_embd.weight` and `position_embd.weight`.
-    pub fn load(config: &Config, weights: &mut Weights) -> Result<Self> {
-        let tokens = matrix(weights, "token_embd.weight", config.vocabulary_size, config.n_embd)?;
+    pub fn load(config: &Config, weights: &mut Weights, share: Share) -> Result<Self> {
+        let rows = share.part(config, Division::Vocabulary).len();
+        let tokens = matrix(weights, "token_embd.weight", rows, config.n_embd)?;
         let positions = tensor(weights, "position_embd.weight", &[config.context, config.n_embd])?;
         Ok(Embedding { tokens, positions })
     }
 
     /// Ids, `[batch, tokens]`, at `position` and after → `[batch, tokens, n_embd]`.
-    pub fn forward(&self, ids: &Tensor, position: usize) -> Result<Tensor> {
-        Ok(ops::embedding(ids, &self.tokens, &self.positions, position)?)
+    pub fn forward(&self, ids: &Tensor, position: usize, config: &Config, member: &Member) -> Result<Tensor> {
+        let parts = member.share().parts(config, Division::Vocabulary);
+        let first = parts[member.share().member()].start;
+        let own = ops::embedding(ids, first, &self.tokens, (&self.positions, position))?;
+        let owner = |id: &u32| parts.partition_point(|part| part.end <= *id as usize);
+        let owners = ops::with_numbers(ids, |ids: &[u32]| ids.iter().map(owner).collect::<Vec<_>>())?;
+        member.gather_rows(own, &owners)
     }
 }
 

@@ -6,16 +6,20 @@ pub mod config;
 pub mod gpt;
 pub mod kv_cache;
 pub mod linear;
+mod member;
 pub mod mlp;
 mod observer;
 mod pass;
+mod share;
 mod weights;
 
 pub use config::Config;
 pub use gpt::Gpt;
 pub use kv_cache::KvCache;
+pub use member::{CacheOrder, Exchange, Member, Order, TeamError};
 pub use observer::{Hook, Observer};
 pub use pass::Pass;
+pub use share::{Division, Share};
 pub use weights::{Weight, Weights, WeightsError};
 
 use crate::kernels::memory::OutOfMemory;
@@ -79,10 +83,20 @@ pub enum ModelError {
         /// The shape of the observer's value.
         found: Vec<usize>,
     },
+    /// Threads cannot go on together.
+    #[error(transparent)]
+    Team(#[from] TeamError),
     /// There is not enough memory.
     #[error(transparent)]
     Memory(#[from] OutOfMemory),
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
+}
+
+impl ModelError {
+    /// Whether nothing is wrong: the thread that leads has begun another pass.
+    pub fn is_given_up(&self) -> bool {
+        matches!(self, ModelError::Team(TeamError::GivenUp))
+    }
 }

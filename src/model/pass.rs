@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 
 use super::observer::Watch;
-use super::{Config, Hook, KvCache, ModelError, Observer, Result};
+use super::{Config, Division, Hook, KvCache, Member, ModelError, Observer, Result};
 use crate::kernels::memory;
 use crate::kernels::ops::{self, Attended};
 use crate::kernels::{BlockCache, Heads};
@@ -61,7 +61,7 @@ impl Pass {
     /// The next block of this pass. The caller says whether it is the last.
     pub(super) fn block<'a>(
         &self,
-        heads: Heads,
+        (config, member): (&'a Config, &'a Member),
         is_last: bool,
         cache: &'a mut CacheUse<'_>,
         observer: &'a mut Option<&mut dyn Observer>,
@@ -69,7 +69,7 @@ impl Pass {
         let Pass { next: block, position, tokens, .. } = *self;
         let end = position + tokens;
         let cache = match cache {
-            CacheUse::None => BlockCacheUse::Rows(heads),
+            CacheUse::None => BlockCacheUse::Rows(member.heads(config, config.context)),
             CacheUse::Append(cache) if cache.len() != position => {
                 return Err(ModelError::Moved { expected: position, found: cache.len() });
             }
@@ -77,7 +77,8 @@ impl Pass {
             CacheUse::Read(cache) => BlockCacheUse::Read { cache: cache.block(block)?, end },
         };
         let last_only = is_last && self.wanted == Outputs::Last;
-        Ok(BlockPass { block, cache, last_only, watch: Watch(observer.as_deref_mut().map(|observer| observer as _)) })
+        let watch = Watch(observer.as_deref_mut().map(|observer| observer as _));
+        Ok(BlockPass { block, config, member, cache, last_only, watch })
     }
 
     /// Notes that a block has been passed. After the last one, adds the rows to the cache's length.
@@ -92,6 +93,8 @@ impl Pass {
 /// One block of a pass: what its rows attend to, which rows go on, and the observer.
 pub(super) struct BlockPass<'a> {
     block: usize,
+    config: &'a Config,
+    member: &'a Member,
     cache: BlockCacheUse<'a>,
     /// Whether only the last row goes on after the attention.
     last_only: bool,
@@ -120,6 +123,11 @@ impl BlockPass<'_> {
             BlockCacheUse::Append { cache, end, .. } => Attended::Cache { cache, end: *end },
             BlockCacheUse::Read { cache, end } => Attended::Cache { cache, end: *end },
         }
+    }
+
+    /// What every member of a team has computed, `[batch, rows, own]` → `[batch, rows, all]`.
+    pub fn gather(&self, part: Tensor, division: Division) -> Result<Tensor> {
+        self.member.gather(self.config, part, division)
     }
 
     /// How many rows of `x`, `[batch, tokens, …]`, go on after the attention.

@@ -10,6 +10,7 @@ use std::fs;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,6 +19,7 @@ use peargpt::checkpoint::Model;
 use peargpt::checkpoint::import::{self, CheckpointInfo, Summary, TensorOutline};
 use peargpt::checkpoint::precision::Precision;
 use peargpt::evaluate::{evaluate, last_share};
+use peargpt::team::{Team, keep_candle_to_one_thread};
 use read::at;
 use write::Target;
 
@@ -68,6 +70,9 @@ struct Arguments {
     /// How much of the text to measure on, from its end.
     #[arg(long, requires = "evaluate", default_value_t = 1.0, value_parser = share)]
     share: f64,
+    /// Threads that measure; the numbers are the same for any number.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: u16,
     /// Hold GPT-2 against its published tokens, logits and text; exit code 1 where it is not GPT-2.
     #[arg(long)]
     verify: bool,
@@ -104,6 +109,7 @@ fn share(text: &str) -> Result<f64, String> {
 
 /// Bad arguments and bad files end in one line, and exit code 2.
 fn main() -> ExitCode {
+    keep_candle_to_one_thread();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) if !error.use_stderr() => error.exit(),
@@ -147,7 +153,7 @@ fn run(arguments: Arguments) -> Result<bool, String> {
     if arguments.evaluate.is_none() && !arguments.verify {
         return Ok(true);
     }
-    let model = open(&info, &mut files, precision)?;
+    let (model, _team) = open(&info, &mut files, precision, arguments.threads)?;
     if let Some(text) = &arguments.evaluate {
         measure(&model, text, arguments.share)?;
     }
@@ -172,14 +178,20 @@ impl From<Quantize> for Precision {
 }
 
 /// The model that the files are converted to, opened as the site does.
-fn open(info: &CheckpointInfo, files: &mut read::DiskFiles, precision: Option<Precision>) -> Result<Model, String> {
+fn open(
+    info: &CheckpointInfo,
+    files: &mut read::DiskFiles,
+    precision: Option<Precision>,
+    threads: u16,
+) -> Result<(Model, Team), String> {
     let mut file = import::to_gguf(info, NAME, precision).map_err(|error| error.to_string())?;
     let (bar, mut bytes) = (bar("reading tensors", file.length() as usize), Vec::new());
     while file.step(info, files, &mut bytes).map_err(|error| error.to_string())? {
         bar.set_position(bytes.len() as u64);
     }
     bar.finish_and_clear();
-    Model::open(&mut Cursor::new(bytes)).map_err(|error| error.to_string())
+    let bytes: Arc<[u8]> = bytes.into();
+    Team::open(move || Ok(Cursor::new(Arc::clone(&bytes))), threads.into()).map_err(|error| error.to_string())
 }
 
 fn print(text: &str) -> Result<(), String> {

@@ -13,21 +13,27 @@ use super::metadata::Metadata;
 use super::tensor_infos::TensorInfos;
 use super::{ALIGNMENT, QKV_BIAS, key, weights};
 use crate::model::config::{Activation, Head};
-use crate::model::{Config, Weights};
+use crate::model::{Config, Share, Weights};
 use crate::tokenizer::TokenizerSpec;
 
-/// Reads a GGUF file.
+/// Reads a GGUF file, or of each tensor the rows of a member of a team.
 ///
 /// Memory is at most 8 times the header plus the tensors as the model holds them. Nothing is reserved for tensors
 /// before all of them are known to be those that the configuration asks for.
-pub fn read<R: Read + Seek>(reader: &mut R) -> Result<Checkpoint, CheckpointError> {
+pub fn read<R: Read + Seek>(reader: &mut R, share: Share) -> Result<Checkpoint, CheckpointError> {
     let mut source = Source::new(reader)?;
     let Contents { config, tokenizer, tensors } = read_contents(&mut source, DTypes::Run)?;
     let mut read = Weights::default();
     for (info, shape) in tensors {
-        read.put(&info.name, weights::read(&info, &shape, &mut source)?)?;
+        let rows = share.rows(&config, &info.name, shape[0]);
+        read.put(&info.name, weights::read(&info, &shape, &rows, &mut source)?)?;
     }
     Ok(Checkpoint { config, tokenizer, weights: read })
+}
+
+/// The configuration of the model in a file.
+pub fn config<R: Read + Seek>(reader: &mut R) -> Result<Config, CheckpointError> {
+    Ok(read_contents(&mut Source::new(reader)?, DTypes::Run)?.config)
 }
 
 /// Everything that a file says before its tensors' data.

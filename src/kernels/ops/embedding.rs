@@ -1,20 +1,29 @@
 //! The sum of token and position embeddings.
 
+use std::ops::Range;
+
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Error, Layout, Result, Shape, Tensor};
 
 use super::{Matrix, numbers, result};
 use crate::kernels::Q8Matrix;
 
 /// The embeddings of ids at `position` and after: `ids`, `[batch, tokens]`, `tokens`, `[vocabulary, n_embd]`, and
-/// `positions`, `[context, n_embd]` → `[batch, tokens, n_embd]`.
-pub fn embedding(ids: &Tensor, tokens: &Matrix, positions: &Tensor, position: usize) -> Result<Tensor> {
+/// `positions`, `[context, n_embd]` → `[batch, tokens, n_embd]`. `tokens` may have only some rows of the vocabulary, from
+/// `first` on; other ids get zeros.
+pub fn embedding(
+    ids: &Tensor,
+    first: usize,
+    tokens: &Matrix,
+    (positions, position): (&Tensor, usize),
+) -> Result<Tensor> {
     match tokens {
-        Matrix::Q8(matrix) => ids.apply_op2_no_bwd(positions, &Q8Embedding { tokens: matrix, position }),
-        Matrix::F32(tokens) => ids.apply_op3(tokens, positions, EmbeddingOp { position }),
+        Matrix::Q8(matrix) => ids.apply_op2_no_bwd(positions, &Q8Embedding { first, tokens: matrix, position }),
+        Matrix::F32(tokens) => ids.apply_op3(tokens, positions, EmbeddingOp { first, position }),
     }
 }
 
 struct Q8Embedding<'a> {
+    first: usize,
     tokens: &'a Q8Matrix,
     position: usize,
 }
@@ -31,15 +40,17 @@ impl CustomOp2 for Q8Embedding<'_> {
         positions: &CpuStorage,
         layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let Q8Embedding { tokens, position } = *self;
+        let Q8Embedding { first, tokens, position } = *self;
         let positions = (numbers(positions, layout)?, tokens.inputs(), position);
-        embed(numbers(ids, ids_layout)?, ids_layout, positions, tokens.outputs(), |id, out| {
+        let rows = first..first + tokens.outputs();
+        embed(numbers(ids, ids_layout)?, ids_layout, positions, rows, |id, out| {
             out.iter_mut().zip(tokens.row(id)).for_each(|(out, x)| *out += x);
         })
     }
 }
 
 struct EmbeddingOp {
+    first: usize,
     position: usize,
 }
 
@@ -60,18 +71,20 @@ impl CustomOp3 for EmbeddingOp {
         let (rows, n_embd) = tokens_layout.shape().dims2()?;
         let tokens = numbers::<f32>(tokens, tokens_layout)?;
         let positions = (numbers(positions, layout)?, n_embd, self.position);
+        let rows = self.first..self.first + rows;
         embed(numbers(ids, ids_layout)?, ids_layout, positions, rows, |id, out| {
             out.iter_mut().zip(&tokens[id * n_embd..]).for_each(|(out, x)| *out += x);
         })
     }
 }
 
-/// Copies the embedding of each position, and calls `add` to add that of its id, which must be below `rows`.
+/// Copies the embedding of each position, and calls `add` to add that of its id's row. Ids that are not among `rows` get
+/// zeros.
 fn embed(
     ids: &[u32],
     layout: &Layout,
     (positions, n_embd, position): (&[f32], usize, usize),
-    rows: usize,
+    rows: Range<usize>,
     add: impl Fn(usize, &mut [f32]),
 ) -> Result<(CpuStorage, Shape)> {
     let (batch, tokens) = layout.shape().dims2()?;
@@ -82,10 +95,12 @@ fn embed(
             position + tokens
         )));
     }
-    if let Some(id) = ids.iter().find(|id| **id as usize >= rows) {
-        return Err(Error::Msg(format!("embedding: expected ids below {rows}, found {id}")));
-    }
     let mut out = positions[position * n_embd..][..tokens * n_embd].repeat(batch);
-    ids.iter().zip(out.chunks_exact_mut(n_embd)).for_each(|(id, out)| add(*id as usize, out));
+    for (id, out) in ids.iter().zip(out.chunks_exact_mut(n_embd)) {
+        match rows.contains(&(*id as usize)) {
+            true => add(*id as usize - rows.start, out),
+            false => out.fill(0.0),
+        }
+    }
     result(out, (batch, tokens, n_embd))
 }

@@ -1,0 +1,13 @@
+//! Several threads, or workers, that compute one model together. Each member has its rows of every matrix, see
+//! [`Share`](crate::model::Share); every member goes through every pass, and what they exchange is put together in one
+//! order. So the bytes are the same for any number of members.
+//!
+//! `board` is the protocol, on memory that all members see; `threads` is a team of native threads.
+
+mod board;
+#[cfg(not(target_arch = "wasm32"))]
+mod threads;
+
+pub use board::{Board, Seat, SharedMemory};
+#[cfg(not(target_arch = "wasm32"))]
+pub use threads::{StartError, Team, keep_candle_to_one_thread};

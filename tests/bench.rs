@@ -31,8 +31,13 @@ fn figures(all: &[(&str, &'static str, f64)]) -> Figures {
     figures
 }
 
+/// Whether a target's name has this in it; those of two threads have to be asked for.
+fn is_of(target: &Target, what: &str) -> bool {
+    target.what.contains(what) && target.what.contains("2 threads") == what.contains("2 threads")
+}
+
 fn reached(targets: &[Target], what: &str) -> Vec<Option<bool>> {
-    targets.iter().filter(|target| target.what.contains(what)).map(Target::reached).collect()
+    targets.iter().filter(|target| is_of(target, what)).map(Target::reached).collect()
 }
 
 fn compared_with<'a>(targets: &'a [Target], what: &str) -> Vec<&'a str> {
@@ -40,7 +45,7 @@ fn compared_with<'a>(targets: &'a [Target], what: &str) -> Vec<&'a str> {
         Finding::Compared { with, .. } => with.as_str(),
         _ => "nothing",
     };
-    targets.iter().filter(|target| target.what.contains(what)).map(of).collect()
+    targets.iter().filter(|target| is_of(target, what)).map(of).collect()
 }
 
 #[test]
@@ -136,6 +141,31 @@ fn each_target_is_compared_with_the_rival_it_names() {
     assert_eq!((reached(&targets, "64 tokens"), compared_with(&targets, "64 tokens")), (vec![Some(true)], vec![other]));
     assert_eq!(reached(&targets, "storage"), [Some(false)], "more than half of the sooner of wllama's two");
     assert_eq!(compared_with(&targets, "storage"), [WLLAMA_THREADS]);
+}
+
+#[test]
+fn two_threads_are_compared_with_one_and_a_start_with_what_comes_later() {
+    let (one, two) = (threads_of("gpt2", 64, 1), threads_of("gpt2", 64, 2));
+    let start = start_of("gpt2", "WebKitGTK");
+    let mut figures = Figures::default();
+    for (engine, quantity, value) in [
+        (&one, DECODE, 100.0),
+        (&two, DECODE, 160.0),
+        (&one, FIRST_TOKEN, 70.0),
+        (&two, FIRST_TOKEN, 41.0),
+        (&start, COLD_TOKEN, 31.0),
+        (&start, WARM_TOKEN, 10.0),
+        (&start, COLD_PROMPT, 20.0),
+        (&start, WARM_PROMPT, 10.0),
+    ] {
+        figures.add(engine, quantity, value);
+    }
+    let targets = gpt2(&figures, &[]);
+    assert_eq!(reached(&targets, "2 threads, decoding"), [Some(true)], "1.6 times as fast");
+    assert_eq!(reached(&targets, "2 threads, 64 tokens"), [Some(false)], "41 are more than 70 by 1.75");
+    assert_eq!(reached(&targets, "2 threads, 512 tokens"), [None]);
+    assert_eq!(reached(&targets, COLD_TOKEN), [None, None, Some(false)], "3.1 times in the third engine");
+    assert_eq!(reached(&targets, COLD_PROMPT), [None, None, Some(true)], "twice");
 }
 
 #[test]

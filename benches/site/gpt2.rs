@@ -13,6 +13,7 @@ use crate::rivals::Peers;
 use crate::samples::Figures;
 use crate::server::{Server, dist};
 use crate::targets::{GPT2, GPT2_LATE, GPT2_LONG};
+use crate::threads;
 
 const ID: &str = "gpt2";
 
@@ -40,6 +41,8 @@ impl Gpt2 {
         LONG.run(&self.0, figures).await?;
         LATE.run(&self.0, figures).await?;
         SHORT.run(&self.0, figures).await?;
+        threads::round(&self.0, ID, (64, 128), figures).await?;
+        threads::round(&self.0, ID, (512, 8), figures).await?;
         if let Some(peers) = peers {
             peers.round(figures);
         }
@@ -47,16 +50,17 @@ impl Gpt2 {
     }
 }
 
-/// Adds the model of a catalog's folder to those of a built site, where that is served.
-pub fn host(server: &Server, site: &Path, folder: &Path) -> Result<()> {
+/// Adds the model of a catalog's folder to those of a built site, where that is served. Returns the names of its files.
+pub fn host(server: &Server, site: &Path, folder: &Path) -> Result<Vec<String>> {
     const CATALOG: &str = "weights/catalog.json";
     let read = |path: PathBuf| Ok(catalog::parse(&fs::read_to_string(path)?)?);
     let entries: Result<Vec<_>> = read(folder.join("catalog.json"));
     let entry = entries?.into_iter().find(|entry| entry.id == ID).context("its catalog does not list it")?;
-    for part in &entry.parts {
-        server.put(&format!("weights/{}", part.url), fs::read(folder.join(&part.url))?);
+    let files: Vec<String> = entry.parts.iter().map(|part| format!("weights/{}", part.url)).collect();
+    for (part, file) in entry.parts.iter().zip(&files) {
+        server.put(file, fs::read(folder.join(&part.url))?);
     }
     let sites: Result<Vec<_>> = read(site.join(release::path(site, CATALOG)));
     server.put(CATALOG, serde_json::to_vec(&publish::with_entry(sites?, entry))?);
-    Ok(())
+    Ok(files)
 }

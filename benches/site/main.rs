@@ -14,6 +14,9 @@ mod reader;
 #[path = "../../tests/site/release.rs"]
 mod release;
 #[allow(dead_code)]
+#[path = "../../tests/site/request.rs"]
+mod request;
+#[allow(dead_code)]
 #[path = "../../tests/site/server.rs"]
 mod server;
 #[allow(dead_code)]
@@ -29,6 +32,8 @@ mod page;
 mod paste;
 mod peargpt;
 mod rivals;
+mod start;
+mod threads;
 mod visit;
 mod words;
 
@@ -161,11 +166,13 @@ async fn gpt2(arguments: &Arguments, figures: &mut Figures) -> Result<()> {
         figures.note("The rivals are not measured: `--peers DIR` says where they are.".to_string());
     }
     let gpt2 = Gpt2::stored(&built("weights")).await?;
+    let host = |reader: &reader::Reader| gpt2::host(&reader.server, &server::dist(), &built("weights"));
     for run in 1..=arguments.rounds() {
         let round = format!("GPT-2, round {run} of {}", arguments.rounds());
         eprintln!("{round}");
         machine::others(&round).await.into_iter().for_each(|sentence| figures.note(sentence));
         gpt2.round(peers.as_ref(), figures).await?;
+        start::round("gpt2", host, figures).await?;
     }
     Ok(())
 }
@@ -180,6 +187,7 @@ async fn peargpt(arguments: &Arguments, figures: &mut Figures) -> Result<()> {
         machine::others(&round).await.into_iter().for_each(|sentence| figures.note(sentence));
         peargpt.round(figures).await?;
         visit::round(&compressed, figures).await?;
+        start::round("peargpt", |_| Ok(vec![reader::WEIGHTS.to_string()]), figures).await?;
     }
     Ok(())
 }

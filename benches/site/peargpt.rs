@@ -8,7 +8,7 @@ use crate::page::{Bench, open_anew, wait_until};
 use crate::reader::Reader;
 use crate::samples::Figures;
 use crate::targets::{CANDLE, DECODE, FIRST_TOKEN, PEARGPT};
-use crate::{paste, words};
+use crate::{paste, threads, words};
 
 const BENCH: Bench = Bench { engine: PEARGPT, model: "peargpt", prompt_tokens: 64, tokens: 128 };
 
@@ -36,6 +36,7 @@ impl PearGpt {
     /// One round.
     pub async fn round(&self, figures: &mut Figures) -> Result<()> {
         BENCH.run(&self.0, figures).await?;
+        threads::round(&self.0, BENCH.model, (64, 128), figures).await?;
         self.candle(figures).await?;
         words::run(figures).await?;
         paste::run(figures).await

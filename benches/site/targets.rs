@@ -35,6 +35,16 @@ pub const WLLAMA_THREADS: &str = "wllama Q8_0, 2 threads";
 pub const DECODE: &str = "decoding, tokens/s";
 /// From the prompt's ids to the first token.
 pub const FIRST_TOKEN: &str = "prompt to first token, ms";
+/// The browser engines whose start is measured.
+pub const ENGINES: [&str; 3] = ["Chromium", "Firefox", "WebKitGTK"];
+/// Of a page that was just opened: one of tokens 10 to 100.
+pub const COLD_TOKEN: &str = "tokens 10 to 100, ms each";
+/// The median token of later runs.
+pub const WARM_TOKEN: &str = "later, ms each";
+/// A prompt of 64 tokens, the first that a page reads.
+pub const COLD_PROMPT: &str = "first prompt of 64, ms";
+/// One of those that follow.
+pub const WARM_PROMPT: &str = "later prompts of 64, ms";
 /// From the weights to a model that is ready.
 pub const LOAD: &str = "loading, ms";
 /// One plain pass over the 8-bit weights, a byte a weight: decoding a token cannot take less.
@@ -60,6 +70,29 @@ pub const WORKER_BYTES: &str = "worker's WebAssembly, bytes";
 /// The page's program.
 pub const PAGE_BYTES: &str = "page's WebAssembly, bytes";
 
+/// What is noted down as the start of a model in a browser engine.
+pub fn start_of(model: &str, engine: &str) -> String {
+    format!("start of {model}, {engine}")
+}
+
+/// What is noted down as so many threads, with a model and so many tokens of prompt.
+pub fn threads_of(model: &str, prompt_tokens: u32, threads: u32) -> String {
+    let plural = if threads == 1 { "" } else { "s" };
+    format!("{model}, prompt of {prompt_tokens}, {threads} thread{plural}, run again")
+}
+
+/// Two threads by one.
+fn by_one(
+    figures: &Figures,
+    what: &'static str,
+    (model, prompt_tokens): (&str, u32),
+    quantity: &str,
+    bound: Bound,
+) -> Target {
+    let [one, two] = [1, 2].map(|threads| figures.median(&threads_of(model, prompt_tokens, threads), quantity));
+    compared(what, two, one.map(|one| ("1 thread".to_string(), one)), bound)
+}
+
 /// GPT-2's targets; the rivals are those of [`Figures`] that have one of these names.
 pub fn gpt2(figures: &Figures, rivals: &[&str]) -> Vec<Target> {
     let ours = |engine, quantity| figures.median(engine, quantity);
@@ -71,7 +104,7 @@ pub fn gpt2(figures: &Figures, rivals: &[&str]) -> Vec<Target> {
     let long_rate = ours(GPT2_LONG, FIRST_TOKEN).map(|ms| 512.0 / ms * 1000.0);
     let own = |what: &str| decode.map(|decode| (what.to_string(), decode));
     let wllama = figures.median(WLLAMA, DECODE).map(|rate| (WLLAMA.to_string(), rate));
-    vec![
+    let mut targets = vec![
         compared("GPT-2, decoding, tokens/s", decode, wllama, Bound::AtLeast(4.0)),
         compared("GPT-2, decoding, tokens/s", decode, fastest, Bound::AtLeast(2.5)),
         compared("GPT-2, one token, ms", decode.map(|rate| 1000.0 / rate), floor, Bound::AtMost(1.7)),
@@ -84,7 +117,29 @@ pub fn gpt2(figures: &Figures, rivals: &[&str]) -> Vec<Target> {
             Bound::AtLeast(0.75),
         ),
         compared("GPT-2, from storage to ready, ms", ours(GPT2, LOAD), loads, Bound::AtMost(0.5)),
-    ]
+    ];
+    let threads = |what, prompt, quantity, bound| by_one(figures, what, ("gpt2", prompt), quantity, bound);
+    targets.extend([
+        threads("GPT-2, 2 threads, decoding, tokens/s", 64, DECODE, Bound::AtLeast(1.6)),
+        threads("GPT-2, 2 threads, 64 tokens of prompt, ms", 64, FIRST_TOKEN, Bound::AtMost(1.0 / 1.75)),
+        threads("GPT-2, 2 threads, 512 tokens of prompt, ms", 512, FIRST_TOKEN, Bound::AtMost(1.0 / 1.75)),
+        threads("GPT-2, 2 threads, from storage to ready, ms", 64, LOAD, Bound::AtMost(1.0)),
+    ]);
+    targets.extend(starts(figures, "gpt2"));
+    targets
+}
+
+/// Each browser engine's start with a model.
+fn starts(figures: &Figures, model: &str) -> Vec<Target> {
+    let targets = ENGINES.iter().flat_map(|name| {
+        let ms = |quantity| figures.median(&start_of(model, name), quantity);
+        let later = |quantity, what: &str| ms(quantity).map(|ms| (format!("{name}, {what}"), ms));
+        [
+            compared(COLD_TOKEN, ms(COLD_TOKEN), later(WARM_TOKEN, "later tokens"), Bound::AtMost(3.0)),
+            compared(COLD_PROMPT, ms(COLD_PROMPT), later(WARM_PROMPT, "later prompts"), Bound::AtMost(2.0)),
+        ]
+    });
+    targets.collect()
 }
 
 /// pearGPT's targets, and the site's.
@@ -99,7 +154,7 @@ pub fn peargpt(figures: &Figures) -> Vec<Target> {
     let alone = |what, engine, quantity, most| at_most(what, figures.median(engine, quantity), most);
     // Not one task in one run may be longer.
     let longest_task = figures.most(WORDS, LONGEST_TASK);
-    vec![
+    let mut targets = vec![
         compared("pearGPT, decoding, tokens/s", figures.median(PEARGPT, DECODE), candle, Bound::AtLeast(3.0)),
         alone("pearGPT, 5,000 words, click to last letter, s", WORDS, SECONDS, 40.0),
         at_most("pearGPT, 5,000 words, longest task on the page's thread, ms", longest_task, 50.0),
@@ -108,7 +163,11 @@ pub fn peargpt(figures: &Figures) -> Vec<Target> {
         alone("page's WebAssembly, brotli, bytes", FILES, PAGE_BYTES, 260_000.0),
         alone("pearGPT, first visit at 10 Mbit/s to first token, s", VISIT, SECONDS, 12.0),
         alone("of it not transfer, s", VISIT, NOT_TRANSFER, 1.0),
-    ]
+    ];
+    let what = "pearGPT, 2 threads, decoding, tokens/s";
+    targets.push(by_one(figures, what, ("peargpt", 64), DECODE, Bound::AtLeast(1.4)));
+    targets.extend(starts(figures, "peargpt"));
+    targets
 }
 
 fn compared(what: &'static str, value: Option<f64>, with: Option<(String, f64)>, bound: Bound) -> Target {

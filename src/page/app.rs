@@ -38,6 +38,8 @@ fn App() -> impl IntoView {
     let mounted = Mounted::here();
     let bar = AddressBar::new(mounted);
     let engine = Engine::new(mounted);
+    // Before any view asks for a model.
+    engine.set_threads(bar.arrived.with_untracked(|(address, _)| address.threads.unwrap_or(1)));
     let [writing, gpt2, own] = [&PEARGPT, &GPT2, &OWN].map(|about| Writing::new(engine, bar, about));
     let import = Import::new(engine, bar);
     take_drops(import, mounted);

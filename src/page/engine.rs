@@ -46,6 +46,7 @@ pub struct Engine {
     pub writing: RwSignal<Option<u32>>,
     /// What went wrong beside runs and downloads, as a sentence; until the next run.
     pub failure: RwSignal<Option<String>>,
+    threads: StoredValue<u32>,
     runs: Runs,
     programs: StoredValue<Option<Rc<Programs>>, LocalStorage>,
     mounted: Mounted,
@@ -61,6 +62,7 @@ impl Engine {
             count: Count::new(),
             writing: RwSignal::new(None),
             failure: RwSignal::new(None),
+            threads: StoredValue::new(1),
             runs: Runs::new(),
             programs: StoredValue::new_local(None),
             mounted,
@@ -69,6 +71,14 @@ impl Engine {
         engine.programs.set_value(Some(Programs::new(&program, move |event| engine.receive(event))));
         engine.take_turns();
         engine
+    }
+
+    /// How many threads compute the models that are loaded from now on.
+    pub fn set_threads(self, threads: u32) {
+        self.threads.set_value(threads);
+        if let Some(programs) = self.programs.get_value() {
+            programs.set_threads(threads);
+        }
     }
 
     /// Loads the model of this id, unless it is there or on its way. What another model writes or fetches is waited for.
@@ -181,10 +191,14 @@ impl Engine {
             catalog_url: catalog_url(self.mounted),
             policy: self.mounted.options().transfer,
             consent,
+            threads: self.threads.get_value(),
         });
     }
 
     fn receive(self, event: Event) {
+        if let Event::Loaded(summary) = &event {
+            self.backend.set(Some(summary.backend.clone()));
+        }
         let Some(event) = self.loading.take(event) else { return };
         match event {
             Event::Ready { backend } => self.backend.set(backend),

@@ -1,7 +1,7 @@
 //! The two workers as one: hands each request to the one that carries it out, and what the converter has made to the
 //! engine. The converter is started on demand, and ended once nothing is left for it to do.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use js_sys::Array;
@@ -26,6 +26,8 @@ pub struct Programs {
     engine: Rc<Bridge>,
     converter: Rc<Bridge>,
     state: RefCell<State>,
+    /// How many threads compute what is opened from now on.
+    threads: Cell<u32>,
 }
 
 /// What goes on between the two.
@@ -94,8 +96,14 @@ impl Programs {
                 engine: bridge(Program::Engine, Programs::hear_engine),
                 converter: bridge(Program::Converter, Programs::hear_converter),
                 state: RefCell::default(),
+                threads: Cell::new(1),
             }
         })
+    }
+
+    /// How many threads compute what is opened from now on.
+    pub fn set_threads(&self, threads: u32) {
+        self.threads.set(threads);
     }
 
     /// Starts the engine, if it is not there.
@@ -244,7 +252,8 @@ impl Programs {
             (state.model, state.opening) = (None, Some(Opening::of(run)));
             drop(state);
             self.let_go();
-            self.engine.send(Request::Open { run: Some(run), file }, blob.into_iter().collect());
+            let threads = self.threads.get();
+            self.engine.send(Request::Open { run: Some(run), file, threads }, blob.into_iter().collect());
         }
     }
 
@@ -264,7 +273,8 @@ impl Programs {
         drop(state);
         if is_new {
             self.let_go();
-            self.engine.send(Request::Open { run: Some(run), file: file.clone() }, blob.into_iter().collect());
+            let (file, threads) = (file.clone(), self.threads.get());
+            self.engine.send(Request::Open { run: Some(run), file, threads }, blob.into_iter().collect());
         }
         self.open_is(run, |opening| opening.file = Some(file));
     }
@@ -292,9 +302,12 @@ impl Programs {
             state.model = Some((ModelFile::Gguf(file.clone()), blob.clone()));
         }
         drop(state);
+        let threads = self.threads.get();
         match blob {
-            Some(blob) => self.engine.send(Request::Open { run: None, file }, Array::of1(&blob)),
-            None => self.engine.send(Request::Load { entry, catalog_url, policy, consent: true }, Array::new()),
+            Some(blob) => self.engine.send(Request::Open { run: None, file, threads }, Array::of1(&blob)),
+            None => {
+                self.engine.send(Request::Load { entry, catalog_url, policy, consent: true, threads }, Array::new());
+            }
         }
         self.end_converter();
     }

@@ -9,6 +9,7 @@ mod channel;
 mod download;
 mod held_weights;
 mod storage;
+mod team;
 mod time;
 
 use wasm_bindgen::JsValue;

@@ -34,7 +34,10 @@ pub fn bench(arguments: &[String]) -> Result<()> {
     let arguments = Arguments::parse(arguments)?;
     let dist = Some(root().join("dist")).filter(|_| !arguments.skip_build);
     let against = arguments.against.as_deref().map(|folder| other_site(folder, dist.as_deref())).transpose()?;
-    tools::ensure_browser()?;
+    match against.is_some() {
+        true => tools::ensure_browser()?,
+        false => tools::ensure_all_browsers()?,
+    }
     if !arguments.skip_build {
         site::dist(&[])?;
     }

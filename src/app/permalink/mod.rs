@@ -10,7 +10,7 @@ use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use self::value::{count, decode, flag, hex, refused, shortened};
+use self::value::{count, decode, flag, hex, refused, shortened, threads};
 use crate::app::settings::{Kind, PARAMETERS, Parameter, SettingsError};
 use crate::generation::Settings;
 use crate::tokenizer::Vocabulary;
@@ -131,6 +131,8 @@ pub struct Address {
     pub model: Option<String>,
     /// Whether the run starts at once.
     pub run: bool,
+    /// How many threads compute: a setting of the machine, which is read here and never written.
+    pub threads: Option<u32>,
 }
 
 /// A wrong part of an address; the rest is used.
@@ -158,7 +160,7 @@ pub enum AddressError {
 impl Address {
     /// The bare address of a page.
     pub fn of(route: Route) -> Self {
-        Address { settings: route.defaults(), route, model: None, run: false }
+        Address { settings: route.defaults(), route, model: None, run: false, threads: None }
     }
 
     /// Reads `location.hash`, with or without its `#`; of a parameter given twice the last counts,
@@ -183,6 +185,9 @@ impl Address {
         let value = decode(raw).ok_or_else(encoding)?;
         if let Some(result) = self.route.set(&name, &value) {
             return Ok(result?);
+        }
+        if name == "threads" && (self.route.writes() || matches!(self.route, Route::Bench { .. })) {
+            return Ok(threads(&name, &value).map(|threads| self.threads = Some(threads))?);
         }
         if !self.route.writes() {
             return Err(AddressError::Parameter(shortened(&name)));
@@ -275,6 +280,21 @@ mod tests {
         assert_eq!((sampling.temperature, sampling.top_k, sampling.top_p), (0.5, 3, 0.9));
         assert_eq!((sampling.min_p, sampling.repetition_penalty), (0.1, 1.2));
         assert_eq!((address.model.as_deref(), address.run), (Some("0123456789ab"), true));
+    }
+
+    #[test]
+    fn the_number_of_threads_is_read_and_never_written() {
+        for (hash, rest) in [("#/peargpt?threads=2", "#/peargpt"), ("#/gpt2?seed=3&threads=8", "#/gpt2?seed=3")] {
+            let address = read(hash);
+            assert!(address.threads.is_some_and(|threads| hash.ends_with(&threads.to_string())), "{hash}");
+            assert_eq!(address.to_string(), rest);
+        }
+        assert_eq!(read("#/bench?threads=3").threads, Some(3));
+        for hash in ["#/peargpt?threads=0", "#/bench?threads=9", "#/gpt2?threads=two"] {
+            let (address, said) = problem(hash);
+            assert!(address.threads.is_none() && said.contains("threads takes a whole number from 1 to 8"), "{said}");
+        }
+        assert!(problem("#/?threads=2").1.contains("threads"));
     }
 
     #[test]

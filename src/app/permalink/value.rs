@@ -44,6 +44,13 @@ pub(super) fn flag(name: &str, value: &str) -> Result<bool, SettingsError> {
     }
 }
 
+/// A number of threads.
+pub(super) fn threads(name: &str, value: &str) -> Result<u32, SettingsError> {
+    const MOST: u32 = 8;
+    let threads = value.parse().ok().filter(|threads| (1..=MOST).contains(threads));
+    threads.ok_or_else(|| refused(name, format!("a whole number from 1 to {MOST}"), value))
+}
+
 /// Reads a number of tokens into `target`.
 pub(super) fn count(name: &str, value: &str, target: &mut u32) -> Result<(), SettingsError> {
     const MOST: u32 = 4096;

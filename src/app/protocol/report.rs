@@ -65,6 +65,8 @@ pub struct ModelSummary {
     pub huggingface_notes: Vec<String>,
     /// Milliseconds from the request to this event.
     pub load_ms: f64,
+    /// What computes it, for people: the kernels and the number of threads.
+    pub backend: String,
 }
 
 /// The numbers of a run.
@@ -115,10 +117,14 @@ pub struct BenchReport {
     pub decode_ms_p50: f64,
     /// 95th percentile of it.
     pub decode_ms_p95: f64,
+    /// Mean time of one of tokens 10 to 100, in milliseconds: in a page that has just been opened, the browser still
+    /// compiles while they are decoded. `None` if fewer were.
+    pub decode_start_ms: Option<f64>,
     /// Speed of one plain pass over as many bytes as the weights have, in 10⁹ bytes per second: 16-byte loads, four
-    /// accumulators, the best of five passes. Decoding is compared with it as the floor.
+    /// accumulators, the best of five passes, by the thread that leads over its part. Decoding is compared with it as the
+    /// floor.
     pub read_gb_per_second: f64,
-    /// Size of the worker's WebAssembly memory, in bytes.
+    /// Size of the WebAssembly memory of the worker that leads, in bytes.
     pub wasm_memory_bytes: u64,
     /// The browser; filled in by the page.
     pub user_agent: String,

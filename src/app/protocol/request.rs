@@ -20,6 +20,8 @@ pub enum Request {
         /// Whether the reader has agreed to fetch it. If it is on another origin and not here yet, the answer is
         /// [`Event::ToFetch`](super::Event::ToFetch), or [`Event::Asking`](super::Event::Asking) without that consent.
         consent: bool,
+        /// How many threads are to compute.
+        threads: u32,
     },
     /// Open a GGUF that the converter has made, or found to run unchanged. The file comes with the message unless it is
     /// in storage. The model that is open is closed first.
@@ -28,6 +30,8 @@ pub enum Request {
         run: Option<u32>,
         /// The file.
         file: GgufFile,
+        /// How many threads are to compute.
+        threads: u32,
     },
     /// Fetch a model from Hugging Face, and convert it while it arrives. Ends in
     /// [`Event::Fetched`](super::Event::Fetched).

@@ -101,6 +101,7 @@ impl Engine {
 
     fn adopt(self, summary: &ModelSummary) {
         self.loading.restarts.set_value(0);
+        self.backend.set(Some(summary.backend.clone()));
         self.loading.id.set(Some(summary.id.clone()));
         self.loading.model.set(ModelState::Loaded(summary.clone()));
     }

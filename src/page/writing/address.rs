@@ -41,7 +41,7 @@ impl Writing {
     /// The address that asks for what the form asks for.
     pub fn address(self) -> Address {
         let settings = self.form.settings();
-        Address { route: self.route.get(), settings, model: self.named_model.get(), run: false }
+        Address { route: self.route.get(), settings, model: self.named_model.get(), run: false, threads: None }
     }
 
     /// The address under which others get the text that stands there, to the byte, or, where there is none, the one that
@@ -66,7 +66,7 @@ impl Writing {
                 settings.stop.clear(); // with a number of tokens they would only hide one at the end
             }
         }
-        Some(Address { route: self.route.get(), settings, model, run: true })
+        Some(Address { route: self.route.get(), settings, model, run: true, threads: None })
     }
 
     /// The whole of it.

@@ -58,7 +58,7 @@ impl SavedText {
     /// As a value that JSON can hold. An address keeps all settings.
     pub(super) fn pack(&self, route: Route) -> JsValue {
         let Begun { settings, model, is_continued, .. } = self.begun.clone();
-        let address = Address { route, settings, model, run: false }.to_string();
+        let address = Address { route, settings, model, run: false, threads: None }.to_string();
         let ids = self.ids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
         let ending = match self.run {
             RunState::Ended(reason) => ENDINGS.iter().position(|ending| *ending == reason).unwrap_or(0),

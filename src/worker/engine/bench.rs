@@ -1,6 +1,7 @@
 //! Measures for `#/bench`: prefill, decoding, and a plain read of the weights to compare with.
 
 use std::hint::black_box;
+use std::ops::Range;
 
 use super::super::channel::Channel;
 use super::super::memory_bytes;
@@ -15,6 +16,8 @@ use crate::sampler::{Sampler, Sampling};
 
 /// Number of passes over the weights; the fastest counts.
 const READ_PASSES: usize = 5;
+/// The tokens that show how slow a start is.
+const START: Range<u32> = 10..100;
 /// Milliseconds that can be measured: browsers round the clock to a tenth of one.
 const TOLD_MS: f64 = 0.5;
 /// Least bytes that a pass reads, since browsers round the clock. It reads small weights several times.
@@ -42,8 +45,8 @@ pub async fn measure(
         model: String::new(),
         parameters: summary.parameters,
         weight_bytes: summary.weight_bytes,
-        backend: backend(),
-        threads: 1,
+        backend: backend(model.gpt.threads()),
+        threads: model.gpt.threads() as u32,
         load_ms: summary.load_ms,
         prefill_tokens: prompt_tokens,
         prefill_ms,
@@ -51,6 +54,7 @@ pub async fn measure(
         decode_tokens_per_second: f64::from(times.tokens) / times.ms * 1000.0,
         decode_ms_p50: times.percentile(0.5),
         decode_ms_p95: times.percentile(0.95),
+        decode_start_ms: times.start_ms(),
         read_gb_per_second: read_speed(&model.gpt),
         wasm_memory_bytes: memory_bytes(),
         user_agent: String::new(),
@@ -63,6 +67,8 @@ struct Times {
     tokens: u32,
     /// Milliseconds of all tokens together.
     ms: f64,
+    /// Milliseconds of those in [`START`].
+    start_ms: f64,
     /// Mean milliseconds per token, each over as few tokens as the clock can measure.
     means: Vec<f64>,
     /// Tokens since the last mean, and their time.
@@ -71,6 +77,9 @@ struct Times {
 
 impl Times {
     fn push(&mut self, ms: f64) {
+        if START.contains(&self.tokens) {
+            self.start_ms += ms;
+        }
         self.tokens += 1;
         self.ms += ms;
         self.since = (self.since.0 + 1, self.since.1 + ms);
@@ -79,6 +88,11 @@ impl Times {
             self.means.push(ms / f64::from(tokens));
             self.since = (0, 0.0);
         }
+    }
+
+    /// Milliseconds per token of those in [`START`].
+    fn start_ms(&self) -> Option<f64> {
+        (self.tokens >= START.end).then(|| self.start_ms / START.len() as f64)
     }
 
     /// The time that this share of the tokens does not exceed.

@@ -6,13 +6,20 @@ mod open;
 mod serve;
 mod text_stream;
 mod verify;
+mod warm_up;
 
-/// Serves as long as the worker lives.
+use super::team;
+
+/// Serves, or computes with a worker that does, as long as the worker lives.
 pub fn start() {
-    super::start(serve::serve());
+    match team::is_member() {
+        true => team::follow(),
+        false => super::start(serve::serve()),
+    }
 }
 
-/// The name of the kernels in use, for people.
-fn backend() -> String {
-    format!("WebAssembly {}, 1 thread", crate::kernels::selected().name)
+/// The name of the kernels in use, for people, and of how many threads.
+fn backend(threads: usize) -> String {
+    let plural = if threads == 1 { "" } else { "s" };
+    format!("WebAssembly {}, {threads} thread{plural}", crate::kernels::selected().name)
 }

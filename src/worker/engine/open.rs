@@ -1,6 +1,8 @@
 //! The model that is open.
 
 use super::super::storage::Unkept;
+use super::super::team::Team;
+use super::backend;
 use super::verify::can_be_verified;
 use crate::app::protocol::ModelSummary;
 use crate::checkpoint::Model;
@@ -17,6 +19,8 @@ pub struct Open {
     pub text: Option<Run>,
     /// The lock on its file, if storage has that only while the model is open.
     pub unkept: Option<Unkept>,
+    /// The workers that compute with this one.
+    pub _team: Option<Team>,
 }
 
 /// Names a model, and describes its file.
@@ -33,7 +37,7 @@ pub struct Identity {
 
 impl Open {
     /// A model that took `load_ms` milliseconds to load.
-    pub fn new(model: Model, identity: Identity, load_ms: f64) -> Self {
+    pub fn new((model, team): (Model, Option<Team>), identity: Identity, load_ms: f64) -> Self {
         let (config, spec) = (model.gpt.config(), model.tokenizer.spec());
         let summary = ModelSummary {
             id: identity.id,
@@ -52,7 +56,8 @@ impl Open {
             gguf_notes: notes(config, &spec, Format::Gguf),
             huggingface_notes: notes(config, &spec, Format::HuggingFace),
             load_ms,
+            backend: backend(model.gpt.threads()),
         };
-        Open { model, summary, text: None, unkept: None }
+        Open { model, summary, text: None, unkept: None, _team: team }
     }
 }

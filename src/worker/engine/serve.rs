@@ -7,15 +7,18 @@ use super::super::channel::{Channel, send};
 use super::super::download::{self, Order, Outcome, VerifiedWeights};
 use super::super::held_weights::HeldWeights;
 use super::super::storage::{FilePiece, SplitFile, Unkept, reason, sweep};
+use super::super::team::{self, Team};
 use super::super::time::now;
 use super::background::{self, Lent};
 use super::open::{Identity, Open};
 use super::text_stream::TextStream;
 use super::verify::{self, VerifyError};
+use super::warm_up::WarmUp;
 use super::{backend, bench};
 use crate::app::protocol::{Event, FileLocation, GgufFile, Request, Task};
-use crate::checkpoint::{CheckpointError, Model, OpenError};
+use crate::checkpoint::{CheckpointError, Model, OpenError, gguf};
 use crate::generation::{GenerationError, Progress, Run, Settings, StopReason};
+use crate::model::ModelError;
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -36,28 +39,34 @@ enum ServeError {
 pub async fn serve() -> Result<(), JsValue> {
     std::panic::set_hook(Box::new(|panic| send(&Event::Panicked { message: panic.to_string() })));
     let channel = Channel::open()?;
-    channel.send(&Event::Ready { backend: Some(backend()) });
+    channel.send(&Event::Ready { backend: Some(backend(1)) });
     let lent = Lent::default();
     wasm_bindgen_futures::spawn_local(background::answer(channel.background()?, lent.clone()));
     wasm_bindgen_futures::spawn_local(sweep());
+    let warm_up = WarmUp::default();
+    wasm_bindgen_futures::spawn_local(warm_up.clone().run());
     let (mut open, mut held): (Option<Open>, _) = (None, HeldWeights::default());
     loop {
         let (request, files) = channel.receive().await;
         match request {
-            Request::Load { entry, catalog_url, policy, consent } => {
+            Request::Load { entry, catalog_url, policy, consent, threads } => {
                 close(&mut open, &lent).await;
                 let (channel, entry, catalog_url) = (&channel, &entry, catalog_url.as_str());
-                open = load(&mut held, Order { channel, entry, catalog_url, policy, consent, thorough: false }).await;
+                let order = Order { channel, entry, catalog_url, policy, consent, thorough: false };
+                open = load(&mut held, order, threads).await;
                 lend(&open, &lent);
             }
-            Request::Open { run, file } => {
+            Request::Open { run, file, threads } => {
                 close(&mut open, &lent).await;
                 held.clear();
-                open = open_file(&channel, run, file, files.into_iter().next()).await;
+                open = open_file(&channel, run, file, files.into_iter().next(), threads).await;
                 lend(&open, &lent);
             }
             Request::Cancel { id } => held.cancel(&channel, &id).await,
-            request => answer(&channel, open.as_mut(), request).await,
+            request => {
+                warm_up.end();
+                answer(&channel, open.as_mut(), request).await;
+            }
         }
     }
 }
@@ -93,6 +102,10 @@ async fn answer(channel: &Channel, open: Option<&mut Open>, request: Request) {
 }
 
 fn report(channel: &Channel, run: u32, outcome: Result<(), ServeError>) {
+    if let Err(ServeError::Generation(GenerationError::Model(error @ ModelError::Team(_)))) = &outcome {
+        // The page starts the engine anew, and with it the others.
+        return channel.send(&Event::Panicked { message: error.to_string() });
+    }
     if let Err(error) = outcome {
         channel.send(&Event::Failed { task: Task::Run(run), message: error.to_string() });
     }
@@ -100,14 +113,14 @@ fn report(channel: &Channel, run: u32, outcome: Result<(), ServeError>) {
 
 /// Fetches and opens a model, and sends the page the result. If storage has damaged it, verifies all files by SHA-256
 /// and fetches the damaged ones again.
-async fn load(held: &mut HeldWeights<()>, order: Order<'_>) -> Option<Open> {
+async fn load(held: &mut HeldWeights<()>, order: Order<'_>, threads: u32) -> Option<Open> {
     let (begun, Order { channel, entry, .. }) = (now(), order);
     let mut weights = fetch(held, order).await?;
-    let model = match open(channel, &mut weights).await {
+    let model = match open(channel, &mut weights.file, threads).await {
         Err(OpenError::Checkpoint(CheckpointError::Read { .. })) => {
             drop(weights); // closed, since an open file cannot be removed
             weights = fetch(held, Order { thorough: true, ..order }).await?;
-            open(channel, &mut weights).await
+            open(channel, &mut weights.file, threads).await
         }
         outcome => outcome,
     };
@@ -130,10 +143,16 @@ async fn load(held: &mut HeldWeights<()>, order: Order<'_>) -> Option<Open> {
 }
 
 /// Opens a file that the converter has made, and sends the page the result.
-async fn open_file(channel: &Channel, run: Option<u32>, file: GgufFile, blob: Option<Blob>) -> Option<Open> {
+async fn open_file(
+    channel: &Channel,
+    run: Option<u32>,
+    file: GgufFile,
+    blob: Option<Blob>,
+    threads: u32,
+) -> Option<Open> {
     let begun = now();
     let task = run.map_or(Task::Load, Task::Run);
-    let (model, unkept) = match read_file(channel, &file, blob).await {
+    let (model, unkept) = match read_file(channel, &file, blob, threads).await {
         Ok(read) => read,
         Err(reason) => {
             let message = format!("{} cannot be opened: {}.", file.title, reason.trim_end_matches('.'));
@@ -152,7 +171,12 @@ async fn open_file(channel: &Channel, run: Option<u32>, file: GgufFile, blob: Op
 }
 
 /// The model of a file, and the lock on the file if it is in storage without being kept.
-async fn read_file(channel: &Channel, file: &GgufFile, blob: Option<Blob>) -> Result<(Model, Option<Unkept>), String> {
+async fn read_file(
+    channel: &Channel,
+    file: &GgufFile,
+    blob: Option<Blob>,
+    threads: u32,
+) -> Result<((Model, Option<Team>), Option<Unkept>), String> {
     let gone = || "its file is gone; hand it over once more".to_string();
     let unkept = match &file.location {
         FileLocation::Unkept(name) => Some(Unkept::find(name).await.ok_or_else(gone)?),
@@ -165,10 +189,8 @@ async fn read_file(channel: &Channel, file: &GgufFile, blob: Option<Blob>) -> Re
         }
         (None, None) => return Err(gone()),
     };
-    channel.send(&Event::Opening);
-    channel.interrupted().await;
-    let mut pieces = SplitFile::new([piece]).map_err(|error| reason(&error))?;
-    let model = Model::open(&mut pieces).map_err(|error| error.to_string())?;
+    let mut file = SplitFile::new([piece]).map_err(|error| reason(&error))?;
+    let model = open(channel, &mut file, threads).await.map_err(|error| error.to_string())?;
     Ok((model, unkept))
 }
 
@@ -187,11 +209,38 @@ async fn fetch(held: &mut HeldWeights<()>, order: Order<'_>) -> Option<VerifiedW
     None
 }
 
-/// Builds the model, after the page had time to draw that it is opening.
-async fn open(channel: &Channel, weights: &mut VerifiedWeights) -> Result<Model, OpenError> {
+/// Builds the model, after the page had time to draw that it is opening; with others, if several threads are to compute
+/// it and can.
+async fn open(channel: &Channel, file: &mut SplitFile, threads: u32) -> Result<(Model, Option<Team>), OpenError> {
     channel.send(&Event::Opening);
     channel.interrupted().await;
-    Model::open(&mut weights.file)
+    if threads < 2 || !team::is_possible() {
+        return Ok((Model::open(file)?, None));
+    }
+    match open_with_others(file, threads as usize).await {
+        Err(OpenWithOthersError::Open(error)) => Err(error),
+        Err(OpenWithOthersError::Team(reason)) => {
+            channel.send(&Event::Notice(format!("One thread computes: {reason}.")));
+            Ok((Model::open(file)?, None))
+        }
+        Ok((model, team)) => Ok((model, Some(team))),
+    }
+}
+
+/// Why a model is not opened by several workers.
+enum OpenWithOthersError {
+    /// The file is no model.
+    Open(OpenError),
+    /// The others cannot.
+    Team(String),
+}
+
+async fn open_with_others(file: &mut SplitFile, threads: usize) -> Result<(Model, Team), OpenWithOthersError> {
+    let config = gguf::config(file).map_err(|error| OpenWithOthersError::Open(error.into()))?;
+    let team = Team::form(&config, threads, &file.pieces()).await.map_err(OpenWithOthersError::Team)?;
+    let model = Model::open_member(file, team.leader()).map_err(OpenWithOthersError::Open)?;
+    team.loaded().await.map_err(OpenWithOthersError::Team)?;
+    Ok((model, team))
 }
 
 /// Writes a text from its beginning.

@@ -4,7 +4,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use js_sys::{Array, Function, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{Blob, FileSystemReadWriteOptions, FileSystemSyncAccessHandle};
+use web_sys::{Blob, FileSystemFileHandle, FileSystemReadWriteOptions, FileSystemSyncAccessHandle};
 
 use super::reason::reason;
 
@@ -25,12 +25,21 @@ pub fn place(seek: SeekFrom, position: u64, length: u64) -> io::Result<u64> {
 #[derive(Debug)]
 pub struct StoredFile {
     handle: FileSystemSyncAccessHandle,
+    /// What it was opened from.
+    source: FileSystemFileHandle,
     position: u64,
 }
 
 impl StoredFile {
-    pub(super) fn new(handle: FileSystemSyncAccessHandle) -> Self {
-        StoredFile { handle, position: 0 }
+    pub(super) fn new(handle: FileSystemSyncAccessHandle, source: FileSystemFileHandle) -> Self {
+        StoredFile { handle, source, position: 0 }
+    }
+
+    /// What it was opened from, and whether others can open that meanwhile.
+    pub fn source(&self) -> (FileSystemFileHandle, bool) {
+        // The bindings do not know modes yet.
+        let mode = Reflect::get(&self.handle, &"mode".into()).ok().and_then(|mode| mode.as_string());
+        (self.source.clone(), mode.as_deref() == Some("read-only"))
     }
 
     /// Replaces the contents of the file.

@@ -32,6 +32,16 @@ fn unless_missing(outcome: Result<JsValue, JsValue>) -> Result<Option<JsValue>, 
     }
 }
 
+/// Opens a file for reading, see [`Folder::reader`].
+pub(super) async fn open_for_reading(handle: FileSystemFileHandle) -> Option<StoredFile> {
+    let options = Object::new();
+    Reflect::set(&options, &"mode".into(), &"read-only".into()).ok()?;
+    // The bindings do not know modes yet, and older browsers ignore them.
+    let open: Function = Reflect::get(&handle, &"createSyncAccessHandle".into()).ok()?.dyn_into().ok()?;
+    let opened: Promise = open.call1(&handle, &options).ok()?.dyn_into().ok()?;
+    Some(StoredFile::new(JsFuture::from(opened).await.ok()?.unchecked_into(), handle))
+}
+
 impl Folder {
     /// The root folder of the site. Fails in private windows of some browsers, and on plain http.
     pub async fn root() -> Result<Folder, JsValue> {
@@ -88,7 +98,10 @@ impl Folder {
         let mut tries = 1;
         loop {
             match JsFuture::from(handle.create_sync_access_handle()).await {
-                Ok(access) => return Ok(StoredFile::new(access.unchecked_into::<FileSystemSyncAccessHandle>())),
+                Ok(access) => {
+                    let access = access.unchecked_into::<FileSystemSyncAccessHandle>();
+                    return Ok(StoredFile::new(access, handle));
+                }
                 Err(error) if tries == TRIES => return Err(error),
                 Err(_) => sleep(PAUSE_MS).await?,
             }
@@ -99,13 +112,7 @@ impl Folder {
     /// Opens a file for reading, which is several times as fast as reading a [`file`](Self::file). `None` if it does
     /// not exist, or if another tab has it open and the browser does not support shared readers.
     pub async fn reader(&self, name: &str) -> Option<StoredFile> {
-        let handle = JsFuture::from(self.0.get_file_handle(name)).await.ok()?;
-        let options = Object::new();
-        Reflect::set(&options, &"mode".into(), &"read-only".into()).ok()?;
-        // The bindings do not know modes yet, and older browsers ignore them.
-        let open: Function = Reflect::get(&handle, &"createSyncAccessHandle".into()).ok()?.dyn_into().ok()?;
-        let opened: Promise = open.call1(&handle, &options).ok()?.dyn_into().ok()?;
-        Some(StoredFile::new(JsFuture::from(opened).await.ok()?.unchecked_into()))
+        open_for_reading(JsFuture::from(self.0.get_file_handle(name)).await.ok()?.unchecked_into()).await
     }
 
     /// Writes a file atomically: after an interruption it has either its old or its new contents.

@@ -5,11 +5,13 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::rc::Rc;
 
-use js_sys::{Array, Uint8Array};
-use wasm_bindgen::JsValue;
-use web_sys::{Blob, FileReaderSync};
+use js_sys::{Array, BigInt, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, FileReaderSync, FileSystemFileHandle};
 
 use super::file::{StoredFile, place};
+use super::folder::open_for_reading;
 use super::reason::reason;
 use crate::app::checksum::{STRETCH, checksum};
 
@@ -28,6 +30,40 @@ impl FilePiece {
     /// A piece that is kept open.
     pub fn open(file: StoredFile, checksums: Option<Rc<[u64]>>) -> Self {
         FilePiece::Open(Rc::new(RefCell::new(file)), checksums)
+    }
+
+    /// What a message to another worker has of it, see [`received`](Self::received).
+    pub async fn posted(&self) -> Result<JsValue, JsValue> {
+        let (source, checksums) = match self {
+            FilePiece::File(blob, checksums) => (blob.clone().into(), checksums),
+            FilePiece::Open(file, checksums) => {
+                let (source, is_shared) = file.borrow().source();
+                match is_shared {
+                    true => (source.into(), checksums),
+                    false => (JsFuture::from(source.get_file()).await?, checksums),
+                }
+            }
+            FilePiece::Memory(bytes) => (Blob::new_with_u8_array_sequence(&Array::of1(bytes))?.into(), &None),
+        };
+        let checksums = checksums.as_ref().map(|checksums| checksums.iter().map(|sum| BigInt::from(*sum)).collect());
+        Ok(Array::of2(&source, &checksums.map_or(JsValue::NULL, |checksums: Array| checksums.into())).into())
+    }
+
+    /// A piece that has come in a message.
+    pub async fn received(message: &JsValue) -> Result<FilePiece, JsValue> {
+        let message: &Array = message.unchecked_ref();
+        let checksums: Option<Rc<[u64]>> = match message.get(1) {
+            none if none.is_null() => None,
+            sums => Some(sums.unchecked_into::<Array>().iter().map(|sum| u64::try_from(sum).unwrap_or(0)).collect()),
+        };
+        let source = match message.get(0).dyn_into::<Blob>() {
+            Ok(blob) => return Ok(FilePiece::File(blob, checksums)),
+            Err(handle) => handle.unchecked_into::<FileSystemFileHandle>(),
+        };
+        match open_for_reading(source.clone()).await {
+            Some(file) => Ok(FilePiece::open(file, checksums)),
+            None => Ok(FilePiece::File(JsFuture::from(source.get_file()).await?.unchecked_into(), checksums)),
+        }
     }
 
     /// Its length in bytes.
@@ -64,6 +100,11 @@ impl SplitFile {
         let pieces: Vec<_> = pieces.into_iter().map(&mut place).collect();
         let (reader, ahead) = (FileReaderSync::new()?, Vec::new());
         Ok(SplitFile { pieces, position: 0, length, reader, ahead, ahead_start: 0 })
+    }
+
+    /// The pieces in order.
+    pub fn pieces(&self) -> Vec<FilePiece> {
+        self.pieces.iter().map(|(_, piece)| piece.clone()).collect()
     }
 
     /// The pieces in order.

@@ -3,7 +3,9 @@
 
 mod downloads;
 mod looks;
+mod offline;
 mod own;
+mod team;
 mod visit;
 mod writing;
 

@@ -138,7 +138,7 @@ impl Decoding {
         if !gpt.has(&self.cache) {
             self.cache.clear();
         }
-        if self.cache.room() == 0 {
+        if self.visible() > gpt.config().context {
             self.move_window(gpt.config().context);
         }
         let begin = self.start + self.cache.len();

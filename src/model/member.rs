@@ -113,7 +113,8 @@ impl Member {
         if ids.dim(0)? != 1 {
             return Err(TeamError::Alone("a batch").into());
         }
-        if let Some((_, cache)) = used.filter(|(_, cache)| position > 0 && !self.has(cache)) {
+        let needs = |order| position > 0 || order == CacheOrder::Read;
+        if let Some((_, cache)) = used.filter(|(order, cache)| needs(*order) && !self.has(cache)) {
             return Err(ModelError::Moved { expected: cache.len(), found: 0 });
         }
         let order = Order {

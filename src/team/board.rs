@@ -21,8 +21,8 @@ pub trait SharedMemory: Debug {
     fn store(&self, counter: usize, value: u32);
     /// Waits a moment. Returns `false` after so many rounds that it is time to sleep.
     fn pause(&self, round: u32) -> bool;
-    /// Sleeps for a twentieth of a second at most while the counter has this value.
-    fn sleep(&self, counter: usize, value: u32);
+    /// Sleeps for so many milliseconds at most while the counter has this value.
+    fn sleep(&self, counter: usize, value: u32, ms: u32);
     /// Milliseconds of a clock.
     fn now(&self) -> f64;
     /// Writes numbers.
@@ -43,6 +43,9 @@ const EXCHANGES: u32 = 1 << 16;
 
 /// Milliseconds without progress after which a member is lost. Time in which this thread did not run does not count.
 const PATIENCE_MS: f64 = 5000.0;
+/// Milliseconds of a sleep: in the middle of an order, in which somebody may be lost, and while there is none.
+const SLEEP_MS: u32 = 50;
+const IDLE_MS: u32 = 2000;
 /// Milliseconds that count at most between two looks.
 const LOOK_MS: f64 = 100.0;
 
@@ -94,16 +97,22 @@ impl<M: SharedMemory> Seat<M> {
 
     /// The next order; `None` after the team has ended. For members that do not lead.
     pub fn next_order(&self) -> Result<Option<Order>, TeamError> {
-        self.exchange.set(0);
-        let is_there = |order| order != self.order.get() || self.memory.load(ENDED) != 0;
-        self.wait(ORDER, is_there, None)?;
-        if self.memory.load(ENDED) != 0 {
-            return Ok(None);
+        loop {
+            self.exchange.set(0);
+            let is_there = |order| order != self.order.get() || self.memory.load(ENDED) != 0;
+            self.wait(ORDER, is_there, None)?;
+            if self.memory.load(ENDED) != 0 {
+                return Ok(None);
+            }
+            self.order.set(self.memory.load(ORDER));
+            let order = self.read_order();
+            self.arrive();
+            // Others may still read or write what belongs to an order that was given up.
+            match self.meet() {
+                Err(TeamError::GivenUp) => {}
+                met => return met.map(|()| Some(order)),
+            }
         }
-        self.order.set(self.memory.load(ORDER));
-        let order = self.read_order();
-        self.arrive();
-        Ok(Some(order))
     }
 
     /// Ends the team: those who wait for an order get none.
@@ -191,7 +200,7 @@ impl<M: SharedMemory> Seat<M> {
                 self.memory.store(LOST, member as u32 + 1);
                 return Err(self.lost(member));
             }
-            self.memory.sleep(counter, value);
+            self.memory.sleep(counter, value, if counter == ORDER { IDLE_MS } else { SLEEP_MS });
         }
     }
 
@@ -215,8 +224,10 @@ impl<M: SharedMemory> Seat<M> {
 /// The model and whoever drives it have a seat together.
 impl<M: SharedMemory> Exchange for Rc<Seat<M>> {
     fn announce(&self, order: &Order) -> Result<(), TeamError> {
-        self.order.set(self.order.get().wrapping_add(1));
         self.exchange.set(0);
+        // Who is lost stays lost.
+        self.look()?;
+        self.order.set(self.order.get().wrapping_add(1));
         self.write_order(order);
         self.memory.store(ORDER, self.order.get());
         self.arrive();
@@ -293,7 +304,7 @@ mod tests {
             false
         }
 
-        fn sleep(&self, _: usize, _: u32) {}
+        fn sleep(&self, _: usize, _: u32, _: u32) {}
 
         fn now(&self) -> f64 {
             self.0.clock.replace(self.0.clock.get() + 50.0)

@@ -107,7 +107,7 @@ fn follow<R: Read + Seek>(
 ) {
     let seat = Rc::new(seat);
     // Also where it panics.
-    let leaving = Leaving(Rc::clone(&seat));
+    let mut leaving = Leaving(Some(Rc::clone(&seat)));
     let model = match open(file, share, Box::new(Rc::clone(&seat))) {
         Ok(model) => model,
         Err(error) => return drop(told.send(Err(error))),
@@ -121,15 +121,17 @@ fn follow<R: Read + Seek>(
             Err(_) => return,
         }
     }
-    std::mem::forget(leaving);
+    leaving.0 = None;
 }
 
-/// Says that the thread is gone when this is dropped.
-struct Leaving(Rc<Seat<Arc<Memory>>>);
+/// Says that the thread is gone when this is dropped, unless that is as it should be.
+struct Leaving(Option<Rc<Seat<Arc<Memory>>>>);
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        self.0.leave();
+        if let Some(seat) = &self.0 {
+            seat.leave();
+        }
     }
 }
 
@@ -189,11 +191,11 @@ impl SharedMemory for Arc<Memory> {
         round < YIELDS
     }
 
-    fn sleep(&self, counter: usize, value: u32) {
+    fn sleep(&self, counter: usize, value: u32, ms: u32) {
         self.sleepers.fetch_add(1, Ordering::SeqCst);
         let bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
         if self.load(counter) == value {
-            drop(self.bell.wait_timeout(bed, Duration::from_millis(50)));
+            drop(self.bell.wait_timeout(bed, Duration::from_millis(ms.into())));
         }
         self.sleepers.fetch_sub(1, Ordering::SeqCst);
     }

@@ -95,6 +95,21 @@ async fn a_worker_that_does_not_answer_ends_the_run_with_a_sentence_and_a_new_te
 }
 
 #[tokio::test]
+async fn where_a_worker_cannot_have_its_part_one_thread_computes_and_the_page_says_so() {
+    let reader = Reader::new().await.unwrap();
+    let fails = "
+        const instantiate = WebAssembly.instantiate;
+        WebAssembly.instantiate = (...of) =>
+            globalThis.program.role === 'member' ? Promise.reject(new Error('no room here')) : instantiate(...of);";
+    reader.browser.before_every_page(&worker_that(fails)).await.unwrap();
+    reader.open("#/peargpt?words=20&seed=7&threads=2&run=1").await.unwrap();
+    reader.finish().await.unwrap();
+    assert!(reader.backend().await.ends_with("1 thread"));
+    let notice = reader.text("notice").await.unwrap();
+    assert!(notice.contains("One thread computes: ") && notice.contains("no room here"), "{notice}");
+}
+
+#[tokio::test]
 async fn without_shared_memory_one_thread_computes_whatever_the_address_says() {
     let reader = Reader::plain().await.unwrap();
     reader.server.always("service-worker.js", Fault::Status(404));

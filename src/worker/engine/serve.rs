@@ -102,7 +102,11 @@ async fn answer(channel: &Channel, open: Option<&mut Open>, request: Request) {
 }
 
 fn report(channel: &Channel, run: u32, outcome: Result<(), ServeError>) {
-    if let Err(ServeError::Generation(GenerationError::Model(error @ ModelError::Team(_)))) = &outcome {
+    if let Err(
+        ServeError::Generation(GenerationError::Model(error @ ModelError::Team(_)))
+        | ServeError::Verify(VerifyError::Generation(GenerationError::Model(error @ ModelError::Team(_)))),
+    ) = &outcome
+    {
         // The page starts the engine anew, and with it the others.
         return channel.send(&Event::Panicked { message: error.to_string() });
     }

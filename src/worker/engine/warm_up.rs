@@ -46,6 +46,9 @@ impl WarmUp {
     pub async fn run(self) {
         // Where the browser has no memory or no timers for it, texts begin as slowly as they would.
         let Ok(()) = sleep(DELAY_MS).await else { return };
+        if self.0.get() {
+            return;
+        }
         let (Ok(breath), Ok(mut work)) = (Breath::new(), Work::new()) else { return };
         let mut worked = 0.0;
         while worked < WORK_MS && !self.0.get() {

@@ -1,15 +1,14 @@
 //! The memory that all members see: a `SharedArrayBuffer`, read and written through JavaScript, since members share no
 //! WebAssembly memory.
 
-use js_sys::{Atomics, Float32Array, Int32Array, SharedArrayBuffer};
+use js_sys::{Array, Atomics, Float32Array, Function, Int32Array, Reflect, SharedArrayBuffer};
+use wasm_bindgen::{JsCast, JsValue};
 
 use super::super::time::now;
 use crate::team::{Board, SharedMemory};
 
 /// Rounds of a wait before it sleeps: a tenth of a millisecond or so.
 const SPINS: u32 = 3000;
-/// Milliseconds of a sleep.
-const SLEEP_MS: f64 = 50.0;
 /// Numbers of 4 bytes from one counter to the next, so that each has a line of the processor's cache.
 const STRIDE: u32 = 16;
 
@@ -21,10 +20,13 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// The memory that a board takes, all zeros.
-    pub fn buffer(board: &Board) -> SharedArrayBuffer {
+    /// The memory that a board takes, all zeros. Fails if the browser has no room for it, where the constructor of the
+    /// bindings would throw.
+    pub fn buffer(board: &Board) -> Result<SharedArrayBuffer, JsValue> {
         let (counters, numbers) = board.length();
-        SharedArrayBuffer::new(4 * (counters as u32 * STRIDE + numbers as u32))
+        let bytes = 4 * (counters as u32 * STRIDE + numbers as u32);
+        let constructor: Function = Reflect::get(&js_sys::global(), &"SharedArrayBuffer".into())?.unchecked_into();
+        Ok(Reflect::construct(&constructor, &Array::of1(&bytes.into()))?.unchecked_into())
     }
 
     /// A view of that memory.
@@ -57,8 +59,9 @@ impl SharedMemory for Memory {
         round < SPINS
     }
 
-    fn sleep(&self, counter: usize, value: u32) {
-        drop(Atomics::wait_with_timeout(&self.counters, counter as u32 * STRIDE, value as i32, SLEEP_MS));
+    fn sleep(&self, counter: usize, value: u32, ms: u32) {
+        let index = counter as u32 * STRIDE;
+        drop(Atomics::wait_with_timeout(&self.counters, index, value as i32, f64::from(ms)));
     }
 
     fn now(&self) -> f64 {

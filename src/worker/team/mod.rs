@@ -57,6 +57,13 @@ pub struct Team {
     workers: Vec<Started>,
 }
 
+impl Drop for Team {
+    fn drop(&mut self) {
+        // Chromium ends a worker that sleeps in its own time only.
+        self.seat.end();
+    }
+}
+
 /// A worker, and what it has said.
 struct Started {
     worker: Worker,
@@ -78,7 +85,7 @@ impl Team {
     pub async fn form(config: &Config, members: usize, pieces: &[FilePiece]) -> Result<Team, String> {
         let failed = |error: JsValue| reason(&error);
         let board = Board::new(config, members);
-        let buffer = Memory::buffer(&board);
+        let buffer = Memory::buffer(&board).map_err(failed)?;
         let posted = Array::new();
         for piece in pieces {
             posted.push(&piece.posted().await.map_err(failed)?);
@@ -134,7 +141,12 @@ fn start() -> Result<(Started, Promise), JsValue> {
                 }
             });
             let failed = Closure::<dyn FnMut(ErrorEvent)>::new(move |error: ErrorEvent| {
-                drop(reject.call1(&JsValue::UNDEFINED, &js_sys::Error::new(&error.message())));
+                // Else it is an error of this worker, too, which the page takes for a crash.
+                error.prevent_default();
+                // A script that does not load gives an event without a message.
+                let message = Reflect::get(&error, &"message".into()).ok().and_then(|message| message.as_string());
+                let message = message.unwrap_or_else(|| "a worker could not be started".to_string());
+                drop(reject.call1(&JsValue::UNDEFINED, &js_sys::Error::new(&message)));
             });
             let [listener, failed] = [listener.into_js_value(), failed.into_js_value()];
             worker.add_event_listener_with_callback("message", listener.unchecked_ref()).ok();

@@ -105,9 +105,12 @@ impl Embedding {
 
     /// Ids, `[batch, tokens]`, at `position` and after → `[batch, tokens, n_embd]`.
     pub fn forward(&self, ids: &Tensor, position: usize, config: &Config, member: &Member) -> Result<Tensor> {
-        let parts = member.share().parts(config, Division::Vocabulary);
-        let first = parts[member.share().member()].start;
-        let own = ops::embedding(ids, first, &self.tokens, (&self.positions, position))?;
+        let (share, positions) = (member.share(), (&self.positions, position));
+        if share.is_whole() {
+            return Ok(ops::embedding(ids, None, &self.tokens, positions)?);
+        }
+        let parts = share.parts(config, Division::Vocabulary);
+        let own = ops::embedding(ids, Some(parts[share.member()].start), &self.tokens, positions)?;
         let owner = |id: &u32| parts.partition_point(|part| part.end <= *id as usize);
         let owners = ops::with_numbers(ids, |ids: &[u32]| ids.iter().map(owner).collect::<Vec<_>>())?;
         member.gather_rows(own, &owners)

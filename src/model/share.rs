@@ -76,7 +76,7 @@ impl Share {
         bound(member)..bound(member + 1)
     }
 
-    /// The shape of this member's attention.
+    /// How many heads this member has.
     pub fn heads(&self, config: &Config) -> usize {
         self.part(config, Division::Heads).len() / config.head_dim()
     }

@@ -381,7 +381,7 @@ fn send_body(
     match fault {
         Some(Fault::StallAt(_)) => shared.wait_while_running(),
         // What Chromium has received, but not yet handed over when the connection ends, is lost.
-        Some(Fault::CutAt(_)) => thread::sleep(Duration::from_millis(100)),
+        Some(Fault::CutAt(_)) => thread::sleep(Duration::from_millis(300)),
         _ => {}
     }
     Ok(())

@@ -1,18 +1,16 @@
 //! The sum of token and position embeddings.
 
-use std::ops::Range;
-
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Error, Layout, Result, Shape, Tensor};
 
 use super::{Matrix, numbers, result};
 use crate::kernels::Q8Matrix;
 
 /// The embeddings of ids at `position` and after: `ids`, `[batch, tokens]`, `tokens`, `[vocabulary, n_embd]`, and
-/// `positions`, `[context, n_embd]` → `[batch, tokens, n_embd]`. `tokens` may have only some rows of the vocabulary, from
-/// `first` on; other ids get zeros.
+/// `positions`, `[context, n_embd]` → `[batch, tokens, n_embd]`. Where `tokens` has only some rows of the vocabulary, from
+/// `first` on, other ids get zeros; else they are an error.
 pub fn embedding(
     ids: &Tensor,
-    first: usize,
+    first: Option<usize>,
     tokens: &Matrix,
     (positions, position): (&Tensor, usize),
 ) -> Result<Tensor> {
@@ -23,7 +21,7 @@ pub fn embedding(
 }
 
 struct Q8Embedding<'a> {
-    first: usize,
+    first: Option<usize>,
     tokens: &'a Q8Matrix,
     position: usize,
 }
@@ -42,7 +40,7 @@ impl CustomOp2 for Q8Embedding<'_> {
     ) -> Result<(CpuStorage, Shape)> {
         let Q8Embedding { first, tokens, position } = *self;
         let positions = (numbers(positions, layout)?, tokens.inputs(), position);
-        let rows = first..first + tokens.outputs();
+        let rows = (first, tokens.outputs());
         embed(numbers(ids, ids_layout)?, ids_layout, positions, rows, |id, out| {
             out.iter_mut().zip(tokens.row(id)).for_each(|(out, x)| *out += x);
         })
@@ -50,7 +48,7 @@ impl CustomOp2 for Q8Embedding<'_> {
 }
 
 struct EmbeddingOp {
-    first: usize,
+    first: Option<usize>,
     position: usize,
 }
 
@@ -71,20 +69,20 @@ impl CustomOp3 for EmbeddingOp {
         let (rows, n_embd) = tokens_layout.shape().dims2()?;
         let tokens = numbers::<f32>(tokens, tokens_layout)?;
         let positions = (numbers(positions, layout)?, n_embd, self.position);
-        let rows = self.first..self.first + rows;
+        let rows = (self.first, rows);
         embed(numbers(ids, ids_layout)?, ids_layout, positions, rows, |id, out| {
             out.iter_mut().zip(&tokens[id * n_embd..]).for_each(|(out, x)| *out += x);
         })
     }
 }
 
-/// Copies the embedding of each position, and calls `add` to add that of its id's row. Ids that are not among `rows` get
-/// zeros.
+/// Copies the embedding of each position, and calls `add` to add that of its id's row. Of `count` rows that begin at `first`
+/// other ids get zeros; without `first` they are all there are.
 fn embed(
     ids: &[u32],
     layout: &Layout,
     (positions, n_embd, position): (&[f32], usize, usize),
-    rows: Range<usize>,
+    (first, count): (Option<usize>, usize),
     add: impl Fn(usize, &mut [f32]),
 ) -> Result<(CpuStorage, Shape)> {
     let (batch, tokens) = layout.shape().dims2()?;
@@ -95,11 +93,15 @@ fn embed(
             position + tokens
         )));
     }
+    if let (None, Some(id)) = (first, ids.iter().find(|id| **id as usize >= count)) {
+        return Err(Error::Msg(format!("embedding: expected ids below {count}, found {id}")));
+    }
+    let first = first.unwrap_or(0);
     let mut out = positions[position * n_embd..][..tokens * n_embd].repeat(batch);
     for (id, out) in ids.iter().zip(out.chunks_exact_mut(n_embd)) {
-        match rows.contains(&(*id as usize)) {
-            true => add(*id as usize - rows.start, out),
-            false => out.fill(0.0),
+        match (*id as usize).checked_sub(first).filter(|row| *row < count) {
+            Some(row) => add(row, out),
+            None => out.fill(0.0),
         }
     }
     result(out, (batch, tokens, n_embd))

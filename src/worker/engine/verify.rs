@@ -23,21 +23,24 @@ pub fn can_be_verified(model: &Model) -> bool {
     published().is_ok_and(|figures| Verifier::new(model, figures).is_ok())
 }
 
-/// Compares `model` with figures published for GPT-2, and tells the page the progress, at most once per frame; `None`
-/// if a request came in.
+/// Compares `model` with figures published for GPT-2, and tells the page the progress, at most once per frame and at
+/// the end; `None` if a request came in.
 pub async fn verify(channel: &Channel, model: &Model, run: u32) -> Result<Option<Verification>, VerifyError> {
     let mut verifier = Verifier::new(model, published()?)?;
+    let tell = |(done, all): (usize, usize)| {
+        channel.send(&Event::Verifying { run, done: done as u32, all: all as u32 });
+    };
     let mut last_sent = f64::NEG_INFINITY;
     loop {
         if now() - last_sent >= FRAME_MS {
             last_sent = now();
-            let (done, all) = verifier.progress();
-            channel.send(&Event::Verifying { run, done: done as u32, all: all as u32 });
+            tell(verifier.progress());
         }
         if channel.interrupted().await {
             return Ok(None);
         }
         if let Some(verification) = verifier.step(model)? {
+            tell(verifier.progress());
             return Ok(Some(verification));
         }
     }

@@ -21,8 +21,10 @@ const MANIFEST: &str = "release.json";
 const UNLISTED: [&str; 3] = [PAGE, MANIFEST, "service-worker.js"];
 /// What names other files: the web app manifest its icons.
 const APP: &str = ".webmanifest";
-/// Digits of the sha256 in a file's name, as many as Trunk puts there.
+/// Digits of the sha256 in a file's name.
 const DIGITS: usize = 16;
+/// Digits that Trunk puts there at least: 16, less the zeros at the front. Fewer than these come once in a million files.
+const TRUNKS_DIGITS: usize = 11;
 /// Followed by what stands there while the page is written.
 const RELEASE: &str = "name=\"peargpt:release\" content=\"";
 const FILES: &str = "name=\"peargpt:files\" content=\"";
@@ -103,7 +105,9 @@ fn ends(path: &str) -> (&str, &str) {
 /// The path without the hash that Trunk has put there.
 fn plain(path: &str) -> String {
     let (stem, end) = ends(path);
-    let is_hash = |hash: &str| hash.len() == DIGITS && hash.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let is_hash = |hash: &str| {
+        (TRUNKS_DIGITS..=DIGITS).contains(&hash.len()) && hash.bytes().all(|digit| digit.is_ascii_hexdigit())
+    };
     let stem = stem.rsplit_once('-').filter(|(_, hash)| is_hash(hash)).map_or(stem, |(stem, _)| stem);
     format!("{stem}{end}")
 }
@@ -220,6 +224,15 @@ mod tests {
         all.sort();
         assert_eq!(found, all);
         assert!(html.contains(&format!("{RELEASE}{}\"", hex(&Sha256::digest(&manifest)))), "{html}");
+    }
+
+    #[test]
+    fn trunks_hash_goes_also_where_it_begins_with_zeros_and_nothing_else_does() {
+        assert_eq!(plain("page-b080d9e3e6e9948_bg.wasm"), "page_bg.wasm");
+        assert_eq!(plain("worker-relaxed-57927baea519c438.js"), "worker-relaxed.js");
+        for name in ["icon-192.png", "worker-relaxed.js", "weights/a-b.css", "cafe-decade.js"] {
+            assert_eq!(plain(name), name);
+        }
     }
 
     #[test]

@@ -82,7 +82,6 @@ impl Activations {
     }
 
     /// The tile of `T` rows that begins at `token`, for [`Operands::Bytes`].
-    #[cfg(any(test, target_arch = "wasm32"))]
     pub(super) fn bytes<const T: usize>(&self, token: usize) -> Tile<'_, i8, T> {
         self.bytes.tile(token, self.inputs)
     }

@@ -22,7 +22,7 @@ struct Avx2Words<'a> {
     activations: &'a Activations,
 }
 
-impl Dot for Avx2Words<'_> {
+impl Dot<ROW_BLOCK> for Avx2Words<'_> {
     fn dot<const T: usize>(&self, row_block: usize, token: usize) -> [[f32; ROW_BLOCK]; T] {
         // SAFETY: the processor has AVX2.
         unsafe { dot(self.matrix.row_block(row_block), &self.activations.words(token)) }

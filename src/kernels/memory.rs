@@ -1,4 +1,5 @@
-//! Checks that there is enough memory before it is used. If there is not, the answer is an error, instead of an abort.
+//! Checks that there is enough memory before it is used: if there is not, the answer is an error, instead of an abort. And
+//! a plain read of it, for a measurement.
 
 use std::hint::black_box;
 
@@ -67,6 +68,19 @@ pub fn reserve<T>(items: &mut Vec<T>, more: usize) -> Result<(), OutOfMemory> {
     items.try_reserve(more).map_err(|_| OutOfMemory { bytes })
 }
 
+/// Reads memory once, as fast as it comes, and returns the sum of its words of 8 bytes.
+pub fn read(bytes: &[u8]) -> u64 {
+    let mut sums = [0u64; 8];
+    let (words, _) = bytes.as_chunks::<8>();
+    let (groups, rest) = words.as_chunks::<8>();
+    for group in groups {
+        for (sum, word) in sums.iter_mut().zip(group) {
+            *sum = sum.wrapping_add(u64::from_le_bytes(*word));
+        }
+    }
+    rest.iter().map(|word| u64::from_le_bytes(*word)).chain(sums).fold(0, u64::wrapping_add)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +99,11 @@ mod tests {
     fn what_is_there_is_given() {
         assert_eq!(ensure_in_pieces(10 << 20, 3 << 20), Ok(()));
         assert_eq!((ensure(1 << 20), filled(3, 7u8)), (Ok(()), Ok(vec![7, 7, 7])));
+    }
+
+    #[test]
+    fn every_word_is_read() {
+        let bytes: Vec<u8> = (0..1000u32).flat_map(|word| u64::from(word).to_le_bytes()).chain([1, 2, 3]).collect();
+        assert_eq!(read(&bytes), 999 * 1000 / 2);
     }
 }

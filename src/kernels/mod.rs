@@ -35,6 +35,8 @@ pub mod scalar;
 mod simd128;
 #[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
 mod tiles;
+#[cfg(target_arch = "x86_64")]
+mod vnni;
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -79,9 +81,19 @@ pub static SCALAR: Kernel =
 static VECTORS: Kernel =
     Kernel { name: "SIMD", operands: Operands::Words, is_scalar: false, multiply: simd128::multiply };
 
-/// The kernel for the vectors of this machine.
+/// The kernel for processors since 2013.
 #[cfg(target_arch = "x86_64")]
-static VECTORS: Kernel = Kernel { name: "AVX2", operands: Operands::Words, is_scalar: false, multiply: avx2::multiply };
+static AVX2: Kernel = Kernel { name: "AVX2", operands: Operands::Words, is_scalar: false, multiply: avx2::multiply };
+
+/// The kernel for processors with products of 8-bit numbers.
+#[cfg(target_arch = "x86_64")]
+static AVX_VNNI: Kernel =
+    Kernel { name: "AVX-VNNI", operands: Operands::Bytes, is_scalar: false, multiply: vnni::avx_vnni::multiply };
+
+/// The kernel for processors with these products and with 512-bit vectors.
+#[cfg(target_arch = "x86_64")]
+static AVX512_VNNI: Kernel =
+    Kernel { name: "AVX-512 VNNI", operands: Operands::Bytes, is_scalar: false, multiply: vnni::avx512_vnni::multiply };
 
 /// The kernel that [`select`] has set; null before.
 static SELECTED: AtomicPtr<Kernel> = AtomicPtr::new(std::ptr::null_mut());
@@ -98,17 +110,23 @@ pub fn selected() -> &'static Kernel {
 }
 
 fn best() -> &'static Kernel {
-    vectors().unwrap_or(&SCALAR)
+    vectors().next().unwrap_or(&SCALAR)
 }
 
-/// The kernel for the vectors of this machine; `None` if there is no kernel for them.
-pub fn vectors() -> Option<&'static Kernel> {
+/// The kernels for the vectors of this machine, the fastest first.
+pub fn vectors() -> impl Iterator<Item = &'static Kernel> {
     #[cfg(target_arch = "wasm32")]
-    return Some(&VECTORS);
+    return std::iter::once(&VECTORS);
     #[cfg(target_arch = "x86_64")]
-    return is_x86_feature_detected!("avx2").then_some(&VECTORS);
+    return [
+        (is_x86_feature_detected!("avx512vnni"), &AVX512_VNNI),
+        (is_x86_feature_detected!("avxvnni"), &AVX_VNNI),
+        (is_x86_feature_detected!("avx2"), &AVX2),
+    ]
+    .into_iter()
+    .filter_map(|(is_there, kernel)| is_there.then_some(kernel));
     #[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))]
-    None
+    std::iter::empty()
 }
 
 /// Uses relaxed SIMD from now on, if it is exact on this machine. Only programs that run in browsers with relaxed SIMD

@@ -67,7 +67,7 @@ struct Bytes<'a, const SIGNED: bool> {
     activations: &'a Activations,
 }
 
-impl<const SIGNED: bool> Dot for Bytes<'_, SIGNED> {
+impl<const SIGNED: bool> Dot<ROW_BLOCK> for Bytes<'_, SIGNED> {
     fn dot<const T: usize>(&self, row_block: usize, token: usize) -> [[f32; ROW_BLOCK]; T] {
         dot::<T, SIGNED>(self.matrix.row_block(row_block), self.activations.bytes(token))
     }

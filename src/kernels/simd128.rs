@@ -24,7 +24,7 @@ struct Simd128Words<'a> {
     activations: &'a Activations,
 }
 
-impl Dot for Simd128Words<'_> {
+impl Dot<ROW_BLOCK> for Simd128Words<'_> {
     #[inline(never)]
     fn dot<const T: usize>(&self, row_block: usize, token: usize) -> [[f32; ROW_BLOCK]; T] {
         let (row_block, tile) = (self.matrix.row_block(row_block), self.activations.words(token));

@@ -51,7 +51,7 @@ fn tell_kernels() {
         (true, true) => Some(relaxed[0]),
         (true, false) => Some(relaxed[1]),
     };
-    let missing = relaxed.into_iter().filter(|kernel| Some(*kernel) != ran).chain((!has_avx2()).then_some("AVX2"));
+    let missing = relaxed.into_iter().filter(|kernel| Some(*kernel) != ran).chain(missing_natively());
     let missing: Vec<&str> = missing.collect();
     eprintln!(
         "\nxtask test: all passed; kernels that this machine cannot run, and that were not tested: {}",
@@ -59,11 +59,16 @@ fn tell_kernels() {
     );
 }
 
-fn has_avx2() -> bool {
+/// The native kernels that this processor cannot run.
+fn missing_natively() -> impl Iterator<Item = &'static str> {
     #[cfg(target_arch = "x86_64")]
-    return std::is_x86_feature_detected!("avx2");
+    let ran = {
+        use std::is_x86_feature_detected as has;
+        [has!("avx2"), has!("avxvnni"), has!("avx512vnni")]
+    };
     #[cfg(not(target_arch = "x86_64"))]
-    false
+    let ran = [false; 3];
+    ["AVX2", "AVX-VNNI", "AVX-512 VNNI"].into_iter().zip(ran).filter_map(|(kernel, ran)| (!ran).then_some(kernel))
 }
 
 /// Where the whole-site tests write what computes in the browser.

@@ -256,13 +256,58 @@ function compile(answer) {
   return isWasm ? WebAssembly.compileStreaming(answer) : answer.arrayBuffer().then((bytes) => WebAssembly.compile(bytes));
 }
 
+// What the members of a team do at the memory that they share, see src/team/board.rs and src/worker/team/memory.rs: each
+// in one call, since a token takes fifty of them. The counter of an order has the number 0; counters are 16 numbers apart,
+// and behind each stands how many sleep at it.
+function makeTeam() {
+  const place = (counter) => counter * 16;
+  const pause = typeof Atomics.pause === "function" ? () => Atomics.pause() : () => {};
+  // Whether a counter gets another value within so many milliseconds.
+  const spin = (counters, counter, value, ms) => {
+    const at = place(counter);
+    const end = performance.now() + ms;
+    for (;;) {
+      for (let round = 0; round < 100; round += 1) {
+        if (Atomics.load(counters, at) !== value) return true;
+        pause();
+      }
+      if (performance.now() > end) return false;
+    }
+  };
+  // Whether a member, whose counter grows and overflows, gets as far as this.
+  const arrives = (counters, counter, target, ms) => {
+    let value = Atomics.load(counters, place(counter));
+    while (((value - target) | 0) < 0) {
+      if (!spin(counters, counter, value, ms)) return false;
+      value = Atomics.load(counters, place(counter));
+    }
+    return true;
+  };
+  // Writes, arrives, and, once the others are there, reads what is theirs. False where one of them is late.
+  const exchange = (counters, numbers, own, ownAt, all, allAt, first, members, member, target, order, ms) => {
+    if (own.length > 0) numbers.set(own, ownAt);
+    const here = place(first + member);
+    Atomics.store(counters, here, target);
+    if (Atomics.load(counters, here + 1) > 0) Atomics.notify(counters, here);
+    for (let other = 0; other < members; other += 1) if (!arrives(counters, first + other, target, ms)) return false;
+    if (Atomics.load(counters, place(0)) !== order) return false;
+    if (all.length > 0) {
+      const [begin, end] = [ownAt - allAt, ownAt - allAt + own.length];
+      if (begin > 0) all.set(numbers.subarray(allAt, ownAt));
+      if (end < all.length) all.set(numbers.subarray(allAt + end, allAt + all.length), end);
+    }
+    return true;
+  };
+  return { spin, exchange };
+}
+
 // What follows the program's script in its worker. A start that fails is thrown outside the promise, where it becomes
 // the worker's `error` event.
 const BEGIN = `
 onmessage = ({ data }) => {
   onmessage = null;
   // The engine's worker starts others of the same program, see src/worker/team.
-  globalThis.program = data;
+  globalThis.program = { ...data, team: (${makeTeam})() };
   wasm_bindgen({ module_or_path: data.module }).catch((error) => setTimeout(() => { throw error; }));
 };`;
 

@@ -44,6 +44,7 @@ fn options(prefix: &str, address: &str) -> Options {
         listener: None,
         dark: None,
         engine: "worker".to_string(),
+        threads: None,
         transfer: TransferPolicy { tries: 1, delay_ms: 1, ..TransferPolicy::default() },
         prefix: prefix.to_string(),
     }

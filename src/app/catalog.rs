@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::checkpoint::sha256::hex;
+use crate::model::Config;
 
 /// One model of the catalog.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,9 @@ pub struct Entry {
     pub parameters: u64,
     /// Longest window, in tokens.
     pub context: u32,
+    /// The sizes that its speed depends on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
     /// [`GGUF`]: the parts are slices of one file on this site. [`SAFETENSORS`]: the parts are the files of a model on
     /// the hub. The reader's browser fetches these from there, and converts them.
     pub format: String,
@@ -30,6 +34,36 @@ pub struct Entry {
     pub converted: Option<Converted>,
     /// Where the weights come from, for people to read.
     pub source: String,
+}
+
+/// A model's sizes; the rest of its shape is GPT-2's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shape {
+    /// Blocks.
+    pub layers: usize,
+    /// Attention heads per block.
+    pub heads: usize,
+    /// Length of the embedding.
+    pub n_embd: usize,
+    /// Width of the MLP's hidden layer.
+    pub n_inner: usize,
+    /// Tokens there are.
+    pub vocabulary_size: usize,
+}
+
+impl Shape {
+    /// The sizes of a configuration.
+    pub fn of(config: &Config) -> Self {
+        let Config { layers, heads, n_embd, n_inner, vocabulary_size, .. } = *config;
+        Shape { layers, heads, n_embd, n_inner, vocabulary_size }
+    }
+
+    /// A name for what was measured with it.
+    pub fn name(&self) -> String {
+        let Shape { layers, heads, n_embd, n_inner, vocabulary_size } = self;
+        format!("{layers}x{n_embd}x{n_inner}x{heads}x{vocabulary_size}")
+    }
 }
 
 /// The GGUF file that a model of the hub is converted to.
@@ -70,7 +104,7 @@ impl Entry {
     pub fn own(id: String) -> Entry {
         let nothing = String::new;
         let (title, format, source, parts) = (nothing(), nothing(), nothing(), Vec::new());
-        Entry { id, title, parameters: 0, context: 0, format, bytes: 0, parts, converted: None, source }
+        Entry { id, title, parameters: 0, context: 0, format, bytes: 0, parts, shape: None, converted: None, source }
     }
 
     /// The hub's files, if the format is [`SAFETENSORS`].

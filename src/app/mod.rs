@@ -11,5 +11,6 @@ pub mod publish;
 pub mod release;
 pub mod settings;
 pub mod speakers;
+pub mod threads;
 pub mod transfer_rate;
 pub mod typed;

@@ -16,6 +16,7 @@ mod tensor_info;
 use std::io::{Read, Seek, SeekFrom};
 
 pub use error::CheckpointError;
+pub use gguf::Contents;
 pub use model::{Model, OpenError};
 
 use crate::model::{Config, Share, Weights};
@@ -34,13 +35,13 @@ pub struct Checkpoint {
 
 /// Reads a file; its first bytes tell the format.
 pub fn read<R: Read + Seek>(reader: &mut R) -> Result<Checkpoint, CheckpointError> {
-    read_share(reader, Share::WHOLE)
+    contents(reader)?.read(reader, Share::WHOLE)
 }
 
-/// The same, but of each tensor only the rows of a member of a team.
-pub fn read_share<R: Read + Seek>(reader: &mut R, share: Share) -> Result<Checkpoint, CheckpointError> {
+/// Reads what a file says before its weights.
+pub fn contents<R: Read + Seek>(reader: &mut R) -> Result<Contents, CheckpointError> {
     match sniff(reader).map_err(|source| CheckpointError::Read { offset: 0, source })? {
-        beginning if beginning.starts_with(&gguf::MAGIC) => gguf::read(reader, share),
+        beginning if beginning.starts_with(&gguf::MAGIC) => Contents::of(reader),
         beginning => Err(CheckpointError::Format { found: describe(&beginning) }),
     }
 }

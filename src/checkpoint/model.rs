@@ -4,7 +4,7 @@ use std::io::{Read, Seek};
 use std::sync::Arc;
 
 use super::precision::Precision;
-use super::{Checkpoint, CheckpointError};
+use super::{Checkpoint, CheckpointError, Contents};
 use crate::model::{Gpt, Member, ModelError};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
@@ -39,9 +39,15 @@ impl Model {
         Model::build(super::read(file)?)
     }
 
-    /// The same for a member of a team, which reads its rows only.
-    pub fn open_member(file: &mut (impl Read + Seek), member: Member) -> Result<Self, OpenError> {
-        Model::build_member(super::read_share(file, member.share())?, member)
+    /// The same for the member of a team that leads, which reads its rows only; the contents have been read.
+    pub fn open_first(file: &mut (impl Read + Seek), contents: Contents, member: Member) -> Result<Self, OpenError> {
+        Model::build_member(contents.read(file, member.share())?, member)
+    }
+
+    /// What the other members take of a file.
+    pub fn open_part(file: &mut (impl Read + Seek), member: Member) -> Result<Gpt, OpenError> {
+        let Checkpoint { config, mut weights, .. } = super::contents(file)?.read(file, member.share())?;
+        Ok(Gpt::load_member(&config, &mut weights, member)?)
     }
 
     /// Builds the model from the contents of a file.

@@ -1,5 +1,7 @@
 //! Makes random weights for any shape: for benchmarks, and for tests of shapes whose real weights are not available.
 
+use std::ops::Range;
+
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use half::f16;
@@ -7,7 +9,7 @@ use half::f16;
 use super::precision::Precision;
 use super::{CheckpointError, layout};
 use crate::kernels::{BLOCK, Q8Matrix, ROW_BLOCK};
-use crate::model::{Config, Weight, Weights};
+use crate::model::{Config, Share, Weight, Weights};
 use crate::sampler::random::Pcg32;
 
 /// Standard deviation of every weight, as in GPT-2's initialisation. Norms have mean 1, all other weights mean 0.
@@ -25,9 +27,30 @@ pub fn weights(config: &Config, seed: u64) -> Result<Weights, CheckpointError> {
     for (name, shape) in layout::tensors(config) {
         match (Precision::Q8_0.dtype(&name, &shape), shape.as_slice()) {
             (GgmlDType::Q8_0, &[outputs, inputs]) => {
-                weights.put(&name, Weight::Q8(quantised(&name, outputs, inputs, &mut random)?))?;
+                let fill = |steps: &mut [u8]| steps.fill_with(|| step(&mut random) as u8);
+                weights.put(&name, Weight::Q8(filled(&name, outputs, inputs, fill)?))?;
             }
             (dtype, _) => weights.insert(&name, floats(&name, &shape, dtype, &mut random)?)?,
+        }
+    }
+    Ok(weights)
+}
+
+/// Weights of this shape that are all alike: to measure how long a member's share takes, since time does not depend on them.
+pub fn uniform(config: &Config, share: Share) -> Result<Weights, CheckpointError> {
+    let mut weights = Weights::default();
+    for (name, mut shape) in layout::tensors(config) {
+        let rows = share.rows(config, &name, shape[0]).iter().map(Range::len).sum();
+        shape[0] = rows;
+        match (Precision::Q8_0.dtype(&name, &shape), shape.as_slice()) {
+            (GgmlDType::Q8_0, &[outputs, inputs]) => {
+                weights.put(&name, Weight::Q8(filled(&name, outputs, inputs, |steps| steps.fill(1))?))?;
+            }
+            (dtype, _) => {
+                let numbers = Tensor::full(DEVIATION, shape, &Device::Cpu);
+                let tensor = numbers.and_then(|numbers| QTensor::quantize(&numbers, dtype));
+                weights.insert(&name, tensor.map_err(|source| CheckpointError::tensor(&name, source))?)?;
+            }
         }
     }
     Ok(weights)
@@ -39,7 +62,13 @@ fn step(random: &mut Pcg32) -> i8 {
     ((sum - 510) / 4) as i8
 }
 
-fn quantised(name: &str, outputs: usize, inputs: usize, random: &mut Pcg32) -> Result<Q8Matrix, CheckpointError> {
+/// A matrix whose blocks `fill` fills.
+fn filled(
+    name: &str,
+    outputs: usize,
+    inputs: usize,
+    mut fill: impl FnMut(&mut [u8]),
+) -> Result<Q8Matrix, CheckpointError> {
     let scale = f16::from_f32(DEVIATION / STEPS).to_le_bytes();
     let bytes = outputs as u64 * inputs as u64;
     let memory = || CheckpointError::Memory { name: name.to_string(), bytes };
@@ -50,7 +79,7 @@ fn quantised(name: &str, outputs: usize, inputs: usize, random: &mut Pcg32) -> R
         for block in rows.chunks_exact_mut(scale.len() + BLOCK) {
             let (head, steps) = block.split_at_mut(scale.len());
             head.copy_from_slice(&scale);
-            steps.fill_with(|| step(random) as u8);
+            fill(steps);
         }
         matrix.put_rows(first_row, &rows);
     }

@@ -1,5 +1,7 @@
 //! GPT-2 (Radford et al. 2019): token and position embeddings, pre-norm blocks, a layer norm, the head.
 
+use std::hint::black_box;
+
 use candle_core::{Device, Tensor};
 
 use super::block::Block;
@@ -8,8 +10,8 @@ use super::kv_cache::KvCache;
 use super::linear::{Embedding, LayerNorm, Linear};
 use super::observer::Watch;
 use super::pass::{CacheUse, Outputs, Pass, ensure_memory, last_row};
-use super::{CacheOrder, Division, Hook, Member, ModelError, Observer, Order, Result, TeamError};
-use crate::kernels::ops;
+use super::{CacheOrder, Division, Hook, Member, ModelError, Observer, Order, PassOrder, Result, TeamError};
+use crate::kernels::{memory, ops};
 use crate::model::Weights;
 
 /// A model: maps ids to logits.
@@ -73,18 +75,31 @@ impl Gpt {
         self.member.has(cache)
     }
 
-    /// Goes through a pass that the thread that leads has announced.
-    pub fn follow(&self, order: &Order, cache: &mut KvCache) -> Result<()> {
-        let (ids, wanted) = (tensor(&order.ids)?, if order.all { Outputs::All } else { Outputs::Last });
-        let mut cache = match order.cache {
+    /// Does what the thread that leads has announced.
+    pub fn follow(&self, order: &[u32], cache: &mut KvCache) -> Result<()> {
+        let PassOrder { ids, position, all, cache: cache_order } = match Order::from_words(order) {
+            Order::Pass(pass) => pass,
+            Order::ReadWeights => return self.read_weights().map(drop),
+        };
+        let (ids, wanted) = (tensor(&ids)?, if all { Outputs::All } else { Outputs::Last });
+        let mut cache = match cache_order {
             CacheOrder::None => CacheUse::None,
             CacheOrder::Append => {
-                cache.set_len(order.position);
+                cache.set_len(position);
                 CacheUse::Append(cache)
             }
             CacheOrder::Read => CacheUse::Read(cache),
         };
-        self.run_from(order.position, &ids, wanted, &mut cache, None).map(drop)
+        self.run_from(position, &ids, wanted, &mut cache, None).map(drop)
+    }
+
+    /// Reads the quantised matrices once, every thread its own, and returns how many bytes they have together: to measure
+    /// what the memory gives.
+    pub fn read_weights(&self) -> Result<u64> {
+        const KIB: f32 = 1024.0;
+        self.member.announce_read()?;
+        let bytes: usize = self.quantised().map(|matrix| black_box((memory::read(matrix), matrix.len())).1).sum();
+        Ok((self.member.sum(bytes as f32 / KIB)? * KIB) as u64)
     }
 
     /// The quantised matrices, in the order in which a token passes them. A tied head is the embedding's matrix.

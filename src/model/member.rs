@@ -1,6 +1,6 @@
 //! A model's place in a team: each member computes its rows, and what they computed is put together.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
 use std::ops::Range;
 
@@ -11,9 +11,18 @@ use super::{Config, KvCache, ModelError, Result};
 use crate::kernels::Heads;
 use crate::kernels::ops::with_numbers;
 
+/// What all members do together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// A pass through the model.
+    Pass(PassOrder),
+    /// Each reads its weights once, for a measurement.
+    ReadWeights,
+}
+
 /// A pass that all members go through.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
+pub struct PassOrder {
     /// The ids that are read, one sequence.
     pub ids: Vec<u32>,
     /// The position of the first one.
@@ -33,6 +42,36 @@ pub enum CacheOrder {
     Append,
     /// In the cache, which has them already.
     Read,
+}
+
+/// Words of an order before its ids.
+pub const ORDER_HEAD: usize = 3;
+
+impl Order {
+    /// The order as [`Exchange::announce`] takes it.
+    pub fn to_words(&self) -> Vec<u32> {
+        let Order::Pass(PassOrder { ids, position, all, cache }) = self else { return Vec::new() };
+        let cache = match cache {
+            CacheOrder::None => 0,
+            CacheOrder::Append => 1,
+            CacheOrder::Read => 2,
+        };
+        let head: [u32; ORDER_HEAD] = [*position as u32, u32::from(*all), cache];
+        head.iter().chain(ids).copied().collect()
+    }
+
+    /// The order of these words.
+    pub fn from_words(words: &[u32]) -> Self {
+        let Some((&[position, all, cache], ids)) = words.split_first_chunk::<ORDER_HEAD>() else {
+            return Order::ReadWeights;
+        };
+        Order::Pass(PassOrder {
+            ids: ids.to_vec(),
+            position: position as usize,
+            all: all == 1,
+            cache: [CacheOrder::None, CacheOrder::Append, CacheOrder::Read][cache as usize % 3],
+        })
+    }
 }
 
 /// Why members cannot go on together.
@@ -56,10 +95,11 @@ pub enum TeamError {
 
 /// What the members of a team exchange.
 pub trait Exchange: Debug {
-    /// Has every member begin this pass. Only the one that leads calls it.
-    fn announce(&self, order: &Order) -> std::result::Result<(), TeamError>;
+    /// Has every member do this: an order, as words. Only the one that leads calls it.
+    fn announce(&self, order: &[u32]) -> std::result::Result<(), TeamError>;
 
-    /// Puts numbers of every member together: `own` at `place` of `all`. Who needs none of it has an empty `all`.
+    /// Puts numbers of every member together: those of the others, which have `own` at `place`, arrive in `all`, where
+    /// `place` is left as it is. Who needs none of it has an empty `all`.
     fn gather(&self, own: &[f32], place: Range<usize>, all: &mut [f32]) -> std::result::Result<(), TeamError>;
 
     /// How many numbers can be exchanged at once.
@@ -73,17 +113,19 @@ pub struct Member {
     exchange: Option<Box<dyn Exchange>>,
     /// The number of the cache whose keys and values the others have.
     held: Cell<Option<usize>>,
+    /// What the others have computed of a tile.
+    others: RefCell<Vec<f32>>,
 }
 
 impl Member {
     /// Who computes alone.
     pub fn alone() -> Self {
-        Member { share: Share::WHOLE, exchange: None, held: Cell::new(None) }
+        Member { share: Share::WHOLE, exchange: None, held: Cell::new(None), others: RefCell::default() }
     }
 
     /// One of several.
     pub fn new(share: Share, exchange: Box<dyn Exchange>) -> Self {
-        Member { share, exchange: Some(exchange), held: Cell::new(None) }
+        Member { share, exchange: Some(exchange), held: Cell::new(None), others: RefCell::default() }
     }
 
     /// Its share.
@@ -117,16 +159,33 @@ impl Member {
         if let Some((_, cache)) = used.filter(|(order, cache)| needs(*order) && !self.has(cache)) {
             return Err(ModelError::Moved { expected: cache.len(), found: 0 });
         }
-        let order = Order {
+        let order = Order::Pass(PassOrder {
             ids: with_numbers(ids, <[u32]>::to_vec)?,
             position,
             all,
             cache: used.map_or(CacheOrder::None, |(order, _)| order),
-        };
+        });
         if let Some((_, cache)) = used {
             self.held.set(Some(cache.number()));
         }
-        Ok(exchange.announce(&order)?)
+        Ok(exchange.announce(&order.to_words())?)
+    }
+
+    /// Has the others read their weights as this one does, if this one leads.
+    pub fn announce_read(&self) -> Result<()> {
+        match self.exchange.as_ref().filter(|_| self.share.member() == 0) {
+            Some(exchange) => Ok(exchange.announce(&Order::ReadWeights.to_words())?),
+            None => Ok(()),
+        }
+    }
+
+    /// A number of each member, added up.
+    pub fn sum(&self, number: f32) -> Result<f32> {
+        let Some(exchange) = &self.exchange else { return Ok(number) };
+        let (member, mut all) = (self.share.member(), vec![0.0; self.share.members()]);
+        exchange.gather(&[number], member..member + 1, &mut all)?;
+        all[member] = number;
+        Ok(all.iter().sum())
     }
 
     /// `[batch, rows, own]` of each member → `[batch, rows, all]`; of the logits only for the one that leads.
@@ -137,14 +196,23 @@ impl Member {
         let columns = parts.last().map_or(0, |part| part.end);
         // Only the one that leads draws from the logits.
         let gets_all = division != Division::Vocabulary || self.share.member() == 0;
-        let mut out = vec![0.0; if gets_all { batch * rows * columns } else { 0 }];
+        let mut out = Vec::with_capacity(if gets_all { batch * rows * columns } else { 0 });
         with_numbers(&part, |part| {
-            let step = (exchange.capacity() / columns).max(1);
-            (0..batch * rows).step_by(step).try_for_each(|first| {
-                let rows = step.min(batch * rows - first);
-                let out = if gets_all { &mut out[first * columns..][..rows * columns] } else { &mut [] };
+            let (member, mut others) = (self.share.member(), self.others.borrow_mut());
+            let (step, all_rows) = ((exchange.capacity() / columns).max(1), batch * rows);
+            // Also where this member has no column.
+            (0..all_rows).step_by(step).try_for_each(|first| {
+                let rows = step.min(all_rows - first);
                 let part = &part[first * own..][..rows * own];
-                gather_columns(exchange.as_ref(), (part, rows), self.share.member(), &parts, out)
+                let place = |part: &Range<usize>| part.start * rows..part.end * rows;
+                others.resize(if gets_all { rows * columns } else { 0 }, 0.0);
+                exchange.gather(part, place(&parts[member]), &mut others)?;
+                if gets_all {
+                    let mut numbers: Vec<&[f32]> = parts.iter().map(|part| &others[place(part)]).collect();
+                    numbers[member] = part;
+                    interleave(rows, &numbers, &mut out);
+                }
+                Ok::<(), TeamError>(())
             })
         })??;
         match gets_all {
@@ -170,29 +238,14 @@ impl Member {
     }
 }
 
-/// The members' columns of the same rows; who needs none of it has an empty `out`. What is exchanged has one member's after
-/// the other's.
-fn gather_columns(
-    exchange: &dyn Exchange,
-    (part, rows): (&[f32], usize),
-    member: usize,
-    parts: &[Range<usize>],
-    out: &mut [f32],
-) -> std::result::Result<(), TeamError> {
-    let columns = parts.last().map_or(0, |part| part.end);
-    let place = |part: &Range<usize>| part.start * rows..part.end * rows;
-    if rows == 1 || out.is_empty() {
-        return exchange.gather(part, place(&parts[member]), out);
-    }
-    let mut all = vec![0.0; out.len()];
-    exchange.gather(part, place(&parts[member]), &mut all)?;
-    for part in parts.iter().filter(|part| !part.is_empty()) {
-        let numbers = all[place(part)].chunks_exact(part.len());
-        for (row, numbers) in out.chunks_exact_mut(columns).zip(numbers) {
-            row[part.clone()].copy_from_slice(numbers);
+/// The members' columns of so many rows, one row after the other.
+fn interleave(rows: usize, parts: &[&[f32]], out: &mut Vec<f32>) {
+    for row in 0..rows {
+        for part in parts {
+            let columns = part.len() / rows;
+            out.extend_from_slice(&part[row * columns..][..columns]);
         }
     }
-    Ok(())
 }
 
 /// Rows that one member each has. What is exchanged has one member's rows after the other's.
@@ -212,8 +265,9 @@ fn gather_rows(
         .filter(|row| owners[**row] == member)
         .flat_map(|row| part[row * columns..][..columns].iter().copied())
         .collect();
-    let mut all = vec![0.0; out.len()];
-    exchange.gather(&own, first * columns..first * columns + own.len(), &mut all)?;
+    let (mut all, place) = (vec![0.0; out.len()], first * columns..first * columns + own.len());
+    exchange.gather(&own, place.clone(), &mut all)?;
+    all[place].copy_from_slice(&own);
     for (row, numbers) in order.iter().zip(all.chunks_exact(columns)) {
         out[row * columns..][..columns].copy_from_slice(numbers);
     }

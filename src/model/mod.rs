@@ -16,7 +16,7 @@ mod weights;
 pub use config::Config;
 pub use gpt::Gpt;
 pub use kv_cache::KvCache;
-pub use member::{CacheOrder, Exchange, Member, Order, TeamError};
+pub use member::{CacheOrder, Exchange, Member, ORDER_HEAD, Order, PassOrder, TeamError};
 pub use observer::{Hook, Observer};
 pub use pass::Pass;
 pub use share::{Division, Share};

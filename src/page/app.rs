@@ -38,8 +38,14 @@ fn App() -> impl IntoView {
     let mounted = Mounted::here();
     let bar = AddressBar::new(mounted);
     let engine = Engine::new(mounted);
+    let take_threads = move |threads: Option<u32>| {
+        if let Some(threads) = threads {
+            engine.threads.set_address(threads);
+        }
+    };
     // Before any view asks for a model.
-    engine.set_threads(bar.arrived.with_untracked(|(address, _)| address.threads.unwrap_or(1)));
+    take_threads(bar.arrived.with_untracked(|(address, _)| address.threads));
+    Effect::new(move |_| take_threads(bar.arrived.with(|(address, _)| address.threads)));
     let [writing, gpt2, own] = [&PEARGPT, &GPT2, &OWN].map(|about| Writing::new(engine, bar, about));
     let import = Import::new(engine, bar);
     take_drops(import, mounted);

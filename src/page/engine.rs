@@ -18,6 +18,7 @@ use super::agreed::has_agreed;
 use super::model::{ModelState, WantedModel, catalog_url, find};
 use super::options::Mounted;
 use super::programs::Programs;
+use super::thread_choice::ThreadChoice;
 use super::{fetch, release};
 use crate::app::catalog::Entry;
 use crate::app::protocol::{Event, Request, Task};
@@ -46,7 +47,8 @@ pub struct Engine {
     pub writing: RwSignal<Option<u32>>,
     /// What went wrong beside runs and downloads, as a sentence; until the next run.
     pub failure: RwSignal<Option<String>>,
-    threads: StoredValue<u32>,
+    /// How many threads compute.
+    pub threads: ThreadChoice,
     runs: Runs,
     programs: StoredValue<Option<Rc<Programs>>, LocalStorage>,
     mounted: Mounted,
@@ -62,23 +64,18 @@ impl Engine {
             count: Count::new(),
             writing: RwSignal::new(None),
             failure: RwSignal::new(None),
-            threads: StoredValue::new(1),
+            threads: ThreadChoice::remembered(mounted),
             runs: Runs::new(),
             programs: StoredValue::new_local(None),
             mounted,
         };
         let program = mounted.options().engine.clone();
-        engine.programs.set_value(Some(Programs::new(&program, move |event| engine.receive(event))));
+        let threads = engine.threads;
+        let programs = Programs::new(&program, move || threads.threads(), move |event| engine.receive(event));
+        engine.programs.set_value(Some(programs));
         engine.take_turns();
+        engine.follow_threads();
         engine
-    }
-
-    /// How many threads compute the models that are loaded from now on.
-    pub fn set_threads(self, threads: u32) {
-        self.threads.set_value(threads);
-        if let Some(programs) = self.programs.get_value() {
-            programs.set_threads(threads);
-        }
     }
 
     /// Loads the model of this id, unless it is there or on its way. What another model writes or fetches is waited for.
@@ -177,6 +174,21 @@ impl Engine {
         });
     }
 
+    /// Opens the model anew where another number of threads is to compute it: between two runs.
+    fn follow_threads(self) {
+        Effect::new(move |_| {
+            let ModelState::Loaded(summary) = self.loading.model.get() else { return };
+            let wanted = self.threads.wanted(&summary.shape);
+            let is_as_wanted = wanted.is_none_or(|wanted| wanted == summary.threads);
+            if is_as_wanted || !self.runs.are_over() || !release::why_one_thread().is_empty() {
+                return;
+            }
+            if self.programs.get_value().is_some_and(|programs| programs.reopen()) {
+                self.loading.model.set(ModelState::Opening);
+            }
+        });
+    }
+
     fn send_load(self, entry: Entry) {
         self.loading.wanted.update_value(|wanted| wanted.entry = Some(entry.clone()));
         self.loading.model.set(match entry.bytes {
@@ -191,7 +203,7 @@ impl Engine {
             catalog_url: catalog_url(self.mounted),
             policy: self.mounted.options().transfer,
             consent,
-            threads: self.threads.get_value(),
+            threads: self.threads.threads(),
         });
     }
 
@@ -202,6 +214,7 @@ impl Engine {
         let Some(event) = self.loading.take(event) else { return };
         match event {
             Event::Ready { backend } => self.backend.set(backend),
+            Event::Measured(speeds) => self.threads.note(speeds),
             Event::Cancelled => self.cancelled(),
             Event::Stored(stored) => self.library.set(stored),
             Event::Tokenized { number, count, tokens } => self.count.answer(number, count, tokens),

@@ -9,7 +9,8 @@
 //!  ├ writing_view ─ prompt, controls,  prompt and settings in, text and numbers out
 //!  │     tokens, toolbar, messages,    how the weights come, which are kept,
 //!  │     status, download, stored,     and whether they are GPT-2's
-//!  │     keep, export, verify, presets
+//!  │     keep, export, verify, presets,
+//!  │     threads
 //!  └ bench                             one measurement
 //!         │
 //!      writing ─ form, phase,          what is asked for, and what became of it
@@ -30,6 +31,7 @@ mod model;
 mod options;
 mod programs;
 mod release;
+mod thread_choice;
 
 // What a reader asks for, and gets.
 mod dropped;
@@ -61,6 +63,7 @@ mod site;
 mod status;
 mod stored;
 mod theme;
+mod threads;
 mod tokens;
 mod toolbar;
 mod verify;

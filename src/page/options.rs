@@ -25,6 +25,8 @@ pub struct Options {
     pub dark: Option<HtmlLinkElement>,
     /// The engine's program in the release.
     pub engine: String,
+    /// How many threads compute where the reader has not said; `None` for as many as are fastest.
+    pub threads: Option<u32>,
     /// How weights and the catalog are fetched.
     pub transfer: TransferPolicy,
     /// What the ids of elements begin with: another for each page of a document.

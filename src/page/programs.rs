@@ -1,7 +1,7 @@
 //! The two workers as one: hands each request to the one that carries it out, and what the converter has made to the
 //! engine. The converter is started on demand, and ended once nothing is left for it to do.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
 use js_sys::Array;
@@ -15,6 +15,7 @@ use crate::app::catalog::Entry;
 use crate::app::protocol::{
     Event, FileLocation, GgufFile, ModelFile, ModelSummary, Program, Request, Task, TransferPolicy,
 };
+use crate::app::threads::Threads;
 
 /// Milliseconds for which an exported file is there. The page has the browser store it at once, and no browser that has
 /// begun with that asks for it again.
@@ -26,8 +27,8 @@ pub struct Programs {
     engine: Rc<Bridge>,
     converter: Rc<Bridge>,
     state: RefCell<State>,
-    /// How many threads compute what is opened from now on.
-    threads: Cell<u32>,
+    /// How many threads are to compute what is opened.
+    threads: Box<dyn Fn() -> Threads>,
 }
 
 /// What goes on between the two.
@@ -81,7 +82,7 @@ impl State {
 impl Programs {
     /// Both, neither of them started yet; `engine` is the name of that program in the release. A worker that breaks, in
     /// whatever way, ends what it was busy with; of the engine [`Event::Panicked`] says so.
-    pub fn new(engine: &str, report: impl Fn(Event) + 'static) -> Rc<Self> {
+    pub fn new(engine: &str, threads: impl Fn() -> Threads + 'static, report: impl Fn(Event) + 'static) -> Rc<Self> {
         Rc::new_cyclic(|owner: &Weak<Programs>| {
             let bridge = |program, receive: fn(&Programs, Event, Array)| {
                 let owner = owner.clone();
@@ -96,14 +97,9 @@ impl Programs {
                 engine: bridge(Program::Engine, Programs::hear_engine),
                 converter: bridge(Program::Converter, Programs::hear_converter),
                 state: RefCell::default(),
-                threads: Cell::new(1),
+                threads: Box::new(threads),
             }
         })
-    }
-
-    /// How many threads compute what is opened from now on.
-    pub fn set_threads(&self, threads: u32) {
-        self.threads.set(threads);
     }
 
     /// Starts the engine, if it is not there.
@@ -156,6 +152,23 @@ impl Programs {
             }
             _ => self.engine.send(request, files),
         }
+    }
+
+    /// Has the engine open anew what is open; `false` where that is not known.
+    pub fn reopen(&self) -> bool {
+        let threads = (self.threads)();
+        match self.state.borrow().model.clone() {
+            Some((ModelFile::Catalog { entry, catalog_url, policy }, _)) => {
+                let request = Request::Load { entry, catalog_url, policy, consent: true, threads };
+                self.engine.send(request, Array::new());
+            }
+            Some((ModelFile::Gguf(file), blob)) => {
+                let request = Request::Open { run: None, file, threads };
+                self.engine.send(request, blob.into_iter().collect());
+            }
+            None => return false,
+        }
+        true
     }
 
     /// The file of the model that is open.
@@ -252,7 +265,7 @@ impl Programs {
             (state.model, state.opening) = (None, Some(Opening::of(run)));
             drop(state);
             self.let_go();
-            let threads = self.threads.get();
+            let threads = (self.threads)();
             self.engine.send(Request::Open { run: Some(run), file, threads }, blob.into_iter().collect());
         }
     }
@@ -273,7 +286,7 @@ impl Programs {
         drop(state);
         if is_new {
             self.let_go();
-            let (file, threads) = (file.clone(), self.threads.get());
+            let (file, threads) = (file.clone(), (self.threads)());
             self.engine.send(Request::Open { run: Some(run), file, threads }, blob.into_iter().collect());
         }
         self.open_is(run, |opening| opening.file = Some(file));
@@ -302,7 +315,7 @@ impl Programs {
             state.model = Some((ModelFile::Gguf(file.clone()), blob.clone()));
         }
         drop(state);
-        let threads = self.threads.get();
+        let threads = (self.threads)();
         match blob {
             Some(blob) => self.engine.send(Request::Open { run: None, file, threads }, Array::of1(&blob)),
             None => {

@@ -27,6 +27,7 @@ fn options() -> Options {
         listener: Some(window().unchecked_into()),
         dark: element::<HtmlLinkElement>("dark"),
         engine: content("worker").unwrap_or_default(),
+        threads: content("threads").and_then(|number| number.parse().ok()),
         transfer: content("transfer").and_then(|json| from_json(&json).ok()).unwrap_or_default(),
         prefix: String::new(),
     }

@@ -330,7 +330,7 @@ impl Writing {
         self.held.set_value(run);
         self.named_model.set(model);
         // Also where no control has changed: what has started need not start again on a reload.
-        self.bar.write(untrack(|| self.address()));
+        self.rewrite_bar();
         if read_tokens < prompt_tokens {
             let remark = format!("The prompt has {prompt_tokens} tokens; only the last {read_tokens} fit the context.");
             self.remark.set(Some(remark));

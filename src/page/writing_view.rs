@@ -18,6 +18,7 @@ use super::presets::{Presets, Reset};
 use super::prompt::Prompt;
 use super::status::{Numbers, PhoneBar, Status};
 use super::stored::StoredModels;
+use super::threads::ThreadsControl;
 use super::toolbar::Toolbar;
 use super::verify::Verify;
 use super::writing::Writing;
@@ -152,6 +153,7 @@ fn MoreSettings(writing: Writing) -> impl IntoView {
             <div class="more-grid">
                 <Presets form=writing.form />
                 {rest.map(|field| view! { <Control field=*field /> }).collect_view()}
+                <ThreadsControl writing />
                 <Reset form=writing.form />
             </div>
         </details>

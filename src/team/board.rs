@@ -1,17 +1,18 @@
 //! How members hand each other what they computed, over memory that all of them see: a few counters, an order, and two
 //! buffers of numbers.
 //!
-//! The one that leads writes an order and counts it; the others read it and arrive. In each exchange a member writes its
-//! numbers, arrives, waits for the others, and reads all numbers. Exchanges use the two buffers in turn: who writes into a
-//! buffer again knows that all have read it, since they have arrived at the exchange between. An order that is given up for
-//! a new one ends the waiting; nobody writes before all have arrived at the new one.
+//! The one that leads writes an order and counts it; the others read it and arrive. What an order says is nothing to the
+//! board: it is a list of words. In each exchange a member writes its numbers, arrives, waits for the others, and reads all
+//! numbers. Exchanges use the two buffers in turn: who writes into a buffer again knows that all have read it, since they
+//! have arrived at the exchange between. An order that is given up for a new one ends the waiting; nobody writes before all
+//! have arrived at the new one.
 
 use std::cell::Cell;
 use std::fmt::Debug;
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::model::{CacheOrder, Config, Exchange, Order, TeamError};
+use crate::model::{Config, Exchange, ORDER_HEAD, TeamError};
 
 /// Memory that all members see.
 pub trait SharedMemory: Debug {
@@ -19,8 +20,8 @@ pub trait SharedMemory: Debug {
     fn load(&self, counter: usize) -> u32;
     /// Sets a counter, and wakes those who [`sleep`](Self::sleep).
     fn store(&self, counter: usize, value: u32);
-    /// Waits a moment. Returns `false` after so many rounds that it is time to sleep.
-    fn pause(&self, round: u32) -> bool;
+    /// Waits a moment for a counter to have another value. Returns whether it has; else it is time to sleep.
+    fn spin(&self, counter: usize, value: u32) -> bool;
     /// Sleeps for so many milliseconds at most while the counter has this value.
     fn sleep(&self, counter: usize, value: u32, ms: u32);
     /// Milliseconds of a clock.
@@ -29,10 +30,34 @@ pub trait SharedMemory: Debug {
     fn write(&self, at: usize, numbers: &[f32]);
     /// Reads numbers.
     fn read(&self, at: usize, numbers: &mut [f32]);
+    /// A whole exchange at once: writes, arrives, and, if all others arrive while one spins, reads. Returns whether they did;
+    /// else what was written stands there and this member has arrived. Where calls cost nothing there is no need for it.
+    fn exchange(&self, _: &Turn<'_>, _: &mut [f32]) -> bool {
+        false
+    }
+}
+
+/// A member's turn in an exchange.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn<'a> {
+    /// Its numbers.
+    pub own: &'a [f32],
+    /// Where they are written.
+    pub own_at: usize,
+    /// Where all numbers are read.
+    pub all_at: usize,
+    /// The counter of the first member, and how many there are.
+    pub counters: (usize, usize),
+    /// This member.
+    pub member: usize,
+    /// What its counter will be.
+    pub target: u32,
+    /// The order that is gone through: the counter with number 0.
+    pub order: u32,
 }
 
 /// The counters: the order's number, who is lost (a member's number, from 1), whether the team has ended, and, for each
-/// member, how far it is.
+/// member, how far it is, and then what it [notes](Seat::note).
 const ORDER: usize = 0;
 const LOST: usize = 1;
 const ENDED: usize = 2;
@@ -51,16 +76,16 @@ const LOOK_MS: f64 = 100.0;
 
 /// Rows of a prompt that are exchanged at once.
 const TILE: usize = 128;
-/// Numbers of an order before its ids.
-const HEAD: usize = 4;
+/// The length of an order stands before it.
+const HEAD: usize = 1;
 
-/// The size of the shared memory: how many members, ids of an order, and numbers of an exchange.
+/// The size of the shared memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Board {
     /// Members.
     pub members: usize,
-    /// The most ids of an order.
-    pub context: usize,
+    /// The most words of an order.
+    pub words: usize,
     /// The most numbers of an exchange.
     pub capacity: usize,
 }
@@ -69,12 +94,12 @@ impl Board {
     /// A board for so many members that compute a model of this shape.
     pub fn new(config: &Config, members: usize) -> Self {
         let Config { n_embd, n_inner, vocabulary_size, context, .. } = *config;
-        Board { members, context, capacity: (TILE * n_embd.max(n_inner)).max(vocabulary_size) }
+        Board { members, words: ORDER_HEAD + context, capacity: (TILE * n_embd.max(n_inner)).max(vocabulary_size) }
     }
 
     /// The numbers of counters and of numbers that its memory has.
     pub fn length(&self) -> (usize, usize) {
-        (ARRIVED + self.members, HEAD + self.context + 2 * self.capacity)
+        (ARRIVED + 2 * self.members, HEAD + self.words + 2 * self.capacity)
     }
 }
 
@@ -96,7 +121,7 @@ impl<M: SharedMemory> Seat<M> {
     }
 
     /// The next order; `None` after the team has ended. For members that do not lead.
-    pub fn next_order(&self) -> Result<Option<Order>, TeamError> {
+    pub fn next_order(&self) -> Result<Option<Vec<u32>>, TeamError> {
         loop {
             self.exchange.set(0);
             let is_there = |order| order != self.order.get() || self.memory.load(ENDED) != 0;
@@ -127,28 +152,27 @@ impl<M: SharedMemory> Seat<M> {
         self.memory.store(LOST, self.member as u32 + 1);
     }
 
-    fn read_order(&self) -> Order {
-        let mut head = [0.0; HEAD];
-        self.memory.read(0, &mut head);
-        let [count, position, all, cache] = head.map(f32::to_bits);
-        let mut ids = vec![0.0; count as usize];
-        self.memory.read(HEAD, &mut ids);
-        Order {
-            ids: ids.into_iter().map(f32::to_bits).collect(),
-            position: position as usize,
-            all: all == 1,
-            cache: [CacheOrder::None, CacheOrder::Append, CacheOrder::Read][cache as usize % 3],
-        }
+    /// Notes a number of this member's, for who leads.
+    pub fn note(&self, number: u32) {
+        self.memory.store(ARRIVED + self.board.members + self.member, number);
     }
 
-    fn write_order(&self, order: &Order) {
-        let cache = match order.cache {
-            CacheOrder::None => 0,
-            CacheOrder::Append => 1,
-            CacheOrder::Read => 2,
-        };
-        let head = [order.ids.len() as u32, order.position as u32, u32::from(order.all), cache];
-        let numbers: Vec<f32> = head.iter().chain(&order.ids).map(|number| f32::from_bits(*number)).collect();
+    /// What each member has noted last.
+    pub fn notes(&self) -> impl Iterator<Item = u32> {
+        (0..self.board.members).map(|member| self.memory.load(ARRIVED + self.board.members + member))
+    }
+
+    fn read_order(&self) -> Vec<u32> {
+        let mut length = [0.0];
+        self.memory.read(0, &mut length);
+        let mut words = vec![0.0; (length[0].to_bits() as usize).min(self.board.words)];
+        self.memory.read(HEAD, &mut words);
+        words.into_iter().map(f32::to_bits).collect()
+    }
+
+    fn write_order(&self, words: &[u32]) {
+        let length = words.len() as u32;
+        let numbers: Vec<f32> = [length].iter().chain(words).map(|word| f32::from_bits(*word)).collect();
         self.memory.write(0, &numbers);
     }
 
@@ -179,17 +203,13 @@ impl<M: SharedMemory> Seat<M> {
     /// Waits until a counter is as it should be, or there is no use in that. With `patience`, that member is lost where it
     /// takes too long.
     fn wait(&self, counter: usize, is_there: impl Fn(u32) -> bool, patience: Option<usize>) -> Result<(), TeamError> {
-        let (mut round, mut waited, mut looked) = (0, 0.0, None);
+        let (mut waited, mut looked) = (0.0, None);
         loop {
             let value = self.memory.load(counter);
             if is_there(value) {
                 return Ok(());
             }
-            if round % 64 == 63 {
-                self.look()?;
-            }
-            if self.memory.pause(round) {
-                round += 1;
+            if self.memory.spin(counter, value) {
                 continue;
             }
             self.look()?;
@@ -223,7 +243,7 @@ impl<M: SharedMemory> Seat<M> {
 
 /// The model and whoever drives it have a seat together.
 impl<M: SharedMemory> Exchange for Rc<Seat<M>> {
-    fn announce(&self, order: &Order) -> Result<(), TeamError> {
+    fn announce(&self, order: &[u32]) -> Result<(), TeamError> {
         self.exchange.set(0);
         // Who is lost stays lost.
         self.look()?;
@@ -236,22 +256,31 @@ impl<M: SharedMemory> Exchange for Rc<Seat<M>> {
 
     fn gather(&self, own: &[f32], place: Range<usize>, all: &mut [f32]) -> Result<(), TeamError> {
         self.exchange.set(self.exchange.get() + 1);
-        let buffer = HEAD + self.board.context + (self.exchange.get() % 2) as usize * self.board.capacity;
+        let all_at = HEAD + self.board.words + (self.exchange.get() % 2) as usize * self.board.capacity;
+        let turn = Turn {
+            own,
+            own_at: all_at + place.start,
+            all_at,
+            counters: (ARRIVED, self.board.members),
+            member: self.member,
+            target: self.target(),
+            order: self.order.get(),
+        };
+        if self.memory.exchange(&turn, all) {
+            return Ok(());
+        }
         if !own.is_empty() {
-            self.memory.write(buffer + place.start, own);
+            self.memory.write(turn.own_at, own);
         }
         self.arrive();
         self.meet()?;
-        if all.is_empty() {
-            return Ok(());
-        }
-        // Its own numbers are here.
-        let (before, rest) = all.split_at_mut(place.start);
-        let (here, after) = rest.split_at_mut(own.len());
-        here.copy_from_slice(own);
-        for (numbers, at) in [(before, 0), (after, place.end)] {
-            if !numbers.is_empty() {
-                self.memory.read(buffer + at, numbers);
+        if !all.is_empty() {
+            // Its own are here.
+            let (before, rest) = all.split_at_mut(place.start);
+            for (numbers, at) in [(before, all_at), (&mut rest[own.len()..], all_at + place.end)] {
+                if !numbers.is_empty() {
+                    self.memory.read(at, numbers);
+                }
             }
         }
         Ok(())
@@ -300,7 +329,7 @@ mod tests {
             self.0.counters.borrow_mut()[counter] = value;
         }
 
-        fn pause(&self, _: u32) -> bool {
+        fn spin(&self, _: usize, _: u32) -> bool {
             false
         }
 
@@ -327,13 +356,13 @@ mod tests {
         (seat(0), seat(1), memory.clone())
     }
 
-    fn order(position: usize) -> Order {
-        Order { ids: vec![3, u32::MAX, 0], position, all: true, cache: CacheOrder::Append }
+    fn order(first: u32) -> Vec<u32> {
+        vec![first, 3, u32::MAX, 0]
     }
 
     /// The order as the second member gets it, which the first one has announced; it waits for the second in vain.
-    fn announced(first: &Rc<Seat<Alone>>, second: &Seat<Alone>, position: usize) -> Order {
-        assert!(matches!(first.announce(&order(position)), Err(TeamError::Lost { member: 2, members: 2 })));
+    fn announced(first: &Rc<Seat<Alone>>, second: &Seat<Alone>, word: u32) -> Vec<u32> {
+        assert!(matches!(first.announce(&order(word)), Err(TeamError::Lost { member: 2, members: 2 })));
         second.memory.store(LOST, 0);
         second.next_order().unwrap().unwrap()
     }
@@ -356,7 +385,7 @@ mod tests {
         assert!(first.gather(&[1.0, 2.0], 0..2, &mut all).is_err());
         memory.store(LOST, 0);
         second.gather(&[3.0], 2..3, &mut all).unwrap();
-        assert_eq!(all, [1.0, 2.0, 3.0]);
+        assert_eq!(all, [1.0, 2.0, 0.0], "its own stay where they are");
     }
 
     #[test]

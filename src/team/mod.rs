@@ -8,6 +8,6 @@ mod board;
 #[cfg(not(target_arch = "wasm32"))]
 mod threads;
 
-pub use board::{Board, Seat, SharedMemory};
+pub use board::{Board, Seat, SharedMemory, Turn};
 #[cfg(not(target_arch = "wasm32"))]
 pub use threads::{StartError, Team, keep_candle_to_one_thread};

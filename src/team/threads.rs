@@ -10,8 +10,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::board::{Board, Seat, SharedMemory};
-use crate::checkpoint::{CheckpointError, Model, OpenError, gguf};
-use crate::model::{Exchange, Member, Share};
+use crate::checkpoint::{self, CheckpointError, Model, OpenError};
+use crate::model::{Member, Share};
 
 /// Rounds of a wait in which the thread only waits, and in which it lets others run.
 const SPINS: u32 = 400;
@@ -57,7 +57,9 @@ impl Team {
         file: impl Fn() -> io::Result<R> + Clone + Send + 'static,
         members: usize,
     ) -> Result<(Model, Team), StartError> {
-        let board = Board::new(&gguf::config(&mut file()?)?, members);
+        let mut leading = file()?;
+        let contents = checkpoint::contents(&mut leading)?;
+        let board = Board::new(&contents.config, members);
         let memory = Arc::new(Memory::new(&board));
         let (told, hear) = channel();
         let spawn = |member| {
@@ -69,10 +71,11 @@ impl Team {
         let seat = Rc::new(Seat::new(Arc::clone(&memory), board, 0));
         // Ends the threads where something is missing.
         let team = Team { seat: Rc::clone(&seat), threads };
-        let model = match members {
-            1 => Model::open(&mut file()?)?,
-            _ => open(&file, Share::new(0, members), Box::new(seat))?,
+        let member = match members {
+            1 => Member::alone(),
+            _ => Member::new(Share::new(0, members), Box::new(seat)),
         };
+        let model = Model::open_first(&mut leading, contents, member)?;
         for _ in 1..members {
             hear.recv().map_err(|_| StartError::Ended)??;
         }
@@ -90,14 +93,6 @@ impl Drop for Team {
     }
 }
 
-fn open<R: Read + Seek>(
-    file: &impl Fn() -> io::Result<R>,
-    share: Share,
-    exchange: Box<dyn Exchange>,
-) -> Result<Model, StartError> {
-    Ok(Model::open_member(&mut file()?, Member::new(share, exchange))?)
-}
-
 /// A thread that does not lead: it goes through every pass.
 fn follow<R: Read + Seek>(
     file: &impl Fn() -> io::Result<R>,
@@ -108,14 +103,16 @@ fn follow<R: Read + Seek>(
     let seat = Rc::new(seat);
     // Also where it panics.
     let mut leaving = Leaving(Some(Rc::clone(&seat)));
-    let model = match open(file, share, Box::new(Rc::clone(&seat))) {
-        Ok(model) => model,
+    let member = Member::new(share, Box::new(Rc::clone(&seat)));
+    let opened = file().map_err(StartError::from).and_then(|mut file| Ok(Model::open_part(&mut file, member)?));
+    let gpt = match opened {
+        Ok(gpt) => gpt,
         Err(error) => return drop(told.send(Err(error))),
     };
-    let Ok(mut cache) = model.gpt.new_cache() else { return };
+    let Ok(mut cache) = gpt.new_cache() else { return };
     drop(told.send(Ok(())));
     while let Ok(Some(order)) = seat.next_order() {
-        match model.gpt.follow(&order, &mut cache) {
+        match gpt.follow(&order, &mut cache) {
             Ok(()) => {}
             Err(error) if error.is_given_up() => {}
             Err(_) => return,
@@ -182,13 +179,15 @@ impl SharedMemory for Arc<Memory> {
         }
     }
 
-    fn pause(&self, round: u32) -> bool {
-        if round < SPINS {
-            std::hint::spin_loop();
-        } else {
-            thread::yield_now();
-        }
-        round < YIELDS
+    fn spin(&self, counter: usize, value: u32) -> bool {
+        (0..YIELDS).any(|round| {
+            if round < SPINS {
+                std::hint::spin_loop();
+            } else {
+                thread::yield_now();
+            }
+            self.load(counter) != value
+        })
     }
 
     fn sleep(&self, counter: usize, value: u32, ms: u32) {

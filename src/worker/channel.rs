@@ -13,8 +13,11 @@ use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
 use web_sys::{Blob, MessageEvent};
 
-use super::time::{Breath, scope};
+use super::time::{Breath, now, scope};
 use crate::app::protocol::{Event, Request};
+
+/// Milliseconds after which the event loop runs again.
+const BREATH_MS: f64 = 4.0;
 
 /// A request, and the files that it brings.
 pub type Message = (Request, Vec<Blob>);
@@ -83,6 +86,16 @@ impl Channel {
         // A browser that cannot post a message to itself cannot be interrupted; the run goes on.
         let _ = self.breath.take().await;
         !self.inbox.borrow().requests.waiting.is_empty()
+    }
+
+    /// The same for steps that may be short: the event loop runs every few milliseconds, and before the first step.
+    pub async fn interrupted_between(&self, last: &mut f64) -> bool {
+        if now() - *last < BREATH_MS {
+            return false;
+        }
+        let interrupted = self.interrupted().await;
+        *last = now();
+        interrupted
     }
 
     /// Posts an event to the page.

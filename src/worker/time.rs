@@ -13,6 +13,11 @@ pub fn scope() -> DedicatedWorkerGlobalScope {
     js_sys::global().unchecked_into()
 }
 
+/// How many threads the processor runs at once, as far as the browser says.
+pub fn cores() -> u32 {
+    scope().navigator().hardware_concurrency() as u32
+}
+
 /// Milliseconds on a monotonic clock.
 pub fn now() -> f64 {
     scope().performance().map_or(0.0, |performance| performance.now())

@@ -46,6 +46,7 @@ mod sharing;
 mod stops;
 mod tabs;
 mod team;
+mod threads;
 mod tokens;
 mod toolbar;
 mod turns;

@@ -9,10 +9,17 @@ use crate::weights::verified;
 
 /// At most one and a half times the quantised weights and 64 MB, from nothing to the first token.
 async fn expect_modest(reader: &Reader, model: &Gpt2) {
+    expect_modest_of(reader, model, 1).await;
+}
+
+/// The same, with 16 MB more for each further thread.
+async fn expect_modest_of(reader: &Reader, model: &Gpt2, threads: u32) {
     reader.wait_for_model().await.unwrap();
     reader.expect_recovery("").await.unwrap();
     let (used, weights) = (reader.number("wasm-memory-bytes").await.unwrap(), model.gguf.len() as f64);
-    assert!(used <= 1.5 * weights + 64e6, "{used} bytes for {weights} of weights");
+    let most = 1.5 * weights + 64e6 + 16e6 * f64::from(threads - 1);
+    assert!(used <= most, "{threads} threads: {used} bytes for {weights} of weights");
+    assert!(used > weights, "{threads} threads: {used} bytes, less than {weights} of weights");
 }
 
 #[tokio::test]
@@ -62,4 +69,16 @@ async fn memory_stays_modest_on_both_ways() {
     reader.wait_for("ready").await.unwrap();
     reader.expect_recovery("").await.unwrap();
     assert_eq!(reader.number("wasm-memory-bytes").await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn memory_stays_modest_with_several_threads() {
+    let (model, reader) = (Gpt2::random(FULL, 1), Reader::new().await.unwrap());
+    model.host(&reader.server, peargpt::app::publish::SLICE);
+    for threads in [3, 2] {
+        reader.browser.open("about:blank").await.unwrap();
+        reader.open(&format!("#/gpt2?threads={threads}")).await.unwrap();
+        expect_modest_of(&reader, &model, threads).await;
+        assert!(reader.backend().await.ends_with(&format!("{threads} threads")));
+    }
 }

@@ -129,6 +129,7 @@ impl Gpt2 {
             title: TITLE.to_string(),
             parameters: 0,
             context: self.shape.context as u32,
+            shape: None,
             format: format.to_string(),
             bytes: parts.iter().map(|part| part.bytes).sum(),
             parts,

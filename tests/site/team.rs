@@ -1,5 +1,7 @@
 //! Several workers compute one model: the same bytes for any number of them.
 
+use std::time::Duration;
+
 use crate::own::NANOGPT;
 use crate::reader::Reader;
 use crate::server::Fault;
@@ -10,6 +12,21 @@ impl Reader {
     /// What computes, as the page says it.
     pub async fn backend(&self) -> String {
         self.browser.find("stats").await.unwrap().attr("data-backend").await.unwrap().unwrap_or_default()
+    }
+
+    /// Continues the text with a few words, and expects the link to the whole of it to repeat it.
+    pub async fn expect_continuation_and_link(&self, words: u32) {
+        let stopped = self.output().await.unwrap();
+        self.fill("words", &words.to_string()).await.unwrap();
+        self.press("continue").await.unwrap();
+        self.wait_for("done").await.unwrap();
+        let text = self.output().await.unwrap();
+        assert!(text.starts_with(&stopped) && text.len() > stopped.len());
+        self.press("share").await.unwrap();
+        let link = self.browser.clipboard().await.unwrap();
+        self.browser.open("about:blank").await.unwrap();
+        self.browser.open(&link).await.unwrap();
+        assert_eq!(self.finish().await.unwrap(), text, "the link repeats it");
     }
 
     /// The text of an address that runs by itself, with so many threads, in a new document.
@@ -56,26 +73,19 @@ async fn a_text_is_stopped_and_continued_with_two_workers() {
     assert!(report.contains("\"threads\": 2"), "{report}");
     reader.browser.script("history.back()").await.unwrap();
     reader.wait_for("stopped").await.unwrap();
-    reader.fill("words", "60").await.unwrap();
-    reader.press("continue").await.unwrap();
-    reader.wait_for("done").await.unwrap();
-    let text = reader.output().await.unwrap();
-    assert!(text.starts_with(&stopped) && text.len() > stopped.len());
-    reader.press("share").await.unwrap();
-    let link = reader.browser.clipboard().await.unwrap();
-    reader.browser.open("about:blank").await.unwrap();
-    reader.browser.open(&link).await.unwrap();
-    assert_eq!(reader.finish().await.unwrap(), text, "one thread repeats it");
+    assert_eq!(reader.output().await.unwrap(), stopped);
+    // The link says nothing of threads: one repeats it.
+    reader.expect_continuation_and_link(60).await;
 }
 
-/// A member that stops in the middle of its work, for the first seconds of the page.
+/// A member that stops in the middle of a text of more than 570 tokens, in the first half minute of the page.
 const HANGS: &str = "
-    const until = ${Date.now() + 4000};
+    const until = ${Date.now() + 30000};
     const store = Atomics.store;
     let stores = 0;
     Atomics.store = (...of) => {
         stores += Date.now() < until;
-        while (globalThis.program.role === 'member' && stores > 4000);
+        while (globalThis.program.role === 'member' && stores > 20000);
         return store(...of);
     };";
 
@@ -88,7 +98,8 @@ async fn a_worker_that_does_not_answer_ends_the_run_with_a_sentence_and_a_new_te
     assert!(said.contains("thread 2 of 2 does not answer") && said.contains("Your text is kept"), "{said}");
     let kept = reader.output().await.unwrap();
     assert!(!kept.is_empty());
-    reader.fill("words", "40").await.unwrap();
+    // At most 330 tokens.
+    reader.fill("words", "5").await.unwrap();
     reader.press("generate").await.unwrap();
     reader.wait_for("done").await.unwrap();
     assert!(reader.backend().await.ends_with("2 threads"));
@@ -131,4 +142,37 @@ async fn a_model_of_the_readers_own_is_computed_by_two_workers() {
         assert!(reader.backend().await.contains(&format!("{threads} thread")));
     }
     assert_eq!(texts[0], texts[1]);
+}
+
+#[tokio::test]
+async fn a_team_that_has_nothing_to_do_does_not_compute() {
+    let reader = Reader::at("#/peargpt?words=200&seed=7&threads=2&run=1").await.unwrap();
+    reader.finish().await.unwrap();
+    assert!(reader.backend().await.ends_with("2 threads"));
+    let written = reader.browser.workers_computed_ns().unwrap();
+    assert!(written > 50_000_000, "{written} ns: the workers' threads are not found");
+    // The end of the text, and the page's questions about it.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = reader.browser.workers_computed_ns().unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let computed = reader.browser.workers_computed_ns().unwrap() - before;
+    assert!(computed < 50_000_000, "{computed} ns of 5 s");
+}
+
+#[tokio::test]
+async fn eight_workers_stop_while_they_read_a_prompt_and_while_they_write() {
+    let prompt = "The sun is up. ".repeat(400);
+    let reader =
+        Reader::at(&format!("#/peargpt?words=4000&seed=7&threads=8&prompt={}", prompt.replace(' ', "%20"))).await;
+    let reader = reader.unwrap();
+    reader.wait_for("ready").await.unwrap();
+    for waits_for_text in [false, true] {
+        reader.press("generate").await.unwrap();
+        if waits_for_text {
+            reader.first_text().await.unwrap();
+        }
+        reader.press("stop").await.unwrap();
+        reader.wait_for("stopped").await.unwrap();
+    }
+    assert!(reader.backend().await.ends_with("8 threads"));
 }

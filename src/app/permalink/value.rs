@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use crate::app::settings::SettingsError;
+use crate::app::threads::MOST;
 
 /// `None` for a `%` without two hex digits after it and for bytes that are not UTF-8; `+` is a space, as in forms.
 pub(super) fn decode(text: &str) -> Option<String> {
@@ -46,7 +47,6 @@ pub(super) fn flag(name: &str, value: &str) -> Result<bool, SettingsError> {
 
 /// A number of threads.
 pub(super) fn threads(name: &str, value: &str) -> Result<u32, SettingsError> {
-    const MOST: u32 = 8;
     let threads = value.parse().ok().filter(|threads| (1..=MOST).contains(threads));
     threads.ok_or_else(|| refused(name, format!("a whole number from 1 to {MOST}"), value))
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{BenchReport, Finding, GgufFile, ModelSummary, Stats, Stored};
+use crate::app::threads::Speeds;
 use crate::evaluate::verify::Verification;
 use crate::generation::StopReason;
 use crate::tokenizer::TokenSpan;
@@ -62,6 +63,8 @@ pub enum Event {
     },
     /// All bytes are here and verified, and the model is being built.
     Opening,
+    /// How fast models of a shape are computed here, to be remembered.
+    Measured(Speeds),
     /// The model is ready.
     Loaded(ModelSummary),
     /// [`Request::Load`](super::Request::Load) asked for a model of the reader's own that is not stored here.

@@ -67,6 +67,10 @@ pub struct ModelSummary {
     pub load_ms: f64,
     /// What computes it, for people: the kernels and the number of threads.
     pub backend: String,
+    /// Its shape, as [`Shape::name`](crate::app::catalog::Shape::name) has it.
+    pub shape: String,
+    /// How many threads were to compute it; one does where they cannot.
+    pub threads: u32,
 }
 
 /// The numbers of a run.
@@ -86,7 +90,7 @@ pub struct Stats {
     pub forwarded_rows: u64,
     /// How often the window has moved.
     pub window_crossings: u32,
-    /// Size of the worker's WebAssembly memory, in bytes.
+    /// Size of the WebAssembly memories of all workers that compute, in bytes.
     pub wasm_memory_bytes: u64,
 }
 
@@ -120,11 +124,10 @@ pub struct BenchReport {
     /// Mean time of one of tokens 10 to 100, in milliseconds: in a page that has just been opened, the browser still
     /// compiles while they are decoded. `None` if fewer were.
     pub decode_start_ms: Option<f64>,
-    /// Speed of one plain pass over as many bytes as the weights have, in 10⁹ bytes per second: 16-byte loads, four
-    /// accumulators, the best of five passes, by the thread that leads over its part. Decoding is compared with it as the
-    /// floor.
+    /// Speed of one plain pass over the weights, in 10⁹ bytes per second: the best of five, all threads at once, each over
+    /// its part. Decoding is compared with it as the floor.
     pub read_gb_per_second: f64,
-    /// Size of the WebAssembly memory of the worker that leads, in bytes.
+    /// Size of the WebAssembly memories of all workers that compute, in bytes.
     pub wasm_memory_bytes: u64,
     /// The browser; filled in by the page.
     pub user_agent: String,

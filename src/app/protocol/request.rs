@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answers, Export, GgufFile, ModelFile, Program, TransferPolicy};
 use crate::app::catalog::Entry;
+use crate::app::threads::Threads;
 use crate::generation::Settings;
 
 /// Page → worker.
@@ -21,7 +22,7 @@ pub enum Request {
         /// [`Event::ToFetch`](super::Event::ToFetch), or [`Event::Asking`](super::Event::Asking) without that consent.
         consent: bool,
         /// How many threads are to compute.
-        threads: u32,
+        threads: Threads,
     },
     /// Open a GGUF that the converter has made, or found to run unchanged. The file comes with the message unless it is
     /// in storage. The model that is open is closed first.
@@ -31,7 +32,7 @@ pub enum Request {
         /// The file.
         file: GgufFile,
         /// How many threads are to compute.
-        threads: u32,
+        threads: Threads,
     },
     /// Fetch a model from Hugging Face, and convert it while it arrives. Ends in
     /// [`Event::Fetched`](super::Event::Fetched).
@@ -118,7 +119,7 @@ pub enum Request {
         /// Words to add.
         words: u32,
     },
-    /// End the run. It ends after at most one decode step, or one prefill tile.
+    /// End the run. It ends after at most one decode step, or one prefill tile, that begins within 4 ms.
     Stop,
     /// Measure prefill and decoding; see [`BenchReport`](super::BenchReport).
     Bench {

@@ -3,7 +3,7 @@
 #[cfg(not(target_arch = "wasm32"))]
 pub mod files;
 
-use crate::app::catalog::{Entry, Part, sha256};
+use crate::app::catalog::{Entry, Part, Shape, sha256};
 use crate::model::Config;
 
 /// Facts for the catalog that the file does not contain.
@@ -27,6 +27,7 @@ impl CatalogNote {
             title,
             parameters: config.parameters() as u64,
             context: config.context as u32,
+            shape: Some(Shape::of(config)),
             format: "gguf".to_string(),
             bytes: parts.iter().map(|part| part.bytes).sum(),
             parts,
@@ -90,7 +91,7 @@ mod tests {
         let entry = |id: &str, bytes| {
             let [title, format, source] = ["", "gguf", ""].map(str::to_string);
             let (id, parts) = (id.to_string(), Vec::new());
-            Entry { id, title, parameters: 1, context: 1, format, bytes, parts, converted: None, source }
+            Entry { id, title, parameters: 1, context: 1, format, bytes, parts, shape: None, converted: None, source }
         };
         let catalog = with_entry(vec![entry("a", 1), entry("b", 1)], entry("a", 2));
         let catalog = with_entry(catalog, entry("c", 3));

@@ -12,8 +12,8 @@ mod tensor_infos;
 mod weights;
 mod write;
 
-pub(super) use read::{Contents, DTypes, read_contents};
-pub use read::{config, read};
+pub use read::{Contents, read};
+pub(super) use read::{DTypes, read_contents};
 pub use write::write;
 pub(super) use write::{FileLayout, TensorSpec, lay_out};
 

@@ -17,34 +17,40 @@ use crate::model::{Config, Share, Weights};
 use crate::tokenizer::TokenizerSpec;
 
 /// Reads a GGUF file, or of each tensor the rows of a member of a team.
-///
-/// Memory is at most 8 times the header plus the tensors as the model holds them. Nothing is reserved for tensors
-/// before all of them are known to be those that the configuration asks for.
 pub fn read<R: Read + Seek>(reader: &mut R, share: Share) -> Result<Checkpoint, CheckpointError> {
-    let mut source = Source::new(reader)?;
-    let Contents { config, tokenizer, tensors } = read_contents(&mut source, DTypes::Run)?;
-    let mut read = Weights::default();
-    for (info, shape) in tensors {
-        let rows = share.rows(&config, &info.name, shape[0]);
-        read.put(&info.name, weights::read(&info, &shape, &rows, &mut source)?)?;
-    }
-    Ok(Checkpoint { config, tokenizer, weights: read })
-}
-
-/// The configuration of the model in a file.
-pub fn config<R: Read + Seek>(reader: &mut R) -> Result<Config, CheckpointError> {
-    Ok(read_contents(&mut Source::new(reader)?, DTypes::Run)?.config)
+    Contents::of(reader)?.read(reader, share)
 }
 
 /// Everything that a file says before its tensors' data.
 #[derive(Debug)]
-pub(in super::super) struct Contents {
+pub struct Contents {
     /// The model's shape.
     pub config: Config,
     /// The tokenizer's pieces.
     pub tokenizer: TokenizerSpec,
     /// The tensors that the configuration asks for, each with its shape, in the order of a file.
-    pub tensors: Vec<(TensorInfo, Vec<usize>)>,
+    pub(in super::super) tensors: Vec<(TensorInfo, Vec<usize>)>,
+}
+
+impl Contents {
+    /// Reads the header of a GGUF file whose tensors a model runs with.
+    pub fn of<R: Read + Seek>(reader: &mut R) -> Result<Self, CheckpointError> {
+        read_contents(&mut Source::new(reader)?, DTypes::Run)
+    }
+
+    /// Reads the tensors of that file, or of each tensor the rows of a member of a team.
+    ///
+    /// Memory is at most 8 times the header plus the tensors as the model holds them. Nothing is reserved for tensors
+    /// before all of them are known to be those that the configuration asks for.
+    pub fn read<R: Read + Seek>(self, reader: &mut R, share: Share) -> Result<Checkpoint, CheckpointError> {
+        let (Contents { config, tokenizer, tensors }, mut source) = (self, Source::new(reader)?);
+        let mut read = Weights::default();
+        for (info, shape) in tensors {
+            let rows = share.rows(&config, &info.name, shape[0]);
+            read.put(&info.name, weights::read(&info, &shape, &rows, &mut source)?)?;
+        }
+        Ok(Checkpoint { config, tokenizer, weights: read })
+    }
 }
 
 /// Which dtypes are read.

@@ -9,6 +9,11 @@ use crate::app::settings::MOST_TOKENS;
 use crate::generation::StopReason;
 
 impl Writing {
+    /// Writes what is asked for to the address bar, and thereby removes what it says beside that.
+    pub fn rewrite_bar(self) {
+        self.bar.write(untrack(|| self.address()));
+    }
+
     /// The catalog's id of the model; of a model of the reader's own, its hash.
     pub fn id(self) -> String {
         match self.route.get() {

@@ -1,13 +1,12 @@
 //! Measures for `#/bench`: prefill, decoding, and a plain read of the weights to compare with.
 
-use std::hint::black_box;
 use std::ops::Range;
 
 use super::super::channel::Channel;
-use super::super::memory_bytes;
 use super::super::time::now;
 use super::backend;
-use crate::app::protocol::{BenchReport, ModelSummary};
+use super::open::Open;
+use crate::app::protocol::BenchReport;
 use crate::checkpoint::Model;
 use crate::generation::Window;
 use crate::generation::{Decoding, GenerationError, Step};
@@ -21,24 +20,25 @@ const START: Range<u32> = 10..100;
 /// Milliseconds that can be measured: browsers round the clock to a tenth of one.
 const TOLD_MS: f64 = 0.5;
 /// Least bytes that a pass reads, since browsers round the clock. It reads small weights several times.
-const READ_LEAST: usize = 32 << 20;
+const READ_LEAST: u64 = 32 << 20;
 
 /// Prefills `prompt_tokens` (at most a context), then decodes `tokens` greedily; `None` if a request came in between.
 pub async fn measure(
     channel: &Channel,
-    model: &Model,
-    summary: &ModelSummary,
+    open: &Open,
     prompt_tokens: u32,
     tokens: u32,
 ) -> Result<Option<BenchReport>, GenerationError> {
+    let Open { model, summary, .. } = open;
     let prompt_tokens = prompt_tokens.clamp(1, summary.context);
     let prompt = (0..prompt_tokens).map(|index| index.wrapping_mul(7919) % summary.vocabulary_size).collect();
     let greedy = Sampling { temperature: 0.0, ..Sampling::defaults(summary.vocabulary) };
     let mut decoding = Decoding::new(&model.gpt, prompt, Window::Rolling, Sampler::new(greedy, 0))?;
-    let Some(prefill_ms) = time_token(channel, model, &mut decoding).await? else { return Ok(None) };
+    let mut breathed = 0.0;
+    let Some(prefill_ms) = time_token(channel, model, &mut decoding, &mut breathed).await? else { return Ok(None) };
     let mut times = Times::default();
     for _ in 0..tokens.max(1) {
-        let Some(ms) = time_token(channel, model, &mut decoding).await? else { return Ok(None) };
+        let Some(ms) = time_token(channel, model, &mut decoding, &mut breathed).await? else { return Ok(None) };
         times.push(ms);
     }
     Ok(Some(BenchReport {
@@ -55,8 +55,8 @@ pub async fn measure(
         decode_ms_p50: times.percentile(0.5),
         decode_ms_p95: times.percentile(0.95),
         decode_start_ms: times.start_ms(),
-        read_gb_per_second: read_speed(&model.gpt),
-        wasm_memory_bytes: memory_bytes(),
+        read_gb_per_second: read_speed(&model.gpt)?,
+        wasm_memory_bytes: open.memory_bytes(),
         user_agent: String::new(),
     }))
 }
@@ -105,10 +105,15 @@ impl Times {
 }
 
 /// Milliseconds of the steps to the next token, without those of the event loop; `None` if a request came in.
-async fn time_token(channel: &Channel, model: &Model, decoding: &mut Decoding) -> Result<Option<f64>, GenerationError> {
+async fn time_token(
+    channel: &Channel,
+    model: &Model,
+    decoding: &mut Decoding,
+    breathed: &mut f64,
+) -> Result<Option<f64>, GenerationError> {
     let mut ms = 0.0;
     loop {
-        if channel.interrupted().await {
+        if channel.interrupted_between(breathed).await {
             return Ok(None);
         }
         let begun = now();
@@ -120,33 +125,17 @@ async fn time_token(channel: &Channel, model: &Model, decoding: &mut Decoding) -
     }
 }
 
-/// 10⁹ bytes per second of one plain pass over the quantised weights; 0 if there are none.
-fn read_speed(gpt: &Gpt) -> f64 {
-    let matrices: Vec<_> = gpt.quantised().collect();
-    let bytes: usize = matrices.iter().map(|matrix| matrix.len()).sum();
+/// 10⁹ bytes per second of one plain pass over the quantised weights, by all threads at once; 0 if there are none.
+fn read_speed(gpt: &Gpt) -> Result<f64, GenerationError> {
+    let mut bytes = gpt.read_weights()?;
     let repeats = READ_LEAST.div_ceil(bytes.max(1));
-    let pass = || {
+    let mut best_ms = f64::INFINITY;
+    for _ in 0..READ_PASSES {
         let begun = now();
-        for matrix in (0..repeats).flat_map(|_| &matrices) {
-            black_box(sum(matrix));
+        for _ in 0..repeats {
+            bytes = gpt.read_weights()?;
         }
-        (now() - begun) / repeats as f64
-    };
-    let best_ms = (0..READ_PASSES).map(|_| pass()).fold(f64::INFINITY, f64::min);
-    if bytes == 0 || best_ms <= 0.0 { 0.0 } else { bytes as f64 / best_ms / 1e6 }
-}
-
-/// Sums the bytes, 16 at a time, in four accumulators.
-fn sum(bytes: &[u8]) -> i64 {
-    use core::arch::wasm32::{i64x2_add, i64x2_extract_lane, i64x2_splat, v128, v128_load};
-    let mut sums = [i64x2_splat(0); 4];
-    for chunk in bytes.chunks_exact(64) {
-        for (sum, lane) in sums.iter_mut().zip(chunk.chunks_exact(16)) {
-            // SAFETY: `lane` is 16 bytes long, and v128_load needs no alignment.
-            *sum = i64x2_add(*sum, unsafe { v128_load(lane.as_ptr().cast::<v128>()) });
-        }
+        best_ms = best_ms.min((now() - begun) / repeats as f64);
     }
-    let [a, b, c, d] = sums;
-    let all = i64x2_add(i64x2_add(a, b), i64x2_add(c, d));
-    i64x2_extract_lane::<0>(all).wrapping_add(i64x2_extract_lane::<1>(all))
+    Ok(if bytes == 0 || best_ms <= 0.0 { 0.0 } else { bytes as f64 / best_ms / 1e6 })
 }

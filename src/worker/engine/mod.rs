@@ -5,6 +5,7 @@ mod bench;
 mod open;
 mod serve;
 mod text_stream;
+mod threads;
 mod verify;
 mod warm_up;
 

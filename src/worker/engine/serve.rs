@@ -7,16 +7,17 @@ use super::super::channel::{Channel, send};
 use super::super::download::{self, Order, Outcome, VerifiedWeights};
 use super::super::held_weights::HeldWeights;
 use super::super::storage::{FilePiece, SplitFile, Unkept, reason, sweep};
-use super::super::team::{self, Team};
 use super::super::time::now;
 use super::background::{self, Lent};
-use super::open::{Identity, Open};
-use super::text_stream::TextStream;
+use super::open::{Identity, Open, Opened, open};
+use super::text_stream::{Speed, TextStream};
+use super::threads::Chooser;
 use super::verify::{self, VerifyError};
 use super::warm_up::WarmUp;
 use super::{backend, bench};
+use crate::app::catalog::Shape;
 use crate::app::protocol::{Event, FileLocation, GgufFile, Request, Task};
-use crate::checkpoint::{CheckpointError, Model, OpenError, gguf};
+use crate::checkpoint::{CheckpointError, Model, OpenError};
 use crate::generation::{GenerationError, Progress, Run, Settings, StopReason};
 use crate::model::ModelError;
 
@@ -46,26 +47,35 @@ pub async fn serve() -> Result<(), JsValue> {
     let warm_up = WarmUp::default();
     wasm_bindgen_futures::spawn_local(warm_up.clone().run());
     let (mut open, mut held): (Option<Open>, _) = (None, HeldWeights::default());
+    let chooser = Chooser::default();
     loop {
         let (request, files) = channel.receive().await;
         match request {
             Request::Load { entry, catalog_url, policy, consent, threads } => {
                 close(&mut open, &lent).await;
+                chooser.hear(threads);
+                chooser.prepare(entry.shape.as_ref());
                 let (channel, entry, catalog_url) = (&channel, &entry, catalog_url.as_str());
                 let order = Order { channel, entry, catalog_url, policy, consent, thorough: false };
-                open = load(&mut held, order, threads).await;
+                open = load(&mut held, order, &chooser).await;
                 lend(&open, &lent);
             }
             Request::Open { run, file, threads } => {
+                if let Some(open) = open.as_mut().filter(|open| open.is_of(&file)) {
+                    // It is opened anew, so that it stays.
+                    open.unkept = None;
+                }
                 close(&mut open, &lent).await;
                 held.clear();
-                open = open_file(&channel, run, file, files.into_iter().next(), threads).await;
+                chooser.hear(threads);
+                chooser.prepare(None);
+                open = open_file(&channel, run, file, files.into_iter().next(), &chooser).await;
                 lend(&open, &lent);
             }
             Request::Cancel { id } => held.cancel(&channel, &id).await,
             request => {
                 warm_up.end();
-                answer(&channel, open.as_mut(), request).await;
+                answer(&channel, open.as_mut(), &chooser, request).await;
             }
         }
     }
@@ -85,12 +95,19 @@ fn lend(open: &Option<Open>, lent: &Lent) {
 }
 
 /// Answers a request that needs the open model.
-async fn answer(channel: &Channel, open: Option<&mut Open>, request: Request) {
+async fn answer(channel: &Channel, mut open: Option<&mut Open>, chooser: &Chooser, request: Request) {
     match request {
-        Request::Generate { run, settings } => report(channel, run, generate(channel, open, run, &settings).await),
-        Request::Continue { run, words } => report(channel, run, go_on(channel, open, run, words).await),
+        Request::Generate { run, settings } => {
+            let written = generate(channel, open.as_deref_mut(), run, &settings).await;
+            report(channel, run, written.map(|speed| check(open, chooser, speed)));
+        }
+        Request::Continue { run, words } => {
+            let written = go_on(channel, open.as_deref_mut(), run, words).await;
+            report(channel, run, written.map(|speed| check(open, chooser, speed)));
+        }
         Request::Resume { run, settings, ids, shown, words } => {
-            report(channel, run, resume(channel, open, run, (&settings, &ids, shown as usize, words)).await);
+            let written = resume(channel, open.as_deref_mut(), run, (&settings, &ids, shown as usize, words)).await;
+            report(channel, run, written.map(|speed| check(open, chooser, speed)));
         }
         Request::Bench { run, prompt_tokens, tokens } => {
             report(channel, run, measure(channel, open.as_deref(), run, prompt_tokens, tokens).await);
@@ -98,6 +115,16 @@ async fn answer(channel: &Channel, open: Option<&mut Open>, request: Request) {
         Request::Verify { run } => report(channel, run, compare(channel, open.as_deref(), run).await),
         // Stop and Pause have had their effect when they arrived. Other requests are answered elsewhere.
         _ => {}
+    }
+}
+
+/// Whether another number of threads might have written faster.
+fn check(open: Option<&mut Open>, chooser: &Chooser, speed: Speed) {
+    if let Some(Open { model, team, .. }) = open
+        // Who computes alone because the others could not be had says nothing of one thread.
+        && (team.is_some() || model.gpt.threads() == 1)
+    {
+        chooser.check(&Shape::of(model.gpt.config()), model.gpt.threads() as u32, speed);
     }
 }
 
@@ -117,14 +144,14 @@ fn report(channel: &Channel, run: u32, outcome: Result<(), ServeError>) {
 
 /// Fetches and opens a model, and sends the page the result. If storage has damaged it, verifies all files by SHA-256
 /// and fetches the damaged ones again.
-async fn load(held: &mut HeldWeights<()>, order: Order<'_>, threads: u32) -> Option<Open> {
+async fn load(held: &mut HeldWeights<()>, order: Order<'_>, chooser: &Chooser) -> Option<Open> {
     let (begun, Order { channel, entry, .. }) = (now(), order);
     let mut weights = fetch(held, order).await?;
-    let model = match open(channel, &mut weights.file, threads).await {
+    let model = match open(channel, &mut weights.file, chooser).await {
         Err(OpenError::Checkpoint(CheckpointError::Read { .. })) => {
             drop(weights); // closed, since an open file cannot be removed
             weights = fetch(held, Order { thorough: true, ..order }).await?;
-            open(channel, &mut weights.file, threads).await
+            open(channel, &mut weights.file, chooser).await
         }
         outcome => outcome,
     };
@@ -152,11 +179,11 @@ async fn open_file(
     run: Option<u32>,
     file: GgufFile,
     blob: Option<Blob>,
-    threads: u32,
+    chooser: &Chooser,
 ) -> Option<Open> {
     let begun = now();
     let task = run.map_or(Task::Load, Task::Run);
-    let (model, unkept) = match read_file(channel, &file, blob, threads).await {
+    let (model, unkept) = match read_file(channel, &file, blob, chooser).await {
         Ok(read) => read,
         Err(reason) => {
             let message = format!("{} cannot be opened: {}.", file.title, reason.trim_end_matches('.'));
@@ -179,8 +206,8 @@ async fn read_file(
     channel: &Channel,
     file: &GgufFile,
     blob: Option<Blob>,
-    threads: u32,
-) -> Result<((Model, Option<Team>), Option<Unkept>), String> {
+    chooser: &Chooser,
+) -> Result<(Opened, Option<Unkept>), String> {
     let gone = || "its file is gone; hand it over once more".to_string();
     let unkept = match &file.location {
         FileLocation::Unkept(name) => Some(Unkept::find(name).await.ok_or_else(gone)?),
@@ -194,7 +221,7 @@ async fn read_file(
         (None, None) => return Err(gone()),
     };
     let mut file = SplitFile::new([piece]).map_err(|error| reason(&error))?;
-    let model = open(channel, &mut file, threads).await.map_err(|error| error.to_string())?;
+    let model = open(channel, &mut file, chooser).await.map_err(|error| error.to_string())?;
     Ok((model, unkept))
 }
 
@@ -213,47 +240,13 @@ async fn fetch(held: &mut HeldWeights<()>, order: Order<'_>) -> Option<VerifiedW
     None
 }
 
-/// Builds the model, after the page had time to draw that it is opening; with others, if several threads are to compute
-/// it and can.
-async fn open(channel: &Channel, file: &mut SplitFile, threads: u32) -> Result<(Model, Option<Team>), OpenError> {
-    channel.send(&Event::Opening);
-    channel.interrupted().await;
-    if threads < 2 || !team::is_possible() {
-        return Ok((Model::open(file)?, None));
-    }
-    match open_with_others(file, threads as usize).await {
-        Err(OpenWithOthersError::Open(error)) => Err(error),
-        Err(OpenWithOthersError::Team(reason)) => {
-            channel.send(&Event::Notice(format!("One thread computes: {reason}.")));
-            Ok((Model::open(file)?, None))
-        }
-        Ok((model, team)) => Ok((model, Some(team))),
-    }
-}
-
-/// Why a model is not opened by several workers.
-enum OpenWithOthersError {
-    /// The file is no model.
-    Open(OpenError),
-    /// The others cannot.
-    Team(String),
-}
-
-async fn open_with_others(file: &mut SplitFile, threads: usize) -> Result<(Model, Team), OpenWithOthersError> {
-    let config = gguf::config(file).map_err(|error| OpenWithOthersError::Open(error.into()))?;
-    let team = Team::form(&config, threads, &file.pieces()).await.map_err(OpenWithOthersError::Team)?;
-    let model = Model::open_member(file, team.leader()).map_err(OpenWithOthersError::Open)?;
-    team.loaded().await.map_err(OpenWithOthersError::Team)?;
-    Ok((model, team))
-}
-
 /// Writes a text from its beginning.
 async fn generate(
     channel: &Channel,
     open: Option<&mut Open>,
     number: u32,
     settings: &Settings,
-) -> Result<(), ServeError> {
+) -> Result<Speed, ServeError> {
     let requested = now();
     let open = open.ok_or(ServeError::NoModel)?;
     open.text = None; // frees its cache before the next one is allocated
@@ -261,7 +254,8 @@ async fn generate(
     let (prompt_tokens, read_tokens) = (run.prompt_tokens() as u32, run.decoding().visible() as u32);
     channel.send(&Event::Started { run: number, prompt_tokens, read_tokens });
     let run = open.text.insert(run);
-    write(channel, &open.model, run, TextStream::new(channel, number, requested, 0)).await
+    let text_stream = TextStream::new(channel, open.team.as_ref(), number, (requested, 0));
+    write(channel, &open.model, run, text_stream).await
 }
 
 /// Continues a text from all its tokens, of whose text the page shows so many bytes.
@@ -270,24 +264,26 @@ async fn resume(
     open: Option<&mut Open>,
     number: u32,
     (settings, ids, shown, words): (&Settings, &[u32], usize, u32),
-) -> Result<(), ServeError> {
+) -> Result<Speed, ServeError> {
     let requested = now();
     let open = open.ok_or(ServeError::NoModel)?;
     open.text = None; // frees its cache before the next one is allocated
     let (run, text) = Run::resume(&open.model, settings, settings.seed.ok_or(ServeError::NoSeed)?, ids)?;
     let run = open.text.insert(run);
     run.extend(words);
-    write_on(channel, &open.model, run, number, (requested, text.get(shown..).unwrap_or_default())).await
+    let text_stream = TextStream::new(channel, open.team.as_ref(), number, (requested, run.tokens()));
+    write_on(channel, &open.model, run, number, text_stream, text.get(shown..).unwrap_or_default()).await
 }
 
 /// Continues the text that was generated last.
-async fn go_on(channel: &Channel, open: Option<&mut Open>, number: u32, words: u32) -> Result<(), ServeError> {
+async fn go_on(channel: &Channel, open: Option<&mut Open>, number: u32, words: u32) -> Result<Speed, ServeError> {
     let requested = now();
-    let Open { model, text, .. } = open.ok_or(ServeError::NoModel)?;
+    let Open { model, text, team, .. } = open.ok_or(ServeError::NoModel)?;
     let run = text.as_mut().ok_or(ServeError::NoText)?;
     let held_back = run.release();
     run.extend(words);
-    write_on(channel, model, run, number, (requested, &held_back)).await
+    let text_stream = TextStream::new(channel, team.as_ref(), number, (requested, run.tokens()));
+    write_on(channel, model, run, number, text_stream, &held_back).await
 }
 
 /// Generates behind the end of a text, of which the page does not show the last bit yet.
@@ -296,11 +292,11 @@ async fn write_on(
     model: &Model,
     run: &mut Run,
     number: u32,
-    (requested, held_back): (f64, &str),
-) -> Result<(), ServeError> {
+    mut text_stream: TextStream<'_>,
+    held_back: &str,
+) -> Result<Speed, ServeError> {
     let visible = run.decoding().visible() as u32;
     channel.send(&Event::Started { run: number, prompt_tokens: run.prompt_tokens() as u32, read_tokens: visible });
-    let mut text_stream = TextStream::new(channel, number, requested, run.tokens());
     text_stream.held_back(held_back);
     write(channel, model, run, text_stream).await
 }
@@ -311,9 +307,10 @@ async fn write(
     model: &Model,
     run: &mut Run,
     mut text_stream: TextStream<'_>,
-) -> Result<(), ServeError> {
+) -> Result<Speed, ServeError> {
+    let mut breathed = 0.0;
     let reason = loop {
-        if channel.interrupted().await {
+        if channel.interrupted_between(&mut breathed).await {
             text_stream.held_back(&run.release());
             break StopReason::Stopped;
         }
@@ -327,8 +324,7 @@ async fn write(
         }
         text_stream.frame(run);
     };
-    text_stream.done(run, reason);
-    Ok(())
+    Ok(text_stream.done(run, reason))
 }
 
 /// Runs the bench, and sends the numbers.
@@ -339,8 +335,8 @@ async fn measure(
     prompt_tokens: u32,
     tokens: u32,
 ) -> Result<(), ServeError> {
-    let Open { model, summary, .. } = open.ok_or(ServeError::NoModel)?;
-    channel.send(&match bench::measure(channel, model, summary, prompt_tokens, tokens).await? {
+    let open = open.ok_or(ServeError::NoModel)?;
+    channel.send(&match bench::measure(channel, open, prompt_tokens, tokens).await? {
         Some(report) => Event::Benched { run, report },
         None => Event::Interrupted { run },
     });

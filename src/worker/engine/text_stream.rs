@@ -2,14 +2,25 @@
 
 use super::super::channel::Channel;
 use super::super::memory_bytes;
+use super::super::team::Team;
 use super::super::time::{FRAME_MS, now};
 use crate::app::protocol::{Event, Stats};
 use crate::generation::Run;
 use crate::generation::StopReason;
 
+/// How fast a text was written.
+#[derive(Clone, Copy, Debug)]
+pub struct Speed {
+    /// Its tokens after the first one.
+    pub tokens: u32,
+    /// How fast they came; 0 where there is none.
+    pub tokens_per_second: f64,
+}
+
 /// Text that has not been sent, and the times of events.
 pub struct TextStream<'a> {
     channel: &'a Channel,
+    team: Option<&'a Team>,
     run: u32,
     delta: String,
     requested: f64,
@@ -22,11 +33,17 @@ pub struct TextStream<'a> {
 }
 
 impl<'a> TextStream<'a> {
-    /// For run `run`, which was requested at `requested`. Its text has `tokens_before` tokens already.
-    pub fn new(channel: &'a Channel, run: u32, requested: f64, tokens_before: usize) -> Self {
+    /// For run `run`, which `team` computes too, and which was requested at `requested`. Its text has `tokens_before` tokens
+    /// already.
+    pub fn new(
+        channel: &'a Channel,
+        team: Option<&'a Team>,
+        run: u32,
+        (requested, tokens_before): (f64, usize),
+    ) -> Self {
         let (delta, first_token, last_token, last_sent) = (String::new(), None, requested, requested);
         let sent = tokens_before;
-        TextStream { channel, run, delta, requested, first_token, last_token, last_sent, tokens_before, sent }
+        TextStream { channel, team, run, delta, requested, first_token, last_token, last_sent, tokens_before, sent }
     }
 
     /// Takes the text of one token.
@@ -48,12 +65,13 @@ impl<'a> TextStream<'a> {
         }
     }
 
-    /// Sends the rest, and that the run has ended.
-    pub fn done(mut self, run: &Run, reason: StopReason) {
+    /// Sends the rest, and that the run has ended. Returns how fast it was written.
+    pub fn done(mut self, run: &Run, reason: StopReason) -> Speed {
         if !self.delta.is_empty() || self.sent < run.tokens() {
             self.flush(run);
         }
         self.channel.send(&Event::Done { run: self.run, reason, stats: self.stats(run) });
+        self.speed(run)
     }
 
     fn flush(&mut self, run: &Run) {
@@ -63,19 +81,23 @@ impl<'a> TextStream<'a> {
         self.channel.send(&Event::Text { run: self.run, delta, ids, stats: self.stats(run) });
     }
 
+    fn speed(&self, run: &Run) -> Speed {
+        let tokens = run.tokens().saturating_sub(self.tokens_before + 1);
+        let seconds = (self.last_token - self.first_token.unwrap_or(self.last_token)) / 1000.0;
+        Speed { tokens: tokens as u32, tokens_per_second: if seconds > 0.0 { tokens as f64 / seconds } else { 0.0 } }
+    }
+
     fn stats(&self, run: &Run) -> Stats {
         let decoding = run.decoding();
-        let since_first = run.tokens().saturating_sub(self.tokens_before + 1);
-        let seconds = (self.last_token - self.first_token.unwrap_or(self.last_token)) / 1000.0;
         Stats {
             tokens: run.tokens() as u32,
             words: run.words(),
-            tokens_per_second: if seconds > 0.0 { since_first as f64 / seconds } else { 0.0 },
+            tokens_per_second: self.speed(run).tokens_per_second,
             first_token_ms: self.first_token.map(|first| first - self.requested),
             prefilled: decoding.cached() as u32,
             forwarded_rows: decoding.forwarded_rows(),
             window_crossings: decoding.crossings(),
-            wasm_memory_bytes: memory_bytes(),
+            wasm_memory_bytes: memory_bytes() + self.team.map_or(0, Team::memory_bytes),
         }
     }
 }

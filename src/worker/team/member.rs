@@ -1,5 +1,5 @@
-//! The program of a member that does not lead. It gets its place and the files of the model in one message, reads its rows,
-//! and goes through every pass until the worker that made it ends it.
+//! The program of a member that does not lead. It gets its place and what it computes in one message, and does what is
+//! ordered until the team ends; then it waits for the next such message.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,12 +9,14 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::MessageEvent;
 
+use super::super::memory_bytes;
 use super::super::storage::{FilePiece, SplitFile};
 use super::super::time::scope;
 use super::memory::Memory;
-use super::{LOADED, READY};
+use super::{LOADED, PAGE, PIECES, READY, TRIAL, trial};
+use crate::app::catalog::Shape;
 use crate::checkpoint::Model;
-use crate::model::{Exchange, Member, Share};
+use crate::model::{Exchange, Gpt, Member, Share};
 use crate::team::{Board, Seat};
 
 thread_local! {
@@ -24,43 +26,66 @@ thread_local! {
 
 /// Follows as long as the worker lives.
 pub async fn follow() -> Result<(), JsValue> {
-    let message = next_message();
-    scope().post_message(&READY.into())?;
-    let message = JsFuture::from(message).await?;
-    let get = |name: &str| Reflect::get(&message, &name.into());
-    let number = |name: &str| Ok::<_, JsValue>(get(name)?.as_f64().unwrap_or(0.0) as usize);
-    let board = Board { members: number("members")?, context: number("context")?, capacity: number("capacity")? };
-    let buffer: SharedArrayBuffer = get("buffer")?.unchecked_into();
-    let member = number("member")?;
-    let seat = Rc::new(Seat::new(Memory::of(&buffer, &board), board, member));
-    SEAT.set(Some(Rc::clone(&seat)));
     std::panic::set_hook(Box::new(|_| SEAT.with_borrow(|seat| seat.iter().for_each(|seat| seat.leave()))));
-    let outcome = serve(&seat, Share::new(member, board.members), get("pieces")?.unchecked_into()).await;
-    // Nobody waits for this member, whatever ended it.
-    seat.leave();
-    outcome
+    loop {
+        let message = next_message();
+        scope().post_message(&READY.into())?;
+        let message = JsFuture::from(message).await?;
+        let (seat, share) = take_place(&message)?;
+        SEAT.set(Some(Rc::clone(&seat)));
+        let outcome = serve(&seat, share, &message).await;
+        // Nobody waits for this member, whatever ended it.
+        seat.leave();
+        outcome?;
+    }
 }
 
-async fn serve(seat: &Rc<Seat<Memory>>, share: Share, pieces: Array) -> Result<(), JsValue> {
-    let failed = |error: String| JsValue::from(js_sys::Error::new(&error));
-    let mut opened = Vec::new();
-    for piece in pieces {
-        opened.push(FilePiece::received(&piece).await?);
-    }
-    let model = {
-        let mut file = SplitFile::new(opened)?;
-        let exchange: Box<dyn Exchange> = Box::new(Rc::clone(seat));
-        Model::open_member(&mut file, Member::new(share, exchange)).map_err(|error| failed(error.to_string()))?
-    };
-    let mut cache = model.gpt.new_cache().map_err(|error| failed(error.to_string()))?;
+/// The seat that a message gives, and the share that goes with it.
+fn take_place(message: &JsValue) -> Result<(Rc<Seat<Memory>>, Share), JsValue> {
+    let get = |name: &str| Reflect::get(message, &name.into());
+    let number = |name: &str| Ok::<_, JsValue>(get(name)?.as_f64().unwrap_or(0.0) as usize);
+    let board = Board { members: number("members")?, words: number("words")?, capacity: number("capacity")? };
+    let buffer: SharedArrayBuffer = get("buffer")?.unchecked_into();
+    let member = number("member")?;
+    Ok((Rc::new(Seat::new(Memory::of(&buffer, &board), board, member)), Share::new(member, board.members)))
+}
+
+async fn serve(seat: &Rc<Seat<Memory>>, share: Share, message: &JsValue) -> Result<(), JsValue> {
+    let exchange: Box<dyn Exchange> = Box::new(Rc::clone(seat));
+    let gpt = part(message, Member::new(share, exchange)).await?;
+    let mut cache = gpt.new_cache().map_err(failed)?;
+    let note = || seat.note((memory_bytes() / PAGE) as u32);
+    note();
     scope().post_message(&LOADED.into())?;
     while let Ok(Some(order)) = seat.next_order() {
-        match model.gpt.follow(&order, &mut cache) {
-            Err(error) if !error.is_given_up() => return Err(failed(error.to_string())),
-            _ => {}
+        match gpt.follow(&order, &mut cache) {
+            Err(error) if !error.is_given_up() => return Err(failed(error)),
+            _ => note(),
         }
     }
     Ok(())
+}
+
+/// This member's part of what is to be computed.
+async fn part(message: &JsValue, member: Member) -> Result<Gpt, JsValue> {
+    let sizes = Reflect::get(message, &TRIAL.into())?;
+    if !sizes.is_undefined() {
+        let sizes: Vec<usize> =
+            sizes.unchecked_into::<Array>().iter().map(|size| size.as_f64().unwrap_or(0.0) as usize).collect();
+        let [layers, heads, n_embd, n_inner, vocabulary_size] = sizes[..] else { return Err(failed("no shape")) };
+        let shape = Shape { layers, heads, n_embd, n_inner, vocabulary_size };
+        return trial::model(&trial::reduced(&shape), member).map_err(failed);
+    }
+    let mut opened = Vec::new();
+    for piece in Reflect::get(message, &PIECES.into())?.unchecked_into::<Array>() {
+        opened.push(FilePiece::received(&piece).await?);
+    }
+    let mut file = SplitFile::new(opened)?;
+    Model::open_part(&mut file, member).map_err(failed)
+}
+
+fn failed(error: impl ToString) -> JsValue {
+    js_sys::Error::new(&error.to_string()).into()
 }
 
 /// The data of the next message.

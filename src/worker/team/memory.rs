@@ -2,21 +2,48 @@
 //! WebAssembly memory.
 
 use js_sys::{Array, Atomics, Float32Array, Function, Int32Array, Reflect, SharedArrayBuffer};
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::prelude::*;
 
-use super::super::time::now;
-use crate::team::{Board, SharedMemory};
+use super::super::time::{cores, now};
+use crate::team::{Board, SharedMemory, Turn};
 
-/// Rounds of a wait before it sleeps: a tenth of a millisecond or so.
-const SPINS: u32 = 3000;
-/// Numbers of 4 bytes from one counter to the next, so that each has a line of the processor's cache.
+/// Milliseconds of a wait before it sleeps: longer than a token is drawn and the event loop runs. Where there are more
+/// members than cores, others need the core meanwhile.
+const SPIN_MS: f64 = 0.5;
+const CROWDED_MS: f64 = 0.005;
+/// Numbers of 4 bytes from one counter to the next, so that each has a line of the processor's cache. Behind a counter
+/// stands how many sleep at it.
 const STRIDE: u32 = 16;
+
+#[wasm_bindgen]
+extern "C" {
+    /// In `start.js`, as the next one.
+    #[wasm_bindgen(js_namespace = ["program", "team"])]
+    fn spin(counters: &Int32Array, counter: u32, value: i32, ms: f64) -> bool;
+
+    #[wasm_bindgen(js_namespace = ["program", "team"])]
+    fn exchange(
+        counters: &Int32Array,
+        numbers: &Float32Array,
+        own: &[f32],
+        own_at: u32,
+        all: &mut [f32],
+        all_at: u32,
+        first: u32,
+        members: u32,
+        member: u32,
+        target: i32,
+        order: i32,
+        ms: f64,
+    ) -> bool;
+}
 
 /// A view of the shared memory.
 #[derive(Clone, Debug)]
 pub struct Memory {
     counters: Int32Array,
     numbers: Float32Array,
+    spin_ms: f64,
 }
 
 impl Memory {
@@ -33,7 +60,9 @@ impl Memory {
     pub fn of(buffer: &SharedArrayBuffer, board: &Board) -> Self {
         let (counters, numbers) = board.length();
         let counters = counters as u32 * STRIDE;
+        let is_crowded = board.members > cores() as usize;
         Memory {
+            spin_ms: if is_crowded { CROWDED_MS } else { SPIN_MS },
             counters: Int32Array::new_with_byte_offset_and_length(buffer, 0, counters),
             numbers: Float32Array::new_with_byte_offset_and_length(buffer, 4 * counters, numbers as u32),
         }
@@ -51,17 +80,22 @@ impl SharedMemory for Memory {
     }
 
     fn store(&self, counter: usize, value: u32) {
-        drop(Atomics::store(&self.counters, counter as u32 * STRIDE, value as i32));
-        drop(Atomics::notify(&self.counters, counter as u32 * STRIDE));
+        let index = counter as u32 * STRIDE;
+        drop(Atomics::store(&self.counters, index, value as i32));
+        if Atomics::load(&self.counters, index + 1).unwrap_or(1) > 0 {
+            drop(Atomics::notify(&self.counters, index));
+        }
     }
 
-    fn pause(&self, round: u32) -> bool {
-        round < SPINS
+    fn spin(&self, counter: usize, value: u32) -> bool {
+        spin(&self.counters, counter as u32, value as i32, self.spin_ms)
     }
 
     fn sleep(&self, counter: usize, value: u32, ms: u32) {
         let index = counter as u32 * STRIDE;
+        drop(Atomics::add(&self.counters, index + 1, 1));
         drop(Atomics::wait_with_timeout(&self.counters, index, value as i32, f64::from(ms)));
+        drop(Atomics::sub(&self.counters, index + 1, 1));
     }
 
     fn now(&self) -> f64 {
@@ -74,5 +108,14 @@ impl SharedMemory for Memory {
 
     fn read(&self, at: usize, numbers: &mut [f32]) {
         self.part(at, numbers.len()).copy_to(numbers);
+    }
+
+    // Called one by one, the same would cost three microseconds more.
+    fn exchange(&self, turn: &Turn<'_>, all: &mut [f32]) -> bool {
+        let Turn { own, own_at, all_at, counters: (first, members), member, target, order } = *turn;
+        let [own_at, all_at, first, members, member] = [own_at, all_at, first, members, member].map(|at| at as u32);
+        let (counters, numbers) = (&self.counters, &self.numbers);
+        let (target, order) = (target as i32, order as i32);
+        exchange(counters, numbers, own, own_at, all, all_at, first, members, member, target, order, self.spin_ms)
     }
 }

@@ -102,6 +102,11 @@ impl Browser {
         self.open(url).await
     }
 
+    /// Nanoseconds that all web workers have computed; Chromium only.
+    pub fn workers_computed_ns(&self) -> Result<u64> {
+        Ok(self.process.computed_ns("DedicatedWorker")?)
+    }
+
     /// The element of this `data-testid`, once it is there.
     pub async fn find(&self, testid: &str) -> Result<WebElement> {
         let selector = format!("[data-testid=\"{testid}\"]");

@@ -29,7 +29,7 @@ impl Drop for Process {
 
 /// A running chromedriver, geckodriver or WebKitWebDriver.
 pub struct Driver {
-    _process: Process,
+    process: Process,
     /// Ends after the driver, whose browser draws on it.
     _screen: Option<Screen>,
     port: u16,
@@ -46,7 +46,7 @@ impl Driver {
             let Some(port) = lines.find_map(|line| port_in(&line, before)) else { continue };
             // Its pipe must stay open, or it dies of its next line.
             std::thread::spawn(move || lines.for_each(drop));
-            return Ok(Driver { _process: process, _screen: None, port });
+            return Ok(Driver { process, _screen: None, port });
         }
         bail!("the driver ended without naming its port, {TRIES} times")
     }
@@ -58,7 +58,7 @@ impl Driver {
             let mut process = start(command(port, &screen).stdout(Stdio::null()))?;
             // Somebody else may have taken the port meanwhile; then it ends.
             if listens(&mut process, port)? {
-                return Ok(Driver { _process: process, _screen: Some(screen), port });
+                return Ok(Driver { process, _screen: Some(screen), port });
             }
         }
         bail!("the driver did not listen on the port that it was given, {TRIES} times")
@@ -67,6 +67,20 @@ impl Driver {
     /// Where it listens.
     pub fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Nanoseconds that all threads of this name have computed, in the processes that it has started (proc(5)).
+    pub fn computed_ns(&self, thread: &str) -> io::Result<u64> {
+        let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+        let named = |task: &Path| read(task.join("comm")).trim() == thread;
+        let ns = |task: PathBuf| read(task.join("schedstat")).split(' ').next().and_then(|ns| ns.parse::<u64>().ok());
+        let mut sum = 0;
+        for process in descendants(self.process.0.id())? {
+            // A process may end meanwhile.
+            let tasks = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+            sum += tasks.map(|task| task.path()).filter(|task| named(task)).filter_map(ns).sum::<u64>();
+        }
+        Ok(sum)
     }
 
     /// Has a session's browser closed.
@@ -95,6 +109,24 @@ impl Screen {
         let number = lines(&mut process)?.next().context("Xvfb ended without naming its display")?;
         Ok(Screen { _process: process, name: format!(":{number}") })
     }
+}
+
+/// The processes that a process has started, and theirs.
+fn descendants(ancestor: u32) -> io::Result<Vec<u32>> {
+    let process = |name: &str| {
+        let stat = fs::read_to_string(format!("/proc/{name}/stat")).ok()?;
+        // Behind the name of the program, which may have spaces: the state, and the process that started it.
+        let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()?;
+        Some((name.parse::<u32>().ok()?, parent))
+    };
+    let names = fs::read_dir("/proc")?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let processes: Vec<(u32, u32)> = names.filter_map(|name| process(&name)).collect();
+    let mut found = vec![ancestor];
+    for index in 0.. {
+        let Some(&of) = found.get(index) else { break };
+        found.extend(processes.iter().filter(|(_, parent)| *parent == of).map(|(child, _)| child));
+    }
+    Ok(found)
 }
 
 /// Starts a program that is not heard.

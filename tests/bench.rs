@@ -116,6 +116,16 @@ fn without_rivals_only_what_compares_with_the_site_itself_is_judged() {
 }
 
 #[test]
+fn the_kernels_are_named_once_whatever_the_threads() {
+    let mut figures = Figures::default();
+    assert_eq!(figures.kernels(), "no kernel named");
+    for backend in ["WebAssembly SIMD, 1 thread", "WebAssembly SIMD, 2 threads"] {
+        figures.computed_by(backend);
+    }
+    assert_eq!(figures.kernels(), "WebAssembly SIMD");
+}
+
+#[test]
 fn each_target_is_compared_with_the_rival_it_names() {
     let other = "other, 2 threads";
     let figures = figures(&[
@@ -160,12 +170,21 @@ fn two_threads_are_compared_with_one_and_a_start_with_what_comes_later() {
     ] {
         figures.add(engine, quantity, value);
     }
-    let targets = gpt2(&figures, &[]);
-    assert_eq!(reached(&targets, "2 threads, decoding"), [Some(true)], "1.6 times as fast");
-    assert_eq!(reached(&targets, "2 threads, 64 tokens"), [Some(false)], "41 are more than 70 by 1.75");
+    figures.add(WLLAMA, DECODE, 54.0);
+    figures.add(WLLAMA, FIRST_TOKEN, 82.0);
+    let targets = gpt2(&figures, &[WLLAMA]);
+    assert_eq!(reached(&targets, "2 threads, decoding"), [Some(true), Some(false)], "1.6 times one, 2.96 a rival");
+    assert_eq!(reached(&targets, "2 threads, 64 tokens"), [Some(false), Some(true)], "1.7 times one, twice a rival");
+    let words = figures_of_words(100.0, 74.0);
+    assert_eq!(reached(&peargpt(&words), "5,000 words, 2 threads"), [Some(true)], "1.35 times as fast");
     assert_eq!(reached(&targets, "2 threads, 512 tokens"), [None]);
     assert_eq!(reached(&targets, COLD_TOKEN), [None, None, Some(false)], "3.1 times in the third engine");
     assert_eq!(reached(&targets, COLD_PROMPT), [None, None, Some(true)], "twice");
+}
+
+/// 5,000 words, with one thread and with two.
+fn figures_of_words(one: f64, two: f64) -> Figures {
+    figures(&[(WORDS, SECONDS, one), (WORDS_TWO, SECONDS, two)])
 }
 
 #[test]

@@ -127,7 +127,8 @@ async fn main() -> Result<()> {
     if arguments.wants(Model::Peargpt) {
         found.extend(targets::peargpt(&figures));
     }
-    println!("Medians of {}, rounds: {}; {}\n", arguments.site(), arguments.rounds(), machine::describe());
+    let (site, rounds, kernels) = (arguments.site(), arguments.rounds(), figures.kernels());
+    println!("Medians of {site}, rounds: {rounds}; {}; {kernels}\n", machine::describe());
     println!("{}\n{}", table::markdown(&found), figures.markdown());
     outcome
 }

@@ -34,6 +34,7 @@ impl Bench {
         let report = report(&reader.browser, *prompt_tokens, *tokens).await?;
         reader.browser.open("about:blank").await?;
         let number = |name: &str| number(&report, name);
+        figures.computed_by(report["backend"].as_str().unwrap_or_default());
         figures.add(engine, DECODE, number("decode_tokens_per_second")?);
         figures.add(engine, FIRST_TOKEN, number("prefill_ms")?);
         figures.add(engine, FLOOR, number("parameters")? / number("read_gb_per_second")? / 1e6);

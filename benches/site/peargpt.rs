@@ -38,7 +38,7 @@ impl PearGpt {
         BENCH.run(&self.0, figures).await?;
         threads::round(&self.0, BENCH.model, (64, 128), figures).await?;
         self.candle(figures).await?;
-        words::run(figures).await?;
+        words::round(figures).await?;
         paste::run(figures).await
     }
 

@@ -46,6 +46,8 @@ impl FromIterator<f64> for Samples {
 pub struct Figures {
     samples: Vec<(String, &'static str, Samples)>,
     notes: Notes,
+    /// The kernels that the site's bench page has named.
+    kernels: Vec<String>,
 }
 
 /// Sentences that belong to numbers, each once.
@@ -92,6 +94,19 @@ impl Figures {
     fn samples(&self, engine: &str, quantity: &str) -> Option<&Samples> {
         let found = self.samples.iter().find(|(other, of, _)| other == engine && *of == quantity);
         found.map(|(_, _, samples)| samples)
+    }
+
+    /// Takes what the bench page says that computes: the kernels, a comma, the number of threads.
+    pub fn computed_by(&mut self, backend: &str) {
+        let kernels = backend.split(", ").next().unwrap_or_default().to_string();
+        if !self.kernels.contains(&kernels) {
+            self.kernels.push(kernels);
+        }
+    }
+
+    /// The kernels that computed.
+    pub fn kernels(&self) -> String {
+        if self.kernels.is_empty() { "no kernel named".to_string() } else { self.kernels.join(" and ") }
     }
 
     /// A sentence that belongs to them, such as why something is not among them; also said at once.

@@ -5,10 +5,10 @@ use anyhow::{Context, Result};
 use crate::page::{wait_for, wait_until};
 use crate::reader::Reader;
 use crate::samples::Figures;
-use crate::targets::{CHARACTERS, LONGEST_GAP, LONGEST_TASK, SECONDS, WORDS};
+use crate::targets::{CHARACTERS, LONGEST_GAP, LONGEST_TASK, SECONDS, WORDS, WORDS_TWO};
 
-/// The text, the same each time.
-const ROUTE: &str = "#/peargpt?words=5000&seed=7&window=rolling";
+/// The text, the same each time; the threads come behind it.
+const ROUTE: &str = "#/peargpt?words=5000&seed=7&window=rolling&threads=";
 
 /// Notes down long tasks and frames from the click on, and when the text last changed.
 const WATCH: &str = "
@@ -40,20 +40,25 @@ const OVER: &str = "performance.now() > watched.changed + 1000 && (watched.over 
     ...watched, characters: document.querySelector('[data-testid=output]').textContent.length
 }";
 
-/// One run, in a browser of its own.
-pub async fn run(figures: &mut Figures) -> Result<()> {
-    eprintln!("  {WORDS}");
+/// A run with one thread and one with two, each in a browser of its own.
+pub async fn round(figures: &mut Figures) -> Result<()> {
+    run(WORDS, 1, figures).await?;
+    run(WORDS_TWO, 2, figures).await
+}
+
+async fn run(name: &str, threads: u32, figures: &mut Figures) -> Result<()> {
+    eprintln!("  {name}");
     let reader = Reader::new().await?;
     reader.browser.before_every_page(WATCH).await?;
-    reader.open(ROUTE).await?;
+    reader.open(&format!("{ROUTE}{threads}")).await?;
     wait_for(&reader.browser, "ready").await?;
     reader.press("generate").await?;
     wait_for(&reader.browser, "done").await?;
     let watched = wait_until(&reader.browser, OVER).await?;
     let number = |name: &str| watched[name].as_f64().with_context(|| format!("the page noted no {name}: {watched}"));
-    figures.add(WORDS, SECONDS, (number("changed")? - number("clicked")?) / 1000.0);
-    figures.add(WORDS, CHARACTERS, number("characters")?);
-    figures.add(WORDS, LONGEST_TASK, number("longest_task")?);
-    figures.add(WORDS, LONGEST_GAP, number("longest_gap")?);
+    figures.add(name, SECONDS, (number("changed")? - number("clicked")?) / 1000.0);
+    figures.add(name, CHARACTERS, number("characters")?);
+    figures.add(name, LONGEST_TASK, number("longest_task")?);
+    figures.add(name, LONGEST_GAP, number("longest_gap")?);
     Ok(())
 }

@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The most threads of a team.
+/// The most threads of a page.
 pub const MOST: u32 = 8;
 
 /// By how much more threads must be faster than fewer.
 const GAIN: f64 = 0.95;
+
+/// By how much another number must be faster than the one that computes, for the model to be opened anew.
+const CHANGE: f64 = 0.85;
 
 /// By how much a text must be faster than what was measured for that to be of no use.
 const BUSY: f64 = 1.4;
@@ -67,6 +70,15 @@ impl Speeds {
         let faster = |best: (u32, f64), next: (u32, f64)| if next.1 < GAIN * best.1 { next } else { best };
         self.ms.iter().copied().reduce(faster).map(|(threads, _)| threads)
     }
+
+    /// The number of threads that is to take the place of `threads`: the best where that is much faster, or where nobody
+    /// knows how fast this one is.
+    pub fn instead_of(&self, threads: u32) -> Option<u32> {
+        let ms = |of: u32| self.ms.iter().find(|(others, _)| *others == of).map(|(_, ms)| *ms);
+        let best = self.best()?;
+        let gains_little = ms(threads).zip(ms(best)).is_some_and(|(now, then)| then >= CHANGE * now);
+        Some(if gains_little { threads } else { best })
+    }
 }
 
 /// Days after which a measurement is made anew.
@@ -82,6 +94,13 @@ pub struct Dated {
 }
 
 impl Dated {
+    /// Takes what was measured today, or what a text has corrected, which makes it no younger.
+    pub fn note(measured: &mut Vec<Dated>, today: u32, speeds: Speeds) {
+        let earlier = measured.iter().position(|dated| dated.speeds.shape == speeds.shape);
+        let corrected = earlier.map(|earlier| measured.remove(earlier)).filter(|dated| !dated.speeds.ms.is_empty());
+        measured.push(Dated { day: corrected.map_or(today, |dated| dated.day), speeds });
+    }
+
     /// A line for each, `20785 8x320x1280x5x65 1:0.912 2:0.620`.
     pub fn write(measured: &[Dated]) -> String {
         let line = |Dated { day, speeds }: &Dated| {
@@ -141,6 +160,16 @@ mod tests {
     }
 
     #[test]
+    fn a_little_faster_is_no_reason_to_open_a_model_anew() {
+        let speeds = speeds(&[(1, 9.0), (2, 8.0), (4, 5.0)]);
+        assert_eq!(speeds.best(), Some(4));
+        assert_eq!((speeds.instead_of(1), speeds.instead_of(4), speeds.instead_of(3)), (Some(4), Some(4), Some(4)));
+        let alike = Speeds { ms: vec![(1, 9.0), (2, 8.0)], ..speeds };
+        assert_eq!((alike.best(), alike.instead_of(1), alike.instead_of(2)), (Some(2), Some(1), Some(2)));
+        assert_eq!(Speeds::default().instead_of(1), None);
+    }
+
+    #[test]
     fn what_was_measured_on_a_busy_machine_is_forgotten_once_a_text_is_faster() {
         let mut speeds = speeds(&[(1, 9.0), (2, 25.0)]);
         speeds.check(1, 8.0);
@@ -174,6 +203,15 @@ mod tests {
         assert_eq!(Dated::read(&text, 20789), measured[..1], "of a day that has not come");
         for damaged in ["", "x", "20785", "x 8x320 1:2", "20785 8x320 1:", "20785 8x320 9:1", "20785 8x320 2:-1"] {
             assert!(Dated::read(damaged, 20785).is_empty(), "{damaged}");
+        }
+    }
+
+    #[test]
+    fn a_correction_makes_a_measurement_no_younger() {
+        let mut measured = Vec::new();
+        for (today, ms, day) in [(5, [(1, 9.0)].as_slice(), 5), (8, &[(1, 8.0)], 5), (9, &[], 5), (9, &[(1, 7.0)], 9)] {
+            Dated::note(&mut measured, today, speeds(ms));
+            assert_eq!(measured, [Dated { day, speeds: speeds(ms) }]);
         }
     }
 

@@ -178,7 +178,7 @@ impl Engine {
     fn follow_threads(self) {
         Effect::new(move |_| {
             let ModelState::Loaded(summary) = self.loading.model.get() else { return };
-            let wanted = self.threads.wanted(&summary.shape);
+            let wanted = self.threads.wanted(&summary.shape, summary.threads);
             let is_as_wanted = wanted.is_none_or(|wanted| wanted == summary.threads);
             if is_as_wanted || !self.runs.are_over() || !release::why_one_thread().is_empty() {
                 return;

@@ -60,10 +60,7 @@ impl ThreadChoice {
 
     /// Remembers what was measured.
     pub fn note(self, speeds: Speeds) {
-        self.measured.update(|measured| {
-            measured.retain(|earlier| earlier.speeds.shape != speeds.shape);
-            measured.push(Dated { day: today(), speeds });
-        });
+        self.measured.update(|measured| Dated::note(measured, today(), speeds));
         self.store(SPEEDS, &self.measured.with_untracked(|measured| Dated::write(measured)));
     }
 
@@ -74,11 +71,13 @@ impl ThreadChoice {
         Threads { exactly: untrack(|| self.exactly()), measured }
     }
 
-    /// How many are to compute a model of this shape; `None` where nobody knows.
-    pub fn wanted(self, shape: &str) -> Option<u32> {
+    /// How many are to compute a model of this shape in the place of `threads`; `None` where nobody knows.
+    pub fn wanted(self, shape: &str, threads: u32) -> Option<u32> {
         let of_shape = |dated: &&Dated| dated.speeds.shape == shape;
-        let fastest =
-            || self.measured.with(|measured| measured.iter().find(of_shape).and_then(|dated| dated.speeds.best()));
+        let fastest = || {
+            self.measured
+                .with(|measured| measured.iter().find(of_shape).and_then(|dated| dated.speeds.instead_of(threads)))
+        };
         self.exactly().or_else(fastest)
     }
 

@@ -9,7 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::board::{Board, Seat, SharedMemory};
+use super::board::{Board, Seat};
+use super::shared_memory::SharedMemory;
 use crate::checkpoint::{self, CheckpointError, Model, OpenError};
 use crate::model::{Member, Share};
 

@@ -99,8 +99,8 @@ async fn the_readers_choice_is_kept_and_the_address_overrules_it() {
     assert_eq!((reader.value("threads").await.unwrap(), reader.remembered("threads").await), ("3".into(), "2".into()));
     reader.fill("threads", "automatic").await.unwrap();
     reader.browser.wait_until("localStorage.getItem('peargpt:threads') === 'automatic'").await.unwrap();
-    reader.browser.open("about:blank").await.unwrap();
-    reader.open("#/peargpt").await.unwrap();
+    reader.browser.wait_until("!location.hash.includes('threads')").await.unwrap();
+    reader.browser.driver().refresh().await.unwrap();
     reader.wait_for_model().await.unwrap();
     assert_eq!(reader.value("threads").await.unwrap(), "automatic");
 }

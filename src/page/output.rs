@@ -1,10 +1,12 @@
-//! The text that is written. It is appended to the document as it comes, and what stands there is never drawn again:
-//! the work per frame depends on what is new, not on how much there is.
+//! The text that is written. It is appended to the document as it comes, and lines that stand there are never drawn again:
+//! the work depends on what is new and on its line, not on how much there is. A line of a hundred thousand letters takes long, so
+//! drawing takes at most a third of the time, whatever comes.
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
-use leptos::prelude::document;
+use leptos::prelude::{document, window};
 use leptos::wasm_bindgen::prelude::*;
 use web_sys::{Element, HtmlElement, KeyboardEvent, Text};
 
@@ -30,6 +32,10 @@ struct Sheet {
     /// Whether names of speakers are set as a play has them.
     is_play: bool,
     line: Option<Line>,
+    /// Text that came while drawing had to rest.
+    waiting: String,
+    /// When drawing may go on, by the page's clock in milliseconds.
+    rests_until: f64,
     /// Whether the reader is at the end, and is to stay there.
     follows: Rc<Cell<bool>>,
     on_scroll: Closure<dyn FnMut()>,
@@ -73,13 +79,22 @@ impl Output {
         self.draw()
     }
 
-    /// Adds text to the end.
-    pub fn append(&mut self, delta: &str) -> Result<(), JsValue> {
+    /// Adds text to the end. Returns after which time to call [`draw_waiting`](Self::draw_waiting), if not all of it is drawn
+    /// and nobody has been told so yet.
+    pub fn append(&mut self, delta: &str) -> Result<Option<Duration>, JsValue> {
         self.text.push_str(delta);
-        match &mut self.sheet {
-            Some(sheet) => sheet.write(delta, false),
-            None => Ok(()),
+        let Some(sheet) = &mut self.sheet else { return Ok(None) };
+        let is_told = !sheet.waiting.is_empty();
+        sheet.waiting.push_str(delta);
+        match sheet.rests_until - now() {
+            ..=0.0 => sheet.write_waiting().map(|()| None),
+            rest => Ok((!is_told).then(|| Duration::from_secs_f64(rest / 1000.0))),
         }
+    }
+
+    /// Draws all text that has come.
+    pub fn draw_waiting(&mut self) -> Result<(), JsValue> {
+        self.sheet.as_mut().map_or(Ok(()), Sheet::write_waiting)
     }
 
     /// Draws the text into `host`, and from now on what is added.
@@ -124,13 +139,24 @@ impl Sheet {
         let (on_scroll, on_key) = (on_scroll(&host, &follows), on_key(&host, &follows));
         host.add_event_listener_with_callback("scroll", on_scroll.as_ref().unchecked_ref())?;
         host.add_event_listener_with_callback("keydown", on_key.as_ref().unchecked_ref())?;
-        Ok(Sheet { host, is_play, line: None, follows, on_scroll, on_key })
+        let (waiting, rests_until) = (String::new(), 0.0);
+        Ok(Sheet { host, is_play, line: None, waiting, rests_until, follows, on_scroll, on_key })
     }
 
     fn clear(&mut self) {
         self.host.set_text_content(None);
         self.line = None;
+        self.waiting.clear();
         self.follows.set(true);
+    }
+
+    /// Draws what waits, and rests for twice as long as that took.
+    fn write_waiting(&mut self) -> Result<(), JsValue> {
+        let (waiting, began) = (std::mem::take(&mut self.waiting), now());
+        self.write(&waiting, false)?;
+        let ended = now();
+        self.rests_until = ended + 2.0 * (ended - began);
+        Ok(())
     }
 
     fn write(&mut self, text: &str, given: bool) -> Result<(), JsValue> {
@@ -151,6 +177,11 @@ impl Sheet {
         }
         Ok(())
     }
+}
+
+/// The page's clock, in milliseconds.
+fn now() -> f64 {
+    window().performance().map_or(0.0, |performance| performance.now())
 }
 
 /// A reader who scrolls to the end follows the text, and one who scrolls back does not.

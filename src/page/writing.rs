@@ -301,11 +301,14 @@ impl Writing {
                     self.reading.set(None);
                 }
                 self.ids.update_value(|drawn| drawn.extend(ids));
-                self.with_output(|output| output.append(&delta));
+                if let Some(rest) = self.with_output(|output| output.append(&delta)).flatten() {
+                    set_timeout(move || drop(self.with_output(Output::draw_waiting)), rest);
+                }
                 self.has_text.update(|has_text| *has_text |= !delta.is_empty());
                 self.stats.set(Some(stats));
             }
             Event::Done { reason, stats, .. } => {
+                self.with_output(Output::draw_waiting);
                 self.reading.set(None);
                 self.stats.set(Some(stats));
                 self.run.set(RunState::Ended(reason));

@@ -30,6 +30,9 @@ pub mod evaluate;
 // From a prompt to text.
 pub mod generation;
 
+// Learning.
+pub mod train;
+
 // Several threads that compute one model.
 pub mod team;
 

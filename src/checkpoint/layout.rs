@@ -9,7 +9,7 @@ pub(super) const MOST: u64 = 1 << 24;
 pub(super) const MOST_LAYERS: u64 = 1 << 12;
 
 /// Name and shape of every tensor, in the order in which a file keeps them.
-pub(super) fn tensors(config: &Config) -> impl Iterator<Item = (String, Vec<usize>)> + use<> {
+pub(crate) fn tensors(config: &Config) -> impl Iterator<Item = (String, Vec<usize>)> + use<> {
     let Config { n_embd, context, vocabulary_size, .. } = *config;
     let (biased, config) = (config.head == Head::Untied { bias: true }, config.clone());
     let untied = config.head != Head::Tied;

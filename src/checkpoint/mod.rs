@@ -5,7 +5,7 @@ mod error;
 pub mod export;
 pub mod gguf;
 pub mod import;
-mod layout;
+pub(crate) mod layout;
 mod model;
 pub mod precision;
 pub mod random;

@@ -2,7 +2,7 @@
 
 pub mod verify;
 
-use crate::kernels::ops::with_numbers;
+use crate::kernels::ops::{nats, with_numbers};
 use crate::model::{Gpt, ModelError};
 
 /// A model's score on a text.
@@ -43,14 +43,6 @@ fn window_nats(gpt: &Gpt, ids: &[u32], next: &[u32]) -> Result<f64, ModelError> 
     let vocabulary = gpt.config().vocabulary_size;
     let sum = |logits: &[f32]| logits.chunks_exact(vocabulary).zip(next).map(|(row, &id)| nats(row, id)).sum();
     Ok(with_numbers(&logits, sum)?)
-}
-
-/// −ln softmax(logits)[id], in f64.
-fn nats(logits: &[f32], id: u32) -> f64 {
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|&logit| libm::exp(f64::from(logit - most))).sum();
-    let logit = logits.get(id as usize).copied().unwrap_or(f32::NAN);
-    libm::log(sum) - f64::from(logit - most)
 }
 
 #[cfg(test)]

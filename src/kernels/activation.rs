@@ -37,3 +37,11 @@ pub const CUBE: f32 = 0.044715;
 pub fn gelu(x: f32) -> f32 {
     0.5 * x * (1.0 + libm::erff(x * std::f32::consts::FRAC_1_SQRT_2))
 }
+
+/// The slope of [`gelu`]: Φ(x) + x φ(x).
+pub fn gelu_slope(x: f32) -> f32 {
+    /// 1 / √(2π).
+    const DENSITY: f32 = 0.398_942_3;
+    let below = 0.5 * (1.0 + libm::erff(x * std::f32::consts::FRAC_1_SQRT_2));
+    below + x * DENSITY * libm::expf(-0.5 * x * x)
+}

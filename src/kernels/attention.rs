@@ -103,6 +103,15 @@ fn softmax(scores: &mut [[f32; LANES]], seen: usize) -> f32 {
     scores.iter().fold(Lanes::splat(0.0), |sum, weights| sum.add(Lanes::from(*weights))).sum()
 }
 
+/// Replaces scores by attention weights: softmax(score · scale), and 0 behind the first `seen`. There is a multiple of
+/// four scores.
+pub(super) fn weigh(scores: &mut [f32], seen: usize, scale: f32) {
+    scores[..seen].iter_mut().for_each(|score| *score *= scale);
+    let factor = 1.0 / softmax(scores.as_chunks_mut().0, seen);
+    scores[..seen].iter_mut().for_each(|weight| *weight *= factor);
+    scores[seen..].fill(0.0);
+}
+
 /// A row's weights and output, for one head.
 struct Row<'a> {
     weights: &'a [f32],

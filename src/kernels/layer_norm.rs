@@ -26,7 +26,7 @@ pub fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, out:
 }
 
 /// A row's mean, and the reciprocal of its standard deviation.
-fn moments(row: &[f32], epsilon: f32) -> (f32, f32) {
+pub(super) fn moments(row: &[f32], epsilon: f32) -> (f32, f32) {
     let (fours, rest) = row.as_chunks::<LANES>();
     let mut sum = Lanes::splat(0.0);
     for four in fours {

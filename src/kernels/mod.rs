@@ -20,6 +20,7 @@ mod avx2;
 mod cache;
 pub mod elementwise;
 mod exp;
+pub mod gradients;
 mod keys;
 mod lanes;
 mod layer_norm;
@@ -28,6 +29,7 @@ mod matrix;
 pub mod memory;
 pub mod ops;
 mod plain;
+pub mod product;
 #[cfg(target_arch = "wasm32")]
 pub mod relaxed;
 pub mod scalar;

@@ -109,7 +109,7 @@ impl Gpt {
 
     /// Ids, `[batch, tokens]` → the logits after each, `[batch, tokens, vocabulary]`. With a cache, the ids follow
     /// those in it. Without one, the ids of a sequence attend to each other, in float32, and gradients flow to weights
-    /// that are variables.
+    /// that are [learned](crate::model::Weight::Learned).
     pub fn forward(&self, ids: &Tensor, cache: Option<&mut KvCache>) -> Result<Tensor> {
         self.run(ids, Outputs::All, &mut CacheUse::new(cache), None)
     }

@@ -13,6 +13,7 @@ use crate::model::{Weight, Weights};
 fn matrix(weights: &mut Weights, name: &str, outputs: usize, inputs: usize) -> Result<Matrix> {
     Ok(match weights.take(name, &[outputs, inputs])? {
         Weight::Q8(matrix) => Matrix::Q8(Arc::new(matrix)),
+        Weight::Learned(tensor) => Matrix::Learned(tensor),
         other => Matrix::F32(float32(other)?),
     })
 }
@@ -23,7 +24,7 @@ pub(super) fn tensor(weights: &mut Weights, name: &str, shape: &[usize]) -> Resu
 }
 
 fn float32(weight: Weight) -> Result<Tensor> {
-    if let Weight::F32(tensor) = weight {
+    if let Weight::F32(tensor) | Weight::Learned(tensor) = weight {
         return Ok(tensor);
     }
     memory::ensure(weight.shape().elem_count() as u64 * 4)?;
@@ -72,7 +73,7 @@ impl Linear {
     fn outputs(&self) -> Result<usize> {
         match &self.weight {
             Matrix::Q8(matrix) => Ok(matrix.outputs()),
-            Matrix::F32(tensor) => Ok(tensor.dim(0)?),
+            Matrix::F32(tensor) | Matrix::Learned(tensor) => Ok(tensor.dim(0)?),
         }
     }
 
@@ -80,7 +81,7 @@ impl Linear {
     pub fn quantised(&self) -> Option<&[u8]> {
         match &self.weight {
             Matrix::Q8(matrix) => Some(matrix.bytes()),
-            Matrix::F32(_) => None,
+            Matrix::F32(_) | Matrix::Learned(_) => None,
         }
     }
 }

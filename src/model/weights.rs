@@ -54,8 +54,11 @@ impl WeightsError {
 pub enum Weight {
     /// A matrix in `Q8_0`, in the order of our own kernels.
     Q8(Q8Matrix),
-    /// A float32 variable that is trained.
+    /// Numbers in float32, with which the model computes as with those of a file.
     F32(Tensor),
+    /// A float32 variable that is learned: gradients flow to it, and products with it are
+    /// [those for learning](crate::kernels::product).
+    Learned(Tensor),
     /// Anything else, as candle's tensor. From a file these are `F32` or `F16`.
     Other(QTensor),
 }
@@ -65,7 +68,7 @@ impl Weight {
     pub fn shape(&self) -> Shape {
         match self {
             Weight::Q8(matrix) => (matrix.outputs(), matrix.inputs()).into(),
-            Weight::F32(tensor) => tensor.shape().clone(),
+            Weight::F32(tensor) | Weight::Learned(tensor) => tensor.shape().clone(),
             Weight::Other(tensor) => tensor.shape().clone(),
         }
     }
@@ -74,7 +77,7 @@ impl Weight {
     pub fn dtype(&self) -> GgmlDType {
         match self {
             Weight::Q8(_) => GgmlDType::Q8_0,
-            Weight::F32(_) => GgmlDType::F32,
+            Weight::F32(_) | Weight::Learned(_) => GgmlDType::F32,
             Weight::Other(tensor) => tensor.dtype(),
         }
     }
@@ -83,7 +86,7 @@ impl Weight {
     pub fn stored_length(&self) -> usize {
         match self {
             Weight::Q8(matrix) => matrix.outputs() * matrix.stored_length(),
-            Weight::F32(tensor) => tensor.elem_count() * 4,
+            Weight::F32(tensor) | Weight::Learned(tensor) => tensor.elem_count() * 4,
             Weight::Other(tensor) => tensor.storage_size_in_bytes(),
         }
     }
@@ -97,7 +100,7 @@ impl Weight {
                 rows.enumerate().for_each(|(row, bytes)| matrix.stored_row(row, bytes));
                 Ok(bytes)
             }
-            Weight::F32(tensor) => {
+            Weight::F32(tensor) | Weight::Learned(tensor) => {
                 let numbers: Vec<f32> = tensor.flatten_all()?.to_vec1()?;
                 Ok(numbers.iter().flat_map(|number| number.to_le_bytes()).collect())
             }
@@ -112,7 +115,7 @@ impl Weight {
                 let numbers: Vec<f32> = (0..matrix.outputs()).flat_map(|row| matrix.row(row)).collect();
                 Tensor::from_vec(numbers, self.shape(), device)
             }
-            Weight::F32(tensor) => tensor.to_device(device),
+            Weight::F32(tensor) | Weight::Learned(tensor) => tensor.to_device(device),
             Weight::Other(tensor) => tensor.dequantize(device),
         }
     }

@@ -302,7 +302,10 @@ impl Writing {
                 }
                 self.ids.update_value(|drawn| drawn.extend(ids));
                 if let Some(rest) = self.with_output(|output| output.append(&delta)).flatten() {
-                    set_timeout(move || drop(self.with_output(Output::draw_waiting)), rest);
+                    let draw = move || {
+                        self.with_output(Output::draw_waiting);
+                    };
+                    set_timeout(draw, rest);
                 }
                 self.has_text.update(|has_text| *has_text |= !delta.is_empty());
                 self.stats.set(Some(stats));

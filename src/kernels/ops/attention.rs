@@ -2,6 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Error, Layout, Result, Shape, Tensor};
 
+use super::causal_attention::CausalAttention;
 use super::{SCRATCH, Scratch, expect, numbers, result, with_numbers};
 use crate::kernels::{BlockCache, Heads};
 
@@ -32,8 +33,8 @@ pub fn append(qkv: &Tensor, cache: &mut BlockCache, position: usize) -> Result<(
 /// softmax(query · key / √head_dim).
 pub fn attend(qkv: &Tensor, attended: Attended<'_>, rows: usize) -> Result<Tensor> {
     match attended {
-        Attended::Rows(heads) => qkv.apply_op1(CausalAttention { heads, rows }),
-        Attended::Cache { .. } => qkv.apply_op1_no_bwd(&AttentionOp { attended, rows }),
+        Attended::Rows(heads) if qkv.track_op() && rows == qkv.dim(1)? => qkv.apply_op1(CausalAttention { heads }),
+        Attended::Rows(_) | Attended::Cache { .. } => qkv.apply_op1_no_bwd(&AttentionOp { attended, rows }),
     }
 }
 
@@ -106,23 +107,7 @@ impl Attended<'_> {
     }
 }
 
-/// Attention among rows, with a gradient.
-struct CausalAttention {
-    heads: Heads,
-    rows: usize,
-}
-
-impl CustomOp1 for CausalAttention {
-    fn name(&self) -> &'static str {
-        "causal-attention"
-    }
-
-    fn cpu_fwd(&self, qkv: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        Attended::Rows(self.heads).attend(qkv, layout, self.rows)
-    }
-}
-
-/// Attention over a cache.
+/// Attention without a gradient.
 struct AttentionOp<'a> {
     attended: Attended<'a>,
     rows: usize,

@@ -1,9 +1,10 @@
 //! The sum of token and position embeddings.
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Error, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Error, Layout, Result, Shape, Tensor};
 
-use super::{Matrix, numbers, result};
+use super::{Matrix, numbers, result, with_numbers};
 use crate::kernels::Q8Matrix;
+use crate::kernels::gradients::add_rows;
 
 /// The embeddings of ids at `position` and after: `ids`, `[batch, tokens]`, `tokens`, `[vocabulary, n_embd]`, and
 /// `positions`, `[context, n_embd]` → `[batch, tokens, n_embd]`. Where `tokens` has only some rows of the vocabulary, from
@@ -16,7 +17,9 @@ pub fn embedding(
 ) -> Result<Tensor> {
     match tokens {
         Matrix::Q8(matrix) => ids.apply_op2_no_bwd(positions, &Q8Embedding { first, tokens: matrix, position }),
-        Matrix::F32(tokens) => ids.apply_op3(tokens, positions, EmbeddingOp { first, position }),
+        Matrix::F32(tokens) | Matrix::Learned(tokens) => {
+            ids.apply_op3(tokens, positions, EmbeddingOp { first, position })
+        }
     }
 }
 
@@ -73,6 +76,29 @@ impl CustomOp3 for EmbeddingOp {
         embed(numbers(ids, ids_layout)?, ids_layout, positions, rows, |id, out| {
             out.iter_mut().zip(&tokens[id * n_embd..]).for_each(|(out, x)| *out += x);
         })
+    }
+
+    fn bwd(
+        &self,
+        ids: &Tensor,
+        tokens: &Tensor,
+        positions: &Tensor,
+        _: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let ((_, count), n_embd, gradient) = (ids.dims2()?, tokens.dim(1)?, gradient.contiguous()?);
+        let [mut of_tokens, mut of_positions] = [tokens, positions].map(|matrix| vec![0.0; matrix.elem_count()]);
+        let first = self.first.unwrap_or(0);
+        with_numbers(ids, |ids: &[u32]| {
+            with_numbers(&gradient, |gradient: &[f32]| {
+                for (id, gradient) in ids.iter().zip(gradient.chunks_exact(n_embd)) {
+                    add_rows(gradient, &mut of_tokens[(*id as usize - first) * n_embd..][..n_embd]);
+                }
+                add_rows(gradient, &mut of_positions[self.position * n_embd..][..count * n_embd]);
+            })
+        })??;
+        let tensor = |numbers, like: &Tensor| Tensor::from_vec(numbers, like.shape(), &Device::Cpu).map(Some);
+        Ok((None, tensor(of_tokens, tokens)?, tensor(of_positions, positions)?))
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 
+use super::learned_linear::learned_linear;
 use super::{SCRATCH, expect, numbers, result, with_last};
 use crate::kernels::elementwise::add_bias;
 use crate::kernels::plain::multiply_f32;
@@ -16,6 +17,8 @@ pub enum Matrix {
     Q8(Arc<Q8Matrix>),
     /// In float32.
     F32(Tensor),
+    /// A float32 variable that is learned; its products are [those for learning](crate::kernels::product).
+    Learned(Tensor),
 }
 
 /// `activation(x · weightᵀ + bias)`. The shapes are `[…, inputs]`, `[outputs, inputs]` and `[outputs]` → `[…,
@@ -24,8 +27,9 @@ pub fn linear(x: &Tensor, weight: &Matrix, bias: Option<&Tensor>, activation: Op
     match (weight, bias) {
         (Matrix::Q8(weight), Some(bias)) => x.apply_op2_no_bwd(bias, &Q8Linear { weight, activation }),
         (Matrix::Q8(weight), None) => x.apply_op1_no_bwd(&Q8Linear { weight, activation }),
-        (Matrix::F32(weight), Some(bias)) => x.apply_op3(weight, bias, LinearOp { activation }),
-        (Matrix::F32(weight), None) => x.apply_op2(weight, LinearOp { activation }),
+        (Matrix::Learned(weight), bias) => learned_linear(x, weight, bias, activation),
+        (Matrix::F32(weight), Some(bias)) => x.apply_op3_no_bwd(weight, bias, &LinearOp { activation }),
+        (Matrix::F32(weight), None) => x.apply_op2_no_bwd(weight, &LinearOp { activation }),
     }
 }
 

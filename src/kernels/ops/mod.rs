@@ -2,15 +2,19 @@
 //! gradients flow to them; `Q8_0` weights are fields of the operation.
 
 mod attention;
+mod causal_attention;
+mod cross_entropy;
 mod embedding;
 mod layer_norm;
+mod learned_linear;
 mod linear;
 
 use std::cell::RefCell;
 
-use candle_core::{CpuStorage, Error, Layout, Result, Shape, Storage, Tensor, WithDType};
+use candle_core::{CpuStorage, Error, InplaceOp1, Layout, Result, Shape, Storage, Tensor, WithDType};
 
 pub use attention::{Attended, append, attend, attention_weights, mix_values};
+pub use cross_entropy::{cross_entropy, nats};
 pub use embedding::embedding;
 pub use layer_norm::layer_norm;
 pub use linear::{Matrix, linear};
@@ -38,6 +42,34 @@ pub fn with_numbers<T: WithDType, R>(tensor: &Tensor, look: impl FnOnce(&[T]) ->
     let (storage, layout) = tensor.storage_and_layout();
     let Storage::Cpu(storage) = &*storage else { return Err(Error::Msg("expected a tensor in memory".into())) };
     Ok(look(numbers(storage, layout)?))
+}
+
+/// Calls `change` with the numbers of a contiguous tensor, which it may change. Whoever shares the tensor sees that.
+pub fn with_numbers_mut<R>(tensor: &Tensor, change: impl FnOnce(&mut [f32]) -> R) -> Result<R> {
+    let change = Change { change: RefCell::new(Some(change)), result: RefCell::new(None) };
+    tensor.inplace_op1(&change)?;
+    change.result.into_inner().ok_or_else(|| Error::Msg("expected a tensor in memory".into()))
+}
+
+/// A function as an operation of candle's, which is called once.
+struct Change<F, R> {
+    change: RefCell<Option<F>>,
+    result: RefCell<Option<R>>,
+}
+
+impl<F: FnOnce(&mut [f32]) -> R, R> InplaceOp1 for Change<F, R> {
+    fn name(&self) -> &'static str {
+        "change"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let (start, end) = layout.contiguous_offsets().ok_or(Error::RequiresContiguous { op: "change" })?;
+        let CpuStorage::F32(numbers) = storage else { return Err(Error::Msg("expected float32 numbers".into())) };
+        if let Some(change) = self.change.take() {
+            self.result.replace(Some(change(&mut numbers[start..end])));
+        }
+        Ok(())
+    }
 }
 
 /// The numbers of a contiguous tensor.

@@ -1,0 +1,122 @@
+//! The gradients of a batch: leaf by leaf, shared out among threads, and added up in the leaves' order.
+
+use std::ops::Range;
+use std::thread;
+
+use candle_core::{Device, Tensor};
+
+use super::dataset::Windows;
+use super::dropout::Dropout;
+use super::{Parameters, TrainError};
+use crate::kernels::ops::{cross_entropy, with_numbers, with_numbers_mut};
+use crate::model::{Config, Gpt};
+
+/// How a batch's gradients are computed.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// The model's shape.
+    pub config: &'a Config,
+    /// The weights.
+    pub parameters: &'a Parameters,
+    /// What is read, and what follows.
+    pub windows: &'a Windows,
+    /// Windows in a leaf.
+    pub leaf: usize,
+    /// The share that is dropped, and the step's key.
+    pub dropout: (f32, u32),
+}
+
+/// The mean loss of a batch in nats per token, and its gradient for each variable, in the order of their names.
+#[derive(Debug)]
+pub struct Gradients {
+    /// Nats per token.
+    pub loss: f64,
+    /// One for each variable.
+    pub tensors: Vec<Tensor>,
+}
+
+impl Batch<'_> {
+    /// Computes the gradients with so many threads; the bytes are the same for any number.
+    pub fn gradients(&self, threads: usize) -> Result<Gradients, TrainError> {
+        let windows = self.windows.ids.len() / self.config.context;
+        let leaves: Vec<Range<usize>> =
+            (0..windows).step_by(self.leaf).map(|first| first..windows.min(first + self.leaf)).collect();
+        let mut sum: Option<Gradients> = None;
+        for round in leaves.chunks(threads) {
+            let mut computed = in_parallel(round.iter().collect(), |leaf: &Range<usize>| self.leaf(leaf.clone()));
+            let first = match sum.take() {
+                Some(sum) => sum,
+                None => computed.remove(0)?,
+            };
+            sum = Some(add_all(first, computed, threads)?);
+        }
+        sum.ok_or(TrainError::NoWindows)
+    }
+
+    /// The gradients of a leaf: its windows' part of the batch's mean.
+    fn leaf(&self, leaf: Range<usize>) -> Result<Gradients, TrainError> {
+        let Batch { config, parameters, windows, dropout: (share, key), .. } = *self;
+        let gpt = Gpt::load(config, &mut parameters.weights()?)?;
+        let place = leaf.start * config.context..leaf.end * config.context;
+        let ids = Tensor::from_slice(&windows.ids[place.clone()], (leaf.len(), config.context), &Device::Cpu)?;
+        let mut dropout = Dropout { share, key, window: leaf.start, failed: None };
+        let logits = match share > 0.0 {
+            true => gpt.forward_observed(&ids, None, &mut dropout)?,
+            false => gpt.forward(&ids, None)?,
+        };
+        if let Some(error) = dropout.failed {
+            return Err(error.into());
+        }
+        let loss = cross_entropy(&logits, &windows.targets[place], windows.targets.len())?;
+        let mut gradients = loss.backward()?;
+        let gradient = |(name, variable): (&str, &candle_core::Var)| {
+            gradients.remove(variable.as_tensor()).ok_or_else(|| TrainError::NoGradient(name.to_string()))
+        };
+        let tensors = parameters.iter().map(gradient).collect::<Result<_, _>>()?;
+        Ok(Gradients { loss: f64::from(loss.to_scalar::<f32>()?), tensors })
+    }
+}
+
+/// Adds leaves to a sum, in order; each thread takes some of the variables.
+fn add_all(
+    mut sum: Gradients,
+    leaves: Vec<Result<Gradients, TrainError>>,
+    threads: usize,
+) -> Result<Gradients, TrainError> {
+    let leaves = leaves.into_iter().collect::<Result<Vec<_>, _>>()?;
+    for leaf in &leaves {
+        sum.loss += leaf.loss;
+    }
+    let share: Vec<Vec<usize>> =
+        (0..threads).map(|thread| (thread..sum.tensors.len()).step_by(threads).collect()).collect();
+    let add = |share: Vec<usize>| -> Result<(), TrainError> {
+        for index in share {
+            for leaf in &leaves {
+                with_numbers_mut(&sum.tensors[index], |sum: &mut [f32]| {
+                    with_numbers(&leaf.tensors[index], |leaf: &[f32]| {
+                        sum.iter_mut().zip(leaf).for_each(|(sum, leaf)| *sum += leaf);
+                    })
+                })??;
+            }
+        }
+        Ok(())
+    };
+    in_parallel(share, add).into_iter().collect::<Result<Vec<()>, _>>()?;
+    Ok(sum)
+}
+
+/// Does this with each of the parts, one thread each; the calling thread takes the first.
+pub(super) fn in_parallel<T: Send, R: Send>(parts: Vec<T>, each: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let mut parts = parts.into_iter();
+    let Some(first) = parts.next() else { return Vec::new() };
+    let each = &each;
+    thread::scope(|scope| {
+        let others: Vec<_> = parts.map(|part| scope.spawn(move || each(part))).collect();
+        let first = each(first);
+        let joined = others.into_iter().map(|other| match other.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        std::iter::once(first).chain(joined).collect()
+    })
+}

@@ -1,0 +1,24 @@
+//! Learning: the same forward pass as in writing, differentiated by candle's autograd, on float32 variables.
+//!
+//! A run is a recipe: text, shape, settings and seed. The same recipe gives the same weights byte for byte, with any number
+//! of threads and wherever it was interrupted:
+//!
+//! - every random number is a function of the seed and of what it is for ([`random`]);
+//! - a batch is cut into leaves of whole windows; a leaf's gradients are one thread's, and are added up in the leaves' order
+//!   ([`gradients`]);
+//! - every number of a product is one chain of multiply-adds ([`product`](crate::kernels::product));
+//! - variables go in the order of their names ([`Parameters`]).
+
+pub mod dataset;
+mod dropout;
+mod error;
+pub mod gradients;
+pub mod optimizer;
+mod parameters;
+pub mod random;
+mod trainer;
+
+pub use dataset::{Dataset, DatasetError, Windows};
+pub use error::TrainError;
+pub use parameters::Parameters;
+pub use trainer::{Settings, StepReport, Trainer};

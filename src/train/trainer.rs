@@ -1,0 +1,163 @@
+//! A run: one step after another.
+
+use candle_core::{Tensor, Var};
+
+use super::dataset::{Dataset, Windows};
+use super::dropout::Dropout;
+use super::gradients::{Batch, in_parallel};
+use super::optimizer::{Optimizer, State};
+use super::{Parameters, TrainError};
+use crate::kernels::ops::{with_numbers, with_numbers_mut};
+use crate::model::Config;
+
+/// How a model learns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Windows in a batch.
+    pub batch: usize,
+    /// Windows in a leaf of a batch.
+    pub leaf: usize,
+    /// The share of elements that dropout sets to 0.
+    pub dropout: f32,
+    /// The largest norm of all gradients together; longer ones are scaled down.
+    pub clip: f32,
+    /// How slowly the mean of the weights follows them, from 0 to below 1.
+    pub ema: f32,
+    /// Decides the first weights, the order of the windows and what is dropped.
+    pub seed: u64,
+}
+
+/// A model that learns.
+#[derive(Debug)]
+pub struct Trainer {
+    config: Config,
+    settings: Settings,
+    parameters: Parameters,
+    mean: Parameters,
+    /// One for each variable.
+    learners: Vec<Learner>,
+    steps: u64,
+    threads: usize,
+}
+
+/// What a step found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepReport {
+    /// Its number, from 1.
+    pub step: u64,
+    /// The mean loss of the batch before the step, in nats per token.
+    pub loss: f64,
+    /// The norm of all gradients together.
+    pub norm: f64,
+}
+
+impl Trainer {
+    /// Begins with these weights. `optimizer` says how a variable of this name and shape is updated.
+    pub fn new(
+        config: &Config,
+        settings: Settings,
+        parameters: Parameters,
+        optimizer: impl Fn(&str, &[usize]) -> Optimizer,
+    ) -> Result<Self, TrainError> {
+        let learner = |(name, variable): (&str, &Var)| {
+            let optimizer = optimizer(name, variable.dims());
+            Learner { optimizer, state: optimizer.begin(variable.elem_count()) }
+        };
+        let (learners, mean) = (parameters.iter().map(learner).collect(), parameters.copy()?);
+        Ok(Trainer { config: config.clone(), settings, parameters, mean, learners, steps: 0, threads: 1 })
+    }
+
+    /// Uses so many threads from now on; the bytes are the same for any number.
+    pub fn set_threads(&mut self, threads: usize) {
+        self.threads = threads.max(1);
+    }
+
+    /// The weights.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Their mean over the last steps, which is better than they are: what is evaluated and exported.
+    pub fn mean(&self) -> &Parameters {
+        &self.mean
+    }
+
+    /// The share by which the mean follows the weights after a step: more at first, so that the first weights are soon forgotten.
+    fn follow(&self) -> f32 {
+        1.0 - self.settings.ema.min(self.steps as f32 / (self.steps as f32 + 10.0))
+    }
+
+    /// The windows of the next step.
+    pub fn next_windows(&self, dataset: &Dataset) -> Windows {
+        let batch = self.settings.batch as u64;
+        dataset.batch(self.steps * batch..(self.steps + 1) * batch)
+    }
+
+    /// Takes one step. `rate` multiplies the learning rates.
+    pub fn step(&mut self, windows: &Windows, rate: f32) -> Result<StepReport, TrainError> {
+        let Settings { leaf, dropout, clip, seed, .. } = self.settings;
+        let key = Dropout::key(seed, self.steps);
+        let (config, parameters) = (&self.config, &self.parameters);
+        let gradients = Batch { config, parameters, windows, leaf, dropout: (dropout, key) };
+        let gradients = gradients.gradients(self.threads)?;
+        let step = self.steps + 1;
+        if !gradients.loss.is_finite() {
+            return Err(TrainError::Diverged { step, loss: gradients.loss });
+        }
+        let squares = gradients.tensors.iter().map(|tensor| with_numbers(tensor, square_sum));
+        let norm = squares.sum::<Result<f64, _>>()?.sqrt();
+        let change =
+            Change { step, rate, factor: (f64::from(clip) / (norm + 1e-6)).min(1.0) as f32, follow: self.follow() };
+        let variables = self.parameters.iter().zip(self.mean.iter()).zip(gradients.tensors).zip(&mut self.learners);
+        let mut shares: Vec<Vec<_>> = (0..self.threads).map(|_| Vec::new()).collect();
+        for (index, ((((_, weights), (_, mean)), gradient), learner)) in variables.enumerate() {
+            shares[index % self.threads].push((weights, mean, gradient, learner));
+        }
+        let update = |share: Vec<(&Var, &Var, Tensor, &mut Learner)>| -> Result<(), TrainError> {
+            share
+                .into_iter()
+                .try_for_each(|(weights, mean, gradient, learner)| learner.update(weights, mean, &gradient, change))
+        };
+        in_parallel(shares, update).into_iter().collect::<Result<(), _>>()?;
+        self.steps = step;
+        Ok(StepReport { step, loss: gradients.loss, norm })
+    }
+}
+
+/// How a variable learns.
+#[derive(Debug)]
+struct Learner {
+    optimizer: Optimizer,
+    state: State,
+}
+
+/// What all variables have in common in a step.
+#[derive(Clone, Copy)]
+struct Change {
+    step: u64,
+    rate: f32,
+    /// Multiplies the gradients.
+    factor: f32,
+    /// The share by which the mean of the weights follows them.
+    follow: f32,
+}
+
+impl Learner {
+    fn update(&mut self, weights: &Var, mean: &Var, gradient: &Tensor, change: Change) -> Result<(), TrainError> {
+        let Learner { optimizer, state } = self;
+        with_numbers_mut(gradient, |gradient| {
+            gradient.iter_mut().for_each(|gradient| *gradient *= change.factor);
+            with_numbers_mut(weights, |weights| {
+                optimizer.update(weights, gradient, state, change.step, change.rate);
+                with_numbers_mut(mean, |mean| {
+                    mean.iter_mut().zip(weights).for_each(|(mean, weight)| *mean += change.follow * (*weight - *mean));
+                })
+            })
+        })???;
+        Ok(())
+    }
+}
+
+fn square_sum(numbers: &[f32]) -> f64 {
+    numbers.iter().map(|number| f64::from(*number) * f64::from(*number)).sum()
+}

@@ -10,7 +10,7 @@ use peargpt::kernels::{Activation, Heads};
 use peargpt::model::Config;
 use peargpt::model::config::Head;
 use peargpt::train::gradients::{Batch, Gradients};
-use peargpt::train::optimizer::{AdamW, Muon, Optimizer};
+use peargpt::train::optimizer::{AdamW, Muon, Optimizers};
 use peargpt::train::{Parameters, Settings, Trainer, Windows};
 use serde_json::Value;
 
@@ -191,15 +191,15 @@ fn gradients_are_those_of_finite_differences() {
     }
 }
 
-/// A fixture's optimizer for each variable.
-fn optimizer(name: &str, shape: &[usize], kind: &str) -> Optimizer {
-    let adamw = AdamW { learning_rate: 1e-3, betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
+/// A fixture's optimizers.
+fn optimizers(kind: &str) -> Optimizers {
+    let adamw = AdamW { learning_rate: 1e-3, betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.1 };
     match kind {
-        "adamw" => Optimizer::AdamW(AdamW { weight_decay: if shape.len() == 2 { 0.1 } else { 0.0 }, ..adamw }),
-        _ if name.starts_with("blk.") && shape.len() == 2 => {
-            Optimizer::Muon(Muon { learning_rate: 0.02, momentum: 0.95, weight_decay: 0.1 }, shape[0])
-        }
-        _ => Optimizer::AdamW(AdamW { learning_rate: 3e-3, ..adamw }),
+        "adamw" => Optimizers { adamw, muon: None },
+        _ => Optimizers {
+            adamw: AdamW { learning_rate: 3e-3, weight_decay: 0.0, ..adamw },
+            muon: Some(Muon { learning_rate: 0.02, momentum: 0.95, weight_decay: 0.1 }),
+        },
     }
 }
 
@@ -212,8 +212,7 @@ fn twenty_steps_have_pytorchs_losses() {
     let (small, losses) = (Small::read(), std::fs::read_to_string(format!("{FIXTURES}/losses.json")).unwrap());
     let losses: Value = serde_json::from_str(&losses).unwrap();
     for kind in ["adamw", "muon"] {
-        let of = |name: &str, shape: &[usize]| optimizer(name, shape, kind);
-        let mut trainer = Trainer::new(&config(), settings(), small.parameters(), of).unwrap();
+        let mut trainer = Trainer::new(&config(), settings(), small.parameters(), optimizers(kind)).unwrap();
         let expected = losses[kind]["float64"].as_array().unwrap();
         assert_eq!(expected.len(), 20);
         for (step, expected) in expected.iter().enumerate() {
@@ -229,8 +228,7 @@ fn any_number_of_threads_learns_the_same_bytes() {
     let small = Small::read();
     let learned = |threads| {
         let settings = Settings { leaf: 1, dropout: 0.2, ..settings() };
-        let of = |name: &str, shape: &[usize]| optimizer(name, shape, "muon");
-        let mut trainer = Trainer::new(&config(), settings, small.parameters(), of).unwrap();
+        let mut trainer = Trainer::new(&config(), settings, small.parameters(), optimizers("muon")).unwrap();
         trainer.set_threads(threads);
         let losses: Vec<u64> =
             (0..6).map(|step| trainer.step(&small.windows(step), 1.0).unwrap().loss.to_bits()).collect();

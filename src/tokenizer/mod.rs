@@ -47,6 +47,15 @@ pub struct TokenizerSpec {
     pub end_of_text: Option<u32>,
 }
 
+impl TokenizerSpec {
+    /// One token for each of these characters. A text starts from a newline, or without one from the first character.
+    pub fn of_characters(alphabet: &[char]) -> Self {
+        let start = alphabet.iter().position(|&character| character == '\n').unwrap_or(0) as u32;
+        let tokens = alphabet.iter().map(|character| bytes::spell(character.to_string().as_bytes())).collect();
+        TokenizerSpec { tokens, merges: Vec::new(), start, end_of_text: None }
+    }
+}
+
 /// The tokenizer is inconsistent, or cannot encode a text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenizerError {

@@ -1,7 +1,10 @@
 //! Why a model cannot learn.
 
 use super::DatasetError;
+use crate::checkpoint::import::ImportError;
+use crate::checkpoint::{CheckpointError, OpenError};
 use crate::model::{ModelError, WeightsError};
+use crate::tokenizer::TokenizerError;
 
 /// Why a step cannot be taken.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +18,24 @@ pub enum TrainError {
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
+    /// The model cannot be written.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The model cannot be quantised.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// Its file would lack something.
+    #[error("the model's file is incomplete")]
+    Incomplete,
+    /// The model cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The text has what the model does not know.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// A run cannot be gone on with.
+    #[error(transparent)]
+    Saved(#[from] SavedError),
     /// A batch has no windows.
     #[error("a batch needs a window or more")]
     NoWindows,
@@ -35,4 +56,26 @@ impl From<WeightsError> for TrainError {
     fn from(error: WeightsError) -> Self {
         TrainError::Model(error.into())
     }
+}
+
+/// Why a run cannot be gone on with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SavedError {
+    /// It is another file.
+    #[error("the file is no saved run")]
+    Format,
+    /// It was not written to its end, or has changed since.
+    #[error("the saved run is damaged: its SHA-256 is another")]
+    Damaged,
+    /// Its parts do not fit each other.
+    #[error("the saved run is inconsistent: {0}")]
+    Inconsistent(&'static str),
+    /// It learned another text.
+    #[error("the run learned another text: expected sha256 {expected}, found {found}")]
+    Text {
+        /// The text's.
+        expected: String,
+        /// That of the text given.
+        found: String,
+    },
 }

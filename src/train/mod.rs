@@ -12,13 +12,20 @@
 pub mod dataset;
 mod dropout;
 mod error;
+mod evaluation;
 pub mod gradients;
 pub mod optimizer;
 mod parameters;
 pub mod random;
+mod recipe;
+mod run;
+mod saved;
 mod trainer;
 
 pub use dataset::{Dataset, DatasetError, Windows};
-pub use error::TrainError;
+pub use error::{SavedError, TrainError};
+pub use evaluation::held_out_loss;
 pub use parameters::Parameters;
+pub use recipe::{Recipe, Schedule, Size, leaf};
+pub use run::{Point, Run};
 pub use trainer::{Settings, StepReport, Trainer};

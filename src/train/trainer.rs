@@ -1,17 +1,18 @@
 //! A run: one step after another.
 
 use candle_core::{Tensor, Var};
+use serde::{Deserialize, Serialize};
 
 use super::dataset::{Dataset, Windows};
 use super::dropout::Dropout;
 use super::gradients::{Batch, in_parallel};
-use super::optimizer::{Optimizer, State};
+use super::optimizer::{Optimizer, Optimizers, State};
 use super::{Parameters, TrainError};
 use crate::kernels::ops::{with_numbers, with_numbers_mut};
 use crate::model::Config;
 
 /// How a model learns.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Windows in a batch.
     pub batch: usize,
@@ -52,15 +53,15 @@ pub struct StepReport {
 }
 
 impl Trainer {
-    /// Begins with these weights. `optimizer` says how a variable of this name and shape is updated.
+    /// Begins with these weights.
     pub fn new(
         config: &Config,
         settings: Settings,
         parameters: Parameters,
-        optimizer: impl Fn(&str, &[usize]) -> Optimizer,
+        optimizers: Optimizers,
     ) -> Result<Self, TrainError> {
         let learner = |(name, variable): (&str, &Var)| {
-            let optimizer = optimizer(name, variable.dims());
+            let optimizer = optimizers.of(name, variable.dims());
             Learner { optimizer, state: optimizer.begin(variable.elem_count()) }
         };
         let (learners, mean) = (parameters.iter().map(learner).collect(), parameters.copy()?);
@@ -85,6 +86,31 @@ impl Trainer {
     /// The share by which the mean follows the weights after a step: more at first, so that the first weights are soon forgotten.
     fn follow(&self) -> f32 {
         1.0 - self.settings.ema.min(self.steps as f32 / (self.steps as f32 + 10.0))
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Goes on behind so many steps; weights and [`remembered`](Self::remembered) are put back by the caller.
+    pub fn set_steps(&mut self, steps: u64) {
+        self.steps = steps;
+    }
+
+    /// What the optimizers remember, a variable after another.
+    pub fn remembered(&self) -> impl Iterator<Item = &[f32]> {
+        self.learners.iter().flat_map(|learner| learner.state.numbers())
+    }
+
+    /// The same, to be changed.
+    pub fn remembered_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        self.learners.iter_mut().flat_map(|learner| learner.state.numbers_mut())
+    }
+
+    /// Threads that compute.
+    pub fn threads(&self) -> usize {
+        self.threads
     }
 
     /// The windows of the next step.

@@ -1,7 +1,9 @@
 //! AdamW (Loshchilov and Hutter 2019), as PyTorch computes it.
 
+use serde::{Deserialize, Serialize};
+
 /// Its settings.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AdamW {
     /// The learning rate.
     pub learning_rate: f32,

@@ -5,6 +5,7 @@ mod muon;
 
 pub use adamw::AdamW;
 pub use muon::Muon;
+use serde::{Deserialize, Serialize};
 
 /// What one variable's optimizer remembers between two steps.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,26 @@ pub enum State {
     },
 }
 
+/// How the variables of a model are updated.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Optimizers {
+    /// For all but the blocks' matrices, or for those too. Only matrices decay.
+    pub adamw: AdamW,
+    /// For the blocks' matrices.
+    pub muon: Option<Muon>,
+}
+
+impl Optimizers {
+    /// The optimizer of the variable with this name and shape.
+    pub fn of(&self, name: &str, shape: &[usize]) -> Optimizer {
+        match (self.muon, shape) {
+            (Some(muon), &[rows, _]) if name.starts_with("blk.") => Optimizer::Muon(muon, rows),
+            (_, &[_, _]) => Optimizer::AdamW(self.adamw),
+            _ => Optimizer::AdamW(AdamW { weight_decay: 0.0, ..self.adamw }),
+        }
+    }
+}
+
 /// How one variable is updated.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Optimizer {
@@ -30,6 +51,30 @@ pub enum Optimizer {
     AdamW(AdamW),
     /// As a matrix with so many rows.
     Muon(Muon, usize),
+}
+
+impl State {
+    /// The numbers that are remembered.
+    pub fn numbers(&self) -> impl Iterator<Item = &[f32]> {
+        match self {
+            State::AdamW { mean, square } => [Some(mean), Some(square)],
+            State::Muon { momentum } => [Some(momentum), None],
+        }
+        .into_iter()
+        .flatten()
+        .map(Vec::as_slice)
+    }
+
+    /// The same, to be changed.
+    pub fn numbers_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        match self {
+            State::AdamW { mean, square } => [Some(mean), Some(square)],
+            State::Muon { momentum } => [Some(momentum), None],
+        }
+        .into_iter()
+        .flatten()
+        .map(Vec::as_mut_slice)
+    }
 }
 
 impl Optimizer {

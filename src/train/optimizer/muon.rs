@@ -1,9 +1,11 @@
 //! Muon (Jordan et al. 2024): momentum, brought near to a matrix whose rows are orthogonal to each other.
 
+use serde::{Deserialize, Serialize};
+
 use crate::kernels::product::{Operand, Size, add_product};
 
 /// Its settings.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Muon {
     /// The learning rate, for a square matrix.
     pub learning_rate: f32,

@@ -8,19 +8,10 @@ use super::super::texts::TextChunks;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::import::torch::{pickle, read_pickle};
 use crate::checkpoint::source::Source;
-use crate::tokenizer::{TokenizerSpec, bytes};
 use pickle::{PickledValue, PickledValues};
 
 /// The longest `meta.pkl` that is read, since it is read in one step; enough for tens of thousands of characters.
 const MOST_META: u64 = 1 << 20;
-
-/// The tokenizer with one token for each of these characters. A text starts from a newline, or without one from the
-/// first character.
-pub(super) fn tokenizer(alphabet: &[char]) -> TokenizerSpec {
-    let start = alphabet.iter().position(|&character| character == '\n').unwrap_or(0) as u32;
-    let tokens = alphabet.iter().map(|character| bytes::spell(character.to_string().as_bytes())).collect();
-    TokenizerSpec { tokens, merges: Vec::new(), start, end_of_text: None }
-}
 
 /// The characters of a text, in the order of Python's `sorted(set(text))`, with line ends read as Python reads them.
 /// Stops reading once there are more than `most`.

@@ -42,7 +42,7 @@ pub(super) async fn find<R: Read + Seek>(
     }
     if let Some(file) = companions::find(files, contents, Content::Pickle)? {
         let alphabet = in_file(files, file, alphabet::meta)?;
-        return check_rows(&alphabet, rows, "meta.pkl").map(|()| Ok(alphabet::tokenizer(&alphabet)));
+        return check_rows(&alphabet, rows, "meta.pkl").map(|()| Ok(TokenizerSpec::of_characters(&alphabet)));
     }
     if let Some(tokenizer) = &answers.tokenizer {
         return check_count(tokenizer.tokens.len(), rows, "the tokenizer").map(|()| Ok(tokenizer.clone()));
@@ -128,13 +128,13 @@ async fn characters<R: Read + Seek>(
 ) -> Result<Result<TokenizerSpec, Need>, ImportError> {
     if let Some(alphabet) = &answers.alphabet {
         let alphabet: Vec<char> = alphabet.chars().collect();
-        return check_rows(&alphabet, rows, "the alphabet").map(|()| Ok(alphabet::tokenizer(&alphabet)));
+        return check_rows(&alphabet, rows, "the alphabet").map(|()| Ok(TokenizerSpec::of_characters(&alphabet)));
     }
     for file in (0..files.len()).filter(|&file| contents[file] == Content::Text) {
         let alphabet =
             in_file_by_steps(files, file, async |source| alphabet::of_text(source, rows, pause).await).await?;
         if alphabet.len() == rows {
-            return Ok(Ok(alphabet::tokenizer(&alphabet)));
+            return Ok(Ok(TokenizerSpec::of_characters(&alphabet)));
         }
     }
     let proposed = (rows == TINY_SHAKESPEARE.len()).then_some(TINY_SHAKESPEARE);

@@ -1,0 +1,154 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use peargpt::checkpoint::precision::Precision;
+use peargpt::model::Config;
+use peargpt::train::Size;
+
+/// Train a model on a text. The same command gives the same file, byte for byte, with any number of threads and wherever it
+/// was interrupted.
+#[derive(Parser, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  train shakespeare.txt --out mine.gguf
+  train shakespeare.txt --out mine.gguf --size pear --minutes 120
+  train shakespeare.txt --out mine.gguf --resume
+  train letters.txt --from weights/peargpt.gguf --out letters.gguf --steps 300
+  train shakespeare.txt --out baby.gguf --n-layer 4 --n-head 4 --n-embd 128 --block-size 64 --batch-size 12 --steps 2000")]
+pub struct Arguments {
+    /// The text to learn, in UTF-8. Each kind of character becomes a token.
+    pub text: PathBuf,
+    /// The file to write. Beside it: FILE.csv and FILE.svg, the loss curve, and FILE.run-0 and FILE.run-1, from which the run
+    /// goes on; they go once it has ended.
+    #[arg(long, value_name = "FILE.gguf")]
+    pub out: PathBuf,
+    /// The shape, with a batch and dropout that fit.
+    #[arg(long, value_enum, default_value_t = Shape::Small)]
+    pub size: Shape,
+    /// Blocks.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=96))]
+    pub n_layer: Option<u16>,
+    /// Attention heads per block.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub n_head: Option<u16>,
+    /// The model's width.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=8192))]
+    pub n_embd: Option<u16>,
+    /// Tokens of context.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=8192))]
+    pub block_size: Option<u16>,
+    /// Windows in a batch.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub batch_size: Option<u16>,
+    /// The share of numbers that dropout sets to 0.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub dropout: Option<f32>,
+    /// AdamW's learning rate, for all weights. Without it Muon learns the blocks' matrices, which takes fewer steps.
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub learning_rate: Option<f32>,
+    /// Steps.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "minutes")]
+    pub steps: Option<u32>,
+    /// As many steps as take so long, by a measurement before the first.
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub minutes: Option<f32>,
+    /// Decides the first weights, the order of the windows and what is dropped.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u32,
+    /// Threads that compute [default: one for each core]; the file is the same for any number.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub threads: Option<u16>,
+    /// The share of the text that is held out, at its end, to measure on.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share)]
+    pub held_out: f32,
+    /// Go on with the run of this file; its recipe is kept. Where nothing was saved yet, begin.
+    #[arg(long)]
+    pub resume: bool,
+    /// Go on from the weights of a model instead of random ones: a GGUF file.
+    #[arg(long, value_name = "MODEL.gguf", conflicts_with_all = ["size", "n_layer", "n_head", "n_embd", "block_size"])]
+    pub from: Option<PathBuf>,
+    /// How matrices are kept in the file.
+    #[arg(long, value_enum, default_value_t = Quantize::Q8_0)]
+    pub quantize: Quantize,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Shape {
+    /// 4 blocks, 128 wide, 64 tokens.
+    Tiny,
+    /// 6 blocks, 192 wide, 128 tokens.
+    Small,
+    /// pearGPT's: 8 blocks, 320 wide, 256 tokens.
+    Pear,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Quantize {
+    /// 8 bits a weight and a scale for each 32.
+    #[value(name = "q8_0")]
+    Q8_0,
+    /// 32 bits a weight.
+    F32,
+}
+
+impl Arguments {
+    /// The named shape.
+    pub fn size(&self) -> Size {
+        match self.size {
+            Shape::Tiny => Size::Tiny,
+            Shape::Small => Size::Small,
+            Shape::Pear => Size::Pear,
+        }
+    }
+
+    /// The model's shape, for a vocabulary of this size.
+    pub fn config(&self, vocabulary_size: usize) -> Result<Config, String> {
+        let named = self.size().config(vocabulary_size);
+        let or = |given: Option<u16>, named: usize| given.map_or(named, usize::from);
+        let n_embd = or(self.n_embd, named.n_embd);
+        let config = Config {
+            layers: or(self.n_layer, named.layers),
+            heads: or(self.n_head, named.heads),
+            context: or(self.block_size, named.context),
+            n_embd,
+            n_inner: 4 * n_embd,
+            ..named
+        };
+        match config.n_embd.is_multiple_of(config.heads) {
+            true => Ok(config),
+            false => Err(format!("expected a width that {} heads divide, found {n_embd}", config.heads)),
+        }
+    }
+
+    /// Threads that compute.
+    pub fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.map_or_else(cores, usize::from)
+    }
+
+    /// How matrices are kept.
+    pub fn precision(&self) -> Precision {
+        match self.quantize {
+            Quantize::Q8_0 => Precision::Q8_0,
+            Quantize::F32 => Precision::F32,
+        }
+    }
+}
+
+/// Clap's message, up to the blank line before its usage.
+pub fn one_line(message: &str) -> String {
+    let told = message.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
+    told.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    let share: f32 = text.parse().map_err(|_| "expected a number".to_string())?;
+    if (0.0..1.0).contains(&share) { Ok(share) } else { Err("expected 0 or more, and less than 1".to_string()) }
+}
+
+fn rate(text: &str) -> Result<f32, String> {
+    let rate: f32 = text.parse().map_err(|_| "expected a number".to_string())?;
+    if rate > 0.0 && rate.is_finite() { Ok(rate) } else { Err("expected a number above 0".to_string()) }
+}

@@ -1,0 +1,161 @@
+//! Trains a model on a text, in the terminal.
+#![cfg_attr(target_arch = "wasm32", no_main)]
+#![cfg(not(target_arch = "wasm32"))]
+
+mod arguments;
+mod begin;
+mod curve;
+mod files;
+mod sample;
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use peargpt::team::keep_candle_to_one_thread;
+use peargpt::train::{Run, TrainError};
+
+use crate::arguments::Arguments;
+use crate::files::Files;
+
+/// How often the run is saved: what a kill loses at most.
+const SAVED_EVERY: Duration = Duration::from_secs(50);
+/// Points of the curve from the first step to the last.
+const POINTS: u64 = 40;
+/// Windows of what is held out that a point is measured on.
+const WINDOWS: usize = 64;
+
+/// Whether Ctrl-C was pressed.
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+fn main() -> ExitCode {
+    keep_candle_to_one_thread();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => return fail(&arguments::one_line(&error.to_string())),
+    };
+    match train(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => fail(&message),
+    }
+}
+
+fn fail(message: &str) -> ExitCode {
+    eprintln!("train: {message}");
+    ExitCode::from(2)
+}
+
+fn train(arguments: &Arguments) -> Result<(), String> {
+    let files = Files::new(&arguments.out);
+    let mut run = begin::begin(arguments, &files)?;
+    ctrlc::set_handler(|| STOPPED.store(true, Ordering::Relaxed)).map_err(|error| error.to_string())?;
+    run.set_threads(arguments.threads());
+    describe(&run, arguments.threads());
+    let ended = steps(&mut run, &files)?;
+    if let Some(sentence) = ended {
+        return Err(sentence);
+    }
+    let held_out = (!run.dataset().held_out().is_empty()).then(|| run.held_out_loss(usize::MAX)).transpose();
+    let held_out = held_out.map_err(|error| error.to_string())?;
+    files.finish(&run, arguments.precision())?;
+    let said = held_out.map_or(String::new(), |loss| format!(", {loss:.4} nats per token on all that is held out"));
+    eprintln!("train: {} steps{said}; {} is ready", run.steps(), arguments.out.display());
+    Ok(())
+}
+
+fn describe(run: &Run, threads: usize) {
+    let (config, dataset) = (run.config(), run.dataset());
+    eprintln!(
+        "train: {} parameters ({} × {}, context {}), {} windows to an epoch, {} tokens held out, {} steps of {}, {} \
+         thread{}",
+        config.parameters(),
+        config.layers,
+        config.n_embd,
+        config.context,
+        dataset.windows(),
+        dataset.held_out().len(),
+        run.recipe().steps,
+        run.recipe().settings.batch,
+        threads,
+        if threads == 1 { "" } else { "s" }
+    );
+}
+
+/// Takes the steps that are left. Returns a sentence if the run does not end with the last one.
+fn steps(run: &mut Run, files: &Files) -> Result<Option<String>, String> {
+    let (steps, tokens) = (run.recipe().steps, run.recipe().settings.batch * run.config().context);
+    let bar = bar(steps);
+    bar.set_position(run.steps());
+    bar.reset_eta();
+    let mut saved = Instant::now();
+    let mut rate = Rate { begun: Instant::now(), tokens: 0 };
+    loop {
+        match run.step() {
+            Ok(None) => break,
+            Ok(Some(report)) => {
+                rate.tokens += tokens;
+                bar.set_position(report.step);
+                bar.set_message(format!("loss {:.4}  {:.0} tokens/s", report.loss, rate.per_second()));
+            }
+            Err(error @ TrainError::Diverged { .. }) => return Ok(Some(diverged(&error, files))),
+            Err(error) => return Err(error.to_string()),
+        }
+        let (step, is_last) = (run.steps(), run.steps() == steps);
+        if is_last || step % (steps / POINTS).max(1) == 0 {
+            let point = run.add_point(WINDOWS).map_err(|error| error.to_string())?;
+            let held_out = point.held_out.map_or(String::new(), |loss| format!(", held out {loss:.4}"));
+            let text = sample::sample(run).map_or(String::new(), |text| format!("\n{text}"));
+            bar.suspend(|| eprintln!("step {}: train {:.4}{held_out}{text}", point.step, point.train));
+        }
+        let is_stopped = STOPPED.load(Ordering::Relaxed);
+        if is_last || is_stopped || saved.elapsed() >= SAVED_EVERY {
+            if !run.is_finite().map_err(|error| error.to_string())? {
+                return Ok(Some(diverged(&"a weight is no number", files)));
+            }
+            // A full disk ends nothing: the next time may go well.
+            if let Err(error) = files.save(run) {
+                bar.suspend(|| eprintln!("train: {error}; the run goes on, and is saved again later"));
+                if is_last || is_stopped {
+                    return Err(error);
+                }
+            }
+            saved = Instant::now();
+        }
+        if is_stopped && !is_last {
+            bar.abandon();
+            return Ok(Some(format!("stopped after step {step} of {steps}; go on with the same command and --resume")));
+        }
+    }
+    bar.finish();
+    Ok(None)
+}
+
+/// What is said where a run ends since the losses are no longer numbers.
+fn diverged(error: &impl std::fmt::Display, files: &Files) -> String {
+    match files.newest() {
+        Some(path) => format!("{error}; the last good state is in {}", path.display()),
+        None => error.to_string(),
+    }
+}
+
+/// Tokens since the program has begun.
+struct Rate {
+    begun: Instant,
+    tokens: usize,
+}
+
+impl Rate {
+    fn per_second(&self) -> f64 {
+        self.tokens as f64 / self.begun.elapsed().as_secs_f64().max(f64::EPSILON)
+    }
+}
+
+/// A progress bar on stderr; invisible if stderr is not a terminal.
+fn bar(steps: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len}  {msg}  {eta} left");
+    let bar = ProgressBar::new(steps);
+    if let Ok(style) = style { bar.with_style(style) } else { bar }
+}

@@ -1,0 +1,147 @@
+//! A run from the text to the model's file.
+
+use std::io::Cursor;
+
+use serde::{Deserialize, Serialize};
+
+use super::evaluation::held_out_loss;
+use super::{Dataset, Parameters, Recipe, StepReport, TrainError, Trainer};
+use crate::checkpoint::import::{self, Answers, Inspection, Named};
+use crate::checkpoint::precision::Precision;
+use crate::checkpoint::{Checkpoint, gguf};
+use crate::model::Config;
+use crate::tokenizer::{Tokenizer, TokenizerSpec};
+
+/// A point of the loss curve.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Steps taken.
+    pub step: u64,
+    /// The mean loss of the batches since the point before, in nats per token.
+    pub train: f64,
+    /// The loss of the mean weights on what is held out, if something is.
+    pub held_out: Option<f64>,
+}
+
+/// A run: what is learned, how far it is, and how it went.
+#[derive(Debug)]
+pub struct Run {
+    pub(super) recipe: Recipe,
+    pub(super) tokenizer: TokenizerSpec,
+    pub(super) config: Config,
+    pub(super) trainer: Trainer,
+    pub(super) dataset: Dataset,
+    pub(super) curve: Vec<Point>,
+    /// The sum of the losses since the last point, and of how many steps.
+    pub(super) recent: (f64, u64),
+}
+
+impl Run {
+    /// Begins a run with these weights. The text must be the recipe's.
+    pub fn begin(
+        recipe: Recipe,
+        config: &Config,
+        tokenizer: TokenizerSpec,
+        parameters: Parameters,
+        text: &str,
+    ) -> Result<Self, TrainError> {
+        let ids = Tokenizer::new(tokenizer.clone())?.encode(text)?;
+        let dataset = Dataset::new(ids, recipe.held_out, config.context, recipe.settings.seed)?;
+        let trainer = Trainer::new(config, recipe.settings.clone(), parameters, recipe.optimizers)?;
+        Ok(Run { recipe, tokenizer, config: config.clone(), trainer, dataset, curve: Vec::new(), recent: (0.0, 0) })
+    }
+
+    /// What it follows.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The model's shape.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.trainer.steps()
+    }
+
+    /// Uses so many threads from now on; the bytes are the same for any number.
+    pub fn set_threads(&mut self, threads: usize) {
+        self.trainer.set_threads(threads);
+    }
+
+    /// The points so far.
+    pub fn curve(&self) -> &[Point] {
+        &self.curve
+    }
+
+    /// The text.
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// Takes the next step; `None` after the last.
+    pub fn step(&mut self) -> Result<Option<StepReport>, TrainError> {
+        let steps = self.trainer.steps();
+        if steps >= self.recipe.steps {
+            return Ok(None);
+        }
+        let windows = self.trainer.next_windows(&self.dataset);
+        let report = self.trainer.step(&windows, self.recipe.schedule.rate(steps, self.recipe.steps))?;
+        self.recent = (self.recent.0 + report.loss, self.recent.1 + 1);
+        Ok(Some(report))
+    }
+
+    /// Adds a point to the curve, for which it measures the held-out loss on at most so many windows.
+    pub fn add_point(&mut self, windows: usize) -> Result<Point, TrainError> {
+        let (sum, count) = std::mem::take(&mut self.recent);
+        let held_out = match self.dataset.held_out() {
+            [] => None,
+            _ => Some(self.held_out_loss(windows)?),
+        };
+        let point = Point { step: self.steps(), train: sum / count as f64, held_out };
+        self.curve.push(point);
+        Ok(point)
+    }
+
+    /// The loss of the mean weights on at most so many windows of what is held out.
+    pub fn held_out_loss(&self, windows: usize) -> Result<f64, TrainError> {
+        held_out_loss(&self.config, self.trainer.mean(), self.dataset.held_out(), windows, self.trainer.threads())
+    }
+
+    /// Whether every weight is a number.
+    pub fn is_finite(&self) -> Result<bool, TrainError> {
+        for (_, variable) in self.trainer.parameters().iter().chain(self.trainer.mean().iter()) {
+            if !variable.flatten_all()?.to_vec1::<f32>()?.iter().all(|weight| weight.is_finite()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The file of the mean weights, as the site and `generate` read it.
+    pub fn model(&self, precision: Precision, name: &str) -> Result<Vec<u8>, TrainError> {
+        let reader = Cursor::new(float32(&self.config, &self.tokenizer, self.trainer.mean(), name)?);
+        let mut files = [Named { name: "mean.gguf".to_string(), reader }];
+        let Inspection::Ready(info) = import::inspect(&mut files, &Answers::default())? else {
+            return Err(TrainError::Incomplete);
+        };
+        let mut file = Vec::new();
+        import::to_gguf(&info, name, Some(precision))?.write(&info, &mut files, &mut file)?;
+        Ok(file)
+    }
+}
+
+/// A GGUF file of these weights, in float32.
+pub(super) fn float32(
+    config: &Config,
+    tokenizer: &TokenizerSpec,
+    parameters: &Parameters,
+    name: &str,
+) -> Result<Vec<u8>, TrainError> {
+    let (weights, mut file) = (parameters.weights()?, Vec::new());
+    let checkpoint = Checkpoint { config: config.clone(), tokenizer: tokenizer.clone(), weights };
+    gguf::write(&checkpoint, name, &mut file)?;
+    Ok(file)
+}

@@ -44,7 +44,7 @@ pub struct Arguments {
     pub batch_size: Option<u16>,
     /// The share of numbers that dropout sets to 0.
     #[arg(long, value_name = "SHARE", value_parser = share)]
-    pub dropout: Option<f32>,
+    pub dropout: Option<f64>,
     /// AdamW's learning rate, for all weights. Without it Muon learns the blocks' matrices, which takes fewer steps.
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub learning_rate: Option<f32>,
@@ -62,10 +62,13 @@ pub struct Arguments {
     pub threads: Option<u16>,
     /// The share of the text that is held out, at its end, to measure on.
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share)]
-    pub held_out: f32,
+    pub held_out: f64,
     /// Go on with the run of this file; its recipe is kept. Where nothing was saved yet, begin.
     #[arg(long)]
     pub resume: bool,
+    /// Seconds between two times that the run is saved: what a kill loses at most.
+    #[arg(long, value_name = "SECONDS", default_value_t = 50.0, value_parser = seconds)]
+    pub save_every: f32,
     /// Go on from the weights of a model instead of random ones: a GGUF file.
     #[arg(long, value_name = "MODEL.gguf", conflicts_with_all = ["size", "n_layer", "n_head", "n_embd", "block_size"])]
     pub from: Option<PathBuf>,
@@ -143,12 +146,17 @@ pub fn one_line(message: &str) -> String {
     told.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn share(text: &str) -> Result<f32, String> {
-    let share: f32 = text.parse().map_err(|_| "expected a number".to_string())?;
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| "expected a number".to_string())?;
     if (0.0..1.0).contains(&share) { Ok(share) } else { Err("expected 0 or more, and less than 1".to_string()) }
 }
 
 fn rate(text: &str) -> Result<f32, String> {
     let rate: f32 = text.parse().map_err(|_| "expected a number".to_string())?;
     if rate > 0.0 && rate.is_finite() { Ok(rate) } else { Err("expected a number above 0".to_string()) }
+}
+
+fn seconds(text: &str) -> Result<f32, String> {
+    let seconds: f32 = text.parse().map_err(|_| "expected a number".to_string())?;
+    if (0.0..=1e6).contains(&seconds) { Ok(seconds) } else { Err("expected 0 to 1000000".to_string()) }
 }

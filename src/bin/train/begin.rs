@@ -24,7 +24,7 @@ const MOST_TEXT: u64 = 1 << 30;
 const MEASURED: usize = 3;
 
 /// The run that the command line asks for.
-pub fn begin(arguments: &Arguments, files: &Files) -> Result<Run, String> {
+pub fn begin(arguments: &Arguments, files: &mut Files) -> Result<Run, String> {
     let (text, text_sha256) = read(&arguments.text)?;
     if arguments.resume
         && let Some(run) = files.resume(&text, &text_sha256)?
@@ -34,12 +34,12 @@ pub fn begin(arguments: &Arguments, files: &Files) -> Result<Run, String> {
             false => Err("the run was begun where a multiply-add rounds otherwise, and cannot go on here".to_string()),
         };
     }
-    if !arguments.resume && files.newest().is_some() {
+    if !arguments.resume && files.have_a_run() {
         return Err(format!("{} has a run that has not ended: add --resume, or remove it", arguments.out.display()));
     }
     let recipe = |config: &Config, from_sha256| Recipe {
         text_sha256,
-        held_out: f64::from(arguments.held_out),
+        held_out: arguments.held_out,
         steps: arguments.steps.map_or(arguments.size().steps(), u64::from),
         schedule: match arguments.learning_rate {
             Some(_) => Schedule { warm_up: 100, flat: 0.0, last: 0.1 },
@@ -48,7 +48,7 @@ pub fn begin(arguments: &Arguments, files: &Files) -> Result<Run, String> {
         settings: Settings {
             batch: arguments.batch_size.map_or(arguments.size().batch(), usize::from),
             leaf: leaf(config),
-            dropout: arguments.dropout.unwrap_or(arguments.size().dropout()),
+            dropout: arguments.dropout.map_or(arguments.size().dropout(), |share| share as f32),
             clip: 1.0,
             ema: 0.995,
             seed: arguments.seed.into(),

@@ -12,30 +12,37 @@ use crate::curve;
 /// The files of a run, beside the model's.
 pub struct Files {
     out: PathBuf,
-    /// The run is saved in these in turn, so that one is whole at any time.
+    /// The run is saved in these in turn, so that one is whole at any time, whatever happens to the other.
     saved: [PathBuf; 2],
+    /// The one that is good: the run went on from it, or was saved in it last.
+    good: Option<usize>,
 }
 
 impl Files {
     /// Those of a model's file.
     pub fn new(out: &Path) -> Self {
-        Files { out: out.into(), saved: [beside(out, "run-0"), beside(out, "run-1")] }
+        Files { out: out.into(), saved: [beside(out, "run-0"), beside(out, "run-1")], good: None }
     }
 
-    /// The saved run that was written last, if there is one.
-    pub fn newest(&self) -> Option<&Path> {
-        let written = |path: &&PathBuf| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        let there = self.saved.iter().filter(|path| written(path).is_some());
-        there.max_by_key(written).map(PathBuf::as_path)
+    /// Whether a run was saved that has not ended.
+    pub fn have_a_run(&self) -> bool {
+        self.saved.iter().any(|path| path.exists())
+    }
+
+    /// The saved run that is good.
+    pub fn good(&self) -> Option<&Path> {
+        self.good.map(|index| self.saved[index].as_path())
     }
 
     /// The saved run that is furthest. One that is damaged is passed over, if the other is whole.
-    pub fn resume(&self, text: &str, text_sha256: &str) -> Result<Option<Run>, String> {
+    pub fn resume(&mut self, text: &str, text_sha256: &str) -> Result<Option<Run>, String> {
         let (mut furthest, mut wrong): (Option<Run>, _) = (None, None);
-        for path in self.saved.iter().filter(|path| path.exists()) {
+        for (index, path) in self.saved.iter().enumerate().filter(|(_, path)| path.exists()) {
             let read = fs::read(path).map_err(|error| error.to_string());
             match read.and_then(|file| Run::resume(&file, text, text_sha256).map_err(|error| error.to_string())) {
-                Ok(run) if furthest.as_ref().is_none_or(|other| other.steps() < run.steps()) => furthest = Some(run),
+                Ok(run) if furthest.as_ref().is_none_or(|other| other.steps() < run.steps()) => {
+                    (furthest, self.good) = (Some(run), Some(index));
+                }
                 Ok(_) => {}
                 Err(error) => wrong = Some(format!("{}: {error}", path.display())),
             }
@@ -46,12 +53,12 @@ impl Files {
         }
     }
 
-    /// Saves the run where it was not saved last, and the curve.
-    pub fn save(&self, run: &Run) -> Result<(), String> {
+    /// Saves the run where the good one is not, and the curve.
+    pub fn save(&mut self, run: &Run) -> Result<(), String> {
         let bytes = run.save().map_err(|error| error.to_string())?;
-        let [first, second] = &self.saved;
-        let path = if self.newest() == Some(first) { second } else { first };
-        write(path, &bytes)?;
+        let next = self.good.map_or(0, |good| 1 - good);
+        write(&self.saved[next], &bytes)?;
+        self.good = Some(next);
         write(&beside(&self.out, "csv"), curve::csv(run.curve()).as_bytes())?;
         write(&beside(&self.out, "svg"), curve::svg(run.curve()).as_bytes())
     }
@@ -74,8 +81,13 @@ fn beside(out: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Writes a file to the disk before it counts as written.
+/// Writes a file to the disk, under another name before it is whole: what had its name stays until then.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
-    let written = File::create(path).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    written.map_err(|error| format!("{}: {error}", path.display()))
+    let part = beside(path, "part");
+    let whole = File::create(&part).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    whole.and_then(|()| fs::rename(&part, path)).map_err(|error| {
+        // A part only takes room.
+        drop(fs::remove_file(&part));
+        format!("{}: {error}", path.display())
+    })
 }

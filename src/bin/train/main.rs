@@ -20,8 +20,6 @@ use peargpt::train::{Run, TrainError};
 use crate::arguments::Arguments;
 use crate::files::Files;
 
-/// How often the run is saved: what a kill loses at most.
-const SAVED_EVERY: Duration = Duration::from_secs(50);
 /// Points of the curve from the first step to the last.
 const POINTS: u64 = 40;
 /// Windows of what is held out that a point is measured on.
@@ -49,19 +47,19 @@ fn fail(message: &str) -> ExitCode {
 }
 
 fn train(arguments: &Arguments) -> Result<(), String> {
-    let files = Files::new(&arguments.out);
-    let mut run = begin::begin(arguments, &files)?;
+    let mut files = Files::new(&arguments.out);
+    let mut run = begin::begin(arguments, &mut files)?;
     ctrlc::set_handler(|| STOPPED.store(true, Ordering::Relaxed)).map_err(|error| error.to_string())?;
     run.set_threads(arguments.threads());
     describe(&run, arguments.threads());
-    let ended = steps(&mut run, &files)?;
+    let ended = steps(&mut run, &mut files, Duration::from_secs_f32(arguments.save_every))?;
     if let Some(sentence) = ended {
         return Err(sentence);
     }
     let held_out = (!run.dataset().held_out().is_empty()).then(|| run.held_out_loss(usize::MAX)).transpose();
     let held_out = held_out.map_err(|error| error.to_string())?;
     files.finish(&run, arguments.precision())?;
-    let said = held_out.map_or(String::new(), |loss| format!(", {loss:.4} nats per token on all that is held out"));
+    let said = held_out.map_or(String::new(), |loss| format!(", {loss:.5} nats per token on all that is held out"));
     eprintln!("train: {} steps{said}; {} is ready", run.steps(), arguments.out.display());
     Ok(())
 }
@@ -85,7 +83,7 @@ fn describe(run: &Run, threads: usize) {
 }
 
 /// Takes the steps that are left. Returns a sentence if the run does not end with the last one.
-fn steps(run: &mut Run, files: &Files) -> Result<Option<String>, String> {
+fn steps(run: &mut Run, files: &mut Files, save_every: Duration) -> Result<Option<String>, String> {
     let (steps, tokens) = (run.recipe().steps, run.recipe().settings.batch * run.config().context);
     let bar = bar(steps);
     bar.set_position(run.steps());
@@ -111,7 +109,7 @@ fn steps(run: &mut Run, files: &Files) -> Result<Option<String>, String> {
             bar.suspend(|| eprintln!("step {}: train {:.4}{held_out}{text}", point.step, point.train));
         }
         let is_stopped = STOPPED.load(Ordering::Relaxed);
-        if is_last || is_stopped || saved.elapsed() >= SAVED_EVERY {
+        if is_last || is_stopped || saved.elapsed() >= save_every {
             if !run.is_finite().map_err(|error| error.to_string())? {
                 return Ok(Some(diverged(&"a weight is no number", files)));
             }
@@ -135,7 +133,7 @@ fn steps(run: &mut Run, files: &Files) -> Result<Option<String>, String> {
 
 /// What is said where a run ends since the losses are no longer numbers.
 fn diverged(error: &impl std::fmt::Display, files: &Files) -> String {
-    match files.newest() {
+    match files.good() {
         Some(path) => format!("{error}; the last good state is in {}", path.display()),
         None => error.to_string(),
     }

@@ -1,0 +1,61 @@
+//! Measures a training step natively: forward, backward, AdamW or Muon, without dropout. Prints lines of JSON like
+//! `pytorch.py`, which is run in turn with it:
+//!
+//! `cargo bench --bench train -- pear adamw 2` for the shape, the optimizer and the threads.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::time::Instant;
+
+use peargpt::kernels::product;
+use peargpt::model::Config;
+use peargpt::team::keep_candle_to_one_thread;
+use peargpt::train::optimizer::Optimizers;
+use peargpt::train::{Dataset, Parameters, Settings, Size, Trainer, leaf};
+
+/// Steps before the first one that counts.
+const WARM_UP: usize = 2;
+/// Steps that count.
+const STEPS: usize = 7;
+/// Characters of tiny Shakespeare.
+const VOCABULARY: usize = 65;
+
+fn main() {
+    keep_candle_to_one_thread();
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let [shape, optimizer, threads] = arguments.as_slice() else {
+        eprintln!("expected a shape (pear, small), an optimizer (adamw, muon) and threads, found {arguments:?}");
+        std::process::exit(2);
+    };
+    let (config, batch) = match shape.as_str() {
+        "pear" => (Size::Pear.config(VOCABULARY), 8),
+        _ => (Size::Tiny.config(VOCABULARY), 12),
+    };
+    let optimizers = if optimizer == "muon" { Optimizers::muon() } else { Optimizers::adamw(1e-3) };
+    let mut runs = tokens_per_second(&config, batch, optimizers, threads.parse().unwrap());
+    let told = runs.iter().map(|run| format!("{run:.1}")).collect::<Vec<_>>().join(", ");
+    runs.sort_by(f64::total_cmp);
+    println!(
+        "{{\"threads\": {threads}, \"shape\": \"{shape}\", \"optimizer\": \"{optimizer}\", \"kernel\": \"{}\", \
+         \"tokens_per_second\": {:.1}, \"runs\": [{told}]}}",
+        product::selected().name,
+        runs[STEPS / 2]
+    );
+}
+
+/// Those of each step that counts.
+fn tokens_per_second(config: &Config, batch: usize, optimizers: Optimizers, threads: usize) -> Vec<f64> {
+    let settings = Settings { batch, leaf: leaf(config), dropout: 0.0, clip: 1.0, ema: 0.995, seed: 1 };
+    let ids = (0..100_000u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 16) % VOCABULARY as u32).collect();
+    let dataset = Dataset::new(ids, 0.1, config.context, 1).unwrap();
+    let mut trainer = Trainer::new(config, settings, Parameters::random(config, 1).unwrap(), optimizers).unwrap();
+    trainer.set_threads(threads);
+    let mut runs = Vec::new();
+    for _ in 0..WARM_UP + STEPS {
+        let windows = trainer.next_windows(&dataset);
+        let begun = Instant::now();
+        trainer.step(&windows, 1.0).unwrap();
+        runs.push((batch * config.context) as f64 / begun.elapsed().as_secs_f64());
+    }
+    runs.split_off(WARM_UP)
+}

@@ -85,7 +85,8 @@ fn start(folder: &Path, arguments: &[&str]) -> Child {
 
 /// Presses Ctrl-C.
 fn interrupt(child: &Child) {
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let kill = format!("kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use peargpt::kernels::product;
 use peargpt::model::Config;
 use peargpt::team::keep_candle_to_one_thread;
 use peargpt::train::optimizer::Optimizers;
-use peargpt::train::{Dataset, Parameters, Settings, Size, Trainer, leaf};
+use peargpt::train::{Dataset, Parameters, Settings, Size, Trainer, keep_freed_memory, leaf};
 
 /// Steps before the first one that counts.
 const WARM_UP: usize = 2;
@@ -22,6 +22,7 @@ const VOCABULARY: usize = 65;
 
 fn main() {
     keep_candle_to_one_thread();
+    keep_freed_memory();
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let [shape, optimizer, threads] = arguments.as_slice() else {
         eprintln!("expected a shape (pear, small), an optimizer (adamw, muon) and threads, found {arguments:?}");

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use peargpt::team::keep_candle_to_one_thread;
-use peargpt::train::{Run, TrainError};
+use peargpt::train::{Run, TrainError, keep_freed_memory};
 
 use crate::arguments::Arguments;
 use crate::files::Files;
@@ -30,6 +30,7 @@ static STOPPED: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
     keep_candle_to_one_thread();
+    keep_freed_memory();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) if !error.use_stderr() => error.exit(),

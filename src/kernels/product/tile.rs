@@ -129,30 +129,33 @@ fn fill<T: Vector, const R: usize, const V: usize>(
 const MOST: usize = 12 * 32;
 
 /// Adds to a whole tile: `R` numbers of the first factor times `V` vectors of the second, for each step of the depth.
+/// Loops over numbers are unrolled in every build; those over iterators become calls in some.
 #[inline(always)]
 fn tile<T: Vector, const R: usize, const V: usize>(strip: &[f32], panel: &[f32], out: &mut [f32], stride: usize) {
     let mut sums = [[T::splat(0.0); V]; R];
-    for (row, sums) in sums.iter_mut().enumerate() {
-        for (index, sum) in sums.iter_mut().enumerate() {
-            *sum = T::load(&out[row * stride + index * T::LANES..][..T::LANES]);
+    for row in 0..R {
+        for index in 0..V {
+            sums[row][index] = T::load(&out[row * stride + index * T::LANES..]);
         }
     }
-    let steps = strip.as_chunks::<R>().0.iter().zip(panel.chunks_exact(V * T::LANES));
-    for (first, second) in steps {
+    let (strip, width) = (strip.as_chunks::<R>().0, V * T::LANES);
+    let panel = &panel[..strip.len() * width];
+    for step in 0..strip.len() {
+        let (first, second) = (&strip[step], &panel[step * width..]);
         let mut vectors = [T::splat(0.0); V];
-        for (index, vector) in vectors.iter_mut().enumerate() {
-            *vector = T::load(&second[index * T::LANES..][..T::LANES]);
+        for index in 0..V {
+            vectors[index] = T::load(&second[index * T::LANES..]);
         }
-        for (sums, number) in sums.iter_mut().zip(first) {
-            let number = T::splat(*number);
-            for (sum, vector) in sums.iter_mut().zip(vectors) {
-                *sum = sum.multiply_add(number, vector);
+        for row in 0..R {
+            let number = T::splat(first[row]);
+            for index in 0..V {
+                sums[row][index] = sums[row][index].multiply_add(number, vectors[index]);
             }
         }
     }
-    for (row, sums) in sums.into_iter().enumerate() {
-        for (index, sum) in sums.into_iter().enumerate() {
-            sum.store(&mut out[row * stride + index * T::LANES..][..T::LANES]);
+    for row in 0..R {
+        for index in 0..V {
+            sums[row][index].store(&mut out[row * stride + index * T::LANES..]);
         }
     }
 }

@@ -95,7 +95,13 @@ fn the_same_recipe_gives_the_same_file_with_any_number_of_threads_and_after_any_
     let (said, code) = run(&whole, &["--steps=60", "--threads=1"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("60 steps") && said.contains("held out; mine.gguf is ready"), "{said}");
-    assert!(!whole.join("mine.gguf.run-0").exists() && !whole.join("mine.gguf.run-1").exists());
+    let left = |folder: &Path| {
+        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    };
+    assert_eq!(left(&whole), ["mine.gguf", "mine.gguf.csv", "mine.gguf.svg", "text.txt"]);
     let svg = String::from_utf8(read(&whole, "mine.gguf.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.matches("<polyline").count() == 2, "{svg}");
 
@@ -129,6 +135,7 @@ fn the_same_recipe_gives_the_same_file_with_any_number_of_threads_and_after_any_
         assert!(kills < 200, "the run does not get on");
     }
     assert!(kills >= 2, "{kills}");
+    assert!(!left(&broken).iter().any(|name| name.contains(".run-")), "{:?}", left(&broken));
     for file in ["mine.gguf", "mine.gguf.csv"] {
         assert!(read(&whole, file) == read(&broken, file), "{file} after {kills} kills");
     }

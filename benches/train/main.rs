@@ -30,9 +30,14 @@ fn main() {
     };
     let (config, batch) = match shape.as_str() {
         "pear" => (Size::Pear.config(VOCABULARY), 8),
-        _ => (Size::Tiny.config(VOCABULARY), 12),
+        "small" => (Size::Tiny.config(VOCABULARY), 12),
+        other => panic!("expected pear or small, found {other}"),
     };
-    let optimizers = if optimizer == "muon" { Optimizers::muon() } else { Optimizers::adamw(1e-3) };
+    let optimizers = match optimizer.as_str() {
+        "muon" => Optimizers::muon(),
+        "adamw" => Optimizers::adamw(1e-3),
+        other => panic!("expected adamw or muon, found {other}"),
+    };
     let mut runs = tokens_per_second(&config, batch, optimizers, threads.parse().unwrap());
     let told = runs.iter().map(|run| format!("{run:.1}")).collect::<Vec<_>>().join(", ");
     runs.sort_by(f64::total_cmp);

@@ -68,7 +68,11 @@ impl Files {
         let name = self.out.file_stem().map_or("GPT".into(), |stem| stem.to_string_lossy());
         write(&self.out, &run.model(precision, &name).map_err(|error| error.to_string())?)?;
         // What stays only takes room.
-        self.saved.iter().for_each(|path| drop(fs::remove_file(path)));
+        for path in &self.saved {
+            // The part is a killed process's.
+            drop(fs::remove_file(path));
+            drop(fs::remove_file(beside(path, "part")));
+        }
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::numbers::Numbers;
 
@@ -81,6 +81,15 @@ fn start(folder: &Path, arguments: &[&str]) -> Child {
     BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
     assert!(line.contains("parameters"), "{line}");
     child
+}
+
+/// Waits until the run was saved twice.
+fn wait_for_both(folder: &Path) {
+    let begun = Instant::now();
+    while !folder.join("mine.gguf.run-1").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "the run is not saved in both files");
+        sleep(Duration::from_millis(5));
+    }
 }
 
 /// Presses Ctrl-C.
@@ -159,9 +168,7 @@ fn the_loss_is_what_convert_measures_on_the_file() {
 fn ctrl_c_saves_and_what_is_saved_is_held_to_its_hash_and_its_text() {
     let folder = folder("stopped");
     let mut child = start(&folder, &["--steps=100000", SAVED]);
-    while !folder.join("mine.gguf.run-1").exists() {
-        sleep(Duration::from_millis(5));
-    }
+    wait_for_both(&folder);
     interrupt(&child);
     let output = child.wait().map(|status| status.code()).unwrap();
     assert_eq!(output, Some(2));
@@ -253,9 +260,7 @@ fn a_full_disk_is_told_and_loses_nothing() {
 
     // With a state from before the disk was full, the run goes on from it.
     let mut child = start(&folder, &["--steps=100000", SAVED]);
-    while !folder.join("mine.gguf.run-1").exists() {
-        sleep(Duration::from_millis(5));
-    }
+    wait_for_both(&folder);
     child.kill().unwrap();
     child.wait().unwrap();
     let states = || [read(&folder, "mine.gguf.run-0"), read(&folder, "mine.gguf.run-1")];

@@ -88,6 +88,7 @@ fn all_hooks(rows: usize) -> Vec<(Hook, Vec<usize>)> {
             (Hook::AttentionOutput(block), stream.clone()),
             (Hook::ResidualMiddle(block), stream.clone()),
             (Hook::MlpNorm(block), stream.clone()),
+            (Hook::MlpHidden(block), vec![1, rows, 96]),
             (Hook::MlpOutput(block), stream.clone()),
             (Hook::Residual(block), stream.clone()),
         ]
@@ -137,12 +138,12 @@ fn hooks_have_the_names_of_the_field() {
     let names: Vec<String> = all_hooks(1).iter().map(|(hook, _)| hook.to_string()).collect();
     assert_eq!(names[0], "blocks.0.hook_resid_pre");
     assert_eq!(
-        names[9..17].join(" "),
+        names[10..19].join(" "),
         "blocks.1.ln1.hook_normalized blocks.1.attn.hook_pattern blocks.1.attn.hook_z \
-        blocks.1.hook_attn_out blocks.1.hook_resid_mid blocks.1.ln2.hook_normalized blocks.1.hook_mlp_out \
-        blocks.1.hook_resid_post"
+        blocks.1.hook_attn_out blocks.1.hook_resid_mid blocks.1.ln2.hook_normalized blocks.1.mlp.hook_post \
+        blocks.1.hook_mlp_out blocks.1.hook_resid_post"
     );
-    assert_eq!(names[25..], ["ln_final.hook_normalized", "logits"]);
+    assert_eq!(names[28..], ["ln_final.hook_normalized", "logits"]);
 }
 
 #[test]

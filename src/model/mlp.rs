@@ -27,6 +27,7 @@ impl Mlp {
     /// `[batch, rows, n_embd]` → the MLP's output of the same shape. It is to be added to the residual stream.
     pub(super) fn forward(&self, x: &Tensor, pass: &mut BlockPass<'_>) -> Result<Tensor> {
         let hidden = pass.gather(self.up.forward(x)?, Division::Inner)?; // [batch, rows, n_inner]
+        let hidden = pass.see(Hook::MlpHidden, hidden)?;
         let output = pass.gather(self.down.forward(&hidden)?, Division::Embedding)?;
         pass.see(Hook::MlpOutput, output)
     }

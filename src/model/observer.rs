@@ -24,6 +24,8 @@ pub enum Hook {
     ResidualMiddle(usize),
     /// The MLP's input: the layer norm of the residual stream, `[batch, rows, n_embd]`.
     MlpNorm(usize),
+    /// The MLP's hidden layer, behind the activation function: `[batch, rows, n_inner]`.
+    MlpHidden(usize),
     /// The MLP's output, which is added to the residual stream: `[batch, rows, n_embd]`.
     MlpOutput(usize),
     /// The residual stream after the block: `[batch, rows, n_embd]`.
@@ -44,6 +46,7 @@ impl fmt::Display for Hook {
             Hook::AttentionOutput(block) => write!(formatter, "blocks.{block}.hook_attn_out"),
             Hook::ResidualMiddle(block) => write!(formatter, "blocks.{block}.hook_resid_mid"),
             Hook::MlpNorm(block) => write!(formatter, "blocks.{block}.ln2.hook_normalized"),
+            Hook::MlpHidden(block) => write!(formatter, "blocks.{block}.mlp.hook_post"),
             Hook::MlpOutput(block) => write!(formatter, "blocks.{block}.hook_mlp_out"),
             Hook::Residual(block) => write!(formatter, "blocks.{block}.hook_resid_post"),
             Hook::Norm => write!(formatter, "ln_final.hook_normalized"),

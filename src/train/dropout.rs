@@ -6,11 +6,11 @@ use super::random::hash;
 use crate::kernels::ops::with_numbers;
 use crate::model::{Hook, Observer};
 
-/// Drops elements of the embeddings and of what attention and MLP add to the residual stream. Which ones depends on the
-/// seed, the step, the place in the model and in the batch alone.
+/// Drops elements of what attention and MLP add to the residual stream, and half as many of the embeddings and of the MLP's
+/// hidden layer. Which ones depends on the seed, the step, the place in the model and in the batch alone.
 #[derive(Debug)]
 pub(super) struct Dropout {
-    /// The share of elements that become 0; the others are divided by what is left.
+    /// The share of what is added that becomes 0; the rest is divided by what is left.
     pub share: f32,
     /// Of the seed and the step.
     pub key: u32,
@@ -29,18 +29,18 @@ impl Dropout {
 
 impl Observer for Dropout {
     fn wants(&self, hook: Hook) -> bool {
-        matches!(hook, Hook::Embedding | Hook::AttentionOutput(_) | Hook::MlpOutput(_))
+        matches!(hook, Hook::Embedding | Hook::AttentionOutput(_) | Hook::MlpHidden(_) | Hook::MlpOutput(_))
     }
 
     fn see(&mut self, hook: Hook, value: &Tensor) -> Option<Tensor> {
-        let place = match hook {
-            Hook::AttentionOutput(block) => 2 * block + 1,
-            Hook::MlpOutput(block) => 2 * block + 2,
-            _ => 0,
+        let (place, share) = match hook {
+            Hook::AttentionOutput(block) => (3 * block + 1, self.share),
+            Hook::MlpHidden(block) => (3 * block + 2, self.share / 2.0),
+            Hook::MlpOutput(block) => (3 * block + 3, self.share),
+            _ => (0, self.share / 2.0),
         };
         let first = self.window * value.dims().iter().skip(1).product::<usize>();
-        let dropped =
-            value.apply_op1(Drop { share: self.share, key: hash(self.key, place as u32), first: first as u32 });
+        let dropped = value.apply_op1(Drop { share, key: hash(self.key, place as u32), first: first as u32 });
         dropped.map_err(|error| self.failed = Some(error)).ok()
     }
 }

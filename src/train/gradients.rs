@@ -1,6 +1,7 @@
 //! The gradients of a batch: leaf by leaf, shared out among threads, and added up in the leaves' order.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use candle_core::{Device, Tensor};
@@ -77,7 +78,7 @@ impl Batch<'_> {
     }
 }
 
-/// Adds leaves to a sum, in order; each thread takes some of the variables.
+/// Adds leaves to a sum, in order.
 fn add_all(
     mut sum: Gradients,
     leaves: Vec<Result<Gradients, TrainError>>,
@@ -87,22 +88,29 @@ fn add_all(
     for leaf in &leaves {
         sum.loss += leaf.loss;
     }
-    let share: Vec<Vec<usize>> =
-        (0..threads).map(|thread| (thread..sum.tensors.len()).step_by(threads).collect()).collect();
-    let add = |share: Vec<usize>| -> Result<(), TrainError> {
-        for index in share {
-            for leaf in &leaves {
-                with_numbers_mut(&sum.tensors[index], |sum: &mut [f32]| {
-                    with_numbers(&leaf.tensors[index], |leaf: &[f32]| {
-                        sum.iter_mut().zip(leaf).for_each(|(sum, leaf)| *sum += leaf);
-                    })
-                })??;
-            }
+    one_by_one(sum.tensors.iter().enumerate().collect(), threads, |(index, sum)| {
+        for leaf in &leaves {
+            with_numbers_mut(sum, |sum: &mut [f32]| {
+                with_numbers(&leaf.tensors[index], |leaf: &[f32]| {
+                    sum.iter_mut().zip(leaf).for_each(|(sum, leaf)| *sum += leaf);
+                })
+            })??;
         }
         Ok(())
-    };
-    in_parallel(share, add).into_iter().collect::<Result<Vec<()>, _>>()?;
+    })?;
     Ok(sum)
+}
+
+/// Does this with all parts on so many threads; each takes the next part as soon as it is done with one.
+pub(super) fn one_by_one<T: Send>(
+    parts: Vec<T>,
+    threads: usize,
+    each: impl Fn(T) -> Result<(), TrainError> + Sync,
+) -> Result<(), TrainError> {
+    let parts = Mutex::new(parts.into_iter());
+    let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let all = |()| std::iter::from_fn(next).try_for_each(&each);
+    in_parallel(vec![(); threads], all).into_iter().collect()
 }
 
 /// Does this with each of the parts, one thread each; the calling thread takes the first.

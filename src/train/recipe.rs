@@ -128,7 +128,7 @@ impl Optimizers {
     /// Muon for the blocks' matrices, AdamW for the rest; the rates are those of weights/README.md.
     pub fn muon() -> Self {
         let adamw = AdamW { learning_rate: 3e-3, betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
-        Optimizers { adamw, muon: Some(Muon { learning_rate: 0.02, momentum: 0.95, weight_decay: 0.05 }) }
+        Optimizers { adamw, muon: Some(Muon { learning_rate: 0.02, momentum: 0.95, weight_decay: 0.1 }) }
     }
 
     /// AdamW alone, as nanoGPT has it.

@@ -12,6 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use common::numbers::Numbers;
+use peargpt::checkpoint::Model;
 
 /// A model that learns in seconds: three leaves to a batch.
 const SHAPE: [&str; 13] = [
@@ -274,7 +275,7 @@ fn a_full_disk_is_told_and_loses_nothing() {
 }
 
 #[test]
-fn a_model_is_fine_tuned_and_new_characters_are_told() {
+fn a_model_is_fine_tuned_and_learns_new_characters() {
     let folder = folder("tuned");
     assert_eq!(run(&folder, &["--steps=80"]).1, Some(0));
     let first = |folder: &Path, name: &str| {
@@ -294,10 +295,23 @@ fn a_model_is_fine_tuned_and_new_characters_are_told() {
     let (random, tuned) = (first(&folder, "mine.gguf.csv"), first(&folder, "tuned.gguf.csv"));
     assert!(tuned < random - 0.5, "{tuned} after {random}");
 
+    fs::remove_file(folder.join("tuned.gguf")).unwrap();
     fs::write(folder.join("text.txt"), text(9).replace("fool", "fööl")).unwrap();
+    let (said, code) = tune(&["--steps=40"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.starts_with("train: the model learns 1 more kinds of characters: ö\n"), "{said}");
+    let file = fs::File::open(folder.join("tuned.gguf")).unwrap();
+    let model = Model::open(&mut BufReader::new(file)).unwrap();
+    assert_eq!(model.tokenizer.alphabet().unwrap().chars().last(), Some('ö'));
+    let loss = |line: &str| line.split("held out ").nth(1).map(|loss| loss.trim().parse::<f64>().unwrap());
+    assert!(said.lines().rev().find_map(loss).unwrap() < random - 0.5, "{said}");
+
+    let many: String = ('\u{4e00}'..).take(1020).chain(text(9).chars()).collect();
+    fs::write(folder.join("text.txt"), many).unwrap();
     let (said, code) = tune(&["--steps=4"]);
     assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains('ö'), "{said}");
+    assert!(said.contains("kinds of characters, expected at most 1024"), "{said}");
+    fs::write(folder.join("text.txt"), text(9)).unwrap();
     fs::write(folder.join("base.gguf"), "no model").unwrap();
     let (said, code) = tune(&["--steps=4"]);
     assert_eq!(code, Some(2), "{said}");

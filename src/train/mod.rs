@@ -9,6 +9,7 @@
 //! - every number of a product is one chain of multiply-adds ([`product`](crate::kernels::product));
 //! - variables go in the order of their names ([`Parameters`]).
 
+mod characters;
 pub mod dataset;
 mod dropout;
 mod error;
@@ -23,6 +24,7 @@ mod run;
 mod saved;
 mod trainer;
 
+pub use characters::add_characters;
 pub use dataset::{Dataset, DatasetError, Windows};
 pub use error::{SavedError, TrainError};
 pub use evaluation::held_out_loss;

@@ -10,6 +10,8 @@ pub enum Purpose {
     Weights(usize),
     /// The order of an epoch's windows.
     Windows(u64),
+    /// Characters that a model learns later, in its tensor of this number.
+    Characters(usize),
 }
 
 /// The sequence for a purpose.
@@ -17,6 +19,7 @@ pub(crate) fn sequence(seed: u64, purpose: Purpose) -> Pcg32 {
     let (kind, number) = match purpose {
         Purpose::Weights(tensor) => (1, tensor as u64),
         Purpose::Windows(epoch) => (2, epoch),
+        Purpose::Characters(tensor) => (3, tensor as u64),
     };
     Pcg32::new(seed, kind << 48 | number)
 }

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use candle_core::Device;
-use peargpt::checkpoint;
 use peargpt::checkpoint::sha256::hex;
+use peargpt::checkpoint::{self, Checkpoint};
 use peargpt::kernels::product;
 use peargpt::model::Config;
-use peargpt::tokenizer::TokenizerSpec;
+use peargpt::tokenizer::{Tokenizer, TokenizerError, TokenizerSpec, Vocabulary};
+use peargpt::train::dataset::{self, MOST_CHARACTERS};
 use peargpt::train::optimizer::Optimizers;
-use peargpt::train::{Parameters, Recipe, Run, Schedule, Settings, dataset, leaf};
+use peargpt::train::{Parameters, Recipe, Run, Schedule, Settings, add_characters, leaf};
 use sha2::{Digest, Sha256};
 
 use crate::arguments::Arguments;
@@ -59,7 +60,7 @@ pub fn begin(arguments: &Arguments, files: &mut Files) -> Result<Run, String> {
     };
     let (recipe, config, tokenizer, parameters) = match &arguments.from {
         Some(path) => {
-            let (config, tokenizer, parameters, sha256) = open(path)?;
+            let (config, tokenizer, parameters, sha256) = open(path, &text, arguments.seed.into())?;
             (recipe(&config, Some(sha256)), config, tokenizer, parameters)
         }
         None => {
@@ -93,15 +94,28 @@ fn read(path: &Path) -> Result<(String, String), String> {
     Ok((text, sha256))
 }
 
-/// A model to go on from, and its sha256.
-fn open(path: &Path) -> Result<(Config, TokenizerSpec, Parameters, String), String> {
+/// A model to go on from, with the characters of the text that it did not know, and the sha256 of its file.
+fn open(path: &Path, text: &str, seed: u64) -> Result<(Config, TokenizerSpec, Parameters, String), String> {
     let sha256 = hex(&Sha256::digest(fs::read(path).map_err(|error| at(path, error))?));
     let mut file = File::open(path).map(BufReader::new).map_err(|error| at(path, error))?;
-    let checkpoint = checkpoint::read(&mut file).map_err(|error| at(path, error))?;
-    let weights = checkpoint.weights.iter();
-    let tensors = weights.map(|(name, weight)| Ok((name.to_string(), weight.dequantize(&Device::Cpu)?)));
-    let parameters = tensors.collect::<Result<_, candle_core::Error>>().and_then(Parameters::new);
-    Ok((checkpoint.config, checkpoint.tokenizer, parameters.map_err(|error| at(path, error))?, sha256))
+    let Checkpoint { mut config, tokenizer: mut spec, weights } =
+        checkpoint::read(&mut file).map_err(|error| at(path, error))?;
+    let tensors = weights.iter().map(|(name, weight)| Ok((name.to_string(), weight.dequantize(&Device::Cpu)?)));
+    let tensors: Result<Vec<_>, candle_core::Error> = tensors.collect();
+    let mut tensors = tensors.map_err(|error| at(path, error))?;
+    let tokenizer = Tokenizer::new(spec.clone()).map_err(|error| at(path, error))?;
+    if tokenizer.vocabulary() == Vocabulary::Characters
+        && let Err(TokenizerError::UnknownCharacters { characters }) = tokenizer.encode(text)
+    {
+        let count = config.vocabulary_size + characters.len();
+        if count > MOST_CHARACTERS {
+            return Err(format!("text and model have {count} kinds of characters, expected at most {MOST_CHARACTERS}"));
+        }
+        let added: String = characters.iter().flat_map(|character| character.escape_debug()).collect();
+        eprintln!("train: the model learns {} more kinds of characters: {added}", characters.len());
+        add_characters(&mut config, &mut spec, &mut tensors, &characters, seed).map_err(|error| at(path, error))?;
+    }
+    Ok((config, spec, Parameters::new(tensors).map_err(|error| at(path, error))?, sha256))
 }
 
 /// How long a step takes, the median of a few.

@@ -1,9 +1,12 @@
 //! Measures a training step natively: forward, backward, AdamW or Muon, without dropout. Prints lines of JSON like
 //! `pytorch.py`, which is run in turn with it:
 //!
-//! `cargo bench --bench train -- pear adamw 2` for the shape, the optimizer and the threads.
+//! `cargo bench --bench train -- pear adamw 2` for the shape, the optimizer and the threads; a fourth word names a
+//! kernel (`AVX2`) in place of the fastest. `-- products` measures the products alone.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
 #![cfg(not(target_arch = "wasm32"))]
+
+mod products;
 
 use std::time::Instant;
 
@@ -24,8 +27,17 @@ fn main() {
     keep_candle_to_one_thread();
     keep_freed_memory();
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let [shape, optimizer, threads] = arguments.as_slice() else {
-        eprintln!("expected a shape (pear, small), an optimizer (adamw, muon) and threads, found {arguments:?}");
+    if arguments == ["products"] {
+        return products::measure();
+    }
+    let (arguments, kernel) = arguments.split_at(arguments.len().min(3));
+    if let [name] = kernel {
+        product::select(product::kernels().find(|kernel| kernel.name == name).unwrap());
+    }
+    let [shape, optimizer, threads] = arguments else {
+        eprintln!(
+            "expected products, or a shape (pear, small), an optimizer (adamw, muon) and threads, found {arguments:?}"
+        );
         std::process::exit(2);
     };
     let (config, batch) = match shape.as_str() {

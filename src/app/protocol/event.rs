@@ -126,7 +126,7 @@ pub enum Event {
         /// How many of them the model reads: the last ones, as many as fit its context.
         read_tokens: u32,
     },
-    /// New text since the last event of this run; at most once per frame.
+    /// New text since the last event of this run; at most every other frame.
     Text {
         /// The run.
         run: u32,

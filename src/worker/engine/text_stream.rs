@@ -1,4 +1,4 @@
-//! Sends a run's text and numbers to the page, at most once per frame.
+//! Sends a run's text and numbers to the page, at most every other frame.
 
 use super::super::channel::Channel;
 use super::super::memory_bytes;
@@ -7,6 +7,10 @@ use super::super::time::{FRAME_MS, now};
 use crate::app::protocol::{Event, Stats};
 use crate::generation::Run;
 use crate::generation::StopReason;
+
+/// Milliseconds between two messages. To draw one takes the page up to half a frame, and the browser's compositor as much,
+/// on cores that compute.
+const BETWEEN_MS: f64 = 2.0 * FRAME_MS;
 
 /// How fast a text was written.
 #[derive(Clone, Copy, Debug)]
@@ -58,9 +62,9 @@ impl<'a> TextStream<'a> {
         self.delta.push_str(text);
     }
 
-    /// Sends the text so far, if a frame has passed since the last message.
+    /// Sends the text so far, if the last message was long enough ago.
     pub fn frame(&mut self, run: &Run) {
-        if now() - self.last_sent >= FRAME_MS {
+        if now() - self.last_sent >= BETWEEN_MS {
             self.flush(run);
         }
     }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use common::numbers::Numbers;
 use peargpt::checkpoint::Model;
+use peargpt::tokenizer::Vocabulary;
 
 /// A model that learns in seconds: three leaves to a batch.
 const SHAPE: [&str; 13] = [
@@ -316,4 +317,33 @@ fn a_model_is_fine_tuned_and_learns_new_characters() {
     let (said, code) = tune(&["--steps=4"]);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("base.gguf: "), "{said}");
+}
+
+#[test]
+fn a_byte_pair_model_is_fine_tuned_with_the_tokens_it_has() {
+    let folder = folder("pairs");
+    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small");
+    let mut convert = Command::new(env!("CARGO_BIN_EXE_convert"));
+    convert.arg(base).args(["--quantize", "f32", "--out", "base.gguf"]).current_dir(&folder);
+    assert!(convert.status().unwrap().success());
+    let tune = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+        command.args(["text.txt", "--from=base.gguf", "--out=tuned.gguf", "--steps=40", "--batch-size=12"]);
+        let Output { stderr, status, .. } = command.current_dir(&folder).output().unwrap();
+        (String::from_utf8(stderr).unwrap(), status.code())
+    };
+    fs::write(folder.join("text.txt"), text(5).replace('O', "and the other")).unwrap();
+    let (said, code) = tune();
+    assert_eq!(code, Some(0), "{said}");
+    let held_out = |line: &str| line.split("held out ").nth(1).and_then(|loss| loss.trim().parse::<f64>().ok());
+    let losses: Vec<f64> = said.lines().filter_map(held_out).collect();
+    assert!(losses.len() > 10 && losses[losses.len() - 1] < losses[0] - 0.5, "{losses:?}");
+    let open = |name: &str| Model::open(&mut BufReader::new(fs::File::open(folder.join(name)).unwrap())).unwrap();
+    assert_eq!(open("tuned.gguf").tokenizer.spec(), open("base.gguf").tokenizer.spec());
+    assert_eq!(open("tuned.gguf").tokenizer.vocabulary(), Vocabulary::BytePairs);
+
+    fs::write(folder.join("text.txt"), text(5).replace("fool", "fööl")).unwrap();
+    let (said, code) = tune();
+    assert_eq!((code, said.lines().count()), (Some(2), 1), "{said}");
+    assert!(said.contains("the model does not know these characters: O, ö"), "{said}");
 }

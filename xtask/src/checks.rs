@@ -119,6 +119,7 @@ fn wasm_lints() -> Result<()> {
             "--lib",
             "--test=text",
             "--test=kernels",
+            "--test=product",
             "--test=replay",
             "--test=mount",
             "--profile=test",
@@ -130,8 +131,9 @@ fn wasm_lints() -> Result<()> {
 }
 
 fn wasm_tests() -> Result<()> {
-    let mut tests =
-        command("cargo", &["test", WASM, "--test", "text", "--test", "kernels", "--test", "replay", "--test", "mount"]);
+    let names = ["text", "kernels", "product", "replay", "mount"];
+    let mut tests = command("cargo", &["test", WASM]);
+    tests.args(names.iter().flat_map(|name| ["--test", name]));
     tests.env("CHROMEDRIVER", find("chromedriver").context("chromedriver is not on PATH")?);
     // Seconds for all tests of a binary; the runner's own 20 are few for two busy cores.
     tests.env("WASM_BINDGEN_TEST_TIMEOUT", "300");

@@ -104,6 +104,12 @@ pub fn selected() -> &'static ProductKernel {
     unsafe { SELECTED.load(Ordering::Relaxed).as_ref() }.unwrap_or_else(|| kernels().next().unwrap_or(&SCALAR))
 }
 
+/// The kernel for browsers with relaxed SIMD; only programs for these may call this.
+#[cfg(target_arch = "wasm32")]
+pub fn relaxed() -> &'static ProductKernel {
+    &simd128::RELAXED
+}
+
 /// The kernels of this machine, the fastest first.
 pub fn kernels() -> impl Iterator<Item = &'static ProductKernel> {
     #[cfg(target_arch = "x86_64")]

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::run::{command, root, run};
-use crate::{checks, gpt2, site, tools};
+use crate::{checks, gpt2, site, tools, train_bench};
 
 #[path = "../../benches/site/parts.rs"]
 mod parts;
 
-const USAGE: &str =
-    "cargo xtask bench [gpt2|peargpt] [--runs N] [--skip-build] [--peers DIR | --against DIR [--only PART,…]]";
+const USAGE: &str = "cargo xtask bench [gpt2|peargpt] [--runs N] [--skip-build] [--peers DIR | --against DIR [--only PART,…]], or bench train";
 const MODELS: [&str; 2] = ["gpt2", "peargpt"];
 
 /// What is asked for.
@@ -31,6 +30,9 @@ struct Arguments {
 
 /// Builds the site and what it is compared with, and prints a table of targets.
 pub fn bench(arguments: &[String]) -> Result<()> {
+    if let Some(("train", words)) = arguments.split_first().map(|(first, words)| (first.as_str(), words)) {
+        return train_bench::bench(words);
+    }
     let arguments = Arguments::parse(arguments)?;
     let dist = Some(root().join("dist")).filter(|_| !arguments.skip_build);
     let against = arguments.against.as_deref().map(|folder| other_site(folder, dist.as_deref())).transpose()?;
@@ -128,7 +130,7 @@ fn only(words: &str) -> Result<Vec<String>> {
     }
 }
 
-fn runs(word: &str) -> Result<u32> {
+pub fn runs(word: &str) -> Result<u32> {
     match word.parse() {
         Ok(runs) if runs > 0 => Ok(runs),
         _ => bail!("`--runs` expects a number of rounds from 1 on, found `{word}`"),

@@ -7,6 +7,7 @@ mod release;
 mod run;
 mod site;
 mod tools;
+mod train_bench;
 
 use std::process::ExitCode;
 
@@ -28,7 +29,9 @@ cargo xtask COMMAND
           or, with `--against DIR`, two built sites in turn: the ratios of
           DIR's and this one's speed, the median of at least 9 pairs;
           `--only decode,stop` for some of its parts (sizes, decode, prompts,
-          crossings, load, stop, visit), `--skip-build` to take dist/ as it is
+          crossings, load, stop, visit), `--skip-build` to take dist/ as it is;
+          `train` measures training natively, with `--python PROGRAM`, which has
+          torch, in turn with PyTorch
   gpt2    put GPT-2 into weights/: fetch OpenAI's weights (550 MB), or take
           files with `--from DIR`, or make some with `--random SEED`
 

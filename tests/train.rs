@@ -302,7 +302,7 @@ fn a_model_is_fine_tuned_and_learns_new_characters() {
     fs::write(folder.join("text.txt"), text(9).replace("fool", "fööl")).unwrap();
     let (said, code) = tune(&["--steps=40"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.starts_with("train: the model learns 1 more kinds of characters: ö\n"), "{said}");
+    assert!(said.starts_with("train: the model learns 1 more kind of characters: ö\n"), "{said}");
     let file = fs::File::open(folder.join("tuned.gguf")).unwrap();
     let model = Model::open(&mut BufReader::new(file)).unwrap();
     assert_eq!(model.tokenizer.alphabet().unwrap().chars().last(), Some('ö'));

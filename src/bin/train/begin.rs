@@ -112,7 +112,8 @@ fn open(path: &Path, text: &str, seed: u64) -> Result<(Config, TokenizerSpec, Pa
             return Err(format!("text and model have {count} kinds of characters, expected at most {MOST_CHARACTERS}"));
         }
         let added: String = characters.iter().flat_map(|character| character.escape_debug()).collect();
-        eprintln!("train: the model learns {} more kinds of characters: {added}", characters.len());
+        let plural = if characters.len() == 1 { "" } else { "s" };
+        eprintln!("train: the model learns {} more kind{plural} of characters: {added}", characters.len());
         add_characters(&mut config, &mut spec, &mut tensors, &characters, seed).map_err(|error| at(path, error))?;
     }
     Ok((config, spec, Parameters::new(tensors).map_err(|error| at(path, error))?, sha256))

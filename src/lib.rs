@@ -8,7 +8,7 @@
 //!                                           model       ids + KV cache → logits
 //!                                           sampler     logits → id
 //!                                           generation  the loop, the stop rules, UTF-8 assembly
-//! text appended     ◀── Event::Text ──────  batched per animation frame
+//! text appended     ◀── Event::Text ──────  at most every other frame
 //! numbers shown     ◀── Event::Done ──────
 //!
 //! files dropped     ── converter's worker ─▶ any format → GGUF + its sha256 ─▶ engine's worker

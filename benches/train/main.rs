@@ -31,15 +31,15 @@ fn main() {
         return products::measure();
     }
     let (arguments, kernel) = arguments.split_at(arguments.len().min(3));
-    if let [name] = kernel {
-        product::select(product::kernels().find(|kernel| kernel.name == name).unwrap());
-    }
-    let [shape, optimizer, threads] = arguments else {
+    let known = product::kernels().find(|known| kernel.first().is_none_or(|name| known.name == name));
+    let (Some(known), 0..=1, [shape, optimizer, threads]) = (known, kernel.len(), arguments) else {
         eprintln!(
-            "expected products, or a shape (pear, small), an optimizer (adamw, muon) and threads, found {arguments:?}"
+            "expected products, or a shape (pear, small), an optimizer (adamw, muon), threads and a kernel of this machine, \
+             found {arguments:?} {kernel:?}"
         );
         std::process::exit(2);
     };
+    product::select(known);
     let (config, batch) = match shape.as_str() {
         "pear" => (Size::Pear.config(VOCABULARY), 8),
         "small" => (Size::Tiny.config(VOCABULARY), 12),

@@ -1,11 +1,12 @@
 //! How many bits a weight takes in a file.
 
 use candle_core::quantized::GgmlDType;
+use serde::{Deserialize, Serialize};
 
 use crate::model::Weights;
 
 /// The dtype of matrices. Biases, norms and positions are small, and stay F32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Precision {
     /// 4 bytes a weight.
     F32,

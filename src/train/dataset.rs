@@ -49,6 +49,12 @@ pub fn alphabet(text: &str) -> Result<Vec<char>, DatasetError> {
     }
 }
 
+/// Fails if there is nothing to predict in a text.
+pub fn expect_two_kinds(text: &str) -> Result<(), DatasetError> {
+    let first = text.chars().next().ok_or(DatasetError::Empty)?;
+    if text.chars().all(|character| character == first) { Err(DatasetError::OneKind(first)) } else { Ok(()) }
+}
+
 /// A text as ids, of which the last part is held out.
 #[derive(Clone, Debug)]
 pub struct Dataset {

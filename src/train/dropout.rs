@@ -40,19 +40,19 @@ impl Observer for Dropout {
             _ => (0, self.share / 2.0),
         };
         let first = self.window * value.dims().iter().skip(1).product::<usize>();
-        let dropped = value.apply_op1(Drop { share, key: hash(self.key, place as u32), first: first as u32 });
-        dropped.map_err(|error| self.failed = Some(error)).ok()
+        let dropped = value.apply_op1(DropOp { share, key: hash(self.key, place as u32), first: first as u32 });
+        dropped.map_err(|error| self.failed.get_or_insert(error)).ok()
     }
 }
 
-struct Drop {
+struct DropOp {
     share: f32,
     key: u32,
     /// The index of the first element in its batch.
     first: u32,
 }
 
-impl Drop {
+impl DropOp {
     fn apply(&self, numbers: &mut [f32]) {
         let (bound, factor) = ((f64::from(self.share) * 4_294_967_296.0) as u32, 1.0 / (1.0 - self.share));
         for (number, index) in numbers.iter_mut().zip(self.first..) {
@@ -61,7 +61,7 @@ impl Drop {
     }
 }
 
-impl CustomOp1 for Drop {
+impl CustomOp1 for DropOp {
     fn name(&self) -> &'static str {
         "dropout"
     }
@@ -88,7 +88,7 @@ mod tests {
     fn the_share_is_dropped_wherever_a_leaf_begins() {
         let numbers = |first, count| {
             let mut numbers = vec![1.0; count];
-            Drop { share: 0.2, key: 7, first }.apply(&mut numbers);
+            DropOp { share: 0.2, key: 7, first }.apply(&mut numbers);
             numbers
         };
         let all = numbers(0, 100_000);

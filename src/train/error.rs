@@ -1,8 +1,8 @@
 //! Why a model cannot learn.
 
 use super::DatasetError;
+use crate::checkpoint::CheckpointError;
 use crate::checkpoint::import::ImportError;
-use crate::checkpoint::{CheckpointError, OpenError};
 use crate::model::{ModelError, WeightsError};
 use crate::tokenizer::TokenizerError;
 
@@ -27,9 +27,6 @@ pub enum TrainError {
     /// Its file would lack something.
     #[error("the model's file is incomplete")]
     Incomplete,
-    /// The model cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
     /// The text has what the model does not know.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),

@@ -88,7 +88,7 @@ fn add_all(
     for leaf in &leaves {
         sum.loss += leaf.loss;
     }
-    one_by_one(sum.tensors.iter().enumerate().collect(), threads, |(index, sum)| {
+    share_out(sum.tensors.iter().enumerate().collect(), threads, |(index, sum)| {
         for leaf in &leaves {
             with_numbers_mut(sum, |sum: &mut [f32]| {
                 with_numbers(&leaf.tensors[index], |leaf: &[f32]| {
@@ -102,7 +102,7 @@ fn add_all(
 }
 
 /// Does this with all parts on so many threads; each takes the next part as soon as it is done with one.
-pub(super) fn one_by_one<T: Send>(
+pub(super) fn share_out<T: Send>(
     parts: Vec<T>,
     threads: usize,
     each: impl Fn(T) -> Result<(), TrainError> + Sync,

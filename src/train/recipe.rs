@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Settings;
 use super::optimizer::{AdamW, Muon, Optimizers};
+use crate::checkpoint::precision::Precision;
 use crate::kernels::product;
 use crate::model::Config;
 use crate::model::config::{Activation, Head};
@@ -32,6 +33,8 @@ pub struct Recipe {
     pub is_fused: bool,
     /// The sha256 of the model that is fine-tuned, if it is one.
     pub from_sha256: Option<String>,
+    /// How matrices are kept in the model's file.
+    pub precision: Precision,
 }
 
 impl Recipe {
@@ -114,7 +117,7 @@ impl Size {
         match self {
             Size::Tiny => 0.0,
             Size::Small => 0.1,
-            Size::Pear => 0.2,
+            Size::Pear => 0.3,
         }
     }
 }
@@ -125,7 +128,7 @@ pub fn leaf(config: &Config) -> usize {
 }
 
 impl Optimizers {
-    /// Muon for the blocks' matrices, AdamW for the rest; the rates are those of weights/README.md.
+    /// Muon for the blocks' matrices, AdamW for the rest.
     pub fn muon() -> Self {
         let adamw = AdamW { learning_rate: 3e-3, betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
         Optimizers { adamw, muon: Some(Muon { learning_rate: 0.02, momentum: 0.95, weight_decay: 0.1 }) }

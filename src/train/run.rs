@@ -120,15 +120,16 @@ impl Run {
         Ok(true)
     }
 
-    /// The file of the mean weights, as the site and `generate` read it.
-    pub fn model(&self, precision: Precision, name: &str) -> Result<Vec<u8>, TrainError> {
+    /// The file of the mean weights, as the site and `generate` read it; its matrices as precise as this, or as the recipe says.
+    pub fn model(&self, precision: Option<Precision>, name: &str) -> Result<Vec<u8>, TrainError> {
         let reader = Cursor::new(float32(&self.config, &self.tokenizer, self.trainer.mean(), name)?);
         let mut files = [Named { name: "mean.gguf".to_string(), reader }];
         let Inspection::Ready(info) = import::inspect(&mut files, &Answers::default())? else {
             return Err(TrainError::Incomplete);
         };
         let mut file = Vec::new();
-        import::to_gguf(&info, name, Some(precision))?.write(&info, &mut files, &mut file)?;
+        import::to_gguf(&info, name, Some(precision.unwrap_or(self.recipe.precision)))?
+            .write(&info, &mut files, &mut file)?;
         Ok(file)
     }
 }

@@ -15,7 +15,7 @@ use super::{Parameters, Point, Recipe, Run, SavedError, TrainError};
 use crate::checkpoint;
 use crate::kernels::ops::{with_numbers, with_numbers_mut};
 
-const MAGIC: &[u8; 8] = b"peartrn1";
+const MAGIC: &[u8; 8] = b"peartrn2";
 /// Bytes of a SHA-256.
 const HASH: usize = 32;
 
@@ -23,16 +23,22 @@ const HASH: usize = 32;
 struct Header {
     recipe: Recipe,
     steps: u64,
-    curve: Vec<Point>,
-    recent: (f64, u64),
+    /// Step, train, held out: losses as the bits of float64, since JSON's decimals would not bring each back.
+    curve: Vec<(u64, u64, Option<u64>)>,
+    recent: (u64, u64),
 }
 
 impl Run {
     /// The run as bytes of a file.
     pub fn save(&self) -> Result<Vec<u8>, TrainError> {
-        let header =
-            Header { recipe: self.recipe.clone(), steps: self.steps(), curve: self.curve.clone(), recent: self.recent };
-        let header = serde_json::to_vec(&header).map_err(|_| SavedError::Inconsistent("a loss is not a number"))?;
+        let bits = |point: &Point| (point.step, point.train.to_bits(), point.held_out.map(f64::to_bits));
+        let header = Header {
+            recipe: self.recipe.clone(),
+            steps: self.steps(),
+            curve: self.curve.iter().map(bits).collect(),
+            recent: (self.recent.0.to_bits(), self.recent.1),
+        };
+        let header = serde_json::to_vec(&header).map_err(|_| SavedError::Inconsistent("its recipe"))?;
         let weights = float32(&self.config, &self.tokenizer, self.trainer.parameters(), "run")?;
         let mut file = MAGIC.to_vec();
         for part in [&header, &weights] {
@@ -67,7 +73,13 @@ impl Run {
         let weights = model.weights.iter().map(tensor).collect::<Result<_, TrainError>>()?;
         let mut run = Run::begin(header.recipe, &model.config, model.tokenizer, Parameters::new(weights)?, text)?;
         run.trainer.set_steps(header.steps);
-        (run.curve, run.recent) = (header.curve, header.recent);
+        let point = |(step, train, held_out): (u64, u64, Option<u64>)| Point {
+            step,
+            train: f64::from_bits(train),
+            held_out: held_out.map(f64::from_bits),
+        };
+        run.curve = header.curve.into_iter().map(point).collect();
+        run.recent = (f64::from_bits(header.recent.0), header.recent.1);
         for (_, mean) in run.trainer.mean().iter() {
             with_numbers_mut(mean, |mean| pull(&mut rest, mean))??;
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dataset::{Dataset, Windows};
 use super::dropout::Dropout;
-use super::gradients::{Batch, one_by_one};
+use super::gradients::{Batch, share_out};
 use super::optimizer::{Optimizer, Optimizers, State};
 use super::{Parameters, TrainError};
 use crate::kernels::ops::{with_numbers, with_numbers_mut};
@@ -26,7 +26,7 @@ pub struct Settings {
     pub clip: f32,
     /// How slowly the mean of the weights follows them, from 0 to below 1.
     pub ema: f32,
-    /// Decides the first weights, the order of the windows and what is dropped.
+    /// Decides the first weights, those of new characters, the order of the windows and what is dropped.
     pub seed: u64,
 }
 
@@ -141,7 +141,7 @@ impl Trainer {
             .map(|((((_, weights), (_, mean)), gradient), learner)| (weights, mean, gradient, learner))
             .collect();
         variables.sort_by_key(|(weights, ..)| Reverse(weights.elem_count()));
-        one_by_one(variables, self.threads, |(weights, mean, gradient, learner)| {
+        share_out(variables, self.threads, |(weights, mean, gradient, learner)| {
             learner.update(weights, mean, &gradient, change)
         })?;
         self.steps = step;

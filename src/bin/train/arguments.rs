@@ -7,8 +7,8 @@ use peargpt::checkpoint::precision::Precision;
 use peargpt::model::Config;
 use peargpt::train::Size;
 
-/// Train a model on a text. The same command gives the same file, byte for byte, with any number of threads and wherever it
-/// was interrupted.
+/// Train a model on a text. The same command, with --steps, gives the same file, byte for byte, with any number of threads and
+/// wherever it was interrupted.
 #[derive(Parser, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -18,7 +18,7 @@ Examples:
   train letters.txt --from weights/peargpt.gguf --out letters.gguf --steps 300
   train shakespeare.txt --out baby.gguf --n-layer 4 --n-head 4 --n-embd 128 --block-size 64 --batch-size 12 --steps 2000")]
 pub struct Arguments {
-    /// The text to learn, in UTF-8. Each kind of character becomes a token.
+    /// The text to learn, in UTF-8. Each kind of character becomes a token, unless --from names a byte-pair model.
     pub text: PathBuf,
     /// The file to write. Beside it: FILE.csv and FILE.svg, the loss curve, and FILE.run-0 and FILE.run-1, from which the run
     /// goes on; they go once it has ended.
@@ -42,7 +42,7 @@ pub struct Arguments {
     /// Windows in a batch.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub batch_size: Option<u16>,
-    /// The share of numbers that dropout sets to 0.
+    /// The share that dropout sets to 0 of what attention and MLP add; of embeddings and hidden layers half of it.
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub dropout: Option<f64>,
     /// AdamW's learning rate, for all weights. Without it Muon learns the blocks' matrices, which takes fewer steps.
@@ -54,7 +54,7 @@ pub struct Arguments {
     /// As many steps as take so long, by a measurement before the first.
     #[arg(long, value_name = "N", value_parser = rate)]
     pub minutes: Option<f32>,
-    /// Decides the first weights, the order of the windows and what is dropped.
+    /// Decides the first weights, those of new characters, the order of the windows and what is dropped.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u32,
     /// Threads that compute [default: one for each core]; the file is the same for any number.
@@ -63,7 +63,7 @@ pub struct Arguments {
     /// The share of the text that is held out, at its end, to measure on.
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share)]
     pub held_out: f64,
-    /// Go on with the run of this file; its recipe is kept. Where nothing was saved yet, begin.
+    /// Go on with the run of this file; its recipe is kept, whatever else is said. Where there is none, begin.
     #[arg(long)]
     pub resume: bool,
     /// Seconds between two times that the run is saved: what a kill loses at most.

@@ -1,7 +1,7 @@
 //! Begins a run, or goes on with one.
 
 use std::fs::{self, File};
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::Path;
 use std::time::Instant;
 
@@ -18,26 +18,48 @@ use sha2::{Digest, Sha256};
 
 use crate::arguments::Arguments;
 use crate::files::Files;
+use crate::{POINTS, WINDOWS};
 
 /// The largest text: its ids take four times as much memory.
 const MOST_TEXT: u64 = 1 << 30;
 /// Steps that are measured for `--minutes`, behind the first.
 const MEASURED: usize = 3;
 
-/// The run that the command line asks for.
+/// The run that the command line asks for. It is saved before its first step, so that it can be gone on with from there, and a
+/// disk that has no room for it is told at once.
 pub fn begin(arguments: &Arguments, files: &mut Files) -> Result<Run, String> {
-    let (text, text_sha256) = read(&arguments.text)?;
     if arguments.resume
-        && let Some(run) = files.resume(&text, &text_sha256)?
+        && let Some(run) = resume(arguments, files)?
     {
-        return match run.recipe().fits_the_machine() {
-            true => Ok(run),
-            false => Err("the run was begun where a multiply-add rounds otherwise, and cannot go on here".to_string()),
-        };
+        eprintln!("train: going on behind step {} with the recipe that the run began with", run.steps());
+        return Ok(run);
     }
-    if !arguments.resume && files.have_a_run() {
-        return Err(format!("{} has a run that has not ended: add --resume, or remove it", arguments.out.display()));
+    if !arguments.resume
+        && let Some(path) = files.a_run()
+    {
+        return Err(format!("{} is a run that has not ended: add --resume, or remove it", path.display()));
     }
+    let run = begin_anew(arguments)?;
+    files.save(&run)?;
+    Ok(run)
+}
+
+/// The saved run that is furthest, if there is one.
+pub fn resume(arguments: &Arguments, files: &mut Files) -> Result<Option<Run>, String> {
+    if files.a_run().is_none() {
+        return Ok(None);
+    }
+    let (text, text_sha256) = read(&arguments.text)?;
+    match files.resume(&text, &text_sha256)? {
+        Some(run) if !run.recipe().fits_the_machine() => {
+            Err("the run was begun where a multiply-add rounds otherwise, and cannot go on here".to_string())
+        }
+        run => Ok(run),
+    }
+}
+
+fn begin_anew(arguments: &Arguments) -> Result<Run, String> {
+    let (text, text_sha256) = read(&arguments.text)?;
     let recipe = |config: &Config, from_sha256| Recipe {
         text_sha256,
         held_out: arguments.held_out,
@@ -57,6 +79,7 @@ pub fn begin(arguments: &Arguments, files: &mut Files) -> Result<Run, String> {
         optimizers: arguments.learning_rate.map_or_else(Optimizers::muon, Optimizers::adamw),
         is_fused: (product::selected().is_fused)(),
         from_sha256,
+        precision: arguments.precision(),
     };
     let (recipe, config, tokenizer, parameters) = match &arguments.from {
         Some(path) => {
@@ -75,18 +98,26 @@ pub fn begin(arguments: &Arguments, files: &mut Files) -> Result<Run, String> {
     };
     let Some(minutes) = arguments.minutes else { return begun(recipe, parameters) };
     let copy = parameters.copy().map_err(|error| error.to_string())?;
-    let seconds = seconds_per_step(begun(recipe.clone(), copy)?, arguments.threads())?;
-    let steps = (f64::from(minutes) * 60.0 / seconds).max(1.0) as u64;
+    let (step, point) = seconds(begun(recipe.clone(), copy)?, arguments.threads())?;
+    let all = f64::from(minutes) * 60.0;
+    // With few steps, each has a point.
+    let steps = ((all - POINTS as f64 * point) / step).max(all / (step + point)).max(1.0) as u64;
     begun(Recipe { steps, ..recipe }, parameters)
 }
 
 /// The text, and its sha256.
 fn read(path: &Path) -> Result<(String, String), String> {
-    let length = fs::metadata(path).map_err(|error| at(path, error))?.len();
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|error| at(path, error))?;
+    let length = file.metadata().map_err(|error| at(path, error))?.len();
+    if length <= MOST_TEXT {
+        // A file that is no plain one may be longer than it says.
+        file.take(MOST_TEXT + 1).read_to_end(&mut bytes).map_err(|error| at(path, error))?;
+    }
+    let length = length.max(bytes.len() as u64);
     if length > MOST_TEXT {
         return Err(at(path, format!("expected at most {MOST_TEXT} bytes, found {length}")));
     }
-    let bytes = fs::read(path).map_err(|error| at(path, error))?;
     let sha256 = hex(&Sha256::digest(&bytes));
     let text = String::from_utf8(bytes).map_err(|error| {
         at(path, format!("expected a text in UTF-8, found another byte at {}", error.utf8_error().valid_up_to()))
@@ -104,6 +135,7 @@ fn open(path: &Path, text: &str, seed: u64) -> Result<(Config, TokenizerSpec, Pa
     let tensors: Result<Vec<_>, candle_core::Error> = tensors.collect();
     let mut tensors = tensors.map_err(|error| at(path, error))?;
     let tokenizer = Tokenizer::new(spec.clone()).map_err(|error| at(path, error))?;
+    dataset::expect_two_kinds(text).map_err(|error| error.to_string())?;
     if tokenizer.vocabulary() == Vocabulary::Characters
         && let Err(TokenizerError::UnknownCharacters { characters }) = tokenizer.encode(text)
     {
@@ -119,19 +151,22 @@ fn open(path: &Path, text: &str, seed: u64) -> Result<(Config, TokenizerSpec, Pa
     Ok((config, spec, Parameters::new(tensors).map_err(|error| at(path, error))?, sha256))
 }
 
-/// How long a step takes, the median of a few.
-fn seconds_per_step(mut run: Run, threads: usize) -> Result<f64, String> {
+/// How long a step takes, the median of a few, and how long a point of the curve does.
+fn seconds(mut run: Run, threads: usize) -> Result<(f64, f64), String> {
     run.set_threads(threads);
-    let mut seconds = Vec::new();
+    let mut steps = Vec::new();
     for _ in 0..=MEASURED {
         let begun = Instant::now();
         run.step().map_err(|error| error.to_string())?;
-        seconds.push(begun.elapsed().as_secs_f64());
+        steps.push(begun.elapsed().as_secs_f64());
     }
-    // The first one is slower.
-    let measured = &mut seconds[1..];
+    let begun = Instant::now();
+    run.add_point(WINDOWS).map_err(|error| error.to_string())?;
+    let point = begun.elapsed().as_secs_f64();
+    // The first step is slower.
+    let measured = &mut steps[1..];
     measured.sort_by(f64::total_cmp);
-    Ok(measured[MEASURED / 2])
+    Ok((measured[MEASURED / 2], point))
 }
 
 fn at(path: &Path, error: impl std::fmt::Display) -> String {

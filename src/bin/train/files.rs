@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use peargpt::checkpoint::precision::Precision;
 use peargpt::train::Run;
 
 use crate::curve;
@@ -24,14 +23,9 @@ impl Files {
         Files { out: out.into(), saved: [beside(out, "run-0"), beside(out, "run-1")], good: None }
     }
 
-    /// Whether a run was saved that has not ended.
-    pub fn have_a_run(&self) -> bool {
-        self.saved.iter().any(|path| path.exists())
-    }
-
-    /// The saved run that is good.
-    pub fn good(&self) -> Option<&Path> {
-        self.good.map(|index| self.saved[index].as_path())
+    /// The file of a run that has not ended.
+    pub fn a_run(&self) -> Option<&Path> {
+        self.saved.iter().map(PathBuf::as_path).find(|path| path.exists())
     }
 
     /// The saved run that is furthest. One that is damaged is passed over, if the other is whole.
@@ -53,20 +47,28 @@ impl Files {
         }
     }
 
-    /// Saves the run where the good one is not, and the curve.
+    /// Saves the run where the good one is not.
     pub fn save(&mut self, run: &Run) -> Result<(), String> {
         let bytes = run.save().map_err(|error| error.to_string())?;
         let next = self.good.map_or(0, |good| 1 - good);
         write(&self.saved[next], &bytes)?;
         self.good = Some(next);
+        Ok(())
+    }
+
+    /// Writes the curve, if there is one yet.
+    pub fn draw(&self, run: &Run) -> Result<(), String> {
+        if run.curve().is_empty() {
+            return Ok(());
+        }
         write(&beside(&self.out, "csv"), curve::csv(run.curve()).as_bytes())?;
         write(&beside(&self.out, "svg"), curve::svg(run.curve()).as_bytes())
     }
 
     /// Writes the model, and removes what the run went on from.
-    pub fn finish(&self, run: &Run, precision: Precision) -> Result<(), String> {
+    pub fn finish(&self, run: &Run) -> Result<(), String> {
         let name = self.out.file_stem().map_or("GPT".into(), |stem| stem.to_string_lossy());
-        write(&self.out, &run.model(precision, &name).map_err(|error| error.to_string())?)?;
+        write(&self.out, &run.model(None, &name).map_err(|error| error.to_string())?)?;
         // What stays only takes room.
         for path in &self.saved {
             // The part is a killed process's.

@@ -20,7 +20,7 @@ use peargpt::train::{Run, TrainError, keep_freed_memory};
 use crate::arguments::Arguments;
 use crate::files::Files;
 
-/// Points of the curve from the first step to the last.
+/// The most points of the curve from the first step to the last.
 const POINTS: u64 = 40;
 /// Windows of what is held out that a point is measured on.
 const WINDOWS: usize = 64;
@@ -53,16 +53,35 @@ fn train(arguments: &Arguments) -> Result<(), String> {
     ctrlc::set_handler(|| STOPPED.store(true, Ordering::Relaxed)).map_err(|error| error.to_string())?;
     run.set_threads(arguments.threads());
     describe(&run, arguments.threads());
-    let ended = steps(&mut run, &mut files, Duration::from_secs_f32(arguments.save_every))?;
-    if let Some(sentence) = ended {
-        return Err(sentence);
+    match steps(&mut run, &mut files, Duration::from_secs_f32(arguments.save_every))? {
+        Ended::Learned => {}
+        Ended::Stopped => {
+            let (step, steps) = (run.steps(), run.recipe().steps);
+            return Err(format!("stopped after step {step} of {steps}; go on with the same command and --resume"));
+        }
+        Ended::Diverged(why) => {
+            let Some(good) = begin::resume(arguments, &mut files)? else { return Err(why) };
+            files.finish(&good)?;
+            let (step, path) = (good.steps(), arguments.out.display());
+            return Err(format!("{why}; the last good state, after step {step}, is the model in {path}"));
+        }
     }
     let held_out = (!run.dataset().held_out().is_empty()).then(|| run.held_out_loss(usize::MAX)).transpose();
     let held_out = held_out.map_err(|error| error.to_string())?;
-    files.finish(&run, arguments.precision())?;
+    files.finish(&run)?;
     let said = held_out.map_or(String::new(), |loss| format!(", {loss:.5} nats per token on all that is held out"));
     eprintln!("train: {} steps{said}; {} is ready", run.steps(), arguments.out.display());
     Ok(())
+}
+
+/// How the steps ended.
+enum Ended {
+    /// With the last one.
+    Learned,
+    /// By Ctrl-C; the run is saved.
+    Stopped,
+    /// Since something is no longer a number.
+    Diverged(String),
 }
 
 fn describe(run: &Run, threads: usize) {
@@ -83,15 +102,16 @@ fn describe(run: &Run, threads: usize) {
     );
 }
 
-/// Takes the steps that are left. Returns a sentence if the run does not end with the last one.
-fn steps(run: &mut Run, files: &mut Files, save_every: Duration) -> Result<Option<String>, String> {
+/// Takes the steps that are left.
+fn steps(run: &mut Run, files: &mut Files, save_every: Duration) -> Result<Ended, String> {
     let (steps, tokens) = (run.recipe().steps, run.recipe().settings.batch * run.config().context);
     let bar = bar(steps);
     bar.set_position(run.steps());
     bar.reset_eta();
-    let mut saved = Instant::now();
+    let (mut saved, mut longest) = (Instant::now(), Duration::ZERO);
     let mut rate = Rate { begun: Instant::now(), tokens: 0 };
     loop {
+        let begun = Instant::now();
         match run.step() {
             Ok(None) => break,
             Ok(Some(report)) => {
@@ -99,45 +119,53 @@ fn steps(run: &mut Run, files: &mut Files, save_every: Duration) -> Result<Optio
                 bar.set_position(report.step);
                 bar.set_message(format!("loss {:.4}  {:.0} tokens/s", report.loss, rate.per_second()));
             }
-            Err(error @ TrainError::Diverged { .. }) => return Ok(Some(diverged(&error, files))),
+            Err(error @ TrainError::Diverged { .. }) => return Ok(Ended::Diverged(error.to_string())),
             Err(error) => return Err(error.to_string()),
         }
-        let (step, is_last) = (run.steps(), run.steps() == steps);
-        if is_last || step % (steps / POINTS).max(1) == 0 {
-            let point = run.add_point(WINDOWS).map_err(|error| error.to_string())?;
-            let held_out = point.held_out.map_or(String::new(), |loss| format!(", held out {loss:.4}"));
-            let text = sample::sample(run).map_or(String::new(), |text| format!("\n{text}"));
-            bar.suspend(|| eprintln!("step {}: train {:.4}{held_out}{text}", point.step, point.train));
+        let is_last = run.steps() == steps;
+        if is_last || run.steps().is_multiple_of(steps.div_ceil(POINTS)) {
+            show_point(run, files, &bar)?;
         }
+        longest = longest.max(begun.elapsed());
         let is_stopped = STOPPED.load(Ordering::Relaxed);
-        if is_last || is_stopped || saved.elapsed() >= save_every {
+        // Before the next step, if that would make the last time too long ago.
+        if is_last || is_stopped || saved.elapsed() + longest >= save_every {
             if !run.is_finite().map_err(|error| error.to_string())? {
-                return Ok(Some(diverged(&"a weight is no number", files)));
+                return Ok(Ended::Diverged("a weight is no number".to_string()));
             }
-            // A full disk ends nothing: the next time may go well.
-            if let Err(error) = files.save(run) {
-                bar.suspend(|| eprintln!("train: {error}; the run goes on, and is saved again later"));
-                if is_last || is_stopped {
-                    return Err(error);
+            match files.save(run) {
+                Err(error) if is_stopped && !is_last => return Err(error),
+                // The model's file is smaller, and may be written all the same.
+                Err(error) if is_last => bar.suspend(|| eprintln!("train: {error}")),
+                // A full disk ends nothing: the next time may go well.
+                Err(error) => {
+                    bar.suspend(|| eprintln!("train: {error}; the run goes on, and is saved again later"));
                 }
+                Ok(()) => {}
             }
             saved = Instant::now();
         }
         if is_stopped && !is_last {
             bar.abandon();
-            return Ok(Some(format!("stopped after step {step} of {steps}; go on with the same command and --resume")));
+            return Ok(Ended::Stopped);
         }
     }
     bar.finish();
-    Ok(None)
+    Ok(Ended::Learned)
 }
 
-/// What is said where a run ends since the losses are no longer numbers.
-fn diverged(error: &impl std::fmt::Display, files: &Files) -> String {
-    match files.good() {
-        Some(path) => format!("{error}; the last good state is in {}", path.display()),
-        None => error.to_string(),
-    }
+/// Adds a point to the curve, and shows it with a sample.
+fn show_point(run: &mut Run, files: &Files, bar: &ProgressBar) -> Result<(), String> {
+    let point = run.add_point(WINDOWS).map_err(|error| error.to_string())?;
+    let held_out = point.held_out.map_or(String::new(), |loss| format!(", held out {loss:.4}"));
+    let text = sample::sample(run).map_or(String::new(), |text| format!("\n{text}"));
+    bar.suspend(|| {
+        eprintln!("step {}: train {:.4}{held_out}{text}", point.step, point.train);
+        if let Err(error) = files.draw(run) {
+            eprintln!("train: {error}; the curve is drawn again later");
+        }
+    });
+    Ok(())
 }
 
 /// Tokens since the program has begun.

@@ -14,7 +14,7 @@ const TOKENS: usize = 200;
 
 /// A few words from the model's start, as the engine writes them; `None` if it cannot.
 pub fn sample(run: &Run) -> Option<String> {
-    let file = run.model(Precision::Q8_0, "sample").ok()?;
+    let file = run.model(Some(Precision::Q8_0), "sample").ok()?;
     let model = Model::open(&mut Cursor::new(file)).ok()?;
     let defaults = Settings::defaults(model.tokenizer.vocabulary());
     let settings = Settings { words: WORDS, ..defaults };

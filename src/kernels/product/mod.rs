@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use tile::Alone;
 
-/// The part of the inner dimension that is packed at once: sixteen columns of it stay in the smallest cache.
+/// The part of the inner dimension that is packed at once: a panel of it stays in the smallest cache.
 const DEPTH: usize = 256;
 /// Rows of the first factor that are packed at once: a multiple of every tile's. With [`DEPTH`] they stay in the second cache.
 const ROWS: usize = 96;

@@ -94,8 +94,8 @@ pub(super) fn blocks<T: Vector, const R: usize, const V: usize>(
             for (left, panel) in (0..size.columns).step_by(V * T::LANES).zip(panels) {
                 for (top, strip) in rows.clone().step_by(R).zip(packed.first.chunks_exact(depth.len() * R)) {
                     let place = &mut out.numbers[top * out.stride + left..];
-                    let whole = (R.min(size.rows - top), (V * T::LANES).min(size.columns - left));
-                    fill::<T, R, V>(strip, panel, place, out.stride, whole);
+                    let there = (R.min(size.rows - top), (V * T::LANES).min(size.columns - left));
+                    fill::<T, R, V>(strip, panel, place, out.stride, there);
                 }
             }
         }

@@ -95,8 +95,8 @@ impl Optimizer {
             (Optimizer::Muon(muon, rows), State::Muon { momentum }) => {
                 muon.update(weights, gradient, momentum, *rows, rate);
             }
-            // A state is made by `begin`, or read by its optimizer's name.
-            _ => {}
+            // A state is made by its optimizer's `begin`.
+            _ => unreachable!("a state of another optimizer"),
         }
     }
 }

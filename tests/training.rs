@@ -103,9 +103,13 @@ fn every_operation_has_pytorchs_result_and_gradients() {
     }
     let case = Case::new(&all, "layer_norm");
     case.expect(&ops::layer_norm(&case.x, case.weight(), case.bias(), 1e-5).unwrap());
-    let case = Case::new(&all, "attention");
-    let heads = Heads { count: 3, head_dim: 8, context: 37 };
-    case.expect(&ops::attend(&case.x, Attended::Rows(heads), 37).unwrap());
+    for (name, heads) in [
+        ("attention", Heads { count: 3, head_dim: 8, context: 37 }),
+        ("attention_long", Heads { count: 2, head_dim: 4, context: 150 }),
+    ] {
+        let case = Case::new(&all, name);
+        case.expect(&ops::attend(&case.x, Attended::Rows(heads), heads.context).unwrap());
+    }
     let case = Case::new(&all, "embedding");
     let read = case.get("ids").to_dtype(DType::U32).unwrap();
     case.expect(&ops::embedding(&read, None, &Matrix::Learned(case.weight().clone()), (case.bias(), 0)).unwrap());

@@ -17,14 +17,14 @@ const WATCH_TEXT: &str = "
 async fn a_text_ends_before_a_stop_sequence_as_in_the_terminal() {
     let reader = Reader::ready().await.unwrap();
     reader.fill("prompt", "ROMEO:").await.unwrap();
-    reader.fill("seed", "7").await.unwrap();
+    reader.fill("seed", "120").await.unwrap();
     reader.press("settings").await.unwrap();
     reader.fill("stop-sequences", "nowhere\nJULIET:\n").await.unwrap();
     let address = reader.address_with("stop=JULIET%3A").await.unwrap();
     assert!(address.contains("stop=nowhere&"), "{address}");
     reader.browser.script(WATCH_TEXT).await.unwrap();
     let text = reader.write(60).await.unwrap();
-    let expected = in_the_terminal(&["--words=60", "--seed=7", "--stop=nowhere", "--stop=JULIET:", "ROMEO:"]);
+    let expected = in_the_terminal(&["--words=60", "--seed=120", "--stop=nowhere", "--stop=JULIET:", "ROMEO:"]);
     assert_eq!(text, expected);
     let seen = reader.browser.script("return window.seen.filter((text) => /J(U(L|$)|$)/.test(text))").await.unwrap();
     assert_eq!(seen, serde_json::json!([]), "nothing of it is ever shown");
@@ -42,13 +42,13 @@ async fn a_text_ends_before_a_stop_sequence_as_in_the_terminal() {
 
 #[tokio::test]
 async fn continue_goes_on_behind_the_stop_sequence_up_to_the_next() {
-    let reader = Reader::at("#/peargpt?prompt=ROMEO%3A&words=60&seed=7&stop=JULIET%3A&stop=%5Cn%5CnROMEO%3A&run=1");
+    let reader = Reader::at("#/peargpt?prompt=ROMEO%3A&words=60&seed=120&stop=JULIET%3A&stop=%5Cn%5CnROMEO%3A&run=1");
     let reader = reader.await.unwrap();
     let first = reader.finish().await.unwrap();
     reader.press("continue").await.unwrap();
     reader.browser.wait_until(&format!("{} > {}", LENGTH, first.len())).await.unwrap();
     let second = reader.finish().await.unwrap();
-    let whole = in_the_terminal(&["--words=60", "--seed=7", "ROMEO:"]);
+    let whole = in_the_terminal(&["--words=60", "--seed=120", "ROMEO:"]);
     let behind = whole[first.len()..].split("\n\nROMEO:").next().unwrap();
     assert_eq!(second, format!("{first}{behind}"), "the sequence is shown once the text goes on");
     let (link, again) = repeated(&reader).await;

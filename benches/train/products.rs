@@ -1,6 +1,5 @@
 //! The twelve products of a block's four linear layers at 8 × 320, beside the most that one core can do.
 
-use std::hint::black_box;
 use std::time::Instant;
 
 use peargpt::kernels::product::{self, Operand, Size, add_product};
@@ -74,6 +73,8 @@ fn median(mut each: impl FnMut()) -> f64 {
 #[cfg(target_arch = "x86_64")]
 fn peak(kernel: &str) -> f64 {
     use core::arch::x86_64::*;
+    use std::hint::black_box;
+
     const STEPS: usize = 4_000_000;
     /// Sums that do not wait for each other.
     const SUMS: usize = 10;

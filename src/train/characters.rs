@@ -10,8 +10,9 @@ use crate::tokenizer::{TokenizerSpec, bytes};
 /// Standard deviation of a new character's weights, around the mean of those that are there.
 const DEVIATION: f32 = 0.02;
 
-/// Adds characters to a character model, behind those that it has. Each begins as the mean of the others, and a little noise
-/// by the seed, so that all are as likely as an average one.
+/// Adds characters to a character model, behind those that it has: a row of `n_embd` numbers each in the embedding, and in a head
+/// of its own, and a number in that head's bias. Each begins as the mean of the others, and a little noise by the seed, so that
+/// all are as likely as an average one. Fails where a tensor's numbers are not float32.
 pub fn add_characters(
     config: &mut Config,
     tokenizer: &mut TokenizerSpec,

@@ -10,7 +10,8 @@ use crate::{checks, gpt2, site, tools, train_bench};
 #[path = "../../benches/site/parts.rs"]
 mod parts;
 
-const USAGE: &str = "cargo xtask bench [gpt2|peargpt] [--runs N] [--skip-build] [--peers DIR | --against DIR [--only PART,…]], or bench train";
+const USAGE: &str = "cargo xtask bench [gpt2|peargpt] [--runs N] [--skip-build] \
+                     [--peers DIR | --against DIR [--only PART,…]], or bench train";
 const MODELS: [&str; 2] = ["gpt2", "peargpt"];
 
 /// What is asked for.

@@ -56,11 +56,8 @@ impl Files {
         Ok(())
     }
 
-    /// Writes the curve, if there is one yet.
+    /// Writes the curve, which has a point or more.
     pub fn draw(&self, run: &Run) -> Result<(), String> {
-        if run.curve().is_empty() {
-            return Ok(());
-        }
         write(&beside(&self.out, "csv"), curve::csv(run.curve()).as_bytes())?;
         write(&beside(&self.out, "svg"), curve::svg(run.curve()).as_bytes())
     }

@@ -5,11 +5,13 @@
 
 mod decoding;
 mod length;
+mod sample;
 mod settings;
 mod stop_sequences;
 
 pub use decoding::{Decoding, GenerationError, Origin, Step};
 pub use length::{Length, StopReason, TAIL_TOKENS};
+pub use sample::sample;
 pub use settings::{DEFAULT_WORDS, MOST_STOP_CHARACTERS, MOST_STOPS, Settings, Window};
 
 use self::length::WordCount;

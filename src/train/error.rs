@@ -1,6 +1,6 @@
 //! Why a model cannot learn.
 
-use super::DatasetError;
+use super::dataset::{DatasetError, MOST_CHARACTERS};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::import::ImportError;
 use crate::model::{ModelError, WeightsError};
@@ -33,6 +33,20 @@ pub enum TrainError {
     /// A run cannot be gone on with.
     #[error(transparent)]
     Saved(#[from] SavedError),
+    /// The heads do not share the width out.
+    #[error("expected a width that {heads} heads divide, found {n_embd}")]
+    Heads {
+        /// Attention heads per block.
+        heads: usize,
+        /// The model's width.
+        n_embd: usize,
+    },
+    /// A model has no room for all characters of the text.
+    #[error("text and model have {count} kinds of characters, expected at most {MOST_CHARACTERS}")]
+    ManyCharacters {
+        /// Kinds of characters.
+        count: usize,
+    },
     /// A batch has no windows.
     #[error("a batch needs a window or more")]
     NoWindows,

@@ -36,22 +36,48 @@ pub struct Gradients {
     pub tensors: Vec<Tensor>,
 }
 
+/// The gradients of a batch's first leaves, as far as they are added up.
+#[derive(Debug, Default)]
+pub struct Sum {
+    /// Leaves that are in it.
+    leaves: usize,
+    gradients: Option<Gradients>,
+}
+
+impl Sum {
+    /// The gradients of the batch, once all leaves are in.
+    pub fn whole(self) -> Result<Gradients, TrainError> {
+        self.gradients.ok_or(TrainError::NoWindows)
+    }
+}
+
 impl Batch<'_> {
     /// Computes the gradients with so many threads; the bytes are the same for any number.
     pub fn gradients(&self, threads: usize) -> Result<Gradients, TrainError> {
-        let windows = self.windows.ids.len() / self.config.context;
-        let leaves: Vec<Range<usize>> =
-            (0..windows).step_by(self.leaf).map(|first| first..windows.min(first + self.leaf)).collect();
-        let mut sum: Option<Gradients> = None;
-        for round in leaves.chunks(threads) {
-            let mut computed = in_parallel(round.iter().collect(), |leaf: &Range<usize>| self.leaf(leaf.clone()));
-            let first = match sum.take() {
-                Some(sum) => sum,
+        let mut sum = Sum::default();
+        while self.add_leaves(&mut sum, threads)? {}
+        sum.whole()
+    }
+
+    /// Adds the next leaves, one for each thread. `false` once all are in.
+    pub fn add_leaves(&self, sum: &mut Sum, threads: usize) -> Result<bool, TrainError> {
+        let leaves: Vec<Range<usize>> = self.leaves().skip(sum.leaves).take(threads).collect();
+        sum.leaves += leaves.len();
+        let mut computed = in_parallel(leaves, |leaf| self.leaf(leaf));
+        if !computed.is_empty() {
+            let first = match sum.gradients.take() {
+                Some(gradients) => gradients,
                 None => computed.remove(0)?,
             };
-            sum = Some(add_all(first, computed, threads)?);
+            sum.gradients = Some(add_all(first, computed, threads)?);
         }
-        sum.ok_or(TrainError::NoWindows)
+        Ok(sum.leaves < self.leaves().len())
+    }
+
+    /// The windows of each leaf.
+    pub(super) fn leaves(&self) -> impl ExactSizeIterator<Item = Range<usize>> {
+        let (windows, leaf) = (self.windows.ids.len() / self.config.context, self.leaf);
+        (0..windows.div_ceil(leaf)).map(move |index| index * leaf..windows.min((index + 1) * leaf))
     }
 
     /// The gradients of a leaf: its windows' part of the batch's mean.

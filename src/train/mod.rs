@@ -9,7 +9,9 @@
 //! - every number of a product is one chain of multiply-adds ([`product`](crate::kernels::product));
 //! - variables go in the order of their names ([`Parameters`]).
 
+mod base;
 mod characters;
+pub mod curve;
 pub mod dataset;
 mod dropout;
 mod error;
@@ -18,18 +20,21 @@ pub mod gradients;
 mod memory;
 pub mod optimizer;
 mod parameters;
+mod plan;
 pub mod random;
 mod recipe;
 mod run;
 mod saved;
 mod trainer;
 
+pub use base::Base;
 pub use characters::add_characters;
 pub use dataset::{Dataset, DatasetError, Windows};
 pub use error::{SavedError, TrainError};
 pub use evaluation::held_out_loss;
 pub use memory::keep_freed_memory;
 pub use parameters::Parameters;
-pub use recipe::{Recipe, Schedule, Size, leaf};
+pub use plan::{Plan, Size};
+pub use recipe::{MOST_POINTS, Recipe, Schedule};
 pub use run::{Point, Run};
-pub use trainer::{Settings, StepReport, Trainer};
+pub use trainer::{Settings, Step, StepReport, Trainer};

@@ -3,16 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
-use super::optimizer::{AdamW, Muon, Optimizers};
+use super::optimizer::Optimizers;
 use crate::checkpoint::precision::Precision;
 use crate::kernels::product;
-use crate::model::Config;
-use crate::model::config::{Activation, Head};
 
-/// Rows that a leaf of a batch has at least: with few, adding up gradients takes longer than computing them.
-const LEAF_ROWS: [usize; 2] = [128, 512];
-/// Parameters from which on the gradients do not stay in the processor's cache.
-const MANY: usize = 2_000_000;
+/// The most points of the curve from the first step to the last.
+pub const MOST_POINTS: u64 = 40;
+/// Windows of what is held out that a point is measured on at most.
+const WINDOWS: usize = 64;
+/// The share of the learned tokens that points read at most: reading takes a third of what learning takes, so that all
+/// points together take 3 % of the time.
+const READ: f64 = 0.09;
 
 /// Everything that the weights of a run depend on, beside the model's shape and first weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +43,17 @@ impl Recipe {
     pub fn fits_the_machine(&self) -> bool {
         self.is_fused == (product::selected().is_fused)()
     }
+
+    /// Whether the curve has a point behind this step.
+    pub fn has_point(&self, step: u64) -> bool {
+        step == self.steps || step.is_multiple_of(self.steps.div_ceil(MOST_POINTS).max(1))
+    }
+
+    /// Windows of what is held out that each point is measured on.
+    pub fn windows(&self) -> usize {
+        let learned = (self.steps * self.settings.batch as u64) as f64;
+        ((READ * learned / self.steps.clamp(1, MOST_POINTS) as f64) as usize).clamp(1, WINDOWS)
+    }
 }
 
 /// How the learning rates change.
@@ -65,82 +77,6 @@ impl Schedule {
     }
 }
 
-/// Shapes with settings that go with them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Size {
-    /// 4 blocks, 128 wide, 64 tokens: words within a minute.
-    Tiny,
-    /// 6 blocks, 192 wide, 128 tokens.
-    Small,
-    /// pearGPT's: 8 blocks, 320 wide, 256 tokens.
-    Pear,
-}
-
-impl Size {
-    /// Its shape, for a vocabulary of this size.
-    pub fn config(self, vocabulary_size: usize) -> Config {
-        let (layers, heads, n_embd, context) = match self {
-            Size::Tiny => (4, 4, 128, 64),
-            Size::Small => (6, 6, 192, 128),
-            Size::Pear => (8, 5, 320, 256),
-        };
-        Config {
-            layers,
-            heads,
-            n_embd,
-            n_inner: 4 * n_embd,
-            context,
-            vocabulary_size,
-            layer_norm_epsilon: 1e-5,
-            activation: Activation::GeluNew,
-            head: Head::Tied,
-            qkv_bias: true,
-        }
-    }
-
-    /// Windows in a batch.
-    pub fn batch(self) -> usize {
-        match self {
-            Size::Tiny => 12,
-            Size::Small => 16,
-            Size::Pear => 32,
-        }
-    }
-
-    /// Steps, if nothing else is said.
-    pub fn steps(self) -> u64 {
-        2000
-    }
-
-    /// The share that dropout sets to 0: the larger a model, the sooner it learns a small text by heart.
-    pub fn dropout(self) -> f32 {
-        match self {
-            Size::Tiny => 0.0,
-            Size::Small => 0.1,
-            Size::Pear => 0.3,
-        }
-    }
-}
-
-/// Windows in a leaf of a batch.
-pub fn leaf(config: &Config) -> usize {
-    LEAF_ROWS[usize::from(config.parameters() > MANY)].div_ceil(config.context)
-}
-
-impl Optimizers {
-    /// Muon for the blocks' matrices, AdamW for the rest.
-    pub fn muon() -> Self {
-        let adamw = AdamW { learning_rate: 3e-3, betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
-        Optimizers { adamw, muon: Some(Muon { learning_rate: 0.02, momentum: 0.95, weight_decay: 0.1 }) }
-    }
-
-    /// AdamW alone, as nanoGPT has it.
-    pub fn adamw(learning_rate: f32) -> Self {
-        let adamw = AdamW { learning_rate, betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.1 };
-        Optimizers { adamw, muon: None }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,12 +89,5 @@ mod tests {
         assert!(rates[9..=35].iter().all(|rate| *rate == 1.0), "{rates:?}");
         assert!(rates[36..].windows(2).all(|pair| pair[1] < pair[0]) && rates[99] < 0.02);
         assert_eq!(Schedule { last: 0.1, ..schedule }.rate(100, 100), 0.1);
-    }
-
-    #[test]
-    fn a_leaf_has_whole_windows_and_rows_enough() {
-        assert_eq!(leaf(&Size::Pear.config(65)), 2);
-        assert_eq!(leaf(&Size::Tiny.config(65)), 2);
-        assert_eq!(Size::Pear.config(65).parameters(), 9_967_040);
     }
 }

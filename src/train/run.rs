@@ -5,7 +5,7 @@ use std::io::Cursor;
 use serde::{Deserialize, Serialize};
 
 use super::evaluation::held_out_loss;
-use super::{Dataset, Parameters, Recipe, StepReport, TrainError, Trainer};
+use super::{Dataset, Parameters, Recipe, Step, StepReport, TrainError, Trainer};
 use crate::checkpoint::import::{self, Answers, Inspection, Named};
 use crate::checkpoint::precision::Precision;
 use crate::checkpoint::{Checkpoint, gguf};
@@ -83,22 +83,41 @@ impl Run {
 
     /// Takes the next step; `None` after the last.
     pub fn step(&mut self) -> Result<Option<StepReport>, TrainError> {
-        let steps = self.trainer.steps();
-        if steps >= self.recipe.steps {
-            return Ok(None);
-        }
-        let windows = self.trainer.next_windows(&self.dataset);
-        let report = self.trainer.step(&windows, self.recipe.schedule.rate(steps, self.recipe.steps))?;
-        self.recent = (self.recent.0 + report.loss, self.recent.1 + 1);
-        Ok(Some(report))
+        let Some(mut step) = self.begin_step() else { return Ok(None) };
+        while self.go_on(&mut step)? {}
+        self.finish(step).map(Some)
     }
 
-    /// Adds a point to the curve, for which it measures the held-out loss on at most so many windows.
-    pub fn add_point(&mut self, windows: usize) -> Result<Point, TrainError> {
+    /// Begins the next step; `None` after the last.
+    pub fn begin_step(&self) -> Option<Step> {
+        let steps = self.trainer.steps();
+        let rate = self.recipe.schedule.rate(steps, self.recipe.steps);
+        (steps < self.recipe.steps).then(|| Step::new(self.trainer.next_windows(&self.dataset), rate))
+    }
+
+    /// Computes the next part of a step; `false` once that was the last.
+    pub fn go_on(&self, step: &mut Step) -> Result<bool, TrainError> {
+        self.trainer.go_on(step)
+    }
+
+    /// Takes a step of which all parts are computed.
+    pub fn finish(&mut self, step: Step) -> Result<StepReport, TrainError> {
+        let report = self.trainer.finish(step)?;
+        self.recent = (self.recent.0 + report.loss, self.recent.1 + 1);
+        Ok(report)
+    }
+
+    /// Whether the curve gets a point behind the step that was taken last.
+    pub fn has_point(&self) -> bool {
+        self.recipe.has_point(self.steps())
+    }
+
+    /// Adds a point to the curve, for which it measures the held-out loss on [some windows](Recipe::windows).
+    pub fn add_point(&mut self) -> Result<Point, TrainError> {
         let (sum, count) = std::mem::take(&mut self.recent);
         let held_out = match self.dataset.held_out() {
             [] => None,
-            _ => Some(self.held_out_loss(windows)?),
+            _ => Some(self.held_out_loss(self.recipe.windows())?),
         };
         let point = Point { step: self.steps(), train: sum / count as f64, held_out };
         self.curve.push(point);

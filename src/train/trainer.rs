@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dataset::{Dataset, Windows};
 use super::dropout::Dropout;
-use super::gradients::{Batch, share_out};
+use super::gradients::{Batch, Sum, share_out};
 use super::optimizer::{Optimizer, Optimizers, State};
 use super::{Parameters, TrainError};
 use crate::kernels::ops::{with_numbers, with_numbers_mut};
@@ -41,6 +41,21 @@ pub struct Trainer {
     learners: Vec<Learner>,
     steps: u64,
     threads: usize,
+}
+
+/// A step that is under way. Nothing has changed until it is [finished](Trainer::finish).
+#[derive(Debug)]
+pub struct Step {
+    windows: Windows,
+    rate: f32,
+    sum: Sum,
+}
+
+impl Step {
+    /// A step on these windows; `rate` multiplies the learning rates.
+    pub fn new(windows: Windows, rate: f32) -> Self {
+        Step { windows, rate, sum: Sum::default() }
+    }
 }
 
 /// What a step found.
@@ -121,13 +136,25 @@ impl Trainer {
         dataset.batch(self.steps * batch..(self.steps + 1) * batch)
     }
 
-    /// Takes one step. `rate` multiplies the learning rates.
+    /// Takes a step on these windows. `rate` multiplies the learning rates.
     pub fn step(&mut self, windows: &Windows, rate: f32) -> Result<StepReport, TrainError> {
-        let Settings { leaf, dropout, clip, seed, .. } = self.settings;
+        let mut step = Step::new(windows.clone(), rate);
+        while self.go_on(&mut step)? {}
+        self.finish(step)
+    }
+
+    /// Computes the next part of a step's gradients: a leaf for each thread. `false` once that was the last.
+    pub fn go_on(&self, step: &mut Step) -> Result<bool, TrainError> {
+        let Settings { leaf, dropout, seed, .. } = self.settings;
         let key = Dropout::key(seed, self.steps);
         let (config, parameters) = (&self.config, &self.parameters);
-        let gradients = Batch { config, parameters, windows, leaf, dropout: (dropout, key) };
-        let gradients = gradients.gradients(self.threads)?;
+        let batch = Batch { config, parameters, windows: &step.windows, leaf, dropout: (dropout, key) };
+        batch.add_leaves(&mut step.sum, self.threads)
+    }
+
+    /// Takes a step whose gradients are all computed.
+    pub fn finish(&mut self, step: Step) -> Result<StepReport, TrainError> {
+        let (rate, clip, gradients) = (step.rate, self.settings.clip, step.sum.whole()?);
         let step = self.steps + 1;
         if !gradients.loss.is_finite() {
             return Err(TrainError::Diverged { step, loss: gradients.loss });

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use peargpt::checkpoint::precision::Precision;
-use peargpt::model::Config;
-use peargpt::train::Size;
+use peargpt::train::{Plan, Size};
 
 /// Train a model on a text. The same command, with --steps, gives the same file, byte for byte, with any number of threads and
 /// wherever it was interrupted.
@@ -97,31 +96,29 @@ pub enum Quantize {
 }
 
 impl Arguments {
-    /// The named shape.
-    pub fn size(&self) -> Size {
-        match self.size {
-            Shape::Tiny => Size::Tiny,
-            Shape::Small => Size::Small,
-            Shape::Pear => Size::Pear,
-        }
-    }
-
-    /// The model's shape, for a vocabulary of this size.
-    pub fn config(&self, vocabulary_size: usize) -> Result<Config, String> {
-        let named = self.size().config(vocabulary_size);
-        let or = |given: Option<u16>, named: usize| given.map_or(named, usize::from);
-        let n_embd = or(self.n_embd, named.n_embd);
-        let config = Config {
-            layers: or(self.n_layer, named.layers),
-            heads: or(self.n_head, named.heads),
-            context: or(self.block_size, named.context),
-            n_embd,
-            n_inner: 4 * n_embd,
-            ..named
-        };
-        match config.n_embd.is_multiple_of(config.heads) {
-            true => Ok(config),
-            false => Err(format!("expected a width that {} heads divide, found {n_embd}", config.heads)),
+    /// What is to be learned, and how.
+    pub fn plan(&self) -> Plan {
+        let number = |given: Option<u16>| given.map(usize::from);
+        Plan {
+            size: match self.size {
+                Shape::Tiny => Size::Tiny,
+                Shape::Small => Size::Small,
+                Shape::Pear => Size::Pear,
+            },
+            n_layer: number(self.n_layer),
+            n_head: number(self.n_head),
+            n_embd: number(self.n_embd),
+            block_size: number(self.block_size),
+            batch_size: number(self.batch_size),
+            dropout: self.dropout.map(|share| share as f32),
+            learning_rate: self.learning_rate,
+            steps: self.steps.map(u64::from),
+            seed: self.seed,
+            held_out: self.held_out,
+            precision: match self.quantize {
+                Quantize::Q8_0 => Precision::Q8_0,
+                Quantize::F32 => Precision::F32,
+            },
         }
     }
 
@@ -129,14 +126,6 @@ impl Arguments {
     pub fn threads(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.threads.map_or_else(cores, usize::from)
-    }
-
-    /// How matrices are kept.
-    pub fn precision(&self) -> Precision {
-        match self.quantize {
-            Quantize::Q8_0 => Precision::Q8_0,
-            Quantize::F32 => Precision::F32,
-        }
     }
 }
 

@@ -5,20 +5,12 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 use std::time::Instant;
 
-use candle_core::Device;
 use peargpt::checkpoint::sha256::hex;
-use peargpt::checkpoint::{self, Checkpoint};
-use peargpt::kernels::product;
-use peargpt::model::Config;
-use peargpt::tokenizer::{Tokenizer, TokenizerError, TokenizerSpec, Vocabulary};
-use peargpt::train::dataset::{self, MOST_CHARACTERS};
-use peargpt::train::optimizer::Optimizers;
-use peargpt::train::{Parameters, Recipe, Run, Schedule, Settings, add_characters, leaf};
+use peargpt::train::{Base, MOST_POINTS, Plan, Run, TrainError};
 use sha2::{Digest, Sha256};
 
 use crate::arguments::Arguments;
 use crate::files::Files;
-use crate::{POINTS, WINDOWS};
 
 /// The largest text: its ids take four times as much memory.
 const MOST_TEXT: u64 = 1 << 30;
@@ -60,49 +52,21 @@ pub fn resume(arguments: &Arguments, files: &mut Files) -> Result<Option<Run>, S
 
 fn begin_anew(arguments: &Arguments) -> Result<Run, String> {
     let (text, text_sha256) = read(&arguments.text)?;
-    let recipe = |config: &Config, from_sha256| Recipe {
-        text_sha256,
-        held_out: arguments.held_out,
-        steps: arguments.steps.map_or(arguments.size().steps(), u64::from),
-        schedule: match arguments.learning_rate {
-            Some(_) => Schedule { warm_up: 100, flat: 0.0, last: 0.1 },
-            None => Schedule { warm_up: 50, flat: 0.35, last: 0.0 },
-        },
-        settings: Settings {
-            batch: arguments.batch_size.map_or(arguments.size().batch(), usize::from),
-            leaf: leaf(config),
-            dropout: arguments.dropout.map_or(arguments.size().dropout(), |share| share as f32),
-            clip: 1.0,
-            ema: 0.995,
-            seed: arguments.seed.into(),
-        },
-        optimizers: arguments.learning_rate.map_or_else(Optimizers::muon, Optimizers::adamw),
-        is_fused: (product::selected().is_fused)(),
-        from_sha256,
-        precision: arguments.precision(),
+    let base = arguments.from.as_deref().map(|path| open(path, &text, arguments.seed)).transpose()?;
+    let begun = |plan: &Plan| {
+        plan.begin(&text, &text_sha256, base.as_ref()).map_err(|error| match error {
+            TrainError::Dataset(error) => at(&arguments.text, error),
+            error => error.to_string(),
+        })
     };
-    let (recipe, config, tokenizer, parameters) = match &arguments.from {
-        Some(path) => {
-            let (config, tokenizer, parameters, sha256) = open(path, &text, arguments.seed.into())?;
-            (recipe(&config, Some(sha256)), config, tokenizer, parameters)
-        }
-        None => {
-            let alphabet = dataset::alphabet(&text).map_err(|error| at(&arguments.text, error))?;
-            let config = arguments.config(alphabet.len())?;
-            let parameters = Parameters::random(&config, arguments.seed.into()).map_err(|error| error.to_string())?;
-            (recipe(&config, None), config, TokenizerSpec::of_characters(&alphabet), parameters)
-        }
-    };
-    let begun = |recipe: Recipe, parameters: Parameters| {
-        Run::begin(recipe, &config, tokenizer.clone(), parameters, &text).map_err(|error| at(&arguments.text, error))
-    };
-    let Some(minutes) = arguments.minutes else { return begun(recipe, parameters) };
-    let copy = parameters.copy().map_err(|error| error.to_string())?;
-    let (step, point) = seconds(begun(recipe.clone(), copy)?, arguments.threads())?;
+    let plan = arguments.plan();
+    let run = begun(&plan)?;
+    let Some(minutes) = arguments.minutes else { return Ok(run) };
+    let (step, point) = seconds(run, arguments.threads())?;
     let all = f64::from(minutes) * 60.0;
     // With few steps, each has a point.
-    let steps = ((all - POINTS as f64 * point) / step).max(all / (step + point)).max(1.0) as u64;
-    begun(Recipe { steps, ..recipe }, parameters)
+    let steps = ((all - MOST_POINTS as f64 * point) / step).max(all / (step + point)).max(1.0) as u64;
+    begun(&Plan { steps: Some(steps), ..plan })
 }
 
 /// The text, and its sha256.
@@ -125,30 +89,18 @@ fn read(path: &Path) -> Result<(String, String), String> {
     Ok((text, sha256))
 }
 
-/// A model to go on from, with the characters of the text that it did not know, and the sha256 of its file.
-fn open(path: &Path, text: &str, seed: u64) -> Result<(Config, TokenizerSpec, Parameters, String), String> {
+/// A model to go on from, with the characters of the text that it did not know.
+fn open(path: &Path, text: &str, seed: u32) -> Result<Base, String> {
     let sha256 = hex(&Sha256::digest(fs::read(path).map_err(|error| at(path, error))?));
     let mut file = File::open(path).map(BufReader::new).map_err(|error| at(path, error))?;
-    let Checkpoint { mut config, tokenizer: mut spec, weights } =
-        checkpoint::read(&mut file).map_err(|error| at(path, error))?;
-    let tensors = weights.iter().map(|(name, weight)| Ok((name.to_string(), weight.dequantize(&Device::Cpu)?)));
-    let tensors: Result<Vec<_>, candle_core::Error> = tensors.collect();
-    let mut tensors = tensors.map_err(|error| at(path, error))?;
-    let tokenizer = Tokenizer::new(spec.clone()).map_err(|error| at(path, error))?;
-    dataset::expect_two_kinds(text).map_err(|error| error.to_string())?;
-    if tokenizer.vocabulary() == Vocabulary::Characters
-        && let Err(TokenizerError::UnknownCharacters { characters }) = tokenizer.encode(text)
-    {
-        let count = config.vocabulary_size + characters.len();
-        if count > MOST_CHARACTERS {
-            return Err(format!("text and model have {count} kinds of characters, expected at most {MOST_CHARACTERS}"));
-        }
-        let added: String = characters.iter().flat_map(|character| character.escape_debug()).collect();
-        let plural = if characters.len() == 1 { "" } else { "s" };
-        eprintln!("train: the model learns {} more kind{plural} of characters: {added}", characters.len());
-        add_characters(&mut config, &mut spec, &mut tensors, &characters, seed).map_err(|error| at(path, error))?;
+    let mut base = Base::read(&mut file, sha256).map_err(|error| at(path, error))?;
+    let added = base.learn_characters(text, seed).map_err(|error| error.to_string())?;
+    if !added.is_empty() {
+        let plural = if added.len() == 1 { "" } else { "s" };
+        let names: String = added.iter().flat_map(|character| character.escape_debug()).collect();
+        eprintln!("train: the model learns {} more kind{plural} of characters: {names}", added.len());
     }
-    Ok((config, spec, Parameters::new(tensors).map_err(|error| at(path, error))?, sha256))
+    Ok(base)
 }
 
 /// How long a step takes, the median of a few, and how long a point of the curve does.
@@ -161,7 +113,7 @@ fn seconds(mut run: Run, threads: usize) -> Result<(f64, f64), String> {
         steps.push(begun.elapsed().as_secs_f64());
     }
     let begun = Instant::now();
-    run.add_point(WINDOWS).map_err(|error| error.to_string())?;
+    run.add_point().map_err(|error| error.to_string())?;
     let point = begun.elapsed().as_secs_f64();
     // The first step is slower.
     let measured = &mut steps[1..];

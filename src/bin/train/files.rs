@@ -4,9 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use peargpt::train::Run;
-
-use crate::curve;
+use peargpt::train::{Run, curve};
 
 /// The files of a run, beside the model's.
 pub struct Files {

@@ -4,7 +4,6 @@
 
 mod arguments;
 mod begin;
-mod curve;
 mod files;
 mod sample;
 
@@ -19,11 +18,6 @@ use peargpt::train::{Run, TrainError, keep_freed_memory};
 
 use crate::arguments::Arguments;
 use crate::files::Files;
-
-/// The most points of the curve from the first step to the last.
-const POINTS: u64 = 40;
-/// Windows of what is held out that a point is measured on.
-const WINDOWS: usize = 64;
 
 /// Whether Ctrl-C was pressed.
 static STOPPED: AtomicBool = AtomicBool::new(false);
@@ -123,7 +117,7 @@ fn steps(run: &mut Run, files: &mut Files, save_every: Duration) -> Result<Ended
             Err(error) => return Err(error.to_string()),
         }
         let is_last = run.steps() == steps;
-        if is_last || run.steps().is_multiple_of(steps.div_ceil(POINTS)) {
+        if run.has_point() {
             show_point(run, files, &bar)?;
         }
         longest = longest.max(begun.elapsed());
@@ -156,7 +150,7 @@ fn steps(run: &mut Run, files: &mut Files, save_every: Duration) -> Result<Ended
 
 /// Adds a point to the curve, and shows it with a sample.
 fn show_point(run: &mut Run, files: &Files, bar: &ProgressBar) -> Result<(), String> {
-    let point = run.add_point(WINDOWS).map_err(|error| error.to_string())?;
+    let point = run.add_point().map_err(|error| error.to_string())?;
     let held_out = point.held_out.map_or(String::new(), |loss| format!(", held out {loss:.4}"));
     let text = sample::sample(run).map_or(String::new(), |text| format!("\n{text}"));
     bar.suspend(|| {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use peargpt::train::Point;
+use super::Point;
 
 /// Comma-separated: step, train, held_out.
 pub fn csv(curve: &[Point]) -> String {

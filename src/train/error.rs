@@ -33,6 +33,9 @@ pub enum TrainError {
     /// A run cannot be gone on with.
     #[error(transparent)]
     Saved(#[from] SavedError),
+    /// A run cannot be read or written.
+    #[error(transparent)]
+    File(#[from] std::io::Error),
     /// The heads do not share the width out.
     #[error("expected a width that {heads} heads divide, found {n_embd}")]
     Heads {

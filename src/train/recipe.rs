@@ -7,7 +7,7 @@ use super::optimizer::Optimizers;
 use crate::checkpoint::precision::Precision;
 use crate::kernels::product;
 
-/// The most points of the curve from the first step to the last.
+/// The most points of the curve at even distances.
 pub const MOST_POINTS: u64 = 40;
 /// Windows of what is held out that a point is measured on at most.
 const WINDOWS: usize = 64;
@@ -44,9 +44,10 @@ impl Recipe {
         self.is_fused == (product::selected().is_fused)()
     }
 
-    /// Whether the curve has a point behind this step.
+    /// Whether the curve has a point behind this step: at even distances, and behind the first few steps too.
     pub fn has_point(&self, step: u64) -> bool {
-        step == self.steps || step.is_multiple_of(self.steps.div_ceil(MOST_POINTS).max(1))
+        let distance = self.steps.div_ceil(MOST_POINTS).max(1);
+        step == self.steps || step.is_multiple_of(distance) || step < distance && step.is_power_of_two()
     }
 
     /// Windows of what is held out that each point is measured on.

@@ -4,7 +4,7 @@
 //! weights as a GGUF file in float32, with shape and tokenizer, behind its length; the mean weights and what the optimizers
 //! remember, variable by variable; and the SHA-256 of all that.
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,9 @@ use crate::kernels::ops::{with_numbers, with_numbers_mut};
 
 const MAGIC: &[u8; 8] = b"peartrn2";
 /// Bytes of a SHA-256.
-const HASH: usize = 32;
+const HASH: u64 = 32;
+/// Bytes that are read and written at once.
+const BUFFER: usize = 1 << 20;
 
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -29,8 +31,8 @@ struct Header {
 }
 
 impl Run {
-    /// The run as bytes of a file.
-    pub fn save(&self) -> Result<Vec<u8>, TrainError> {
+    /// Writes the run as a file. It is flushed.
+    pub fn save(&self, out: &mut impl Write) -> Result<(), TrainError> {
         let bits = |point: &Point| (point.step, point.train.to_bits(), point.held_out.map(f64::to_bits));
         let header = Header {
             recipe: self.recipe.clone(),
@@ -39,35 +41,33 @@ impl Run {
             recent: (self.recent.0.to_bits(), self.recent.1),
         };
         let header = serde_json::to_vec(&header).map_err(|_| SavedError::Inconsistent("its recipe"))?;
+        let mut out = Hashed { out, hash: Sha256::new() };
+        out.write_all(MAGIC)?;
         let weights = float32(&self.config, &self.tokenizer, self.trainer.parameters(), "run")?;
-        let mut file = MAGIC.to_vec();
-        for part in [&header, &weights] {
-            file.extend((part.len() as u64).to_le_bytes());
-            file.extend(part);
+        for part in [header, weights] {
+            out.write_all(&(part.len() as u64).to_le_bytes())?;
+            out.write_all(&part)?;
         }
         for (_, mean) in self.trainer.mean().iter() {
-            with_numbers(mean, |mean| push(&mut file, mean))?;
+            with_numbers(mean, |mean| push(&mut out, mean))??;
         }
-        self.trainer.remembered().for_each(|numbers| push(&mut file, numbers));
-        file.extend(Sha256::digest(&file));
-        Ok(file)
+        self.trainer.remembered().try_for_each(|numbers| push(&mut out, numbers))?;
+        let Hashed { out, hash } = out;
+        out.write_all(&hash.finalize())?;
+        Ok(out.flush()?)
     }
 
     /// Goes on with a run. The text must be the one that it learned, whose sha256 is `text_sha256`.
-    pub fn resume(file: &[u8], text: &str, text_sha256: &str) -> Result<Self, TrainError> {
-        let (content, hash) = file.split_at_checked(file.len().saturating_sub(HASH)).unwrap_or_default();
-        let content_behind = content.strip_prefix(MAGIC).ok_or(SavedError::Format)?;
-        if Sha256::digest(content).as_slice() != hash {
-            return Err(SavedError::Damaged.into());
-        }
-        let mut rest = content_behind;
-        let header = part(&mut rest)?;
-        let header: Header = serde_json::from_slice(header).map_err(|_| SavedError::Inconsistent("its recipe"))?;
+    pub fn resume(file: &mut (impl Read + Seek), text: &str, text_sha256: &str) -> Result<Self, TrainError> {
+        let end = check(file)?;
+        file.seek(SeekFrom::Start(MAGIC.len() as u64))?;
+        let header = part(file, end)?;
+        let header: Header = serde_json::from_slice(&header).map_err(|_| SavedError::Inconsistent("its recipe"))?;
         if header.recipe.text_sha256 != text_sha256 {
             let (expected, found) = (header.recipe.text_sha256, text_sha256.to_string());
             return Err(SavedError::Text { expected, found }.into());
         }
-        let model = checkpoint::read(&mut Cursor::new(part(&mut rest)?))?;
+        let model = checkpoint::read(&mut Cursor::new(part(file, end)?))?;
         let tensor =
             |(name, weight): (&str, &crate::model::Weight)| Ok((name.to_string(), weight.dequantize(&Device::Cpu)?));
         let weights = model.weights.iter().map(tensor).collect::<Result<_, TrainError>>()?;
@@ -80,33 +80,83 @@ impl Run {
         };
         run.curve = header.curve.into_iter().map(point).collect();
         run.recent = (f64::from_bits(header.recent.0), header.recent.1);
+        let left = end.saturating_sub(file.stream_position()?);
+        let mut rest = file.take(left);
         for (_, mean) in run.trainer.mean().iter() {
             with_numbers_mut(mean, |mean| pull(&mut rest, mean))??;
         }
         run.trainer.remembered_mut().try_for_each(|numbers| pull(&mut rest, numbers))?;
-        if rest.is_empty() { Ok(run) } else { Err(SavedError::Inconsistent("it is too long").into()) }
+        if rest.limit() == 0 { Ok(run) } else { Err(SavedError::Inconsistent("it is too long").into()) }
+    }
+}
+
+/// Where the hash of a file stands that is no other and whole.
+fn check(file: &mut (impl Read + Seek)) -> Result<u64, TrainError> {
+    let end = file.seek(SeekFrom::End(0))?.checked_sub(HASH).ok_or(SavedError::Format)?;
+    file.rewind()?;
+    let mut magic = [0; MAGIC.len()];
+    file.read_exact(&mut magic).map_err(|_| SavedError::Format)?;
+    if magic != *MAGIC {
+        return Err(SavedError::Format.into());
+    }
+    let (mut hash, mut buffer) = (Sha256::new_with_prefix(magic), vec![0; BUFFER]);
+    let mut left = end.checked_sub(MAGIC.len() as u64).ok_or(SavedError::Damaged)? as usize;
+    while left > 0 {
+        let bytes = &mut buffer[..left.min(BUFFER)];
+        file.read_exact(bytes)?;
+        hash.update(&*bytes);
+        left -= bytes.len();
+    }
+    let mut expected = [0; HASH as usize];
+    file.read_exact(&mut expected)?;
+    if hash.finalize().as_slice() == expected { Ok(end) } else { Err(SavedError::Damaged.into()) }
+}
+
+/// A writer that computes SHA-256 of the bytes.
+struct Hashed<'a, W> {
+    out: &'a mut W,
+    hash: Sha256,
+}
+
+impl<W: Write> Write for Hashed<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.out.write(bytes)?;
+        self.hash.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 
 /// A part behind its length.
-fn part<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], SavedError> {
-    let short = SavedError::Inconsistent("it is too short");
-    let (length, behind) = rest.split_first_chunk::<8>().ok_or_else(|| short.clone())?;
-    let (part, behind) = behind.split_at_checked(u64::from_le_bytes(*length) as usize).ok_or(short)?;
-    *rest = behind;
+fn part(file: &mut (impl Read + Seek), end: u64) -> Result<Vec<u8>, TrainError> {
+    let mut length = [0; 8];
+    file.read_exact(&mut length)?;
+    let length = u64::from_le_bytes(length);
+    if length > end.saturating_sub(file.stream_position()?) {
+        return Err(SavedError::Inconsistent("it is too short").into());
+    }
+    let mut part = vec![0; length as usize];
+    file.read_exact(&mut part)?;
     Ok(part)
 }
 
-fn push(file: &mut Vec<u8>, numbers: &[f32]) {
-    file.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+fn push(out: &mut impl Write, numbers: &[f32]) -> io::Result<()> {
+    numbers.chunks(BUFFER / 4).try_for_each(|numbers| {
+        out.write_all(&numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>())
+    })
 }
 
-fn pull(rest: &mut &[u8], numbers: &mut [f32]) -> Result<(), SavedError> {
-    let (bytes, behind) =
-        rest.split_at_checked(4 * numbers.len()).ok_or(SavedError::Inconsistent("it is too short"))?;
-    for (number, bytes) in numbers.iter_mut().zip(bytes.as_chunks::<4>().0) {
-        *number = f32::from_le_bytes(*bytes);
+fn pull(rest: &mut impl Read, numbers: &mut [f32]) -> Result<(), TrainError> {
+    let mut buffer = vec![0; BUFFER];
+    for numbers in numbers.chunks_mut(BUFFER / 4) {
+        let bytes = &mut buffer[..4 * numbers.len()];
+        rest.read_exact(bytes).map_err(|_| SavedError::Inconsistent("it is too short"))?;
+        for (number, bytes) in numbers.iter_mut().zip(bytes.as_chunks::<4>().0) {
+            *number = f32::from_le_bytes(*bytes);
+        }
     }
-    *rest = behind;
     Ok(())
 }

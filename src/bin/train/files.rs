@@ -1,10 +1,10 @@
 //! What a run leaves on the disk.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use peargpt::train::{Run, curve};
+use peargpt::train::{Run, TrainError, curve};
 
 /// The files of a run, beside the model's.
 pub struct Files {
@@ -30,8 +30,8 @@ impl Files {
     pub fn resume(&mut self, text: &str, text_sha256: &str) -> Result<Option<Run>, String> {
         let (mut furthest, mut wrong): (Option<Run>, _) = (None, None);
         for (index, path) in self.saved.iter().enumerate().filter(|(_, path)| path.exists()) {
-            let read = fs::read(path).map_err(|error| error.to_string());
-            match read.and_then(|file| Run::resume(&file, text, text_sha256).map_err(|error| error.to_string())) {
+            let file = File::open(path).map_err(TrainError::from);
+            match file.and_then(|file| Run::resume(&mut BufReader::new(file), text, text_sha256)) {
                 Ok(run) if furthest.as_ref().is_none_or(|other| other.steps() < run.steps()) => {
                     (furthest, self.good) = (Some(run), Some(index));
                 }
@@ -47,9 +47,8 @@ impl Files {
 
     /// Saves the run where the good one is not.
     pub fn save(&mut self, run: &Run) -> Result<(), String> {
-        let bytes = run.save().map_err(|error| error.to_string())?;
         let next = self.good.map_or(0, |good| 1 - good);
-        write(&self.saved[next], &bytes)?;
+        write_with(&self.saved[next], |file| run.save(&mut BufWriter::new(file)))?;
         self.good = Some(next);
         Ok(())
     }
@@ -82,11 +81,21 @@ fn beside(out: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Writes a file to the disk, under another name before it is whole: what had its name stays until then.
+/// Writes a file to the disk.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    write_with(path, |file| Ok(file.write_all(bytes)?))
+}
+
+/// Writes a file to the disk, under another name before it is whole: what had its name stays until then.
+fn write_with(path: &Path, write: impl FnOnce(&mut File) -> Result<(), TrainError>) -> Result<(), String> {
     let part = beside(path, "part");
-    let whole = File::create(&part).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    whole.and_then(|()| fs::rename(&part, path)).map_err(|error| {
+    let whole = || {
+        let mut file = File::create(&part)?;
+        write(&mut file)?;
+        file.sync_all()?;
+        Ok::<(), TrainError>(fs::rename(&part, path)?)
+    };
+    whole().map_err(|error| {
         // A part only takes room.
         drop(fs::remove_file(&part));
         format!("{}: {error}", path.display())

@@ -12,5 +12,6 @@ pub mod release;
 pub mod settings;
 pub mod speakers;
 pub mod threads;
+pub mod training;
 pub mod transfer_rate;
 pub mod typed;

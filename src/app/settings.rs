@@ -138,7 +138,7 @@ impl Parameter {
         PARAMETERS.iter().find(|parameter| parameter.name == name)
     }
 
-    fn error(&self, found: &str) -> SettingsError {
+    pub(super) fn error(&self, found: &str) -> SettingsError {
         let expected = match self.kind {
             Kind::Text => "text".to_string(),
             Kind::Whole { min, max, optional } => {
@@ -152,7 +152,7 @@ impl Parameter {
         SettingsError { name: self.name.to_string(), expected, found: found.to_string() }
     }
 
-    fn whole(&self, text: &str) -> Result<Option<u32>, SettingsError> {
+    pub(super) fn whole(&self, text: &str) -> Result<Option<u32>, SettingsError> {
         let Kind::Whole { min, max, optional } = self.kind else { return Err(self.error(text)) };
         match text.trim() {
             "" if optional => Ok(None),
@@ -163,7 +163,7 @@ impl Parameter {
         }
     }
 
-    fn real(&self, text: &str) -> Result<f32, SettingsError> {
+    pub(super) fn real(&self, text: &str) -> Result<f32, SettingsError> {
         let Kind::Real { min, max } = self.kind else { return Err(self.error(text)) };
         match text.trim().parse::<f32>() {
             Ok(value) if (min..=max).contains(&value) => Ok(value),

@@ -10,7 +10,7 @@ use leptos::wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Element, MouseEvent};
 
 use super::options::{Mounted, Router};
-use crate::app::permalink::{Address, AddressError};
+use crate::app::permalink::{Address, AddressError, Route};
 
 /// Typing is written to the bar when it pauses: browsers refuse a hundred writes within half a minute.
 const PAUSE: Duration = Duration::from_millis(150);
@@ -72,7 +72,8 @@ impl AddressBar {
 
     /// Writes an address of the view that stands there; an address of another one comes too late.
     fn write_now(self, address: &Address) {
-        if self.read().0.route != address.route {
+        let here = self.read().0.route;
+        if here.path() != address.route.path() || is_another_model(&here, &address.route) {
             return;
         }
         if !self.mounted.has_address_bar() {
@@ -105,6 +106,11 @@ impl AddressBar {
         root.add_event_listener_with_callback("click", follow.as_ref().unchecked_ref()).ok();
         follow.forget(); // listens as long as the root is there
     }
+}
+
+/// Whether two addresses of the reader's own models are of two models.
+fn is_another_model(one: &Route, other: &Route) -> bool {
+    matches!(one, Route::Own { .. }) && one != other
 }
 
 fn parse(memory: Option<&str>) -> (Address, Vec<AddressError>) {

@@ -17,9 +17,12 @@ use super::not_found::NotFound;
 use super::options::{Mounted, Options};
 use super::own::Own;
 use super::theme::ThemeSwitch;
+use super::train_view::TrainView;
+use super::training::Training;
 use super::writing::Writing;
 use super::writing_view::WritingView;
 use crate::app::permalink::Route;
+use crate::app::training::TrainSettings;
 
 /// The icon, drawn into the page.
 const PEAR: &str = include_str!("../../styles/icon.svg");
@@ -48,7 +51,8 @@ fn App() -> impl IntoView {
     Effect::new(move |_| take_threads(bar.arrived.with(|(address, _)| address.threads)));
     let [writing, gpt2, own] = [&PEARGPT, &GPT2, &OWN].map(|about| Writing::new(engine, bar, about));
     let import = Import::new(engine, bar);
-    take_drops(import, mounted);
+    let training = Training::new(engine, bar);
+    take_drops(import, training, mounted);
     let route = Memo::new(move |_| bar.arrived.get().0.route);
     Effect::new(move |previous: Option<()>| {
         let title = title(&route.get());
@@ -77,6 +81,7 @@ fn App() -> impl IntoView {
                 Route::Bench { model, prompt_tokens, tokens } => {
                     view! { <Bench engine model prompt_tokens tokens /> }.into_any()
                 }
+                Route::Train(settings) => train_view(training, bar, &settings),
                 Route::Unknown { .. } => view! { <NotFound bar /> }.into_any(),
             }}
         </main>
@@ -114,6 +119,13 @@ fn own_view(own: Writing, import: Import, route: Route) -> AnyView {
     .into_any()
 }
 
+/// Where a model learns a text.
+fn train_view(training: Training, bar: AddressBar, settings: &TrainSettings) -> AnyView {
+    training.open(settings);
+    let problems = Signal::derive(move || bar.arrived.with(|(_, problems)| problems.clone()));
+    view! { <TrainView training problems /> }.into_any()
+}
+
 fn title(route: &Route) -> &'static str {
     match route {
         Route::Home => "peargpt: small GPTs in a browser tab",
@@ -121,6 +133,7 @@ fn title(route: &Route) -> &'static str {
         Route::Gpt2 => "GPT-2 completes documents · peargpt",
         Route::Own { .. } => "Your own model · peargpt",
         Route::Bench { .. } => "Bench · peargpt",
+        Route::Train(_) => "Train a GPT · peargpt",
         Route::Unknown { .. } => "No such page · peargpt",
     }
 }
@@ -154,6 +167,7 @@ fn Header(writing: Writing, gpt2: Writing, route: Memo<Route>) -> impl IntoView 
                 <a href=move || writing.address().to_string() aria-current=current("/peargpt")>"pearGPT"</a>
                 <a href=move || gpt2.address().to_string() aria-current=current("/gpt2")>"GPT-2"</a>
                 <a href="#/model" aria-current=current("/model")>"Yours"</a>
+                <a href="#/train" aria-current=current("/train")>"Train"</a>
                 <a href="#/bench" aria-current=current("/bench")>"Bench"</a>
             </nav>
             <ThemeSwitch />

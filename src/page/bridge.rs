@@ -83,6 +83,8 @@ impl Bridge {
         match self.program {
             Program::Engine => self.engine.clone(),
             Program::Converter => "converter".to_string(),
+            // It has the same two builds.
+            Program::Trainer => self.engine.replace("worker", "trainer"),
         }
     }
 

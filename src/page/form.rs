@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::app::permalink::Route;
 use crate::app::presets::SAMPLING_PARAMETERS;
-use crate::app::settings::{PARAMETERS, Parameter};
+use crate::app::settings::{PARAMETERS, Parameter, SettingsError};
 use crate::generation::Settings;
 use crate::sampler::Sampling;
 
@@ -110,11 +110,18 @@ impl Field {
             name => RwSignal::new(defaults.get(name).unwrap_or_default()),
         };
         let scratch = StoredValue::new(defaults.clone());
-        let problem = Memo::new(move |_| {
-            let result = scratch.get_value().set(parameter.name, &text.get());
-            result.err().map(|error| format!("Takes {}.", error.expected))
-        });
-        Field { parameter, text, problem, tokens }
+        let check = move |text: &str| scratch.get_value().set(parameter.name, text);
+        Field { tokens, ..Field::of(parameter, text, check) }
+    }
+
+    /// A field of another form, which `check` holds against what the parameter takes.
+    pub fn of(
+        parameter: &'static Parameter,
+        text: RwSignal<String>,
+        check: impl Fn(&str) -> Result<(), SettingsError> + Send + Sync + 'static,
+    ) -> Self {
+        let problem = Memo::new(move |_| check(&text.get()).err().map(|error| format!("Takes {}.", error.expected)));
+        Field { parameter, text, problem, tokens: RwSignal::new(String::new()) }
     }
 
     /// Takes what the reader sets. The exact number of tokens belongs to one text, and goes with the settings of that.

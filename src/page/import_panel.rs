@@ -7,6 +7,7 @@ use web_sys::{DataTransfer, DragEvent, HtmlInputElement};
 use super::import::Import;
 use super::js::{bring_into_view_soon, listen};
 use super::options::Mounted;
+use super::training::Training;
 use crate::app::own::Stage;
 use crate::app::protocol::{Asked, Description, Question};
 
@@ -176,7 +177,7 @@ fn Opening(import: Import) -> impl IntoView {
 }
 
 /// Takes files that are dropped anywhere on the page, and shows that it would.
-pub fn take_drops(import: Import, mounted: Mounted) {
+pub fn take_drops(import: Import, training: Training, mounted: Mounted) {
     let show = move |is_over: bool| {
         let shown = if mounted.has_address_bar() { document().body() } else { Some(mounted.root()) };
         shown.map(|element| element.class_list().toggle_with_force("dropping", is_over));
@@ -197,6 +198,10 @@ pub fn take_drops(import: Import, mounted: Mounted) {
         if has_files(transfer.as_ref()) {
             event.prevent_default();
             show(false);
+            let text = transfer.as_ref().filter(|_| mounted.find(".train-choice").is_some());
+            if let Some(file) = text.and_then(|transfer| transfer.files()).and_then(|files| files.get(0)) {
+                return training.take_file(file);
+            }
             transfer.inspect(|transfer| import.add_dropped(transfer));
             if mounted.find(".import").is_none() {
                 import.show();

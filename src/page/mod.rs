@@ -11,13 +11,14 @@
 //!  │     status, download, stored,     and whether they are GPT-2's
 //!  │     keep, export, verify, presets,
 //!  │     threads
+//!  ├ train_view, train_run ─ training  a model that learns a text
 //!  └ bench                             one measurement
 //!         │
 //!      writing ─ form, phase,          what is asked for, and what became of it
 //!         │     output
 //!      engine ─ model, fetch           the model: wanted, arriving, ready
 //!         │
-//!     programs ─ bridge, release       the two workers, of this release
+//!     programs ─ bridge, release       the workers, of this release
 //! ```
 
 // What the views stand on.
@@ -40,6 +41,7 @@ mod import;
 mod models;
 mod output;
 mod phase;
+mod training;
 mod writing;
 
 // What is drawn.
@@ -66,6 +68,8 @@ mod theme;
 mod threads;
 mod tokens;
 mod toolbar;
+mod train_run;
+mod train_view;
 mod verify;
 mod writing_view;
 

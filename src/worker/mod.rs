@@ -1,13 +1,15 @@
-//! The programs of the web workers, [`engine`] and [`converter`], and the modules that both use. No other code knows
+//! The programs of the web workers, [`engine`], [`converter`] and [`trainer`], and the modules that they share. No other code knows
 //! that it runs in a worker.
 
 pub mod converter;
 pub mod engine;
+pub mod trainer;
 
 mod blob;
 mod channel;
 mod download;
 mod held_weights;
+mod model_pieces;
 mod storage;
 mod team;
 mod time;

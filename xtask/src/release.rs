@@ -133,7 +133,7 @@ fn manifest(files: &[File]) -> String {
 
 /// What `start.js` and the page load by name: programs and the catalog.
 fn loaded(files: &[File]) -> Value {
-    let is_loaded = |file: &&File| [".js", ".wasm", ".json"].iter().any(|end| file.path.ends_with(end));
+    let is_loaded = |file: &&File| [".js", ".wasm", ".json", ".txt"].iter().any(|end| file.path.ends_with(end));
     let named = files.iter().filter(is_loaded).map(|file| (&file.name, json!([file.path, integrity(file)])));
     json!(named.collect::<BTreeMap<_, _>>())
 }

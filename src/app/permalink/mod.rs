@@ -12,6 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use self::value::{count, decode, flag, hex, refused, shortened, threads};
 use crate::app::settings::{Kind, PARAMETERS, Parameter, SettingsError};
+use crate::app::training::{self, TrainSettings};
 use crate::generation::Settings;
 use crate::tokenizer::Vocabulary;
 
@@ -45,6 +46,8 @@ pub enum Route {
         /// Tokens to decode after it.
         tokens: u32,
     },
+    /// `#/train?size=…`: a model learns a text.
+    Train(Box<TrainSettings>),
     /// A path that no page has.
     Unknown {
         /// The path, without `#`.
@@ -60,6 +63,7 @@ impl Route {
             "/gpt2" => Route::Gpt2,
             "/model" => Route::Own { sha256: String::new() },
             "/bench" => Route::Bench { model: "peargpt".into(), prompt_tokens: 64, tokens: 128 },
+            "/train" => Route::Train(Box::default()),
             _ => Route::Unknown { path: path.to_string() },
         }
     }
@@ -72,6 +76,7 @@ impl Route {
             Route::Gpt2 => "/gpt2",
             Route::Own { .. } => "/model",
             Route::Bench { .. } => "/bench",
+            Route::Train(_) => "/train",
             Route::Unknown { path } => path,
         }
     }
@@ -97,6 +102,13 @@ impl Route {
     fn set(&mut self, name: &str, value: &str) -> Option<Result<(), SettingsError>> {
         match (self, name) {
             (Route::Own { sha256 }, "sha256") => Some(hex(name, value, 64).map(|digits| *sha256 = digits)),
+            (Route::Train(settings), "from") => {
+                settings.from = Some(value.to_string()).filter(|id| !id.is_empty());
+                Some(Ok(()))
+            }
+            (Route::Train(settings), _) if training::PARAMETERS.iter().any(|parameter| parameter.name == name) => {
+                Some(settings.set(name, value).map_err(|error| refused(name, error.expected, value)))
+            }
             (Route::Bench { model, .. }, "model") => {
                 *model = value.to_string();
                 Some(Ok(()))
@@ -115,6 +127,13 @@ impl Route {
                 ("prompt_tokens", prompt_tokens.to_string()),
                 ("tokens", tokens.to_string()),
             ],
+            Route::Train(settings) => {
+                let defaults = TrainSettings::default();
+                let parameters = training::PARAMETERS.iter().map(|parameter| parameter.name);
+                let changed = parameters.filter(|name| settings.get(name) != defaults.get(name));
+                let changed = changed.map(|name| (name, settings.get(name)));
+                changed.chain(settings.from.clone().map(|id| ("from", id))).collect()
+            }
             _ => Vec::new(),
         }
     }

@@ -170,3 +170,23 @@ fn hostile_addresses_are_survived() {
     assert_eq!(read("#/peargpt?prompt=a=b").settings.prompt, "a=b");
     assert_eq!(read("#/peargpt?seed=1&&seed=2&").settings.seed, Some(2));
 }
+
+#[test]
+fn a_run_that_learns_is_an_address() {
+    let hash = "#/train?size=pear&steps=300&prompt=ROMEO%3A&dropout=0.2&text=86c4e6aa9db7&from=peargpt";
+    let (address, problems) = Address::parse(hash);
+    assert_eq!(problems, []);
+    let Route::Train(settings) = &address.route else { panic!("{address:?}") };
+    assert_eq!((settings.plan.steps, settings.from.as_deref()), (Some(300), Some("peargpt")));
+    assert_eq!(address.to_string(), hash);
+    let (address, problems) = Address::parse("#/train?size=huge&words=3");
+    assert_eq!(address.to_string(), "#/train");
+    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        [
+            "In the address, size takes tiny or small or pear, found `huge`; the default stands instead.",
+            "The address sets “words”, which this page does not have; that was left out.",
+        ]
+    );
+}

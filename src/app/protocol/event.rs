@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BenchReport, Finding, GgufFile, ModelSummary, Stats, Stored};
+use super::{BenchReport, Finding, GgufFile, ModelSummary, Stats, Stored, TrainEvent};
 use crate::app::threads::Speeds;
 use crate::evaluate::verify::Verification;
 use crate::generation::StopReason;
@@ -210,6 +210,8 @@ pub enum Event {
         /// What happened and what to do, as a sentence.
         message: String,
     },
+    /// From the trainer.
+    Training(TrainEvent),
     /// The worker cannot go on and must be replaced.
     Panicked {
         /// The panic's message and place.

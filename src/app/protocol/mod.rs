@@ -1,6 +1,6 @@
 //! The messages between the page and its workers.
 //!
-//! There are two workers, see [`Program`]. Each sends [`Event::Ready`] first; messages posted to it before that are
+//! There are three workers, see [`Program`]. Each sends [`Event::Ready`] first; messages posted to it before that are
 //! lost. A message is an array of two: a request or an event, and the files that belong to it.
 //!
 //! A worker answers requests in order. Any request ends the run before it, except those that are answered in the
@@ -11,12 +11,14 @@ mod event;
 mod own;
 mod report;
 mod request;
+mod training;
 mod transfer_policy;
 
 pub use event::{Event, Task};
 pub use own::{Answers, Asked, Description, Export, FileLocation, Finding, GgufFile, ModelFile, Question};
 pub use report::{BenchReport, ModelSummary, Stats, Stored, StoredModel};
 pub use request::Request;
+pub use training::{Ended, Estimate, RunFacts, Sample, StoredRun, TextFacts, TrainEvent, TrainProgress, TrainRequest};
 pub use transfer_policy::TransferPolicy;
 
 /// A worker.
@@ -27,4 +29,6 @@ pub enum Program {
     /// Converts files of the reader's and of Hugging Face to GGUF files, and these to other formats. The page starts it
     /// on demand, and ends it when nothing is left to do.
     Converter,
+    /// Has models learn a text.
+    Trainer,
 }

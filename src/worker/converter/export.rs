@@ -8,13 +8,11 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::super::channel::Channel;
-use super::super::download::{Order, Outcome, obtain};
-use super::super::held_weights::HeldWeights;
-use super::super::storage::{FilePiece, MemoryFile, SplitFile, Unkept, reason};
+use super::super::model_pieces::ModelPieces;
+use super::super::storage::{MemoryFile, SplitFile, reason};
 use super::output::{ConversionProgress, OutputError, copy, write_out};
-use crate::app::catalog::Entry;
 use crate::app::own::{NAME, is_own, texts};
-use crate::app::protocol::{Event, Export, FileLocation, GgufFile, ModelFile, Task, TransferPolicy};
+use crate::app::protocol::{Event, Export, ModelFile, Task};
 use crate::checkpoint::export::huggingface;
 use crate::checkpoint::import::{self, Answers, CheckpointInfo, Inspection, Named, OutputFile, to_gguf};
 use crate::checkpoint::precision::Precision;
@@ -36,15 +34,6 @@ pub async fn export(channel: &Channel, run: u32, format: Export, model: Option<M
     }
 }
 
-/// The GGUF of the model that is open.
-struct ExportSource {
-    id: String,
-    title: String,
-    pieces: Vec<FilePiece>,
-    /// Keeps the file from being removed while it is read.
-    _unkept: Option<Unkept>,
-}
-
 async fn write(
     channel: &Channel,
     format: Export,
@@ -52,7 +41,7 @@ async fn write(
     blob: Option<Blob>,
     event: &dyn Fn(u64, u64) -> Event,
 ) -> Result<(Blob, String), OutputError> {
-    let source = open(channel, model, blob).await?;
+    let source = ModelPieces::open(channel, model, blob).await?;
     let (mut files, info) = inspect(&source)?;
     let name = if is_own(&source.id) { NAME } else { &source.title };
     let kept = info.precision(None);
@@ -68,50 +57,7 @@ async fn write(
     Ok((blob, texts::file_name(&source.title, format)))
 }
 
-async fn open(channel: &Channel, model: ModelFile, blob: Option<Blob>) -> Result<ExportSource, OutputError> {
-    let gone = || OutputError::Because("the model's file is gone; open it once more".to_string());
-    match model {
-        ModelFile::Catalog { entry, catalog_url, policy } => from_catalog(channel, &entry, &catalog_url, policy).await,
-        ModelFile::Gguf(GgufFile { id, title, checksums, location: FileLocation::Unkept(name), .. }) => {
-            let unkept = Unkept::find(&name).await.ok_or_else(gone)?;
-            let file = unkept.blob().await.ok_or_else(gone)?;
-            let pieces = vec![FilePiece::File(file, Some(checksums.into()))];
-            Ok(ExportSource { id, title, pieces, _unkept: Some(unkept) })
-        }
-        ModelFile::Gguf(GgufFile { id, title, location: FileLocation::Kept, .. }) => {
-            let entry = Entry { title, ..Entry::own(id) };
-            from_catalog(channel, &entry, "", TransferPolicy::default()).await
-        }
-        ModelFile::Gguf(GgufFile { id, title, checksums, .. }) => {
-            let checksums = Some(checksums.into()).filter(|checksums: &std::rc::Rc<[u64]>| !checksums.is_empty());
-            let pieces = vec![FilePiece::File(blob.ok_or_else(gone)?, checksums)];
-            Ok(ExportSource { id, title, pieces, _unkept: None })
-        }
-    }
-}
-
-/// The file from storage, or, if storage does not have it, fetched from this site again.
-async fn from_catalog(
-    channel: &Channel,
-    entry: &Entry,
-    catalog_url: &str,
-    policy: TransferPolicy,
-) -> Result<ExportSource, OutputError> {
-    // The model is open, so the reader has agreed to have it.
-    let order = Order { channel, entry, catalog_url, policy, consent: true, thorough: false };
-    let mut held = HeldWeights::<()>::default();
-    let outcome = held.obtain(order, async |store, _| obtain(order, store).await).await;
-    match outcome.map_err(|error| OutputError::Because(error.to_string()))? {
-        Outcome::Here(weights) => {
-            let pieces = weights.file.into_pieces();
-            Ok(ExportSource { id: entry.id.clone(), title: weights.title, pieces, _unkept: None })
-        }
-        Outcome::Interrupted { .. } => Err(OutputError::Interrupted),
-        _ => Err(OutputError::Because("the model's file is not stored here any more; load it once more".to_string())),
-    }
-}
-
-fn inspect(source: &ExportSource) -> Result<([Named<SplitFile>; 1], CheckpointInfo), OutputError> {
+fn inspect(source: &ModelPieces) -> Result<([Named<SplitFile>; 1], CheckpointInfo), OutputError> {
     let reader = pieces(source)?;
     let mut files = [Named { name: format!("{}.gguf", source.title), reader }];
     match import::inspect(&mut files, &Answers::default())? {
@@ -120,7 +66,7 @@ fn inspect(source: &ExportSource) -> Result<([Named<SplitFile>; 1], CheckpointIn
     }
 }
 
-fn pieces(source: &ExportSource) -> Result<SplitFile, OutputError> {
+fn pieces(source: &ModelPieces) -> Result<SplitFile, OutputError> {
     SplitFile::new(source.pieces.iter().cloned()).map_err(because)
 }
 
@@ -131,7 +77,7 @@ fn because(error: JsValue) -> OutputError {
 /// A copy of the model's own file. Every byte of it has been read and checked.
 async fn whole(
     channel: &Channel,
-    source: &ExportSource,
+    source: &ModelPieces,
     event: &dyn Fn(u64, u64) -> Event,
 ) -> Result<Blob, OutputError> {
     let mut reader = pieces(source)?;

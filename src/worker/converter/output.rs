@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, Write};
 use sha2::{Digest, Sha256};
 
 use super::super::channel::Channel;
+use super::super::model_pieces::PiecesError;
 use super::super::time::{FRAME_MS, now};
 use crate::app::checksum::Checksums;
 use crate::app::protocol::Event;
@@ -29,6 +30,15 @@ pub enum OutputError {
     /// For another reason.
     #[error("{0}")]
     Because(String),
+}
+
+impl From<PiecesError> for OutputError {
+    fn from(error: PiecesError) -> Self {
+        match error {
+            PiecesError::Interrupted => OutputError::Interrupted,
+            PiecesError::Because(reason) => OutputError::Because(reason),
+        }
+    }
 }
 
 impl OutputError {

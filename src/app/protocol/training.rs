@@ -1,0 +1,219 @@
+//! Messages between the page and the trainer's worker.
+
+use serde::{Deserialize, Serialize};
+
+use super::ModelFile;
+use crate::app::training::TrainSettings;
+use crate::train::Plan;
+
+/// Page → trainer's worker. Each is answered in order; steps are taken in between.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum TrainRequest {
+    /// Look for a run that is stored. Answered by [`TrainEvent::Stored`].
+    Look,
+    /// Read the text that comes with this, and the model that is fine-tuned, whose file comes behind the text unless it is in
+    /// storage. Answered by [`TrainEvent::Text`] or [`TrainEvent::Failed`].
+    Read {
+        /// The page's number of this question.
+        number: u32,
+        /// The model that is fine-tuned.
+        from: Option<ModelFile>,
+        /// Decides the weights of new characters.
+        seed: u32,
+    },
+    /// Measure how long a run on the text takes. Answered by [`TrainEvent::Measured`] or [`TrainEvent::Failed`].
+    Measure {
+        /// The page's number of this question.
+        number: u32,
+        /// The run.
+        plan: Plan,
+    },
+    /// Begin a run on the text, in the place of a stored one.
+    Begin {
+        /// What is chosen.
+        settings: TrainSettings,
+        /// The text's name.
+        title: String,
+    },
+    /// Go on with the stored run.
+    Restore,
+    /// Remove the stored run.
+    Discard,
+    /// Take no more steps.
+    Pause,
+    /// Take steps again.
+    Resume,
+    /// End the run; what it has learned is its model.
+    Stop,
+    /// Write the model as it is now. Answered by [`TrainEvent::Model`].
+    Model,
+    /// Begin samples with this text from now on.
+    Prompt(String),
+}
+
+/// Trainer's worker → page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum TrainEvent {
+    /// The stored run, if there is one, and why nothing can be stored, if that is so.
+    Stored {
+        /// The run.
+        run: Option<StoredRun>,
+        /// Why a run lives in this tab only, as a sentence.
+        obstacle: Option<String>,
+    },
+    /// What a text is.
+    Text {
+        /// The number of the question.
+        number: u32,
+        /// What it is.
+        facts: TextFacts,
+    },
+    /// How long a run takes here.
+    Measured {
+        /// The number of the question.
+        number: u32,
+        /// How long.
+        estimate: Estimate,
+    },
+    /// A text, a measurement or a run failed, as a sentence.
+    Failed {
+        /// The number of the question; `None` for a run.
+        number: Option<u32>,
+        /// What is wrong.
+        message: String,
+    },
+    /// A run has begun, or goes on.
+    Begun(Box<RunFacts>),
+    /// How far it is; at most every 100 ms.
+    Progress(TrainProgress),
+    /// The curve has a new point.
+    Point {
+        /// The whole curve, comma-separated.
+        csv: String,
+        /// What the model writes by now.
+        sample: Sample,
+    },
+    /// The run was stored, or could not be.
+    Saved {
+        /// Steps taken by then.
+        step: u64,
+        /// Why not, as a sentence.
+        failure: Option<String>,
+    },
+    /// It takes no more steps, or does again.
+    Paused(bool),
+    /// It measures on all that is held out.
+    Evaluating,
+    /// The run has ended.
+    Ended(Ended),
+    /// The model as a GGUF file, which comes with this.
+    Model {
+        /// The file's name.
+        name: String,
+    },
+}
+
+/// A run in the browser's storage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredRun {
+    /// The text's name.
+    pub title: String,
+    /// Steps taken.
+    pub step: u64,
+    /// Steps there are.
+    pub steps: u64,
+    /// What was chosen.
+    pub settings: TrainSettings,
+}
+
+/// What a text is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TextFacts {
+    /// Bytes in UTF-8.
+    pub bytes: u64,
+    /// Characters.
+    pub characters: u64,
+    /// The kinds of characters, in the order of their code points.
+    pub alphabet: String,
+    /// Those of them that the model to be fine-tuned does not know.
+    pub added: String,
+    /// SHA-256 of the bytes, in hex.
+    pub sha256: String,
+}
+
+/// How long a run takes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Weights of the model.
+    pub parameters: u64,
+    /// Tokens learned in a second.
+    pub tokens_per_second: f64,
+    /// Seconds of a step.
+    pub step_seconds: f64,
+    /// Seconds of the whole run.
+    pub seconds: f64,
+}
+
+/// What a run learns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunFacts {
+    /// The text's name.
+    pub title: String,
+    /// What was chosen.
+    pub settings: TrainSettings,
+    /// Weights of the model.
+    pub parameters: u64,
+    /// Steps taken.
+    pub step: u64,
+    /// Steps there are.
+    pub steps: u64,
+    /// Tokens that are learned, and tokens that are held out.
+    pub tokens: (u64, u64),
+    /// The curve so far, comma-separated.
+    pub csv: String,
+    /// What the model wrote on the way.
+    pub samples: Vec<Sample>,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainProgress {
+    /// Steps taken.
+    pub step: u64,
+    /// The loss of the last one, in nats per token.
+    pub loss: f64,
+    /// Tokens learned in a second.
+    pub tokens_per_second: f64,
+    /// Seconds that are left.
+    pub seconds_left: f64,
+}
+
+/// What a model wrote behind a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Steps taken.
+    pub step: u64,
+    /// What it was given.
+    pub prompt: String,
+    /// What it wrote behind that.
+    pub text: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Ended {
+    /// With its last step.
+    Learned {
+        /// The loss on all that is held out, in nats per token, if something is.
+        held_out: Option<f64>,
+    },
+    /// By the reader.
+    Stopped,
+    /// Since a loss was no number: the model is that of this step.
+    Diverged {
+        /// What happened, as a sentence.
+        reason: String,
+        /// Steps taken by then.
+        step: u64,
+    },
+}

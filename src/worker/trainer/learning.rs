@@ -1,0 +1,273 @@
+//! A run that takes its steps, a leaf of a batch at a time.
+
+use std::io::Cursor;
+
+use super::super::channel::Channel;
+use super::super::time::now;
+use super::run_store::{Note, RunStore};
+use super::text::{Text, sentence};
+use crate::app::protocol::{Ended, Event, RunFacts, Sample, TrainEvent, TrainProgress};
+use crate::checkpoint::Model;
+use crate::checkpoint::precision::Precision;
+use crate::generation;
+use crate::train::{Run, Step, TrainError, curve};
+
+/// Words of a sample.
+const WORDS: u32 = 25;
+/// Decides what the samples draw, so that they differ by what was learned alone.
+const SEED: u32 = 1;
+/// Milliseconds between two messages.
+const PROGRESS_MS: f64 = 100.0;
+/// Milliseconds between two times that the run is stored, at least.
+const SAVE_MS: f64 = 30_000.0;
+/// Bytes that are stored in an hour at most.
+const HOURLY_BYTES: f64 = 2e9;
+const HOUR_MS: f64 = 3_600_000.0;
+
+/// A run, and where it is kept.
+pub struct Learning {
+    text: Text,
+    run: Run,
+    note: Note,
+    store: RunStore,
+    /// The step that is under way.
+    step: Option<Step>,
+    state: State,
+    pace: Pace,
+    sent: f64,
+    saved: f64,
+    /// Milliseconds until it is stored again.
+    save_every: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Learning,
+    Paused,
+    Ended,
+}
+
+/// Since when steps are taken without a pause, and how many by then.
+struct Pace {
+    begun: f64,
+    step: u64,
+}
+
+impl Pace {
+    fn from(step: u64) -> Self {
+        Pace { begun: now(), step }
+    }
+
+    /// Milliseconds of a step.
+    fn step_ms(&self, step: u64) -> f64 {
+        (now() - self.begun) / step.saturating_sub(self.step).max(1) as f64
+    }
+}
+
+impl Learning {
+    /// A run that has been begun, or goes on. It is stored before its first step.
+    pub async fn new(channel: &Channel, text: Text, run: Run, note: Note, store: RunStore) -> Self {
+        let (steps, pace) = (run.steps(), Pace::from(run.steps()));
+        let state = if steps < run.recipe().steps { State::Learning } else { State::Ended };
+        let mut learning =
+            Learning { text, run, note, store, step: None, state, pace, sent: 0.0, saved: 0.0, save_every: SAVE_MS };
+        learning.tell_begun(channel);
+        if steps == 0 {
+            learning.save(channel).await;
+        }
+        learning.saved = now();
+        learning.pace = Pace::from(steps);
+        if state == State::Ended {
+            let held_out = learning.run.curve().last().and_then(|point| point.held_out);
+            tell(channel, TrainEvent::Ended(Ended::Learned { held_out }));
+        }
+        learning
+    }
+
+    /// Gives the text back.
+    pub fn into_text(self) -> Text {
+        self.text
+    }
+
+    /// Whether there are steps to take now.
+    pub fn is_learning(&self) -> bool {
+        self.state == State::Learning
+    }
+
+    fn tell_begun(&self, channel: &Channel) {
+        let (run, note) = (&self.run, &self.note);
+        let held_out = run.dataset().held_out().len() as u64;
+        let facts = RunFacts {
+            title: note.title.clone(),
+            settings: note.settings.clone(),
+            parameters: run.config().parameters() as u64,
+            step: run.steps(),
+            steps: run.recipe().steps,
+            tokens: (run.dataset().learned(), held_out),
+            csv: curve::csv(run.curve()),
+            samples: note.samples.clone(),
+        };
+        tell(channel, TrainEvent::Begun(Box::new(facts)));
+    }
+
+    /// Computes the next part of a step, and does what is due behind the step.
+    pub async fn go_on(&mut self, channel: &Channel) {
+        if let Err(error) = self.advance(channel).await {
+            self.end_badly(channel, &error).await;
+        }
+    }
+
+    async fn advance(&mut self, channel: &Channel) -> Result<(), TrainError> {
+        let Some(mut step) = self.step.take().or_else(|| self.run.begin_step()) else {
+            return self.learned(channel).await;
+        };
+        if self.run.go_on(&mut step)? {
+            self.step = Some(step);
+            return Ok(());
+        }
+        let report = self.run.finish(step)?;
+        let is_last = report.step == self.run.recipe().steps;
+        if self.run.has_point() {
+            self.add_point(channel)?;
+        }
+        if now() - self.sent >= PROGRESS_MS || is_last {
+            self.sent = now();
+            self.tell_progress(channel, report.loss);
+        }
+        if !is_last && now() - self.saved >= self.save_every {
+            self.save_if_good(channel).await?;
+        }
+        Ok(())
+    }
+
+    fn tell_progress(&self, channel: &Channel, loss: f64) {
+        let (step, recipe) = (self.run.steps(), self.run.recipe());
+        let step_ms = self.pace.step_ms(step);
+        let tokens = (recipe.settings.batch * self.run.config().context) as f64;
+        tell(
+            channel,
+            TrainEvent::Progress(TrainProgress {
+                step,
+                loss,
+                tokens_per_second: tokens / step_ms * 1000.0,
+                seconds_left: (recipe.steps - step) as f64 * step_ms / 1000.0,
+            }),
+        );
+    }
+
+    fn add_point(&mut self, channel: &Channel) -> Result<(), TrainError> {
+        self.run.add_point()?;
+        let (step, prompt) = (self.run.steps(), self.note.settings.prompt.clone());
+        // What cannot be written is no reason to stop learning.
+        let text = sample(&self.run, &prompt).unwrap_or_default();
+        let sample = Sample { step, prompt, text };
+        self.note.samples.push(sample.clone());
+        tell(channel, TrainEvent::Point { csv: curve::csv(self.run.curve()), sample });
+        Ok(())
+    }
+
+    async fn learned(&mut self, channel: &Channel) -> Result<(), TrainError> {
+        self.state = State::Ended;
+        self.save_if_good(channel).await?;
+        tell(channel, TrainEvent::Evaluating);
+        // So that the page hears of it before.
+        let _ = channel.interrupted().await;
+        let has_held_out = !self.run.dataset().held_out().is_empty();
+        let held_out = has_held_out.then(|| self.run.held_out_loss(usize::MAX)).transpose()?;
+        tell(channel, TrainEvent::Ended(Ended::Learned { held_out }));
+        Ok(())
+    }
+
+    /// Stores the run, unless something in it is no number any more.
+    async fn save_if_good(&mut self, channel: &Channel) -> Result<(), TrainError> {
+        if !self.run.is_finite()? {
+            return Err(TrainError::Diverged { step: self.run.steps(), loss: f64::NAN });
+        }
+        self.save(channel).await;
+        Ok(())
+    }
+
+    async fn save(&mut self, channel: &Channel) {
+        let saved = self.store.save(&self.run, &mut self.note).await;
+        if let Ok(bytes) = saved {
+            self.save_every = SAVE_MS.max(bytes as f64 / HOURLY_BYTES * HOUR_MS);
+        }
+        self.saved = now();
+        let failure = saved.err().or_else(|| self.store.obstacle());
+        tell(channel, TrainEvent::Saved { step: self.run.steps(), failure });
+    }
+
+    /// The run cannot go on: what was stored last becomes its model.
+    async fn end_badly(&mut self, channel: &Channel, error: &TrainError) {
+        (self.state, self.step) = (State::Ended, None);
+        let reason = sentence(error);
+        match self.store.last_good(&self.text).await {
+            Ok(run) => {
+                let step = run.steps();
+                self.run = run;
+                tell(channel, TrainEvent::Ended(Ended::Diverged { reason, step }));
+            }
+            Err(second) => {
+                let message = format!("{reason} {second}");
+                tell(channel, TrainEvent::Failed { number: None, message });
+            }
+        }
+    }
+
+    /// Takes no more steps.
+    pub async fn pause(&mut self, channel: &Channel) {
+        if self.state == State::Learning {
+            self.state = State::Paused;
+            tell(channel, TrainEvent::Paused(true));
+            self.save_now(channel).await;
+        }
+    }
+
+    /// Takes steps again.
+    pub fn resume(&mut self, channel: &Channel) {
+        if self.state == State::Paused {
+            self.state = State::Learning;
+            self.pace = Pace::from(self.run.steps());
+            tell(channel, TrainEvent::Paused(false));
+        }
+    }
+
+    /// Ends the run.
+    pub async fn stop(&mut self, channel: &Channel) {
+        if self.state != State::Ended {
+            (self.state, self.step) = (State::Ended, None);
+            self.save_now(channel).await;
+            tell(channel, TrainEvent::Ended(Ended::Stopped));
+        }
+    }
+
+    async fn save_now(&mut self, channel: &Channel) {
+        if let Err(error) = self.save_if_good(channel).await {
+            self.end_badly(channel, &error).await;
+        }
+    }
+
+    /// Begins samples with this from now on.
+    pub fn set_prompt(&mut self, prompt: String) {
+        self.note.settings.prompt = prompt;
+    }
+
+    /// The model as it is now: the file's name and its bytes.
+    pub fn model(&self) -> Result<(String, Vec<u8>), TrainError> {
+        let name = self.note.title.clone();
+        let bytes = self.run.model(None, &name)?;
+        Ok((format!("{name}.gguf"), bytes))
+    }
+}
+
+/// Posts an event to the page.
+pub fn tell(channel: &Channel, event: TrainEvent) {
+    channel.send(&Event::Training(event));
+}
+
+/// A few words behind a prompt, as the engine writes them; `None` if it cannot.
+fn sample(run: &Run, prompt: &str) -> Option<String> {
+    let file = run.model(Some(Precision::Q8_0), "sample").ok()?;
+    let model = Model::open(&mut Cursor::new(file)).ok()?;
+    generation::sample(&model, prompt, WORDS, SEED).ok()
+}

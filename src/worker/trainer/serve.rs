@@ -1,0 +1,165 @@
+//! The trainer's loop: requests one after another, and steps in between.
+
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::JsValue;
+use web_sys::{Blob, BlobPropertyBag};
+
+use super::super::channel::{Channel, Message, send};
+use super::learning::{Learning, tell};
+use super::measure::{expect_to_fit, measure};
+use super::run_store::{Note, RunStore};
+use super::text::{Text, sentence};
+use crate::app::protocol::{Event, Request, TrainEvent, TrainRequest};
+use crate::app::training::TrainSettings;
+use crate::train::Plan;
+
+/// What the page has handed over, and what has become of it.
+#[derive(Default)]
+struct Trainer {
+    text: Option<Text>,
+    learning: Option<Learning>,
+}
+
+/// Listens, answers and learns as long as the worker lives.
+pub async fn serve() -> Result<(), JsValue> {
+    std::panic::set_hook(Box::new(|panic| send(&Event::Panicked { message: panic.to_string() })));
+    let channel = Channel::open()?;
+    channel.send(&Event::Ready { backend: None });
+    let (mut trainer, mut breathed) = (Trainer::default(), f64::NEG_INFINITY);
+    loop {
+        let learning = trainer.learning.as_mut().filter(|learning| learning.is_learning());
+        match learning {
+            Some(learning) if !channel.interrupted_between(&mut breathed).await => learning.go_on(&channel).await,
+            _ => trainer.answer(&channel, channel.receive().await).await,
+        }
+    }
+}
+
+impl Trainer {
+    async fn answer(&mut self, channel: &Channel, (request, files): Message) {
+        let Request::Train(request) = request else { return };
+        match request {
+            TrainRequest::Look => {
+                let store = RunStore::open().await;
+                tell(channel, TrainEvent::Stored { run: store.look().await, obstacle: store.obstacle() });
+            }
+            TrainRequest::Read { number, from, seed } => {
+                let mut files = files.into_iter();
+                let read = async {
+                    let blob = files.next().ok_or("There is no text.")?;
+                    let mut text = Text::read(blob).await?;
+                    if let Some(model) = from {
+                        text.begin_with(channel, model, files.next(), seed).await?;
+                    }
+                    let facts = text.facts()?;
+                    self.text = Some(text);
+                    Ok::<_, String>(facts)
+                };
+                tell(
+                    channel,
+                    match read.await {
+                        Ok(facts) => TrainEvent::Text { number, facts },
+                        Err(message) => TrainEvent::Failed { number: Some(number), message },
+                    },
+                );
+            }
+            TrainRequest::Measure { number, plan } => self.measure(channel, number, &plan).await,
+            TrainRequest::Begin { settings, title } => {
+                let begun = self.begin(channel, settings, title).await;
+                self.note(channel, begun);
+            }
+            TrainRequest::Restore => {
+                let restored = self.restore(channel).await;
+                self.note(channel, restored);
+            }
+            TrainRequest::Discard => {
+                if let Err(message) = RunStore::open().await.discard().await {
+                    tell(channel, TrainEvent::Failed { number: None, message });
+                }
+            }
+            TrainRequest::Model => self.send_model(channel),
+            request => self.steer(channel, request).await,
+        }
+    }
+
+    /// What concerns the run that there is.
+    async fn steer(&mut self, channel: &Channel, request: TrainRequest) {
+        let Some(learning) = &mut self.learning else { return };
+        match request {
+            TrainRequest::Pause => learning.pause(channel).await,
+            TrainRequest::Resume => learning.resume(channel),
+            TrainRequest::Stop => learning.stop(channel).await,
+            TrainRequest::Prompt(prompt) => learning.set_prompt(prompt),
+            _ => {}
+        }
+    }
+
+    fn note(&mut self, channel: &Channel, begun: Result<Learning, String>) {
+        match begun {
+            Ok(learning) => self.learning = Some(learning),
+            Err(message) => tell(channel, TrainEvent::Failed { number: None, message }),
+        }
+    }
+
+    async fn measure(&mut self, channel: &Channel, number: u32, plan: &Plan) {
+        let failed = |message| TrainEvent::Failed { number: Some(number), message };
+        let Some(text) = &self.text else { return tell(channel, failed("There is no text.".to_string())) };
+        let fits = plan.begin(&text.text, &text.sha256, text.base.as_ref()).map_err(|error| sentence(&error));
+        if let Err(message) = fits.and_then(|run| expect_to_fit(&run)) {
+            return tell(channel, failed(message));
+        }
+        match measure(channel, text, plan).await {
+            Ok(Some(estimate)) => tell(channel, TrainEvent::Measured { number, estimate }),
+            // The request that came in has taken its place.
+            Ok(None) => {}
+            Err(error) => tell(channel, failed(sentence(&error))),
+        }
+    }
+
+    async fn begin(&mut self, channel: &Channel, settings: TrainSettings, title: String) -> Result<Learning, String> {
+        // What was learned before gives its text back, and its place.
+        if let Some(learning) = self.learning.take() {
+            let text = learning.into_text();
+            self.text.get_or_insert(text);
+        }
+        let text = self.text.take().ok_or("There is no text.")?;
+        let run = settings.plan.begin(&text.text, &text.sha256, text.base.as_ref());
+        let run = run.map_err(|error| sentence(&error)).and_then(|run| expect_to_fit(&run).map(|()| run));
+        let run = match run {
+            Ok(run) => run,
+            Err(message) => {
+                self.text = Some(text);
+                return Err(message);
+            }
+        };
+        let mut store = RunStore::open().await;
+        if let Err(message) = store.begin(&text.blob).await {
+            tell(channel, TrainEvent::Saved { step: 0, failure: Some(message) });
+        }
+        let note = Note::new(title, settings, run.recipe().steps);
+        Ok(Learning::new(channel, text, run, note, store).await)
+    }
+
+    async fn restore(&mut self, channel: &Channel) -> Result<Learning, String> {
+        self.learning = None;
+        let mut store = RunStore::open().await;
+        let (text, run, note) = store.restore().await?;
+        Ok(Learning::new(channel, text, run, note, store).await)
+    }
+
+    fn send_model(&self, channel: &Channel) {
+        let Some(learning) = &self.learning else { return };
+        match learning.model().map_err(|error| sentence(&error)).and_then(|(name, bytes)| Ok((name, blob(&bytes)?))) {
+            Ok((name, blob)) => channel.send_with(&Event::Training(TrainEvent::Model { name }), Some(blob)),
+            Err(message) => tell(channel, TrainEvent::Failed { number: None, message }),
+        }
+    }
+}
+
+fn blob(bytes: &[u8]) -> Result<Blob, String> {
+    let options = BlobPropertyBag::new();
+    options.set_type("application/octet-stream");
+    let parts = Array::of1(&Uint8Array::from(bytes));
+    Blob::new_with_u8_array_sequence_and_options(&parts, &options)
+        .map_err(|_| "The browser has no memory for the model's file.".to_string())
+}

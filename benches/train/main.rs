@@ -11,17 +11,15 @@ mod products;
 use std::time::Instant;
 
 use peargpt::kernels::product;
-use peargpt::model::Config;
 use peargpt::team::keep_candle_to_one_thread;
-use peargpt::train::optimizer::Optimizers;
-use peargpt::train::{Dataset, Parameters, Settings, Size, Trainer, keep_freed_memory, leaf};
+use peargpt::train::{Plan, Size, keep_freed_memory};
 
 /// Steps before the first one that counts.
 const WARM_UP: usize = 2;
 /// Steps that count.
 const STEPS: usize = 7;
 /// Characters of tiny Shakespeare.
-const VOCABULARY: usize = 65;
+const VOCABULARY: u32 = 65;
 
 fn main() {
     keep_candle_to_one_thread();
@@ -40,17 +38,18 @@ fn main() {
         std::process::exit(2);
     };
     product::select(known);
-    let (config, batch) = match shape.as_str() {
-        "pear" => (Size::Pear.config(VOCABULARY), 8),
-        "small" => (Size::Tiny.config(VOCABULARY), 12),
+    let (size, batch) = match shape.as_str() {
+        "pear" => (Size::Pear, 8),
+        "small" => (Size::Tiny, 12),
         other => panic!("expected pear or small, found {other}"),
     };
-    let optimizers = match optimizer.as_str() {
-        "muon" => Optimizers::muon(),
-        "adamw" => Optimizers::adamw(1e-3),
+    let learning_rate = match optimizer.as_str() {
+        "muon" => None,
+        "adamw" => Some(1e-3),
         other => panic!("expected adamw or muon, found {other}"),
     };
-    let mut runs = tokens_per_second(&config, batch, optimizers, threads.parse().unwrap());
+    let plan = Plan { size, batch_size: Some(batch), dropout: Some(0.0), learning_rate, ..Plan::default() };
+    let mut runs = tokens_per_second(&plan, threads.parse().unwrap());
     let told = runs.iter().map(|run| format!("{run:.1}")).collect::<Vec<_>>().join(", ");
     runs.sort_by(f64::total_cmp);
     println!(
@@ -62,18 +61,17 @@ fn main() {
 }
 
 /// Those of each step that counts.
-fn tokens_per_second(config: &Config, batch: usize, optimizers: Optimizers, threads: usize) -> Vec<f64> {
-    let settings = Settings { batch, leaf: leaf(config), dropout: 0.0, clip: 1.0, ema: 0.995, seed: 1 };
-    let ids = (0..100_000u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 16) % VOCABULARY as u32).collect();
-    let dataset = Dataset::new(ids, 0.1, config.context, 1).unwrap();
-    let mut trainer = Trainer::new(config, settings, Parameters::random(config, 1).unwrap(), optimizers).unwrap();
-    trainer.set_threads(threads);
+fn tokens_per_second(plan: &Plan, threads: usize) -> Vec<f64> {
+    let character = |index: u32| char::from(b'A' + ((index.wrapping_mul(2_654_435_761) >> 16) % VOCABULARY) as u8);
+    let text: String = (0..100_000).map(character).collect();
+    let mut run = plan.begin(&text, "", None).unwrap();
+    run.set_threads(threads);
+    let tokens = (run.recipe().settings.batch * run.config().context) as f64;
     let mut runs = Vec::new();
     for _ in 0..WARM_UP + STEPS {
-        let windows = trainer.next_windows(&dataset);
         let begun = Instant::now();
-        trainer.step(&windows, 1.0).unwrap();
-        runs.push((batch * config.context) as f64 / begun.elapsed().as_secs_f64());
+        run.step().unwrap();
+        runs.push(tokens / begun.elapsed().as_secs_f64());
     }
     runs.split_off(WARM_UP)
 }

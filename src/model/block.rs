@@ -7,6 +7,7 @@ use super::linear::{LayerNorm, Linear};
 use super::mlp::Mlp;
 use super::pass::BlockPass;
 use super::{Config, Hook, Result, Share};
+use crate::kernels::ops::add;
 use crate::model::Weights;
 
 /// A pre-norm transformer block.
@@ -33,10 +34,10 @@ impl Block {
     /// on whose logits are wanted.
     pub(super) fn forward(&self, x: &Tensor, pass: &mut BlockPass<'_>) -> Result<Tensor> {
         let normed = pass.see(Hook::AttentionNorm, self.attention_norm.forward(x)?)?;
-        let x = (pass.wanted(x)? + self.attention.forward(&normed, pass)?)?;
+        let x = add(&pass.wanted(x)?, &self.attention.forward(&normed, pass)?)?;
         let x = pass.see(Hook::ResidualMiddle, x)?;
         let normed = pass.see(Hook::MlpNorm, self.mlp_norm.forward(&x)?)?;
-        let x = (&x + self.mlp.forward(&normed, pass)?)?;
+        let x = add(&x, &self.mlp.forward(&normed, pass)?)?;
         pass.see(Hook::Residual, x)
     }
 

@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp1, Device, Error, Layout, Result, Shape, Tensor};
 
 use super::random::hash;
-use crate::kernels::ops::with_numbers;
+use crate::kernels::ops::{apply1, with_numbers};
 use crate::model::{Hook, Observer};
 
 /// Drops elements of what attention and MLP add to the residual stream, and half as many of the embeddings and of the MLP's
@@ -40,7 +40,7 @@ impl Observer for Dropout {
             _ => (0, self.share / 2.0),
         };
         let first = self.window * value.dims().iter().skip(1).product::<usize>();
-        let dropped = value.apply_op1(DropOp { share, key: hash(self.key, place as u32), first: first as u32 });
+        let dropped = apply1(value, DropOp { share, key: hash(self.key, place as u32), first: first as u32 });
         dropped.map_err(|error| self.failed.get_or_insert(error)).ok()
     }
 }

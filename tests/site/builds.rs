@@ -1,4 +1,4 @@
-//! The four WebAssembly programs of the site: how much of them comes over the wire, what they ask of a browser, and
+//! The WebAssembly programs of the site: how much of them comes over the wire, what they ask of a browser, and
 //! which worker a browser is given.
 
 use std::fs;
@@ -12,7 +12,14 @@ use crate::server::dist;
 
 /// What each program's WebAssembly may have after brotli, in kilobytes of 1000 bytes. What comes beside it (glue, styles,
 /// the document) is some 19 KB of the page, and 7 KB of a worker.
-const BUDGETS: [(&str, usize); 4] = [("page", 260), ("worker", 400), ("worker-relaxed", 400), ("converter", 430)];
+const BUDGETS: [(&str, usize); 6] = [
+    ("page", 260),
+    ("worker", 400),
+    ("worker-relaxed", 400),
+    ("converter", 430),
+    ("trainer", 400),
+    ("trainer-relaxed", 400),
+];
 
 /// In a browser like those before relaxed SIMD, as far as `start.js` can tell.
 const WITHOUT_RELAXED_SIMD: &str = "
@@ -111,12 +118,13 @@ fn every_program_of_the_release_has_a_budget() {
 
 #[test]
 fn the_programs_use_nothing_that_is_not_named() {
-    for start in ["page", "worker", "converter"] {
+    for start in ["page", "worker", "converter", "trainer"] {
         assert_eq!(validates(stated(), &program(start)), Ok(()), "{start}");
     }
-    let relaxed = program("worker-relaxed");
-    assert_eq!(validates(stated().union(WasmFeatures::RELAXED_SIMD), &relaxed), Ok(()));
-    assert!(validates(stated(), &relaxed).is_err_and(|error| error.contains("relaxed")), "it has no relaxed SIMD");
+    for relaxed in ["worker-relaxed", "trainer-relaxed"].map(program) {
+        assert_eq!(validates(stated().union(WasmFeatures::RELAXED_SIMD), &relaxed), Ok(()));
+        assert!(validates(stated(), &relaxed).is_err_and(|error| error.contains("relaxed")), "it has no relaxed SIMD");
+    }
 }
 
 #[test]

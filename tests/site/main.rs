@@ -49,6 +49,7 @@ mod team;
 mod threads;
 mod tokens;
 mod toolbar;
+mod train;
 mod turns;
 mod typing;
 mod verify;

@@ -105,6 +105,8 @@ fn wasm_lints() -> Result<()> {
         "--bin=page",
         "--bin=worker",
         "--bin=worker-relaxed",
+        "--bin=trainer",
+        "--bin=trainer-relaxed",
         "--bin=converter",
         "--",
         "-D",

@@ -15,6 +15,9 @@ const CONNECT: &str = "connect-src 'self'";
 const HUB: &str = "https://huggingface.co";
 const HUB_HOSTS: [&str; 3] = [HUB, "https://*.huggingface.co", "https://*.hf.co"];
 
+/// Files of `weights/` that the site knows by name: the models, and the text that `#/train` offers.
+const NAMED: [&str; 2] = ["catalog.json", "tinyshakespeare.txt"];
+
 /// Trunk's post_build hook.
 pub fn finish() -> Result<()> {
     let staging = std::env::var_os("TRUNK_STAGING_DIR")
@@ -26,7 +29,7 @@ pub fn finish() -> Result<()> {
     remove_unlisted(&staging.join("weights"), &listed).context("the site's weights/ cannot be tidied")?;
     let html = String::from_utf8(read("index.html")?).context("index.html is not UTF-8")?;
     let html = allow(&html, &origins(&catalog))?;
-    let parts = listed.iter().filter(|path| !path.ends_with("catalog.json"));
+    let parts = listed.iter().filter(|path| !NAMED.iter().any(|name| path.ends_with(name)));
     let parts = parts.map(|path| Path::new("weights").join(path)).collect();
     fs::write(staging.join("index.html"), release(&staging, &parts, &html)?)?;
     Ok(())
@@ -39,11 +42,11 @@ fn read_catalog(staging: &Path) -> Result<Value> {
     serde_json::from_slice(&text).context("weights/catalog.json is not JSON")
 }
 
-/// What the site serves of `weights/`: the catalog and the parts that it lists, by their paths.
+/// What the site serves of `weights/`: the files that it knows by name, and the parts that the catalog lists, by their paths.
 fn listed(catalog: &Value) -> BTreeSet<PathBuf> {
     let parts = catalog.as_array().into_iter().flatten().filter_map(|entry| entry["parts"].as_array()).flatten();
     let urls = parts.filter_map(|part| part["url"].as_str());
-    std::iter::once("catalog.json").chain(urls).map(PathBuf::from).collect()
+    NAMED.into_iter().chain(urls).map(PathBuf::from).collect()
 }
 
 /// Removes files that nobody could ask for, such as a model that has been taken from the catalog; `listed` is

@@ -3,6 +3,7 @@
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Error, Layout, Result, Shape, Tensor};
 
 use super::causal_attention::CausalAttention;
+use super::tape::{apply1, tracks};
 use super::{SCRATCH, Scratch, expect, numbers, result, with_numbers};
 use crate::kernels::{BlockCache, Heads};
 
@@ -33,7 +34,7 @@ pub fn append(qkv: &Tensor, cache: &mut BlockCache, position: usize) -> Result<(
 /// softmax(query · key / √head_dim).
 pub fn attend(qkv: &Tensor, attended: Attended<'_>, rows: usize) -> Result<Tensor> {
     match attended {
-        Attended::Rows(heads) if qkv.track_op() && rows == qkv.dim(1)? => qkv.apply_op1(CausalAttention { heads }),
+        Attended::Rows(heads) if tracks(qkv) && rows == qkv.dim(1)? => apply1(qkv, CausalAttention { heads }),
         Attended::Rows(_) | Attended::Cache { .. } => qkv.apply_op1_no_bwd(&AttentionOp { attended, rows }),
     }
 }

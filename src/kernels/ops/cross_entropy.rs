@@ -2,13 +2,14 @@
 
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
 
+use super::tape::apply1;
 use super::{expect, numbers, result, with_numbers};
 use crate::kernels::gradients::cross_entropy_gradient;
 
 /// `logits`, `[…, vocabulary]`, and the id that followed each row → the sum of −ln softmax(logits)[id] divided by `count`, a
 /// number without dimensions. With the rows of a batch as `count`, the losses of its parts add up to its mean.
 pub fn cross_entropy(logits: &Tensor, targets: &[u32], count: usize) -> Result<Tensor> {
-    logits.apply_op1(CrossEntropy { targets: targets.to_vec(), count })
+    apply1(logits, CrossEntropy { targets: targets.to_vec(), count })
 }
 
 /// −ln softmax(logits)\[id\], in f64.

@@ -2,6 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Error, Layout, Result, Shape, Tensor};
 
+use super::tape::apply3;
 use super::{Matrix, numbers, result, with_numbers};
 use crate::kernels::Q8Matrix;
 use crate::kernels::gradients::add_rows;
@@ -18,7 +19,7 @@ pub fn embedding(
     match tokens {
         Matrix::Q8(matrix) => ids.apply_op2_no_bwd(positions, &Q8Embedding { first, tokens: matrix, position }),
         Matrix::F32(tokens) | Matrix::Learned(tokens) => {
-            ids.apply_op3(tokens, positions, EmbeddingOp { first, position })
+            apply3(ids, tokens, positions, EmbeddingOp { first, position })
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
+use super::tape::apply3;
 use super::{expect, numbers, result, with_numbers};
 use crate::kernels;
 use crate::kernels::gradients::layer_norm_gradient;
@@ -9,7 +10,7 @@ use crate::kernels::gradients::layer_norm_gradient;
 /// `(x − mean) / √(variance + epsilon) · weight + bias` over the last dimension. The shapes are `[…, n_embd]`,
 /// `[n_embd]` and `[n_embd]` → `[…, n_embd]`.
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f32) -> Result<Tensor> {
-    x.apply_op3(weight, bias, LayerNormOp { epsilon })
+    apply3(x, weight, bias, LayerNormOp { epsilon })
 }
 
 struct LayerNormOp {

@@ -2,6 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
+use super::tape::{apply1, apply2, apply3};
 use super::{expect, numbers, result, with_last, with_numbers};
 use crate::kernels::Activation;
 use crate::kernels::elementwise::add_bias;
@@ -17,11 +18,11 @@ pub(super) fn learned_linear(
     activation: Option<Activation>,
 ) -> Result<Tensor> {
     let out = match bias {
-        Some(bias) => x.apply_op3(weight, bias, LearnedLinear)?,
-        None => x.apply_op2(weight, LearnedLinear)?,
+        Some(bias) => apply3(x, weight, bias, LearnedLinear)?,
+        None => apply2(x, weight, LearnedLinear)?,
     };
     match activation {
-        Some(activation) => out.apply_op1(ActivationOp { activation }),
+        Some(activation) => apply1(&out, ActivationOp { activation }),
         None => Ok(out),
     }
 }

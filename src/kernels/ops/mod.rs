@@ -8,6 +8,7 @@ mod embedding;
 mod layer_norm;
 mod learned_linear;
 mod linear;
+mod tape;
 
 use std::cell::RefCell;
 
@@ -18,6 +19,7 @@ pub use cross_entropy::{cross_entropy, nats};
 pub use embedding::embedding;
 pub use layer_norm::layer_norm;
 pub use linear::{Matrix, linear};
+pub use tape::{Tape, add, apply1};
 
 use super::{Activations, Scores};
 

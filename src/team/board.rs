@@ -22,10 +22,12 @@ const ENDED: usize = 2;
 const ARRIVED: usize = 3;
 
 /// A member is at exchange `n` of order `m` where its counter is `m · EXCHANGES + n`.
-const EXCHANGES: u32 = 1 << 16;
+const EXCHANGES: u32 = 1 << 20;
 
-/// Milliseconds without progress after which a member is lost. Time in which this thread did not run does not count.
+/// Milliseconds without progress after which a member is lost, in writing and in training, where a slow phone takes seconds
+/// between two exchanges. Time in which this thread did not run does not count.
 const PATIENCE_MS: f64 = 5000.0;
+const TRAINING_PATIENCE_MS: f64 = 60_000.0;
 /// Milliseconds of a sleep: in the middle of an order, in which somebody may be lost, and while there is none.
 const SLEEP_MS: u32 = 50;
 const IDLE_MS: u32 = 2000;
@@ -34,6 +36,10 @@ const LOOK_MS: f64 = 100.0;
 
 /// Rows of a prompt that are exchanged at once.
 const TILE: usize = 128;
+/// Numbers that each member exchanges at once in training: a megabyte.
+const PIECE: usize = 1 << 18;
+/// Words of an order in training.
+const TRAINING_WORDS: usize = 3;
 /// The length of an order stands before it.
 const HEAD: usize = 1;
 
@@ -46,13 +52,22 @@ pub struct Board {
     pub words: usize,
     /// The most numbers of an exchange.
     pub capacity: usize,
+    /// Milliseconds that the one that leads waits for a member at most.
+    pub patience_ms: f64,
 }
 
 impl Board {
     /// A board for so many members that compute a model of this shape.
     pub fn new(config: &Config, members: usize) -> Self {
         let Config { n_embd, n_inner, vocabulary_size, context, .. } = *config;
-        Board { members, words: ORDER_HEAD + context, capacity: (TILE * n_embd.max(n_inner)).max(vocabulary_size) }
+        let capacity = (TILE * n_embd.max(n_inner)).max(vocabulary_size);
+        Board { members, words: ORDER_HEAD + context, capacity, patience_ms: PATIENCE_MS }
+    }
+
+    /// A board for so many members that train a model of this shape. What is larger than it is exchanged piece by piece.
+    pub fn for_training(config: &Config, members: usize) -> Self {
+        let capacity = members * PIECE.min(config.parameters());
+        Board { members, words: TRAINING_WORDS, capacity, patience_ms: TRAINING_PATIENCE_MS }
     }
 
     /// The numbers of counters and of numbers that its memory has.
@@ -174,7 +189,7 @@ impl<M: SharedMemory> Seat<M> {
             let now = self.memory.now();
             waited += looked.map_or(0.0, |looked: f64| (now - looked).min(LOOK_MS));
             looked = Some(now);
-            if let Some(member) = patience.filter(|_| waited > PATIENCE_MS) {
+            if let Some(member) = patience.filter(|_| waited > self.board.patience_ms) {
                 self.memory.store(LOST, member as u32 + 1);
                 return Err(self.lost(member));
             }

@@ -12,4 +12,4 @@ mod threads;
 pub use board::{Board, Seat};
 pub use shared_memory::{SharedMemory, Turn};
 #[cfg(not(target_arch = "wasm32"))]
-pub use threads::{StartError, Team, keep_candle_to_one_thread};
+pub use threads::{Memory, StartError, Team, keep_candle_to_one_thread};

@@ -138,9 +138,9 @@ impl Drop for Leaving {
 #[repr(align(64))]
 struct Counter(AtomicU32);
 
-/// What the threads share.
+/// What the threads of a team share; each has its place at it as an `Arc`.
 #[derive(Debug)]
-struct Memory {
+pub struct Memory {
     counters: Vec<Counter>,
     numbers: Box<[UnsafeCell<f32>]>,
     begun: Instant,
@@ -154,7 +154,8 @@ struct Memory {
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    fn new(board: &Board) -> Self {
+    /// The memory that a board takes, all zeros.
+    pub fn new(board: &Board) -> Self {
         let (counters, numbers) = board.length();
         Memory {
             counters: (0..counters).map(|_| Counter::default()).collect(),

@@ -3,7 +3,7 @@
 use super::dataset::{DatasetError, MOST_CHARACTERS};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::import::ImportError;
-use crate::model::{ModelError, WeightsError};
+use crate::model::{ModelError, TeamError, WeightsError};
 use crate::tokenizer::TokenizerError;
 
 /// Why a step cannot be taken.
@@ -15,6 +15,17 @@ pub enum TrainError {
     /// The model cannot be computed.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The members of a team cannot go on together.
+    #[error(transparent)]
+    Team(#[from] TeamError),
+    /// A member of a team was ordered what it cannot do.
+    #[error("the team is to do {ordered}, which this thread cannot do behind {steps} steps")]
+    Order {
+        /// What the first thread has ordered.
+        ordered: String,
+        /// Steps taken.
+        steps: u64,
+    },
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),

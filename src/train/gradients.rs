@@ -8,6 +8,7 @@ use candle_core::{Device, Tensor};
 
 use super::dataset::Windows;
 use super::dropout::Dropout;
+use super::team::Place;
 use super::{Parameters, TrainError};
 use crate::kernels::ops::{cross_entropy, with_numbers, with_numbers_mut};
 use crate::model::{Config, Gpt};
@@ -40,14 +41,18 @@ pub struct Gradients {
 #[derive(Debug, Default)]
 pub struct Sum {
     /// Leaves that are in it.
-    leaves: usize,
-    gradients: Option<Gradients>,
+    pub(super) leaves: usize,
+    /// The losses of those that were computed here.
+    pub(super) losses: Vec<f64>,
+    /// One for each variable; in a team for those of this member.
+    tensors: Option<Vec<Tensor>>,
 }
 
 impl Sum {
     /// The gradients of the batch, once all leaves are in.
     pub fn whole(self) -> Result<Gradients, TrainError> {
-        self.gradients.ok_or(TrainError::NoWindows)
+        let tensors = self.tensors.ok_or(TrainError::NoWindows)?;
+        Ok(Gradients { loss: self.losses.iter().sum(), tensors })
     }
 }
 
@@ -63,14 +68,24 @@ impl Batch<'_> {
     pub fn add_leaves(&self, sum: &mut Sum, threads: usize) -> Result<bool, TrainError> {
         let leaves: Vec<Range<usize>> = self.leaves().skip(sum.leaves).take(threads).collect();
         sum.leaves += leaves.len();
-        let mut computed = in_parallel(leaves, |leaf| self.leaf(leaf));
-        if !computed.is_empty() {
-            let first = match sum.gradients.take() {
-                Some(gradients) => gradients,
-                None => computed.remove(0)?,
-            };
-            sum.gradients = Some(add_all(first, computed, threads)?);
+        let computed = in_parallel(leaves, |leaf| self.leaf(leaf));
+        let computed = computed.into_iter().collect::<Result<Vec<_>, _>>()?;
+        sum.losses.extend(computed.iter().map(|leaf| leaf.loss));
+        let mut tensors = computed.into_iter().map(|leaf| leaf.tensors);
+        if let Some(first) = sum.tensors.take().or_else(|| tensors.next()) {
+            add_all(&first, &tensors.collect::<Vec<_>>(), threads)?;
+            sum.tensors = Some(first);
         }
+        Ok(sum.leaves < self.leaves().len())
+    }
+
+    /// Adds the next leaves, of which each member of a team computes one. `false` once all are in.
+    pub(super) fn add_leaves_of_team(&self, sum: &mut Sum, place: &Place) -> Result<bool, TrainError> {
+        let leaves: Vec<Range<usize>> = self.leaves().skip(sum.leaves).take(place.members()).collect();
+        let own = leaves.get(place.member()).map(|leaf| self.leaf(leaf.clone())).transpose()?;
+        sum.losses.extend(own.as_ref().map(|own| own.loss));
+        place.add(own.as_ref().map(|own| own.tensors.as_slice()), leaves.len(), &mut sum.tensors)?;
+        sum.leaves += leaves.len();
         Ok(sum.leaves < self.leaves().len())
     }
 
@@ -105,26 +120,17 @@ impl Batch<'_> {
 }
 
 /// Adds leaves to a sum, in order.
-fn add_all(
-    mut sum: Gradients,
-    leaves: Vec<Result<Gradients, TrainError>>,
-    threads: usize,
-) -> Result<Gradients, TrainError> {
-    let leaves = leaves.into_iter().collect::<Result<Vec<_>, _>>()?;
-    for leaf in &leaves {
-        sum.loss += leaf.loss;
-    }
-    share_out(sum.tensors.iter().enumerate().collect(), threads, |(index, sum)| {
-        for leaf in &leaves {
+fn add_all(sum: &[Tensor], leaves: &[Vec<Tensor>], threads: usize) -> Result<(), TrainError> {
+    share_out(sum.iter().enumerate().collect(), threads, |(index, sum)| {
+        for leaf in leaves {
             with_numbers_mut(sum, |sum: &mut [f32]| {
-                with_numbers(&leaf.tensors[index], |leaf: &[f32]| {
+                with_numbers(&leaf[index], |leaf: &[f32]| {
                     sum.iter_mut().zip(leaf).for_each(|(sum, leaf)| *sum += leaf);
                 })
             })??;
         }
         Ok(())
-    })?;
-    Ok(sum)
+    })
 }
 
 /// Does this with all parts on so many threads; each takes the next part as soon as it is done with one.

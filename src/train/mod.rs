@@ -6,6 +6,7 @@
 //! - every random number is a function of the seed and of what it is for ([`random`]);
 //! - a batch is cut into leaves of whole windows; a leaf's gradients are one thread's, and are added up in the leaves' order
 //!   ([`gradients`]);
+//! - members of a team, with memories of their own, do the same, a leaf each, and each adds up what belongs to its variables;
 //! - every number of a product is one chain of multiply-adds ([`product`](crate::kernels::product));
 //! - variables go in the order of their names ([`Parameters`]).
 
@@ -16,6 +17,7 @@ pub mod dataset;
 mod dropout;
 mod error;
 mod evaluation;
+mod follow;
 pub mod gradients;
 mod memory;
 pub mod optimizer;
@@ -25,6 +27,7 @@ pub mod random;
 mod recipe;
 mod run;
 mod saved;
+mod team;
 mod trainer;
 
 pub use base::Base;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use candle_core::{Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarMap;
 
 use super::random::{Purpose, normals, sequence};
@@ -45,10 +45,15 @@ impl Parameters {
     /// Variables that begin with the numbers of these tensors.
     pub fn new(mut tensors: Vec<(String, Tensor)>) -> Result<Self> {
         tensors.sort_by(|(name, _), (other, _)| name.cmp(other));
+        Parameters::of(tensors.into_iter().map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?))))
+    }
+
+    /// These variables, in the order of their names.
+    fn of(named: impl Iterator<Item = Result<(String, Var)>>) -> Result<Self> {
         let map = VarMap::new();
         let (mut names, mut variables) = (Vec::new(), Vec::new());
-        for (name, tensor) in tensors {
-            let variable = Var::from_tensor(&tensor)?;
+        for named in named {
+            let (name, variable) = named?;
             if let Ok(mut map) = map.data().lock() {
                 map.insert(name.clone(), variable.clone());
             }
@@ -66,6 +71,29 @@ impl Parameters {
     /// Names and variables, in the order of the names.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Var)> {
         self.names.iter().map(String::as_str).zip(&self.variables)
+    }
+
+    /// The variables, in the order of their names.
+    pub fn variables(&self) -> &[Var] {
+        &self.variables
+    }
+
+    /// Those with these numbers, which are in ascending order.
+    pub fn only(&self, numbers: &[usize]) -> Result<Self> {
+        Parameters::of(numbers.iter().map(|number| Ok((self.names[*number].clone(), self.variables[*number].clone()))))
+    }
+
+    /// Variables of the same names and shapes: those of `some` that it has, and zeros.
+    pub fn completed(&self, some: &Parameters) -> Result<Self> {
+        let complete = |(name, variable): (&str, &Var)| {
+            let there = some.names.binary_search_by(|other| other.as_str().cmp(name));
+            let variable = match there {
+                Ok(index) => some.variables[index].clone(),
+                Err(_) => Var::zeros(variable.dims(), DType::F32, &Device::Cpu)?,
+            };
+            Ok((name.to_string(), variable))
+        };
+        Parameters::of(self.iter().map(complete))
     }
 
     /// The variables as a model's weights, which change with them.

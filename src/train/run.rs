@@ -4,12 +4,13 @@ use std::io::Cursor;
 
 use serde::{Deserialize, Serialize};
 
-use super::evaluation::held_out_loss;
+use super::evaluation::{held_out_loss, held_out_loss_of_team};
+use super::team::Order;
 use super::{Dataset, Parameters, Recipe, Step, StepReport, TrainError, Trainer};
 use crate::checkpoint::import::{self, Answers, Inspection, Named};
 use crate::checkpoint::precision::Precision;
 use crate::checkpoint::{Checkpoint, gguf};
-use crate::model::Config;
+use crate::model::{Config, Exchange, Share};
 use crate::tokenizer::{Tokenizer, TokenizerSpec};
 
 /// A point of the loss curve.
@@ -71,6 +72,14 @@ impl Run {
         self.trainer.set_threads(threads);
     }
 
+    /// Becomes a member of a team, once. All members have the same run, begun or resumed alike, and none has a step under way.
+    /// The one that leads, with number 0, uses the run as before; the others [follow](Self::follow). The bytes are the same
+    /// for any number of members. Where a call has failed with a [`TeamError`](crate::model::TeamError) nobody can go on: the
+    /// run is resumed where it was saved.
+    pub fn join(&mut self, share: Share, exchange: Box<dyn Exchange>) -> Result<(), TrainError> {
+        if share.is_whole() { Ok(()) } else { self.trainer.join(share, exchange) }
+    }
+
     /// The points so far.
     pub fn curve(&self) -> &[Point] {
         &self.curve
@@ -126,22 +135,22 @@ impl Run {
 
     /// The loss of the mean weights on at most so many windows of what is held out.
     pub fn held_out_loss(&self, windows: usize) -> Result<f64, TrainError> {
-        held_out_loss(&self.config, self.trainer.mean(), self.dataset.held_out(), windows, self.trainer.threads())
+        let (ids, threads) = (self.dataset.held_out(), self.trainer.threads());
+        let Some(place) = self.trainer.place() else {
+            return held_out_loss(&self.config, &self.trainer.mean()?, ids, windows, threads);
+        };
+        place.announce(Order::Evaluate(windows as u64))?;
+        held_out_loss_of_team(place, &self.config, &self.trainer.gathered_mean(true)?, (ids, windows))
     }
 
     /// Whether every weight is a number.
     pub fn is_finite(&self) -> Result<bool, TrainError> {
-        for (_, variable) in self.trainer.parameters().iter().chain(self.trainer.mean().iter()) {
-            if !variable.flatten_all()?.to_vec1::<f32>()?.iter().all(|weight| weight.is_finite()) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        self.trainer.is_finite()
     }
 
     /// The file of the mean weights, as the site and `generate` read it; its matrices as precise as this, or as the recipe says.
     pub fn model(&self, precision: Option<Precision>, name: &str) -> Result<Vec<u8>, TrainError> {
-        let reader = Cursor::new(float32(&self.config, &self.tokenizer, self.trainer.mean(), name)?);
+        let reader = Cursor::new(float32(&self.config, &self.tokenizer, &self.trainer.mean()?, name)?);
         let mut files = [Named { name: "mean.gguf".to_string(), reader }];
         let Inspection::Ready(info) = import::inspect(&mut files, &Answers::default())? else {
             return Err(TrainError::Incomplete);

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::run::float32;
 use super::{Parameters, Point, Recipe, Run, SavedError, TrainError};
 use crate::checkpoint;
-use crate::kernels::ops::{with_numbers, with_numbers_mut};
+use crate::kernels::ops::with_numbers_mut;
 
 const MAGIC: &[u8; 8] = b"peartrn2";
 /// Bytes of a SHA-256.
@@ -48,10 +48,7 @@ impl Run {
             out.write_all(&(part.len() as u64).to_le_bytes())?;
             out.write_all(&part)?;
         }
-        for (_, mean) in self.trainer.mean().iter() {
-            with_numbers(mean, |mean| push(&mut out, mean))??;
-        }
-        self.trainer.remembered().try_for_each(|numbers| push(&mut out, numbers))?;
+        self.trainer.remembered(|numbers| Ok(push(&mut out, numbers)?))?;
         let Hashed { out, hash } = out;
         out.write_all(&hash.finalize())?;
         Ok(out.flush()?)
@@ -82,7 +79,7 @@ impl Run {
         run.recent = (f64::from_bits(header.recent.0), header.recent.1);
         let left = end.saturating_sub(file.stream_position()?);
         let mut rest = file.take(left);
-        for (_, mean) in run.trainer.mean().iter() {
+        for (_, mean) in run.trainer.mean()?.iter() {
             with_numbers_mut(mean, |mean| pull(&mut rest, mean))??;
         }
         run.trainer.remembered_mut().try_for_each(|numbers| pull(&mut rest, numbers))?;

@@ -9,9 +9,10 @@ use super::dataset::{Dataset, Windows};
 use super::dropout::Dropout;
 use super::gradients::{Batch, Sum, share_out};
 use super::optimizer::{Optimizer, Optimizers, State};
+use super::team::{Order, Place};
 use super::{Parameters, TrainError};
 use crate::kernels::ops::{with_numbers, with_numbers_mut};
-use crate::model::Config;
+use crate::model::{Config, Exchange, Share, TeamError};
 
 /// How a model learns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,11 +37,18 @@ pub struct Trainer {
     config: Config,
     settings: Settings,
     parameters: Parameters,
-    mean: Parameters,
     /// One for each variable.
-    learners: Vec<Learner>,
+    optimizers: Vec<Optimizer>,
+    /// The variables that are updated here, in ascending order: all of them, or a member's.
+    owned: Vec<usize>,
+    /// The means of those.
+    mean: Parameters,
+    /// What their optimizers remember.
+    states: Vec<State>,
     steps: u64,
     threads: usize,
+    /// Where this is one of several members.
+    place: Option<Place>,
 }
 
 /// A step that is under way. Nothing has changed until it is [finished](Trainer::finish).
@@ -49,12 +57,14 @@ pub struct Step {
     windows: Windows,
     rate: f32,
     sum: Sum,
+    /// The order that has the members of a team take it.
+    order: Option<u32>,
 }
 
 impl Step {
     /// A step on these windows; `rate` multiplies the learning rates.
     pub fn new(windows: Windows, rate: f32) -> Self {
-        Step { windows, rate, sum: Sum::default() }
+        Step { windows, rate, sum: Sum::default(), order: None }
     }
 }
 
@@ -77,12 +87,42 @@ impl Trainer {
         parameters: Parameters,
         optimizers: Optimizers,
     ) -> Result<Self, TrainError> {
-        let learner = |(name, variable): (&str, &Var)| {
-            let optimizer = optimizers.of(name, variable.dims());
-            Learner { optimizer, state: optimizer.begin(variable.elem_count()) }
-        };
-        let (learners, mean) = (parameters.iter().map(learner).collect(), parameters.copy()?);
-        Ok(Trainer { config: config.clone(), settings, parameters, mean, learners, steps: 0, threads: 1 })
+        let optimizers: Vec<_> =
+            parameters.iter().map(|(name, variable)| optimizers.of(name, variable.dims())).collect();
+        let counts = parameters.variables().iter().map(|variable| variable.elem_count());
+        Ok(Trainer {
+            config: config.clone(),
+            settings,
+            owned: (0..optimizers.len()).collect(),
+            mean: parameters.copy()?,
+            states: optimizers.iter().zip(counts).map(|(optimizer, count)| optimizer.begin(count)).collect(),
+            parameters,
+            optimizers,
+            steps: 0,
+            threads: 1,
+            place: None,
+        })
+    }
+
+    /// Becomes a member of a team, all of whom have the same weights and have taken the same steps: keeps the means of its own
+    /// variables, and forgets those of the others'.
+    pub(super) fn join(&mut self, share: Share, exchange: Box<dyn Exchange>) -> Result<(), TrainError> {
+        let variables = self.optimizers.iter().zip(self.parameters.variables());
+        let variables: Vec<_> = variables
+            .map(|(optimizer, variable)| (variable.elem_count(), optimizer.cost(variable.elem_count())))
+            .collect();
+        let place = Place::new(share, exchange, &variables);
+        self.mean = self.mean.only(place.owned())?;
+        let mut index = 0..;
+        self.states.retain(|_| index.next().is_some_and(|index| place.owned().binary_search(&index).is_ok()));
+        self.owned = place.owned().to_vec();
+        self.place = Some(place);
+        Ok(())
+    }
+
+    /// Its place in a team, if it is in one.
+    pub(super) fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
     }
 
     /// Uses so many threads from now on; the bytes are the same for any number.
@@ -95,9 +135,43 @@ impl Trainer {
         &self.parameters
     }
 
-    /// Their mean over the last steps, which is better than they are: what is evaluated and exported.
-    pub fn mean(&self) -> &Parameters {
-        &self.mean
+    /// Their mean over the last steps, which is better than they are: what is evaluated and exported. Of the members of a
+    /// team only the one that leads gets it whole.
+    pub fn mean(&self) -> Result<Parameters, TrainError> {
+        if let Some(place) = &self.place {
+            place.announce(Order::Mean)?;
+        }
+        self.gathered_mean(false)
+    }
+
+    /// The same where the members of a team are told; also for those that do not lead, if `for_all`.
+    pub(super) fn gathered_mean(&self, for_all: bool) -> Result<Parameters, TrainError> {
+        let Some(place) = &self.place else { return Ok(self.mean.clone()) };
+        let mean = match for_all || place.member() == 0 {
+            true => self.parameters.completed(&self.mean)?,
+            false => self.mean.clone(),
+        };
+        place.spread(self.mean.variables(), mean.variables(), for_all)?;
+        Ok(mean)
+    }
+
+    /// Whether every weight and every mean is a number.
+    pub fn is_finite(&self) -> Result<bool, TrainError> {
+        let mut is_finite = true;
+        let owned = self.owned.iter().map(|index| &self.parameters.variables()[*index]);
+        if let Some(place) = &self.place {
+            place.announce(Order::Finite)?;
+        }
+        for variable in owned.chain(self.mean.variables()) {
+            is_finite &= with_numbers(variable, |numbers: &[f32]| numbers.iter().all(|number| number.is_finite()))?;
+        }
+        match &self.place {
+            Some(place) => {
+                let all = place.gather(&[f64::from(u8::from(is_finite))], |_| 1)?;
+                Ok(all.iter().flatten().all(|number| *number == 1.0))
+            }
+            None => Ok(is_finite),
+        }
     }
 
     /// The share by which the mean follows the weights after a step: more at first, so that the first weights are soon forgotten.
@@ -110,19 +184,42 @@ impl Trainer {
         self.steps
     }
 
-    /// Goes on behind so many steps; weights and [`remembered`](Self::remembered) are put back by the caller.
+    /// Goes on behind so many steps; weights, means and [what is remembered](Self::remembered_mut) are put back by the caller.
     pub fn set_steps(&mut self, steps: u64) {
         self.steps = steps;
     }
 
-    /// What the optimizers remember, a variable after another.
-    pub fn remembered(&self) -> impl Iterator<Item = &[f32]> {
-        self.learners.iter().flat_map(|learner| learner.state.numbers())
+    /// Hands out the mean weights, a variable after another, and then what the optimizers remember. Of the members of a team
+    /// only the one that leads takes it.
+    pub fn remembered(&self, mut take: impl FnMut(&[f32]) -> Result<(), TrainError>) -> Result<(), TrainError> {
+        if let Some(place) = &self.place {
+            place.announce(Order::Remembered)?;
+        }
+        let mut hand_over = |variable: usize, own: &[f32]| match &self.place {
+            Some(place) => {
+                place.hand_over(variable, self.parameters.variables()[variable].elem_count(), own, &mut take)
+            }
+            None => take(own),
+        };
+        let own = |variable: usize| self.owned.binary_search(&variable).ok();
+        for variable in 0..self.optimizers.len() {
+            match own(variable) {
+                Some(index) => with_numbers(&self.mean.variables()[index], |mean| hand_over(variable, mean))??,
+                None => hand_over(variable, &[])?,
+            }
+        }
+        for (variable, optimizer) in self.optimizers.iter().enumerate() {
+            for list in 0..optimizer.lists() {
+                let numbers = own(variable).and_then(|index| self.states[index].numbers().nth(list));
+                hand_over(variable, numbers.unwrap_or_default())?;
+            }
+        }
+        Ok(())
     }
 
-    /// The same, to be changed.
+    /// What the optimizers remember, to be changed.
     pub fn remembered_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
-        self.learners.iter_mut().flat_map(|learner| learner.state.numbers_mut())
+        self.states.iter_mut().flat_map(State::numbers_mut)
     }
 
     /// Threads that compute.
@@ -143,44 +240,70 @@ impl Trainer {
         self.finish(step)
     }
 
-    /// Computes the next part of a step's gradients: a leaf for each thread. `false` once that was the last.
+    /// Computes the next part of a step's gradients: a leaf for each thread, or for each member of a team. `false` once that
+    /// was the last.
     pub fn go_on(&self, step: &mut Step) -> Result<bool, TrainError> {
         let Settings { leaf, dropout, seed, .. } = self.settings;
         let key = Dropout::key(seed, self.steps);
         let (config, parameters) = (&self.config, &self.parameters);
         let batch = Batch { config, parameters, windows: &step.windows, leaf, dropout: (dropout, key) };
-        batch.add_leaves(&mut step.sum, self.threads)
+        let Some(place) = &self.place else { return batch.add_leaves(&mut step.sum, self.threads) };
+        place.go_on(&mut step.order, Order::Step(self.steps))?;
+        batch.add_leaves_of_team(&mut step.sum, place)
     }
 
     /// Takes a step whose gradients are all computed.
-    pub fn finish(&mut self, step: Step) -> Result<StepReport, TrainError> {
-        let (rate, clip, gradients) = (step.rate, self.settings.clip, step.sum.whole()?);
-        let step = self.steps + 1;
-        if !gradients.loss.is_finite() {
-            return Err(TrainError::Diverged { step, loss: gradients.loss });
+    pub fn finish(&mut self, mut step: Step) -> Result<StepReport, TrainError> {
+        if let Some(place) = &self.place {
+            place.go_on(&mut step.order, Order::Step(self.steps))?;
         }
-        let squares = gradients.tensors.iter().map(|tensor| with_numbers(tensor, square_sum));
-        let norm = squares.sum::<Result<f64, _>>()?.sqrt();
+        let (rate, clip, leaves, mut losses) =
+            (step.rate, self.settings.clip, step.sum.leaves, step.sum.losses.clone());
+        let gradients = step.sum.whole()?.tensors;
+        let squares = gradients.iter().map(|tensor| with_numbers(tensor, square_sum));
+        let mut squares = squares.collect::<Result<Vec<f64>, _>>()?;
+        if let Some(place) = &self.place {
+            losses = place.gather_by_leaf(&losses, leaves)?;
+            squares = place.gather_by_variable(&squares)?;
+        }
+        let (step, loss, norm) = (self.steps + 1, losses.iter().sum::<f64>(), squares.iter().sum::<f64>().sqrt());
+        if !loss.is_finite() {
+            return Err(TrainError::Diverged { step, loss });
+        }
         let change =
             Change { step, rate, factor: (f64::from(clip) / (norm + 1e-6)).min(1.0) as f32, follow: self.follow() };
-        let variables = self.parameters.iter().zip(self.mean.iter()).zip(gradients.tensors).zip(&mut self.learners);
-        let mut variables: Vec<_> = variables
-            .map(|((((_, weights), (_, mean)), gradient), learner)| (weights, mean, gradient, learner))
-            .collect();
-        variables.sort_by_key(|(weights, ..)| Reverse(weights.elem_count()));
-        share_out(variables, self.threads, |(weights, mean, gradient, learner)| {
-            learner.update(weights, mean, &gradient, change)
+        self.update(&gradients, change).map_err(|error| match (error, &self.place) {
+            // Weights have changed already.
+            (TrainError::Team(TeamError::GivenUp), Some(place)) => place.lost_leader().into(),
+            (error, _) => error,
         })?;
         self.steps = step;
-        Ok(StepReport { step, loss: gradients.loss, norm })
+        Ok(StepReport { step, loss, norm })
+    }
+
+    /// Updates the variables by the gradients of those that are updated here.
+    fn update(&mut self, gradients: &[Tensor], change: Change) -> Result<(), TrainError> {
+        let weights: Vec<Var> = self.owned.iter().map(|index| self.parameters.variables()[*index].clone()).collect();
+        let optimizers = self.owned.iter().map(|index| &self.optimizers[*index]);
+        let learners = weights.iter().zip(self.mean.variables()).zip(optimizers).zip(&mut self.states);
+        let learners =
+            learners.map(|(((weights, mean), optimizer), state)| Learner { weights, mean, optimizer, state });
+        let mut learners: Vec<_> = learners.zip(gradients).collect();
+        learners.sort_by_key(|(learner, _)| Reverse(learner.weights.elem_count()));
+        share_out(learners, self.threads, |(learner, gradient)| learner.update(gradient, change))?;
+        match &self.place {
+            Some(place) => place.spread(&weights, self.parameters.variables(), true),
+            None => Ok(()),
+        }
     }
 }
 
-/// How a variable learns.
-#[derive(Debug)]
-struct Learner {
-    optimizer: Optimizer,
-    state: State,
+/// A variable that learns.
+struct Learner<'a> {
+    weights: &'a Var,
+    mean: &'a Var,
+    optimizer: &'a Optimizer,
+    state: &'a mut State,
 }
 
 /// What all variables have in common in a step.
@@ -194,9 +317,9 @@ struct Change {
     follow: f32,
 }
 
-impl Learner {
-    fn update(&mut self, weights: &Var, mean: &Var, gradient: &Tensor, change: Change) -> Result<(), TrainError> {
-        let Learner { optimizer, state } = self;
+impl Learner<'_> {
+    fn update(self, gradient: &Tensor, change: Change) -> Result<(), TrainError> {
+        let Learner { weights, mean, optimizer, state } = self;
         with_numbers_mut(gradient, |gradient| {
             gradient.iter_mut().for_each(|gradient| *gradient *= change.factor);
             with_numbers_mut(weights, |weights| {

@@ -78,6 +78,23 @@ impl State {
 }
 
 impl Optimizer {
+    /// What an update of a variable with so many numbers costs, compared with others.
+    pub fn cost(&self, count: usize) -> u64 {
+        match self {
+            Optimizer::AdamW(_) => count as u64,
+            // Products of a matrix and a square one, whose side is its smaller one.
+            Optimizer::Muon(_, rows) => count as u64 * (*rows).min(count / (*rows).max(1)) as u64,
+        }
+    }
+
+    /// How many lists of numbers are remembered, each as long as the variable.
+    pub fn lists(&self) -> usize {
+        match self {
+            Optimizer::AdamW(_) => 2,
+            Optimizer::Muon(..) => 1,
+        }
+    }
+
     /// What is remembered before the first step of a variable with so many numbers.
     pub fn begin(&self, count: usize) -> State {
         match self {

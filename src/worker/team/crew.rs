@@ -97,6 +97,7 @@ impl Started {
         {
             set(name, (number as f64).into())?;
         }
+        set("patience", board.patience_ms.into())?;
         set("buffer", buffer.clone().into())?;
         set(name, work.clone())?;
         (self.ready, self.loaded) = (says(&self.worker, READY), says(&self.worker, LOADED));

@@ -44,7 +44,12 @@ pub async fn follow() -> Result<(), JsValue> {
 fn take_place(message: &JsValue) -> Result<(Rc<Seat<Memory>>, Share), JsValue> {
     let get = |name: &str| Reflect::get(message, &name.into());
     let number = |name: &str| Ok::<_, JsValue>(get(name)?.as_f64().unwrap_or(0.0) as usize);
-    let board = Board { members: number("members")?, words: number("words")?, capacity: number("capacity")? };
+    let board = Board {
+        members: number("members")?,
+        words: number("words")?,
+        capacity: number("capacity")?,
+        patience_ms: number("patience")? as f64,
+    };
     let buffer: SharedArrayBuffer = get("buffer")?.unchecked_into();
     let member = number("member")?;
     Ok((Rc::new(Seat::new(Memory::of(&buffer, &board), board, member)), Share::new(member, board.members)))

@@ -292,7 +292,10 @@ impl Trainer {
         learners.sort_by_key(|(learner, _)| Reverse(learner.weights.elem_count()));
         share_out(learners, self.threads, |(learner, gradient)| learner.update(gradient, change))?;
         match &self.place {
-            Some(place) => place.spread(&weights, self.parameters.variables(), true),
+            Some(place) => {
+                place.spread(&weights, self.parameters.variables(), true)?;
+                Ok(place.meet()?)
+            }
             None => Ok(()),
         }
     }

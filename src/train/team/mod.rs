@@ -73,6 +73,15 @@ impl Place {
         }
     }
 
+    /// Waits until all members have come here. Then what was exchanged before has reached everyone; so it is no matter if the
+    /// one that leads has announced the next order before this member knows.
+    pub fn meet(&self) -> Result<(), TeamError> {
+        match self.exchange.gather(&[], 0..0, &mut []) {
+            Err(TeamError::GivenUp) => Ok(()),
+            met => met,
+        }
+    }
+
     /// What it means that the one that leads gives up what can no longer be given up.
     pub fn lost_leader(&self) -> TeamError {
         TeamError::Lost { member: 1, members: self.members() }

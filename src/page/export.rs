@@ -1,9 +1,8 @@
 //! Taking a model along, as files for other programs.
 
 use leptos::prelude::*;
-use leptos::wasm_bindgen::JsCast;
-use web_sys::HtmlElement;
 
+use super::saving::download;
 use super::writing::Writing;
 use crate::app::protocol::{Event, Export, ModelSummary, Request};
 
@@ -102,13 +101,4 @@ fn write(writing: Writing, written: RwSignal<ExportState>, format: Export) {
         });
     };
     writing.engine.begin(|run| Request::Export { run, format, model: None }, hear);
-}
-
-/// Has the browser store a file of its own where the reader stores files.
-pub fn download(url: &str, name: &str) {
-    let Ok(link) = document().create_element("a") else { return };
-    let set = |attribute, value| link.set_attribute(attribute, value).is_ok();
-    if set("href", url) && set("download", name) {
-        link.unchecked_into::<HtmlElement>().click();
-    }
 }

@@ -32,6 +32,7 @@ mod model;
 mod options;
 mod programs;
 mod release;
+mod saving;
 mod thread_choice;
 
 // What a reader asks for, and gets.

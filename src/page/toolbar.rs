@@ -8,11 +8,8 @@ use leptos::prelude::*;
 use web_sys::{Blob, BlobPropertyBag, Url};
 
 use super::clipboard::{Copied, copy};
-use super::export::download;
+use super::saving::save_text;
 use super::writing::Writing;
-
-/// For how long a file that is being saved is there.
-const KEPT: Duration = Duration::from_secs(60);
 
 /// The whole panel.
 #[component]
@@ -50,14 +47,7 @@ pub fn Toolbar(
 /// Saves the text as a file, named after the model.
 fn save(writing: Writing) {
     let text = writing.with_output(|output| Ok(output.text().to_string())).unwrap_or_default();
-    let options = BlobPropertyBag::new();
-    options.set_type("text/plain;charset=utf-8");
-    let blob = Blob::new_with_str_sequence_and_options(&Array::of1(&text.into()), &options);
-    if let Ok(url) = blob.and_then(|blob| Url::create_object_url_with_blob(&blob)) {
-        download(&url, &format!("{}.txt", untrack(|| writing.name())));
-        // The browser has begun to store it; an address that is none any more is no error.
-        set_timeout(move || drop(Url::revoke_object_url(&url)), KEPT);
-    }
+    save_text(&text, &format!("{}.txt", untrack(|| writing.name())));
 }
 
 #[component]

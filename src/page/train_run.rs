@@ -5,11 +5,16 @@ use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 
 use super::clipboard::{Copied, copy};
+use super::saving::save_text;
 use super::train_view::{duration, grouped, steer};
-use super::training::{Training, save_text};
+use super::training::Training;
 use crate::app::protocol::{Ended, RunFacts, Sample, TrainRequest};
 use crate::app::training::{Phase, Session};
-use crate::train::curve::{self, Chart};
+use crate::train::curve::{self, Colours};
+
+/// The curve's colours: those of the page.
+const COLOURS: Colours =
+    Colours { paper: "none", ink: "var(--muted)", train: "var(--accent)", held_out: "var(--danger)" };
 
 /// The whole panel.
 #[component]
@@ -72,6 +77,9 @@ pub fn Run(training: Training) -> impl IntoView {
                 </button>
             </div>
             <p class="notice" role="status" data-testid="train-unsaved" hidden=move || unsaved().is_none()>{unsaved}</p>
+            <p class="help" data-testid="train-alone" hidden=move || session.with(|session| session.alone.is_none())>
+                {move || session.with(|session| session.alone.clone())}
+            </p>
             <p class="help" data-testid="train-saved" data-step=move || session.with(|session| session.saved)>{saved}</p>
             <Curve training />
             <Samples training />
@@ -151,29 +159,15 @@ fn Curve(training: Training) -> impl IntoView {
     let session = training.session;
     let csv =
         Memo::new(move |_| session.with(|session| session.run.as_ref().map(|run| run.csv.clone()).unwrap_or_default()));
-    let chart = move || {
-        let points = curve::read(&csv.get());
-        let steps = session.with(|session| steps(session).1);
-        (!points.is_empty()).then(|| Chart::new(&points, steps))
-    };
     let drawn = move || {
-        chart().map(|Chart { train, held_out, losses: (least, most), last }| {
-            view! {
-                <svg viewBox="0 0 640 360" role="img" aria-label="The losses over the steps">
-                    <path class="axis" d="M48 48V312H592" />
-                    <text x="48" y="32">"nats per token"</text>
-                    <text x="4" y="52">{format!("{most:.2}")}</text>
-                    <text x="4" y="316">{format!("{least:.2}")}</text>
-                    <text x="592" y="332" text-anchor="end">{format!("step {}", grouped(last))}</text>
-                    <polyline class="learned" points=train />
-                    <polyline class="held-out" points=held_out />
-                    <text class="learned" x="472" y="32" text-anchor="end">"learned"</text>
-                    <text class="held-out" x="592" y="32" text-anchor="end">"held out (dashed)"</text>
-                </svg>
-            }
-        })
+        let points = curve::read(&csv.get());
+        if points.is_empty() {
+            String::new()
+        } else {
+            curve::svg(&points, session.with(|session| steps(session).1), COLOURS)
+        }
     };
-    view! { <figure class="train-curve" data-testid="train-curve" hidden=move || csv.with(String::is_empty)>{drawn}</figure> }
+    view! { <figure class="train-curve" data-testid="train-curve" inner_html=drawn></figure> }
 }
 
 /// What the model wrote, by steps.

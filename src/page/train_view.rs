@@ -327,7 +327,8 @@ fn Begin(training: Training) -> impl IntoView {
 fn estimate_sentence(estimate: &Estimate) -> String {
     let millions = estimate.parameters as f64 / 1e6;
     let (time, speed) = (duration(estimate.seconds), grouped(estimate.tokens_per_second as u64));
-    format!("{millions:.1} million weights. About {time} here, at {speed} tokens per second.")
+    let threads = if estimate.threads == 1 { "1 thread".to_string() } else { format!("{} threads", estimate.threads) };
+    format!("{millions:.1} million weights. About {time} here, at {speed} tokens per second with {threads}.")
 }
 
 /// A time, for people.

@@ -9,15 +9,15 @@ use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos::wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Blob, BlobPropertyBag, File, Url};
+use web_sys::{Blob, File};
 
 use super::address_bar::AddressBar;
 use super::bridge::Bridge;
 use super::engine::{Engine, HandedFiles};
-use super::export::download;
 use super::form::Field;
 use super::model::{catalog_url, find};
 use super::models::PEARGPT;
+use super::saving::{save, text_blob};
 use super::{fetch, release};
 use crate::app::own::is_own;
 use crate::app::permalink::{Address, Route};
@@ -30,8 +30,6 @@ use crate::app::training::{Answer, PARAMETERS, Session, TEXT_DIGITS, TrainSettin
 const SHAKESPEARE: &str = "weights/tinyshakespeare.txt";
 /// How long the reader has paused where what was typed is read, and what was chosen is measured.
 const PAUSE: Duration = Duration::from_millis(500);
-/// For how long a file that is being saved is there.
-const KEPT: Duration = Duration::from_secs(60);
 
 /// What the model's file is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +93,7 @@ impl Training {
     pub fn open(self, settings: &TrainSettings) {
         if !self.is_under_way() {
             self.fill(settings);
+            self.send(TrainRequest::Threads(self.engine.threads.exactly()));
             if self.session.with_untracked(|session| session.run.is_none()) {
                 self.send(TrainRequest::Look);
             }
@@ -164,7 +163,7 @@ impl Training {
         }
         self.session.update(Session::await_text);
         self.after_a_pause(move || {
-            if let Ok(blob) = blob_of(&text) {
+            if let Ok(blob) = text_blob(&text) {
                 self.take_text(blob, "mine".to_string());
             }
         });
@@ -185,7 +184,7 @@ impl Training {
             let url = mounted.absolute(&release::path_of(SHAKESPEARE));
             let text = fetch::text(&url, &release::integrity_of(SHAKESPEARE), mounted.options().transfer).await;
             match text.map_err(|reason| format!("The text did not arrive: {reason}")) {
-                Ok(text) => match blob_of(&text) {
+                Ok(text) => match text_blob(&text) {
                     Ok(blob) => self.take_text(blob, "Shakespeare".to_string()),
                     Err(_) => {
                         self.session.update(|session| session.fail_text("There is no memory for the text.".into()))
@@ -354,28 +353,5 @@ impl Training {
             }
         };
         self.engine.import(HandedFiles { files: Array::of1(&file), names }, Answers::default(), hear);
-    }
-}
-
-/// A text as a file.
-fn blob_of(text: &str) -> Result<Blob, JsValue> {
-    let options = BlobPropertyBag::new();
-    options.set_type("text/plain;charset=utf-8");
-    Blob::new_with_str_sequence_and_options(&Array::of1(&text.into()), &options)
-}
-
-/// Has the browser store a file.
-pub fn save(blob: &Blob, name: &str) {
-    if let Ok(url) = Url::create_object_url_with_blob(blob) {
-        download(&url, name);
-        // The browser has begun to store it; an address that is none any more is no error.
-        set_timeout(move || drop(Url::revoke_object_url(&url)), KEPT);
-    }
-}
-
-/// Has the browser store a text.
-pub fn save_text(text: &str, name: &str) {
-    if let Ok(blob) = blob_of(text) {
-        save(&blob, name);
     }
 }

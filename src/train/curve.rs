@@ -34,60 +34,55 @@ const HEIGHT: f64 = 360.0;
 /// Room around the lines, for the numbers.
 const MARGIN: f64 = 48.0;
 
-/// Where both losses are drawn, in a picture of 640 × 360.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Chart {
-    /// The points of the losses on what is learned, as SVG's polylines have them.
-    pub train: String,
-    /// The same of what is held out.
-    pub held_out: String,
-    /// The least and the greatest loss.
-    pub losses: (f64, f64),
-    /// The last step that has room.
-    pub last: u64,
+/// The colours of a picture, as SVG has them.
+#[derive(Clone, Copy, Debug)]
+pub struct Colours {
+    /// Behind everything.
+    pub paper: &'static str,
+    /// Numbers and axes.
+    pub ink: &'static str,
+    /// The loss on what is learned.
+    pub train: &'static str,
+    /// The loss on what is held out.
+    pub held_out: &'static str,
 }
 
-impl Chart {
-    /// The chart of a curve that has room for so many steps.
-    pub fn new(curve: &[Point], steps: u64) -> Self {
-        let losses = || curve.iter().flat_map(|point| [Some(point.train), point.held_out]).flatten();
-        let (least, most) = (losses().fold(f64::INFINITY, f64::min), losses().fold(0.0, f64::max));
-        let last = steps.max(1);
-        let x = |step: u64| MARGIN + (WIDTH - 2.0 * MARGIN) * step as f64 / last as f64;
-        let y = |loss: f64| MARGIN + (HEIGHT - 2.0 * MARGIN) * (most - loss) / (most - least).max(f64::EPSILON);
-        let line = |of: fn(&Point) -> Option<f64>| {
-            let points = curve.iter().filter_map(|point| Some(format!("{:.1},{:.1}", x(point.step), y(of(point)?))));
-            points.collect::<Vec<_>>().join(" ")
-        };
-        let (train, held_out) = (line(|point| Some(point.train)), line(|point| point.held_out));
-        Chart { train, held_out, losses: (least, most), last }
-    }
-}
+/// The colours of a file.
+pub const PLAIN: Colours = Colours { paper: "#fff", ink: "#444", train: "#2a6fb0", held_out: "#b04a2a" };
 
-/// Both losses over the steps.
-pub fn svg(curve: &[Point]) -> String {
-    let Chart { train, held_out, losses: (least, most), last } =
-        Chart::new(curve, curve.last().map_or(1, |point| point.step));
+/// Both losses over the steps, with room for so many steps.
+pub fn svg(curve: &[Point], steps: u64, colours: Colours) -> String {
+    let Colours { paper, ink, train: train_colour, held_out: held_out_colour } = colours;
+    let losses = || curve.iter().flat_map(|point| [Some(point.train), point.held_out]).flatten();
+    let (least, most) = (losses().fold(f64::INFINITY, f64::min), losses().fold(0.0, f64::max));
+    let last = steps.max(1);
+    let x = |step: u64| MARGIN + (WIDTH - 2.0 * MARGIN) * step as f64 / last as f64;
+    let y = |loss: f64| MARGIN + (HEIGHT - 2.0 * MARGIN) * (most - loss) / (most - least).max(f64::EPSILON);
+    let line = |of: fn(&Point) -> Option<f64>| {
+        let points = curve.iter().filter_map(|point| Some(format!("{:.1},{:.1}", x(point.step), y(of(point)?))));
+        points.collect::<Vec<_>>().join(" ")
+    };
+    let (train, held_out) = (line(|point| Some(point.train)), line(|point| point.held_out));
     let (bottom, right) = (HEIGHT - MARGIN, WIDTH - MARGIN);
     format!(
-        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">
-<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>
-<path d="M{MARGIN} {MARGIN}V{bottom}H{right}" fill="none" stroke="#888"/>
-<text x="{MARGIN}" y="{y_title}" fill="#444">nats per token</text>
-<text x="4" y="{y_most:.0}" fill="#444">{most:.2}</text>
-<text x="4" y="{y_least:.0}" fill="#444">{least:.2}</text>
-<text x="{right}" y="{y_steps}" fill="#444" text-anchor="end">step {last}</text>
-<polyline points="{train}" fill="none" stroke="#2a6fb0" stroke-width="2"/>
-<polyline points="{held_out}" fill="none" stroke="#b04a2a" stroke-width="2" stroke-dasharray="6 3"/>
-<text x="{x_key}" y="{y_title}" fill="#2a6fb0" text-anchor="end">train</text>
-<text x="{right}" y="{y_title}" fill="#b04a2a" text-anchor="end">held out (dashed)</text>
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="The losses over the steps" font-family="sans-serif" font-size="13">
+<rect width="{WIDTH}" height="{HEIGHT}" fill="{paper}"/>
+<path d="M{MARGIN} {MARGIN}V{bottom}H{right}" fill="none" stroke="{ink}"/>
+<text x="{MARGIN}" y="{y_title}" fill="{ink}">nats per token</text>
+<text x="4" y="{y_most}" fill="{ink}">{most:.2}</text>
+<text x="4" y="{y_least}" fill="{ink}">{least:.2}</text>
+<text x="{right}" y="{y_steps}" fill="{ink}" text-anchor="end">step {last}</text>
+<polyline points="{train}" fill="none" stroke="{train_colour}" stroke-width="2"/>
+<polyline points="{held_out}" fill="none" stroke="{held_out_colour}" stroke-width="2" stroke-dasharray="6 3"/>
+<text x="{x_key}" y="{y_title}" fill="{train_colour}" text-anchor="end">learned</text>
+<text x="{right}" y="{y_title}" fill="{held_out_colour}" text-anchor="end">held out (dashed)</text>
 </svg>
 "##,
         y_title = MARGIN - 16.0,
         y_most = MARGIN + 4.0,
         y_least = bottom + 4.0,
         y_steps = bottom + 20.0,
-        x_key = right - 120.0,
+        x_key = right - 130.0,
     )
 }
 
@@ -101,9 +96,8 @@ mod tests {
             [Point { step: 1, train: 4.25, held_out: None }, Point { step: 50, train: 2.5, held_out: Some(2.75) }];
         assert_eq!(csv(&points), "step,train,held_out\n1,4.25000,\n50,2.50000,2.75000\n");
         assert_eq!(read(&csv(&points)), points);
-        let chart = Chart::new(&points, 100);
-        assert_eq!(chart.train, "53.4,48.0 320.0,312.0");
-        assert_eq!((chart.losses, chart.last), ((2.5, 4.25), 100));
-        assert_eq!(chart.held_out.matches(',').count(), 1);
+        let picture = svg(&points, 100, PLAIN);
+        assert!(picture.contains("points=\"53.4,48.0 320.0,312.0\""), "{picture}");
+        assert!(picture.contains(">2.50<") && picture.contains(">4.25<") && picture.contains("step 100"), "{picture}");
     }
 }

@@ -2,7 +2,6 @@
 
 use super::dataset::{DatasetError, MOST_CHARACTERS};
 use crate::checkpoint::CheckpointError;
-use crate::checkpoint::import::ImportError;
 use crate::model::{ModelError, TeamError, WeightsError};
 use crate::tokenizer::TokenizerError;
 
@@ -32,12 +31,6 @@ pub enum TrainError {
     /// The model cannot be written.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// The model cannot be quantised.
-    #[error(transparent)]
-    Import(#[from] ImportError),
-    /// Its file would lack something.
-    #[error("the model's file is incomplete")]
-    Incomplete,
     /// The text has what the model does not know.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),

@@ -10,7 +10,7 @@ use super::dataset::Windows;
 use super::dropout::Dropout;
 use super::team::Place;
 use super::{Parameters, TrainError};
-use crate::kernels::ops::{cross_entropy, with_numbers, with_numbers_mut};
+use crate::kernels::ops::{Tape, cross_entropy, with_numbers, with_numbers_mut};
 use crate::model::{Config, Gpt};
 
 /// How a batch's gradients are computed.
@@ -102,17 +102,21 @@ impl Batch<'_> {
         let place = leaf.start * config.context..leaf.end * config.context;
         let ids = Tensor::from_slice(&windows.ids[place.clone()], (leaf.len(), config.context), &Device::Cpu)?;
         let mut dropout = Dropout { share, key, window: leaf.start, failed: None };
-        let logits = match share > 0.0 {
-            true => gpt.forward_observed(&ids, None, &mut dropout)?,
-            false => gpt.forward(&ids, None)?,
+        let forward = || {
+            let logits = match share > 0.0 {
+                true => gpt.forward_observed(&ids, None, &mut dropout)?,
+                false => gpt.forward(&ids, None)?,
+            };
+            Ok::<_, TrainError>(cross_entropy(&logits, &windows.targets[place], windows.targets.len())?)
         };
+        let (loss, tape) = Tape::record(parameters.iter().map(|(_, variable)| variable.id()), forward);
+        let loss = loss?;
         if let Some(error) = dropout.failed {
             return Err(error.into());
         }
-        let loss = cross_entropy(&logits, &windows.targets[place], windows.targets.len())?;
-        let mut gradients = loss.backward()?;
+        let mut gradients = tape.gradients(&loss)?;
         let gradient = |(name, variable): (&str, &candle_core::Var)| {
-            gradients.remove(variable.as_tensor()).ok_or_else(|| TrainError::NoGradient(name.to_string()))
+            gradients.remove(&variable.id()).ok_or_else(|| TrainError::NoGradient(name.to_string()))
         };
         let tensors = parameters.iter().map(gradient).collect::<Result<_, _>>()?;
         Ok(Gradients { loss: f64::from(loss.to_scalar::<f32>()?), tensors })

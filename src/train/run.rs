@@ -1,13 +1,10 @@
 //! A run from the text to the model's file.
 
-use std::io::Cursor;
-
 use serde::{Deserialize, Serialize};
 
 use super::evaluation::{held_out_loss, held_out_loss_of_team};
 use super::team::Order;
 use super::{Dataset, Parameters, Recipe, Step, StepReport, TrainError, Trainer};
-use crate::checkpoint::import::{self, Answers, Inspection, Named};
 use crate::checkpoint::precision::Precision;
 use crate::checkpoint::{Checkpoint, gguf};
 use crate::model::{Config, Exchange, Share};
@@ -150,14 +147,13 @@ impl Run {
 
     /// The file of the mean weights, as the site and `generate` read it; its matrices as precise as this, or as the recipe says.
     pub fn model(&self, precision: Option<Precision>, name: &str) -> Result<Vec<u8>, TrainError> {
-        let reader = Cursor::new(float32(&self.config, &self.tokenizer, &self.trainer.mean()?, name)?);
-        let mut files = [Named { name: "mean.gguf".to_string(), reader }];
-        let Inspection::Ready(info) = import::inspect(&mut files, &Answers::default())? else {
-            return Err(TrainError::Incomplete);
-        };
         let mut file = Vec::new();
-        import::to_gguf(&info, name, Some(precision.unwrap_or(self.recipe.precision)))?
-            .write(&info, &mut files, &mut file)?;
+        let checkpoint = Checkpoint {
+            config: self.config.clone(),
+            tokenizer: self.tokenizer.clone(),
+            weights: self.trainer.mean()?.weights()?,
+        };
+        gguf::write_as(&checkpoint, Some(precision.unwrap_or(self.recipe.precision)), name, &mut file)?;
         Ok(file)
     }
 }

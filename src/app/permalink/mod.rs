@@ -205,7 +205,7 @@ impl Address {
         if let Some(result) = self.route.set(&name, &value) {
             return Ok(result?);
         }
-        if name == "threads" && (self.route.writes() || matches!(self.route, Route::Bench { .. })) {
+        if name == "threads" && (self.route.writes() || matches!(self.route, Route::Bench { .. } | Route::Train(_))) {
             return Ok(threads(&name, &value).map(|threads| self.threads = Some(threads))?);
         }
         if !self.route.writes() {

@@ -11,6 +11,8 @@ use crate::train::Plan;
 pub enum TrainRequest {
     /// Look for a run that is stored. Answered by [`TrainEvent::Stored`].
     Look,
+    /// Have so many threads learn from now on; `None` for as many as there are cores.
+    Threads(Option<u32>),
     /// Read the text that comes with this, and the model that is fine-tuned, whose file comes behind the text unless it is in
     /// storage. Answered by [`TrainEvent::Text`] or [`TrainEvent::Failed`].
     Read {
@@ -84,6 +86,8 @@ pub enum TrainEvent {
     },
     /// A run has begun, or goes on.
     Begun(Box<RunFacts>),
+    /// How many threads learn, if that is another number than it was to be, as a sentence.
+    Alone(String),
     /// How far it is; at most every 100 ms.
     Progress(TrainProgress),
     /// The curve has a new point.
@@ -146,6 +150,8 @@ pub struct TextFacts {
 pub struct Estimate {
     /// Weights of the model.
     pub parameters: u64,
+    /// How many threads learn.
+    pub threads: u32,
     /// Tokens learned in a second.
     pub tokens_per_second: f64,
     /// Seconds of a step.

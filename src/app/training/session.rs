@@ -75,6 +75,8 @@ pub struct Session {
     pub saved: Option<u64>,
     /// Why the run is not stored.
     pub unsaved: Option<String>,
+    /// Why one thread learns.
+    pub alone: Option<String>,
     /// The number of the question whose answer counts.
     number: u32,
 }
@@ -119,7 +121,8 @@ impl Session {
 
     /// A run is being begun, or gone on with.
     pub fn begin(&mut self) {
-        (self.phase, self.progress, self.saved, self.unsaved) = (Phase::Beginning, None, None, None);
+        (self.phase, self.progress) = (Phase::Beginning, None);
+        (self.saved, self.unsaved, self.alone) = (None, None, None);
     }
 
     /// Whether a run takes steps or could take some.
@@ -181,6 +184,7 @@ impl Session {
                 self.saved = Some(run.step).filter(|step| *step > 0);
                 self.run = Some(*run);
             }
+            TrainEvent::Alone(sentence) => self.alone = Some(sentence),
             TrainEvent::Progress(progress) => self.progress = Some(progress),
             TrainEvent::Point { csv, sample } => {
                 if let Some(run) = &mut self.run {

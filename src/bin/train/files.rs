@@ -56,7 +56,7 @@ impl Files {
     /// Writes the curve, which has a point or more.
     pub fn draw(&self, run: &Run) -> Result<(), String> {
         write(&beside(&self.out, "csv"), curve::csv(run.curve()).as_bytes())?;
-        write(&beside(&self.out, "svg"), curve::svg(run.curve()).as_bytes())
+        write(&beside(&self.out, "svg"), curve::svg(run.curve(), run.steps(), curve::PLAIN).as_bytes())
     }
 
     /// Writes the model, and removes what the run went on from.

@@ -14,8 +14,8 @@ mod write;
 
 pub use read::{Contents, read};
 pub(super) use read::{DTypes, read_contents};
-pub use write::write;
 pub(super) use write::{FileLayout, TensorSpec, lay_out};
+pub use write::{write, write_as};
 
 /// The first bytes of a file.
 pub(super) const MAGIC: [u8; 4] = *b"GGUF";

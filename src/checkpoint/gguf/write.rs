@@ -2,9 +2,11 @@
 
 use std::io::Write;
 
+use candle_core::Device;
 use candle_core::quantized::GgmlDType;
 
-use super::super::{Checkpoint, CheckpointError, layout};
+use super::super::precision::Precision;
+use super::super::{Checkpoint, CheckpointError, elements, layout};
 use super::{ALIGNMENT, MAGIC, QKV_BIAS, VERSION, key, value};
 use crate::model::Config;
 use crate::model::Weight;
@@ -43,9 +45,20 @@ pub(in super::super) struct FileLayout {
 
 /// Writes a checkpoint that is in memory; each tensor keeps its dtype. `name` becomes `general.name`.
 pub fn write(checkpoint: &Checkpoint, name: &str, writer: &mut impl Write) -> Result<(), CheckpointError> {
+    write_as(checkpoint, None, name, writer)
+}
+
+/// The same in this precision, if one is given: the bytes of [`to_gguf`](crate::checkpoint::import::to_gguf).
+pub fn write_as(
+    checkpoint: &Checkpoint,
+    precision: Option<Precision>,
+    name: &str,
+    writer: &mut impl Write,
+) -> Result<(), CheckpointError> {
     let Checkpoint { config, tokenizer, weights } = checkpoint;
     let spec = |(name, shape): (String, Vec<usize>)| {
-        let dtype = weights.get(&name).map_or(GgmlDType::F32, Weight::dtype);
+        let own = weights.get(&name).map_or(GgmlDType::F32, Weight::dtype);
+        let dtype = precision.map_or(own, |precision| precision.dtype(&name, &shape));
         TensorSpec { name, shape, dtype }
     };
     let tensors: Vec<TensorSpec> = layout::written(config).map(spec).collect();
@@ -53,7 +66,11 @@ pub fn write(checkpoint: &Checkpoint, name: &str, writer: &mut impl Write) -> Re
     for tensor in tensors {
         let failed = |source| CheckpointError::tensor(&tensor.name, source);
         let mut bytes = match weights.get(&tensor.name) {
-            Some(weight) => weight.to_bytes().map_err(failed)?,
+            Some(weight) if weight.dtype() == tensor.dtype => weight.to_bytes().map_err(failed)?,
+            Some(weight) => {
+                let numbers = weight.dequantize(&Device::Cpu).and_then(|numbers| numbers.flatten_all()?.to_vec1());
+                elements::encode(&tensor.name, tensor.dtype, &numbers.map_err(failed)?)?
+            }
             None if tensor.name.ends_with(QKV_BIAS) && !config.qkv_bias => vec![0; tensor.bytes() as usize],
             None => return Err(CheckpointError::Missing { name: tensor.name }),
         };

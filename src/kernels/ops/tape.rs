@@ -86,7 +86,8 @@ fn records() -> bool {
 /// Notes down an operation, if a gradient flows to one of its inputs.
 fn note(inputs: &[&Tensor], out: &Tensor, back: Back) {
     TAPE.with_borrow_mut(|tape| {
-        let Some(tape) = tape.as_mut().filter(|tape| inputs.iter().any(|input| tape.tracked.contains(&input.id()))) else {
+        let Some(tape) = tape.as_mut().filter(|tape| inputs.iter().any(|input| tape.tracked.contains(&input.id())))
+        else {
             return;
         };
         tape.tracked.insert(out.id());
@@ -101,10 +102,14 @@ pub fn apply1(x: &Tensor, op: impl CustomOp1 + Send + Sync + 'static) -> Result<
         return x.apply_op1(op);
     }
     let out = x.apply_op1_no_bwd(&op)?;
-    note(&[x], &out, Box::new(move |inputs, out, gradient| match inputs {
-        [x] => Ok(vec![op.bwd(x, out, gradient)?]),
-        _ => Err(wrong()),
-    }));
+    note(
+        &[x],
+        &out,
+        Box::new(move |inputs, out, gradient| match inputs {
+            [x] => Ok(vec![op.bwd(x, out, gradient)?]),
+            _ => Err(wrong()),
+        }),
+    );
     Ok(out)
 }
 
@@ -114,28 +119,31 @@ pub(super) fn apply2(x: &Tensor, y: &Tensor, op: impl CustomOp2 + Send + Sync + 
         return x.apply_op2(y, op);
     }
     let out = x.apply_op2_no_bwd(y, &op)?;
-    note(&[x, y], &out, Box::new(move |inputs, out, gradient| match inputs {
-        [x, y] => op.bwd(x, y, out, gradient).map(|(of_x, of_y)| vec![of_x, of_y]),
-        _ => Err(wrong()),
-    }));
+    note(
+        &[x, y],
+        &out,
+        Box::new(move |inputs, out, gradient| match inputs {
+            [x, y] => op.bwd(x, y, out, gradient).map(|(of_x, of_y)| vec![of_x, of_y]),
+            _ => Err(wrong()),
+        }),
+    );
     Ok(out)
 }
 
 /// The same with three inputs.
-pub(super) fn apply3(
-    x: &Tensor,
-    y: &Tensor,
-    z: &Tensor,
-    op: impl CustomOp3 + Send + Sync + 'static,
-) -> Result<Tensor> {
+pub(super) fn apply3(x: &Tensor, y: &Tensor, z: &Tensor, op: impl CustomOp3 + Send + Sync + 'static) -> Result<Tensor> {
     if !records() {
         return x.apply_op3(y, z, op);
     }
     let out = x.apply_op3_no_bwd(y, z, &op)?;
-    note(&[x, y, z], &out, Box::new(move |inputs, out, gradient| match inputs {
-        [x, y, z] => op.bwd(x, y, z, out, gradient).map(|(of_x, of_y, of_z)| vec![of_x, of_y, of_z]),
-        _ => Err(wrong()),
-    }));
+    note(
+        &[x, y, z],
+        &out,
+        Box::new(move |inputs, out, gradient| match inputs {
+            [x, y, z] => op.bwd(x, y, z, out, gradient).map(|(of_x, of_y, of_z)| vec![of_x, of_y, of_z]),
+            _ => Err(wrong()),
+        }),
+    );
     Ok(out)
 }
 

@@ -14,7 +14,7 @@ use super::team;
 /// Serves, or computes with a worker that does, as long as the worker lives.
 pub fn start() {
     match team::is_member() {
-        true => team::follow(),
+        true => team::follow(team::compute),
         false => super::start(serve::serve()),
     }
 }

@@ -25,7 +25,9 @@ thread_local! {
 }
 
 /// Follows as long as the worker lives.
-pub async fn follow() -> Result<(), JsValue> {
+pub async fn follow(
+    serve: impl AsyncFn(&Rc<Seat<Memory>>, Share, &JsValue) -> Result<(), JsValue>,
+) -> Result<(), JsValue> {
     std::panic::set_hook(Box::new(|_| SEAT.with_borrow(|seat| seat.iter().for_each(|seat| seat.leave()))));
     loop {
         let message = next_message();
@@ -55,7 +57,8 @@ fn take_place(message: &JsValue) -> Result<(Rc<Seat<Memory>>, Share), JsValue> {
     Ok((Rc::new(Seat::new(Memory::of(&buffer, &board), board, member)), Share::new(member, board.members)))
 }
 
-async fn serve(seat: &Rc<Seat<Memory>>, share: Share, message: &JsValue) -> Result<(), JsValue> {
+/// Computes its share of a model that writes.
+pub async fn compute(seat: &Rc<Seat<Memory>>, share: Share, message: &JsValue) -> Result<(), JsValue> {
     let exchange: Box<dyn Exchange> = Box::new(Rc::clone(seat));
     let gpt = part(message, Member::new(share, exchange)).await?;
     let mut cache = gpt.new_cache().map_err(failed)?;

@@ -13,16 +13,17 @@ use wasm_bindgen::prelude::*;
 
 pub use self::crew::Crew;
 use self::crew::Started;
+pub use self::member::compute;
 use self::memory::Memory;
 pub use self::trial::measure;
 use super::storage::{FilePiece, reason};
 use super::time::within;
-use crate::model::{Config, Member, Share};
+use crate::model::{Config, Exchange, Member, Share};
 use crate::team::{Board, Seat};
 
 /// What a member says once it listens, and once it has its part of the model.
 const READY: &str = "ready";
-const LOADED: &str = "loaded";
+pub const LOADED: &str = "loaded";
 
 /// What a member computes: a model in these pieces of a file, or one of this shape and no file.
 const PIECES: &str = "pieces";
@@ -32,17 +33,20 @@ const TRIAL: &str = "trial";
 const LOAD_MS: u32 = 120_000;
 
 /// Bytes of what a member notes: a page of WebAssembly's memory.
-const PAGE: u64 = 64 << 10;
+pub const PAGE: u64 = 64 << 10;
 
 /// Whether this worker is one of a team and does not lead: its program is then [`follow`].
 pub fn is_member() -> bool {
     given("role").as_string().is_some_and(|role| role == "member")
 }
 
-/// The program of such a worker.
-pub fn follow() {
-    super::start(member::follow());
+/// The program of such a worker: it takes a place, serves there until the team ends, and waits for the next one.
+pub fn follow(serve: impl AsyncFn(&Rc<Place>, Share, &JsValue) -> Result<(), JsValue> + 'static) {
+    super::start(member::follow(serve));
 }
+
+/// A worker's place at a board.
+pub type Place = Seat<Memory>;
 
 /// What `start.js` leaves for the program: its compiled module, and what it is to be.
 fn given(name: &str) -> JsValue {
@@ -77,20 +81,20 @@ impl Team {
         for piece in pieces {
             posted.push(&piece.posted().await.map_err(|error| reason(&error))?);
         }
-        Team::of(config, members, (PIECES, &posted), crew).await
+        Team::of(Board::new(config, members), (PIECES, &posted), crew).await
     }
 
     /// The same for a model without a file, to see how long a token takes.
     async fn form_for_trial(config: &Config, members: usize, crew: &mut Crew) -> Result<Team, String> {
         let Config { layers, heads, n_embd, n_inner, vocabulary_size, .. } = *config;
         let sizes = [layers, heads, n_embd, n_inner, vocabulary_size].map(|size| JsValue::from(size as f64));
-        Team::of(config, members, (TRIAL, &sizes.into_iter().collect::<Array>()), crew).await
+        Team::of(Board::new(config, members), (TRIAL, &sizes.into_iter().collect::<Array>()), crew).await
     }
 
-    async fn of(config: &Config, members: usize, work: (&str, &JsValue), crew: &mut Crew) -> Result<Team, String> {
-        let board = Board::new(config, members);
+    /// Gives the workers of a team at this board what to do, under a name that they know. The error says why they cannot.
+    pub async fn of(board: Board, work: (&str, &JsValue), crew: &mut Crew) -> Result<Team, String> {
         let buffer = Memory::buffer(&board).map_err(|error| reason(&error))?;
-        let mut workers = crew.take(members - 1).await?;
+        let mut workers = crew.take(board.members - 1).await?;
         for (index, worker) in workers.iter_mut().enumerate() {
             worker.assign(&board, &buffer, index + 1, work).map_err(|error| reason(&error))?;
         }
@@ -100,7 +104,12 @@ impl Team {
 
     /// The place of this worker.
     pub fn leader(&self) -> Member {
-        Member::new(Share::new(0, self.board.members), Box::new(Rc::clone(&self.seat)))
+        Member::new(Share::new(0, self.board.members), self.exchange())
+    }
+
+    /// What this worker exchanges with the others.
+    pub fn exchange(&self) -> Box<dyn Exchange> {
+        Box::new(Rc::clone(&self.seat))
     }
 
     /// Waits until every worker has its part. The error says why one has not.
@@ -113,7 +122,7 @@ impl Team {
     }
 
     /// Has the workers forget their parts, and gives them back.
-    fn dismiss(mut self, crew: &mut Crew) {
+    pub fn dismiss(mut self, crew: &mut Crew) {
         self.seat.end();
         crew.put(self.workers.drain(..));
     }

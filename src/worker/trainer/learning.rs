@@ -3,8 +3,10 @@
 use std::io::Cursor;
 
 use super::super::channel::Channel;
+use super::super::team::{Crew, Team};
 use super::super::time::now;
 use super::run_store::{Note, RunStore};
+use super::team;
 use super::text::{Text, sentence};
 use crate::app::protocol::{Ended, Event, RunFacts, Sample, TrainEvent, TrainProgress};
 use crate::checkpoint::Model;
@@ -30,6 +32,8 @@ pub struct Learning {
     run: Run,
     note: Note,
     store: RunStore,
+    /// The workers that learn with this one.
+    team: Option<Team>,
     /// The step that is under way.
     step: Option<Step>,
     state: State,
@@ -65,22 +69,45 @@ impl Pace {
 }
 
 impl Learning {
-    /// A run that has been begun, or goes on. It is stored before its first step.
-    pub async fn new(channel: &Channel, text: Text, run: Run, note: Note, store: RunStore) -> Self {
+    /// A run that begins, or goes on, with so many threads. It is stored before its first step.
+    pub async fn begin(
+        channel: &Channel,
+        text: Text,
+        run: Run,
+        (note, store): (Note, RunStore),
+        threads: usize,
+        crew: &mut Crew,
+    ) -> Self {
         let (steps, pace) = (run.steps(), Pace::from(run.steps()));
         let state = if steps < run.recipe().steps { State::Learning } else { State::Ended };
-        let mut learning =
-            Learning { text, run, note, store, step: None, state, pace, sent: 0.0, saved: 0.0, save_every: SAVE_MS };
+        let mut learning = Learning {
+            text,
+            run,
+            note,
+            store,
+            team: None,
+            step: None,
+            state,
+            pace,
+            sent: 0.0,
+            saved: 0.0,
+            save_every: SAVE_MS,
+        };
         learning.tell_begun(channel);
         if steps == 0 {
             learning.save(channel).await;
         }
-        learning.saved = now();
-        learning.pace = Pace::from(steps);
         if state == State::Ended {
             let held_out = learning.run.curve().last().and_then(|point| point.held_out);
             tell(channel, TrainEvent::Ended(Ended::Learned { held_out }));
+            return learning;
         }
+        match team::form(&mut learning.run, &learning.text, threads, crew).await {
+            Ok(team) => learning.team = team,
+            Err(reason) => tell(channel, TrainEvent::Alone(alone(&reason))),
+        }
+        learning.saved = now();
+        learning.pace = Pace::from(steps);
         learning
     }
 
@@ -178,8 +205,9 @@ impl Learning {
         Ok(())
     }
 
-    /// Stores the run, unless something in it is no number any more.
+    /// Stores the run, unless something in it is no number any more. A step that is under way begins again.
     async fn save_if_good(&mut self, channel: &Channel) -> Result<(), TrainError> {
+        self.step = None;
         if !self.run.is_finite()? {
             return Err(TrainError::Diverged { step: self.run.steps(), loss: f64::NAN });
         }
@@ -197,17 +225,26 @@ impl Learning {
         tell(channel, TrainEvent::Saved { step: self.run.steps(), failure });
     }
 
-    /// The run cannot go on: what was stored last becomes its model.
+    /// The run cannot go on: what was stored last becomes its model. Where only another worker was lost, this one goes on from
+    /// there by itself.
     async fn end_badly(&mut self, channel: &Channel, error: &TrainError) {
-        (self.state, self.step) = (State::Ended, None);
+        let was_lost = matches!(error, TrainError::Team(_));
+        (self.step, self.team) = (None, None);
         let reason = sentence(error);
         match self.store.last_good(&self.text).await {
+            Ok(run) if was_lost => {
+                self.pace = Pace::from(run.steps());
+                self.run = run;
+                tell(channel, TrainEvent::Alone(alone(&reason)));
+            }
             Ok(run) => {
+                self.state = State::Ended;
                 let step = run.steps();
                 self.run = run;
                 tell(channel, TrainEvent::Ended(Ended::Diverged { reason, step }));
             }
             Err(second) => {
+                self.state = State::Ended;
                 let message = format!("{reason} {second}");
                 tell(channel, TrainEvent::Failed { number: None, message });
             }
@@ -253,11 +290,18 @@ impl Learning {
     }
 
     /// The model as it is now: the file's name and its bytes.
-    pub fn model(&self) -> Result<(String, Vec<u8>), TrainError> {
+    pub fn model(&mut self) -> Result<(String, Vec<u8>), TrainError> {
+        // A team does one thing at a time.
+        self.step = None;
         let name = self.note.title.clone();
         let bytes = self.run.model(None, &name)?;
         Ok((format!("{name}.gguf"), bytes))
     }
+}
+
+/// Why one thread learns, as a sentence.
+fn alone(reason: &str) -> String {
+    format!("One thread learns from here on: {}.", reason.trim_end_matches('.'))
 }
 
 /// Posts an event to the page.

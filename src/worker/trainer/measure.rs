@@ -1,13 +1,17 @@
 //! How long a run takes here.
 
 use super::super::channel::Channel;
+use super::super::team::Crew;
 use super::super::time::now;
+use super::team;
 use super::text::Text;
 use crate::app::protocol::Estimate;
-use crate::train::{Plan, Run, Step, TrainError};
+use crate::train::{Plan, Recipe, Run, TrainError};
 
 /// Milliseconds after which no further step is measured.
 const MEASURE_MS: f64 = 1200.0;
+/// Milliseconds after which even fewer than three steps are enough.
+const LONGEST_MS: f64 = 2500.0;
 /// What reading a token takes of what learning it takes.
 const READING: f64 = 1.0 / 3.0;
 /// The most bytes that a run may need: a tab has four gigabytes.
@@ -39,25 +43,75 @@ pub fn expect_to_fit(run: &Run) -> Result<(), String> {
     ))
 }
 
-/// Measures steps of one leaf. `None` if a request came in.
-pub async fn measure(channel: &Channel, text: &Text, plan: &Plan) -> Result<Option<Estimate>, TrainError> {
+/// Measures steps of one leaf for each of so many threads. `None` if a request came in.
+pub async fn measure(
+    channel: &Channel,
+    text: &Text,
+    plan: &Plan,
+    threads: usize,
+    crew: &mut Crew,
+) -> Result<Option<Estimate>, TrainError> {
+    let whole = plan.begin(&text.text, &text.sha256, text.base.as_ref())?;
+    let (recipe, config) = (whole.recipe().clone(), whole.config().clone());
+    drop(whole);
+    let settings = &recipe.settings;
+    let leaves = settings.batch.div_ceil(settings.leaf);
+    let members = threads.min(leaves);
+    let short =
+        Plan { batch_size: Some(settings.batch.min(members * settings.leaf)), steps: Some(1_000_000), ..plan.clone() };
     // What a browser compiles at first is slow: one block is enough to have it compiled again.
     if text.base.is_none() {
-        let one = Plan { n_layer: Some(1), ..plan.clone() };
+        let one = Plan { n_layer: Some(1), batch_size: Some(settings.leaf), ..short.clone() };
         let mut run = one.begin(&text.text, &text.sha256, None)?;
-        leaf(&mut run)?;
-        leaf(&mut run)?;
+        for _ in 0..2 {
+            step(&mut run)?;
+        }
         if channel.interrupted().await {
             return Ok(None);
         }
     }
-    let mut run = plan.begin(&text.text, &text.sha256, text.base.as_ref())?;
+    let mut run = short.begin(&text.text, &text.sha256, text.base.as_ref())?;
+    // Where no others can be had, one is measured: as it will be then.
+    let team = team::form(&mut run, text, members, crew).await.unwrap_or_default();
+    let measured = steps(channel, &mut run).await;
+    drop(run);
+    let threads = if team.is_some() { members } else { 1 };
+    if let Some(team) = team {
+        team.dismiss(crew);
+    }
+    let Some((round_seconds, update_seconds)) = measured? else { return Ok(None) };
+    let context = config.context as f64;
+    let step_seconds = leaves.div_ceil(threads) as f64 * round_seconds + update_seconds;
+    let points = (1..=recipe.steps).filter(|step| recipe.has_point(*step)).count() as f64;
+    let held_out = text_held_out(text, &recipe);
+    let read = (points * recipe.windows() as f64 * context).min(points * held_out) + held_out;
+    let token_seconds = round_seconds / (threads * settings.leaf) as f64 / context;
+    Ok(Some(Estimate {
+        parameters: config.parameters() as u64,
+        threads: threads as u32,
+        tokens_per_second: settings.batch as f64 * context / step_seconds,
+        step_seconds,
+        seconds: recipe.steps as f64 * step_seconds + READING * token_seconds * read,
+    }))
+}
+
+/// Tokens that are held out, about.
+fn text_held_out(text: &Text, recipe: &Recipe) -> f64 {
+    text.text.len() as f64 * recipe.held_out
+}
+
+/// Seconds of a round of leaves, and of what follows the last one: medians. `None` if a request came in.
+async fn steps(channel: &Channel, run: &mut Run) -> Result<Option<(f64, f64)>, TrainError> {
     let begun = now();
     let mut measured = Vec::new();
-    while measured.is_empty() || now() - begun < MEASURE_MS {
-        measured.push(leaf(&mut run)?);
+    // With several threads, the others are slow at first, too.
+    while measured.len() < 3 || now() - begun < MEASURE_MS {
+        measured.push(step(run)?);
         if channel.interrupted().await {
             return Ok(None);
+        }
+        if now() - begun > LONGEST_MS {
+            break;
         }
     }
     let median = |of: fn(&(f64, f64)) -> f64| {
@@ -65,29 +119,13 @@ pub async fn measure(channel: &Channel, text: &Text, plan: &Plan) -> Result<Opti
         times.sort_by(f64::total_cmp);
         times[times.len() / 2] / 1000.0
     };
-    let (leaf_seconds, update_seconds) = (median(|(leaf, _)| *leaf), median(|(_, update)| *update));
-    let (recipe, context) = (run.recipe(), run.config().context as f64);
-    let settings = &recipe.settings;
-    let leaves = settings.batch as f64 / settings.leaf.min(settings.batch) as f64;
-    let step_seconds = leaves * leaf_seconds + update_seconds;
-    let token_seconds = leaf_seconds / (settings.leaf.min(settings.batch) as f64 * context);
-    let points = (1..=recipe.steps.min(1_000_000)).filter(|step| recipe.has_point(*step)).count();
-    let held_out = run.dataset().held_out().len() as f64;
-    let read = (points as f64 * recipe.windows() as f64 * context).min(points as f64 * held_out) + held_out;
-    let learned = recipe.steps as f64 * step_seconds;
-    Ok(Some(Estimate {
-        parameters: run.config().parameters() as u64,
-        tokens_per_second: settings.batch as f64 * context / step_seconds,
-        step_seconds,
-        seconds: learned + READING * token_seconds * read,
-    }))
+    Ok(Some((median(|(round, _)| *round), median(|(_, update)| *update))))
 }
 
-/// Milliseconds of a leaf's gradients, and of the step that follows them.
-fn leaf(run: &mut Run) -> Result<(f64, f64), TrainError> {
-    let windows = run.dataset().batch(0..run.recipe().settings.leaf.min(run.recipe().settings.batch) as u64);
-    let mut step = Step::new(windows, 0.0);
+/// Milliseconds of a step's one round of leaves, and of what follows it.
+fn step(run: &mut Run) -> Result<(f64, f64), TrainError> {
     let begun = now();
+    let Some(mut step) = run.begin_step() else { return Ok((0.0, 0.0)) };
     while run.go_on(&mut step)? {}
     let computed = now();
     run.finish(step)?;

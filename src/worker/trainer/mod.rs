@@ -1,15 +1,22 @@
 //! The trainer's program: has models learn a text. The page starts it where its view is opened.
 //!
 //! `serve` is its loop; `text` is what is learned, `measure` says how long it takes, `learning` is a run that takes its steps,
-//! and `run_store` keeps it in the browser's storage.
+//! `run_store` keeps it in the browser's
+//! storage, and `team` has several workers learn together.
 
 mod learning;
 mod measure;
 mod run_store;
 mod serve;
+mod team;
 mod text;
 
-/// Serves as long as the worker lives.
+use super::team::{follow, is_member};
+
+/// Serves, or learns with a worker that does, as long as the worker lives.
 pub fn start() {
-    super::start(serve::serve());
+    match is_member() {
+        true => follow(team::learn),
+        false => super::start(serve::serve()),
+    }
 }

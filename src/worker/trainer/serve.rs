@@ -5,9 +5,11 @@ use wasm_bindgen::JsValue;
 use web_sys::{Blob, BlobPropertyBag};
 
 use super::super::channel::{Channel, Message, send};
+use super::super::team::Crew;
 use super::learning::{Learning, tell};
 use super::measure::{expect_to_fit, measure};
 use super::run_store::{Note, RunStore};
+use super::team;
 use super::text::{Text, sentence};
 use crate::app::protocol::{Event, Request, TrainEvent, TrainRequest};
 use crate::app::training::TrainSettings;
@@ -18,6 +20,10 @@ use crate::train::Plan;
 struct Trainer {
     text: Option<Text>,
     learning: Option<Learning>,
+    /// How many threads the reader wants to learn.
+    threads: Option<u32>,
+    /// Workers that wait for what to do.
+    crew: Crew,
 }
 
 /// Listens, answers and learns as long as the worker lives.
@@ -63,6 +69,7 @@ impl Trainer {
                     },
                 );
             }
+            TrainRequest::Threads(threads) => self.threads = threads,
             TrainRequest::Measure { number, plan } => self.measure(channel, number, &plan).await,
             TrainRequest::Begin { settings, title } => {
                 let begun = self.begin(channel, settings, title).await;
@@ -108,7 +115,7 @@ impl Trainer {
         if let Err(message) = fits.and_then(|run| expect_to_fit(&run)) {
             return tell(channel, failed(message));
         }
-        match measure(channel, text, plan).await {
+        match measure(channel, text, plan, team::members(self.threads), &mut self.crew).await {
             Ok(Some(estimate)) => tell(channel, TrainEvent::Measured { number, estimate }),
             // The request that came in has taken its place.
             Ok(None) => {}
@@ -137,18 +144,18 @@ impl Trainer {
             tell(channel, TrainEvent::Saved { step: 0, failure: Some(message) });
         }
         let note = Note::new(title, settings, run.recipe().steps);
-        Ok(Learning::new(channel, text, run, note, store).await)
+        Ok(Learning::begin(channel, text, run, (note, store), team::members(self.threads), &mut self.crew).await)
     }
 
     async fn restore(&mut self, channel: &Channel) -> Result<Learning, String> {
         self.learning = None;
         let mut store = RunStore::open().await;
         let (text, run, note) = store.restore().await?;
-        Ok(Learning::new(channel, text, run, note, store).await)
+        Ok(Learning::begin(channel, text, run, (note, store), team::members(self.threads), &mut self.crew).await)
     }
 
-    fn send_model(&self, channel: &Channel) {
-        let Some(learning) = &self.learning else { return };
+    fn send_model(&mut self, channel: &Channel) {
+        let Some(learning) = &mut self.learning else { return };
         match learning.model().map_err(|error| sentence(&error)).and_then(|(name, bytes)| Ok((name, blob(&bytes)?))) {
             Ok((name, blob)) => channel.send_with(&Event::Training(TrainEvent::Model { name }), Some(blob)),
             Err(message) => tell(channel, TrainEvent::Failed { number: None, message }),

@@ -1,5 +1,6 @@
 //! Estimates what the `exact` window costs, before the run.
 
+use super::numbers::duration;
 use crate::generation::{Settings, Window};
 use crate::tokenizer::Vocabulary;
 
@@ -44,14 +45,6 @@ impl Estimate {
             Some(speed) => format!("{work}, at most {} at the speed of the last run.", duration(self.rows / speed)),
             None => format!("{work}."),
         }
-    }
-}
-
-fn duration(seconds: f64) -> String {
-    match seconds {
-        ..90.0 => format!("{:.0} s", seconds.max(1.0)),
-        90.0..5400.0 => format!("{:.0} minutes", seconds / 60.0),
-        _ => format!("{:.1} hours", seconds / 3600.0),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod checksum;
 pub mod estimate;
+pub mod numbers;
 pub mod own;
 pub mod permalink;
 pub mod presets;

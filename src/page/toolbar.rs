@@ -1,11 +1,7 @@
 //! What can be done with the text: copied, shared, cleared.
 
-use std::time::Duration;
-
-use js_sys::Array;
 use leptos::html;
 use leptos::prelude::*;
-use web_sys::{Blob, BlobPropertyBag, Url};
 
 use super::clipboard::{Copied, copy};
 use super::saving::save_text;

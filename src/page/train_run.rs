@@ -6,8 +6,8 @@ use serde_wasm_bindgen::Serializer;
 
 use super::clipboard::{Copied, copy};
 use super::saving::save_text;
-use super::train_view::{duration, grouped, steer};
 use super::training::Training;
+use crate::app::numbers::{duration, grouped};
 use crate::app::protocol::{Ended, RunFacts, Sample, TrainRequest};
 use crate::app::training::{Phase, Session};
 use crate::train::curve::{self, Colours};
@@ -63,7 +63,7 @@ pub fn Run(training: Training) -> impl IntoView {
                 >
                     {move || if phase.get() == Phase::Paused { "Resume" } else { "Pause" }}
                 </button>
-                <button type="button" data-testid="train-stop" hidden=is_over on:click=steer(training, TrainRequest::Stop)>
+                <button type="button" data-testid="train-stop" hidden=is_over on:click=move |_| training.steer(TrainRequest::Stop)>
                     "Stop"
                 </button>
                 <button type="button" class="primary" data-testid="train-write" on:click=move |_| training.write_with_it()>

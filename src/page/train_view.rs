@@ -9,8 +9,9 @@ use super::options::Mounted;
 use super::release::why_one_thread;
 use super::train_run::Run;
 use super::training::Training;
+use crate::app::numbers::{duration, grouped};
 use crate::app::permalink::AddressError;
-use crate::app::protocol::{Estimate, StoredRun, TextFacts, TrainRequest};
+use crate::app::protocol::{Estimate, StoredRun, TextFacts};
 use crate::app::training::{Answer, TEXT_DIGITS};
 
 /// Kinds of characters that are shown.
@@ -329,28 +330,4 @@ fn estimate_sentence(estimate: &Estimate) -> String {
     let (time, speed) = (duration(estimate.seconds), grouped(estimate.tokens_per_second as u64));
     let threads = if estimate.threads == 1 { "1 thread".to_string() } else { format!("{} threads", estimate.threads) };
     format!("{millions:.1} million weights. About {time} here, at {speed} tokens per second with {threads}.")
-}
-
-/// A time, for people.
-pub fn duration(seconds: f64) -> String {
-    let seconds = seconds.max(0.0);
-    match seconds {
-        ..90.0 => format!("{seconds:.0} s"),
-        ..5400.0 => format!("{:.0} min", seconds / 60.0),
-        ..172_800.0 => format!("{:.1} h", seconds / 3600.0),
-        _ => format!("{:.0} days", seconds / 86_400.0),
-    }
-}
-
-/// A number with commas.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
-    groups.join(",")
-}
-
-/// Steers the run.
-pub fn steer(training: Training, request: TrainRequest) -> impl Fn(ev::MouseEvent) {
-    move |_| training.steer(request.clone())
 }

@@ -82,7 +82,7 @@ pub fn svg(curve: &[Point], steps: u64, colours: Colours) -> String {
         y_most = MARGIN + 4.0,
         y_least = bottom + 4.0,
         y_steps = bottom + 20.0,
-        x_key = right - 130.0,
+        x_key = right - 190.0,
     )
 }
 

@@ -1,5 +1,6 @@
 //! Describes files of the reader's own, for the page.
 
+use crate::app::numbers::grouped;
 use crate::app::protocol::{Asked, Description, Export, Question};
 use crate::checkpoint::import::{Need, Summary, folder_and_name};
 
@@ -40,15 +41,15 @@ fn facts(summary: &Summary) -> Vec<(String, String)> {
     let Summary { parameters, layers, n_embd, heads, context, vocabulary, tokens, padding_rows, .. } = summary;
     let padding = match padding_rows {
         0 => String::new(),
-        rows => format!(", {} rows of padding left out", grouped(*rows)),
+        rows => format!(", {} rows of padding left out", grouped(*rows as u64)),
     };
     let mut facts = vec![
         ("Architecture", format!("GPT-2 with {}, head {}", activation(summary.activation), summary.head)),
         ("Source", summary.source.to_string()),
-        ("Weights", grouped(*parameters)),
+        ("Weights", grouped(*parameters as u64)),
         ("Shape", format!("{layers} layers, {n_embd} wide, {heads} heads")),
-        ("Context", format!("{} tokens", grouped(*context))),
-        ("Vocabulary", format!("{} {tokens}{padding}", grouped(*vocabulary))),
+        ("Context", format!("{} tokens", grouped(*context as u64))),
+        ("Vocabulary", format!("{} {tokens}{padding}", grouped(*vocabulary as u64))),
         ("Precision", format!("{} in the files, {} here", summary.stored.join(", "), matrices(&summary.kept))),
     ];
     if !summary.ignored.is_empty() {
@@ -69,19 +70,6 @@ fn activation(name: &str) -> &str {
         "gelu" => "GELU",
         _ => "GELU (approximated by tanh)",
     }
-}
-
-/// `9,967,040`.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.char_indices() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// Says what is missing, and how to give it.
@@ -114,7 +102,7 @@ fn tokenizer(tokens: usize) -> String {
     };
     format!(
         "The tokenizer is missing: add vocab.json and merges.txt, or tokenizer.json, of at most {} tokens.{here}",
-        grouped(tokens)
+        grouped(tokens as u64)
     )
 }
 

@@ -89,7 +89,7 @@ pub struct TrainSettings {
 
 impl Default for TrainSettings {
     fn default() -> Self {
-        let plan = Plan { size: Size::Tiny, ..Plan::default() };
+        let plan = Plan { size: Size::Tiny, steps: Some(Size::Tiny.steps()), ..Plan::default() };
         TrainSettings { plan, prompt: String::new(), text: None, from: None }
     }
 }

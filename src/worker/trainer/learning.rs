@@ -12,7 +12,7 @@ use crate::app::protocol::{Ended, Event, RunFacts, Sample, TrainEvent, TrainProg
 use crate::checkpoint::Model;
 use crate::checkpoint::precision::Precision;
 use crate::generation;
-use crate::train::{Run, Step, TrainError, curve};
+use crate::train::{Recipe, Run, Step, TrainError, curve};
 
 /// Words of a sample.
 const WORDS: u32 = 25;
@@ -51,20 +51,23 @@ enum State {
     Ended,
 }
 
-/// Since when steps are taken without a pause, and how many by then.
+/// How long steps take here, and points of the curve: how many, and their milliseconds.
+#[derive(Default)]
 struct Pace {
-    begun: f64,
-    step: u64,
+    steps: (u64, f64),
+    points: (u64, f64),
 }
 
 impl Pace {
-    fn from(step: u64) -> Self {
-        Pace { begun: now(), step }
+    /// Milliseconds of each.
+    fn of((count, ms): (u64, f64)) -> f64 {
+        ms / count.max(1) as f64
     }
 
-    /// Milliseconds of a step.
-    fn step_ms(&self, step: u64) -> f64 {
-        (now() - self.begun) / step.saturating_sub(self.step).max(1) as f64
+    /// Seconds that are left behind a step.
+    fn seconds_left(&self, recipe: &Recipe, step: u64) -> f64 {
+        let points = (step + 1..=recipe.steps).filter(|step| recipe.has_point(*step)).count();
+        ((recipe.steps - step) as f64 * Pace::of(self.steps) + points as f64 * Pace::of(self.points)) / 1000.0
     }
 }
 
@@ -78,7 +81,7 @@ impl Learning {
         threads: usize,
         crew: &mut Crew,
     ) -> Self {
-        let (steps, pace) = (run.steps(), Pace::from(run.steps()));
+        let steps = run.steps();
         let state = if steps < run.recipe().steps { State::Learning } else { State::Ended };
         let mut learning = Learning {
             text,
@@ -88,7 +91,7 @@ impl Learning {
             team: None,
             step: None,
             state,
-            pace,
+            pace: Pace::default(),
             sent: 0.0,
             saved: 0.0,
             save_every: SAVE_MS,
@@ -107,7 +110,6 @@ impl Learning {
             Err(reason) => tell(channel, TrainEvent::Alone(alone(&reason))),
         }
         learning.saved = now();
-        learning.pace = Pace::from(steps);
         learning
     }
 
@@ -148,11 +150,15 @@ impl Learning {
         let Some(mut step) = self.step.take().or_else(|| self.run.begin_step()) else {
             return self.learned(channel).await;
         };
-        if self.run.go_on(&mut step)? {
+        let begun = now();
+        let is_more = self.run.go_on(&mut step)?;
+        if is_more {
+            self.pace.steps.1 += now() - begun;
             self.step = Some(step);
             return Ok(());
         }
         let report = self.run.finish(step)?;
+        self.pace.steps = (self.pace.steps.0 + 1, self.pace.steps.1 + now() - begun);
         let is_last = report.step == self.run.recipe().steps;
         if self.run.has_point() {
             self.add_point(channel)?;
@@ -169,26 +175,27 @@ impl Learning {
 
     fn tell_progress(&self, channel: &Channel, loss: f64) {
         let (step, recipe) = (self.run.steps(), self.run.recipe());
-        let step_ms = self.pace.step_ms(step);
         let tokens = (recipe.settings.batch * self.run.config().context) as f64;
         tell(
             channel,
             TrainEvent::Progress(TrainProgress {
                 step,
                 loss,
-                tokens_per_second: tokens / step_ms * 1000.0,
-                seconds_left: (recipe.steps - step) as f64 * step_ms / 1000.0,
+                tokens_per_second: tokens / Pace::of(self.pace.steps) * 1000.0,
+                seconds_left: self.pace.seconds_left(recipe, step),
             }),
         );
     }
 
     fn add_point(&mut self, channel: &Channel) -> Result<(), TrainError> {
+        let begun = now();
         self.run.add_point()?;
         let (step, prompt) = (self.run.steps(), self.note.settings.prompt.clone());
         // What cannot be written is no reason to stop learning.
         let text = sample(&self.run, &prompt).unwrap_or_default();
         let sample = Sample { step, prompt, text };
         self.note.samples.push(sample.clone());
+        self.pace.points = (self.pace.points.0 + 1, self.pace.points.1 + now() - begun);
         tell(channel, TrainEvent::Point { csv: curve::csv(self.run.curve()), sample });
         Ok(())
     }
@@ -233,7 +240,7 @@ impl Learning {
         let reason = sentence(error);
         match self.store.last_good(&self.text).await {
             Ok(run) if was_lost => {
-                self.pace = Pace::from(run.steps());
+                self.pace = Pace::default();
                 self.run = run;
                 tell(channel, TrainEvent::Alone(alone(&reason)));
             }
@@ -264,7 +271,6 @@ impl Learning {
     pub fn resume(&mut self, channel: &Channel) {
         if self.state == State::Paused {
             self.state = State::Learning;
-            self.pace = Pace::from(self.run.steps());
             tell(channel, TrainEvent::Paused(false));
         }
     }

@@ -3,15 +3,18 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 use std::collections::HashMap;
+use std::io::Cursor;
 
 use candle_core::{DType, Device, Tensor, Var, safetensors};
+use peargpt::checkpoint::import::{Answers, Inspection, Named, inspect, to_gguf};
+use peargpt::checkpoint::precision::Precision;
 use peargpt::kernels::ops::{self, Attended, Matrix};
 use peargpt::kernels::{Activation, Heads};
-use peargpt::model::Config;
 use peargpt::model::config::Head;
+use peargpt::model::{Config, Gpt};
 use peargpt::train::gradients::{Batch, Gradients};
 use peargpt::train::optimizer::{AdamW, Muon, Optimizers};
-use peargpt::train::{Parameters, Settings, Trainer, Windows};
+use peargpt::train::{Parameters, Plan, Settings, Trainer, Windows};
 use serde_json::Value;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/training");
@@ -172,6 +175,49 @@ fn a_small_model_has_pytorchs_loss_and_gradients() {
     assert_eq!(found.tensors.len(), 28);
     for ((name, _), gradient) in parameters.iter().zip(&found.tensors) {
         expect_near(name, gradient, &small.all[&format!("gradient.{name}")], 1e-4);
+    }
+}
+
+#[test]
+fn our_way_back_gives_the_bits_of_candles() {
+    let small = Small::read();
+    let (parameters, windows) = (small.parameters(), small.windows(0));
+    let found = small.gradients(&parameters, 8, 1);
+    let gpt = Gpt::load(&config(), &mut parameters.weights().unwrap()).unwrap();
+    let shape = (windows.ids.len() / config().context, config().context);
+    let ids = Tensor::from_slice(&windows.ids, shape, &Device::Cpu).unwrap();
+    let logits = gpt.forward(&ids, None).unwrap();
+    let loss = ops::cross_entropy(&logits, &windows.targets, windows.targets.len()).unwrap();
+    let expected = loss.backward().unwrap();
+    assert_eq!(found.loss as f32, loss.to_scalar::<f32>().unwrap());
+    for ((name, variable), gradient) in parameters.iter().zip(&found.tensors) {
+        let bits = |tensor: &Tensor| numbers(tensor).into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        assert!(bits(gradient) == bits(expected.get(variable).unwrap()), "{name}");
+    }
+}
+
+#[test]
+fn a_models_file_has_the_bytes_of_the_converters() {
+    let text = "to be or not to be, that is the question. ".repeat(40);
+    // A width that 32 does not divide, too, which no block of Q8_0 fits.
+    for n_embd in [32, 48] {
+        let plan =
+            Plan { n_layer: Some(1), n_head: Some(2), n_embd: Some(n_embd), block_size: Some(16), ..Plan::default() };
+        let run = plan.begin(&text, "", None).unwrap();
+        for precision in [Precision::F32, Precision::F16, Precision::Q8_0] {
+            let model = run.model(Some(precision), "mine").unwrap();
+            let whole = Named {
+                name: "a.gguf".to_string(),
+                reader: Cursor::new(run.model(Some(Precision::F32), "mine").unwrap()),
+            };
+            let mut files = [whole];
+            let Inspection::Ready(info) = inspect(&mut files, &Answers::default()).unwrap() else {
+                panic!("incomplete")
+            };
+            let mut expected = Vec::new();
+            to_gguf(&info, "mine", Some(precision)).unwrap().write(&info, &mut files, &mut expected).unwrap();
+            assert!(model == expected, "{n_embd} wide, {precision:?}");
+        }
     }
 }
 

@@ -7,11 +7,12 @@ use std::rc::{Rc, Weak};
 use js_sys::{Array, Function};
 use leptos::task::spawn_local;
 use leptos::wasm_bindgen::prelude::*;
+use serde::Serialize;
 use web_sys::{ErrorEvent, MessageEvent, Worker};
 
 use super::js::describe;
 use super::release;
-use crate::app::protocol::{Event, Program, Request};
+use crate::app::protocol::{Event, Program};
 
 /// Owner of the worker.
 pub struct Bridge {
@@ -30,7 +31,7 @@ struct Running {
     /// `None` until its files are here.
     worker: Option<Worker>,
     /// Requests made before [`Event::Ready`]; `None` after it.
-    held_back: Option<Vec<(Request, Array)>>,
+    held_back: Option<Vec<Array>>,
     on_message: Closure<dyn FnMut(MessageEvent)>,
     on_error: Closure<dyn FnMut(ErrorEvent)>,
 }
@@ -104,15 +105,22 @@ impl Bridge {
     }
 
     /// Sends a request with the files that it brings, at the latest when the worker listens.
-    pub fn send(self: &Rc<Self>, request: Request, files: Array) {
+    pub fn send<R: Serialize>(self: &Rc<Self>, request: &R, files: Array) {
+        match serde_wasm_bindgen::to_value(request) {
+            Ok(request) => self.post(Array::of2(&request, &files)),
+            Err(error) => self.break_off(error.to_string()),
+        }
+    }
+
+    fn post(self: &Rc<Self>, message: Array) {
         self.open();
         let error = match self.worker.borrow_mut().as_mut() {
             None => return,
-            Some(Running { held_back: Some(requests), .. }) => {
-                requests.push((request, files));
+            Some(Running { held_back: Some(messages), .. }) => {
+                messages.push(message);
                 return;
             }
-            Some(running) => running.post(&request, &files).err(),
+            Some(running) => running.post(&message).err(),
         };
         if let Some(error) = error {
             self.break_off(describe(&error));
@@ -136,8 +144,8 @@ impl Bridge {
     /// Posts what was held back.
     fn release(self: &Rc<Self>) {
         let requests = self.worker.borrow_mut().as_mut().and_then(|running| running.held_back.take());
-        for (request, files) in requests.unwrap_or_default() {
-            self.send(request, files);
+        for message in requests.unwrap_or_default() {
+            self.post(message);
         }
     }
 
@@ -165,9 +173,8 @@ impl Running {
         self.worker = Some(worker);
     }
 
-    fn post(&self, request: &Request, files: &Array) -> Result<(), JsValue> {
-        let message = Array::of2(&serde_wasm_bindgen::to_value(request)?, files);
-        self.worker.as_ref().map_or(Ok(()), |worker| worker.post_message(&message))
+    fn post(&self, message: &Array) -> Result<(), JsValue> {
+        self.worker.as_ref().map_or(Ok(()), |worker| worker.post_message(message))
     }
 }
 

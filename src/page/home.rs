@@ -72,6 +72,7 @@ pub fn Home(
                 <p class="actions">
                     <a class="button primary" href=move || writing.address().to_string()>"Let pearGPT write"</a>
                     <a class="button" href="#/peargpt?prompt=ROMEO%3A&run=1">"Let Romeo speak"</a>
+                    <a class="button" href="#/train">"Train one on your text"</a>
                 </p>
             </div>
             <Sample />

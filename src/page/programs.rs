@@ -118,39 +118,39 @@ impl Programs {
                 let mut state = self.state.borrow_mut();
                 (state.load, state.model) = (Some(load), Some((model, None)));
                 drop(state);
-                self.engine.send(request, files);
+                self.engine.send(&request, files);
             }
             Request::Import { run, .. } => {
                 let mut state = self.state.borrow_mut();
                 (state.import, state.is_fetched) = (Some(run), false);
                 state.runs.push(run);
                 drop(state);
-                self.converter.send(request, files);
+                self.converter.send(&request, files);
             }
             Request::Inspect { run, .. } => {
                 self.state.borrow_mut().runs.push(run);
-                self.converter.send(request, files);
+                self.converter.send(&request, files);
             }
             Request::Export { run, format, .. } => {
                 self.let_go();
                 self.state.borrow_mut().runs.push(run);
                 let (model, files) = self.model();
-                self.converter.send(Request::Export { run, format, model }, files);
+                self.converter.send(&Request::Export { run, format, model }, files);
             }
             Request::Keep { title, .. } => {
                 self.state.borrow_mut().keeps += 1;
                 let (model, files) = self.model();
-                self.converter.send(Request::Keep { title, model }, files);
+                self.converter.send(&Request::Keep { title, model }, files);
             }
             Request::StopConverting => {
                 if self.converter.is_open() {
-                    self.converter.send(request, files);
+                    self.converter.send(&request, files);
                 }
             }
             Request::Pause | Request::Cancel { .. } if self.state.borrow().is_fetched => {
-                self.converter.send(request, files);
+                self.converter.send(&request, files);
             }
-            _ => self.engine.send(request, files),
+            _ => self.engine.send(&request, files),
         }
     }
 
@@ -160,11 +160,11 @@ impl Programs {
         match self.state.borrow().model.clone() {
             Some((ModelFile::Catalog { entry, catalog_url, policy }, _)) => {
                 let request = Request::Load { entry, catalog_url, policy, consent: true, threads };
-                self.engine.send(request, Array::new());
+                self.engine.send(&request, Array::new());
             }
             Some((ModelFile::Gguf(file), blob)) => {
                 let request = Request::Open { run: None, file, threads };
-                self.engine.send(request, blob.into_iter().collect());
+                self.engine.send(&request, blob.into_iter().collect());
             }
             None => return false,
         }
@@ -188,7 +188,7 @@ impl Programs {
         let has_fetch = is_another && std::mem::take(&mut state.is_fetched);
         drop(state);
         if (has_import || has_fetch) && self.converter.is_open() {
-            self.converter.send(Request::StopConverting, Array::new());
+            self.converter.send(&Request::StopConverting, Array::new());
         }
     }
 
@@ -215,7 +215,7 @@ impl Programs {
         let Some((entry, catalog_url, policy)) = self.state.borrow().load.clone() else { return };
         if entry.id == id {
             self.state.borrow_mut().is_fetched = true;
-            self.converter.send(Request::Fetch { entry, catalog_url, policy }, Array::new());
+            self.converter.send(&Request::Fetch { entry, catalog_url, policy }, Array::new());
         }
     }
 
@@ -266,7 +266,7 @@ impl Programs {
             drop(state);
             self.let_go();
             let threads = (self.threads)();
-            self.engine.send(Request::Open { run: Some(run), file, threads }, blob.into_iter().collect());
+            self.engine.send(&Request::Open { run: Some(run), file, threads }, blob.into_iter().collect());
         }
     }
 
@@ -287,7 +287,7 @@ impl Programs {
         if is_new {
             self.let_go();
             let (file, threads) = (file.clone(), (self.threads)());
-            self.engine.send(Request::Open { run: Some(run), file, threads }, blob.into_iter().collect());
+            self.engine.send(&Request::Open { run: Some(run), file, threads }, blob.into_iter().collect());
         }
         self.open_is(run, |opening| opening.file = Some(file));
     }
@@ -317,9 +317,9 @@ impl Programs {
         drop(state);
         let threads = (self.threads)();
         match blob {
-            Some(blob) => self.engine.send(Request::Open { run: None, file, threads }, Array::of1(&blob)),
+            Some(blob) => self.engine.send(&Request::Open { run: None, file, threads }, Array::of1(&blob)),
             None => {
-                self.engine.send(Request::Load { entry, catalog_url, policy, consent: true, threads }, Array::new());
+                self.engine.send(&Request::Load { entry, catalog_url, policy, consent: true, threads }, Array::new());
             }
         }
         self.end_converter();

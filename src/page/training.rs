@@ -9,7 +9,7 @@ use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos::wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Blob, File};
+use web_sys::{Blob, File, Url};
 
 use super::address_bar::AddressBar;
 use super::bridge::Bridge;
@@ -21,9 +21,7 @@ use super::saving::{save, text_blob};
 use super::{fetch, release};
 use crate::app::own::is_own;
 use crate::app::permalink::{Address, Route};
-use crate::app::protocol::{
-    Answers, Event, FileLocation, GgufFile, ModelFile, Program, Request, TrainEvent, TrainRequest,
-};
+use crate::app::protocol::{Answers, Event, Program, TrainEvent, TrainRequest};
 use crate::app::training::{Answer, PARAMETERS, Session, TEXT_DIGITS, TrainSettings};
 
 /// Shakespeare's name in the release.
@@ -203,32 +201,39 @@ impl Training {
 
     /// Has the text read, with the model that is fine-tuned.
     pub fn read(self) {
+        self.read_with(None);
+    }
+
+    /// The same with that model's file.
+    fn read_with(self, model: Option<Blob>) {
         let Some(text) = self.text.get_value() else { return };
         let number = self.session.try_update(Session::ask_for_text).unwrap_or_default();
         let seed = untrack(|| self.settings()).plan.seed;
-        let from = self.from.get_untracked();
-        if from.is_empty() {
-            return self.send_with(TrainRequest::Read { number, from: None, seed }, Array::of1(&text));
+        let from = Some(self.from.get_untracked()).filter(|id| !id.is_empty());
+        let files: Array = [Some(text), model].into_iter().flatten().collect();
+        self.send_with(&TrainRequest::Read { number, from, seed }, files);
+    }
+
+    /// Fetches the model that is fine-tuned, which is not stored.
+    fn fetch_model(self) {
+        let (id, mounted) = (self.from.get_untracked(), self.bar.mounted);
+        if is_own(&id) {
+            let gone = "The model to begin with is not in this browser.".to_string();
+            return self.session.update(|session| session.fail_text(gone));
         }
         spawn_local(async move {
-            match self.model_file(&from).await {
-                Ok(file) => self.send_with(TrainRequest::Read { number, from: Some(file), seed }, Array::of1(&text)),
+            let fetched = async {
+                let entry = find(mounted, &id).await?;
+                let [part] = entry.parts.as_slice() else { return Err("This model cannot be fine-tuned.".to_string()) };
+                let url = Url::new_with_base(&part.url, &catalog_url(mounted));
+                let url = url.map_or_else(|_| part.url.clone(), |url| url.href());
+                fetch::blob(&url, &part.sha256, mounted.options().transfer).await
+            };
+            match fetched.await {
+                Ok(blob) => self.read_with(Some(blob)),
                 Err(reason) => self.session.update(|session| session.fail_text(reason)),
             }
         });
-    }
-
-    /// The file of a model that can be fine-tuned; an error is a sentence.
-    async fn model_file(self, id: &str) -> Result<ModelFile, String> {
-        if is_own(id) {
-            let title = untrack(|| self.engine.title(id)).unwrap_or_default();
-            let location = FileLocation::Kept;
-            let (id, sha256) = (id.to_string(), id.to_string());
-            return Ok(ModelFile::Gguf(GgufFile { id, title, bytes: 0, sha256, checksums: Vec::new(), location }));
-        }
-        let mounted = self.bar.mounted;
-        let entry = find(mounted, id).await?;
-        Ok(ModelFile::Catalog { entry, catalog_url: catalog_url(mounted), policy: mounted.options().transfer })
     }
 
     /// The models that can be fine-tuned: ids and names.
@@ -304,18 +309,23 @@ impl Training {
     }
 
     fn send(self, request: TrainRequest) {
-        self.send_with(request, Array::new());
+        self.send_with(&request, Array::new());
     }
 
-    fn send_with(self, request: TrainRequest, files: Array) {
+    fn send_with(self, request: &TrainRequest, files: Array) {
         if let Some(bridge) = self.bridge.get_value() {
-            bridge.send(Request::Train(request), files);
+            bridge.send(request, files);
         }
     }
 
     fn hear(self, event: Event, files: &Array) {
         match event {
             Event::Training(TrainEvent::Model { name }) => self.take_model(&name, files.get(0)),
+            Event::Training(TrainEvent::ModelWanted { number }) => {
+                if self.session.with_untracked(|session| session.is_asked(number)) {
+                    self.fetch_model();
+                }
+            }
             Event::Training(event) => {
                 let (is_text, is_run) =
                     (matches!(event, TrainEvent::Text { .. }), matches!(event, TrainEvent::Begun(_)));
@@ -334,7 +344,7 @@ impl Training {
                 self.session.update(|session| session.crash(&reason));
                 self.send(TrainRequest::Look);
             }
-            // How the file of a model that is fine-tuned comes is told by its end.
+            // It is ready.
             _ => {}
         }
     }

@@ -9,44 +9,77 @@ use std::task::{Context, Poll, Waker};
 
 use js_sys::Array;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
 use web_sys::{Blob, MessageEvent};
 
 use super::time::{Breath, now, scope};
-use crate::app::protocol::{Event, Request};
+use crate::app::protocol::{Event, Request, TrainRequest};
 
 /// Milliseconds after which the event loop runs again.
 const BREATH_MS: f64 = 4.0;
 
 /// A request, and the files that it brings.
-pub type Message = (Request, Vec<Blob>);
+pub type Message<R = Request> = (R, Vec<Blob>);
+
+/// What a program is asked.
+pub trait Asked: DeserializeOwned + 'static {
+    /// Whether this is answered in the background, and ends no run.
+    fn is_background(&self) -> bool;
+
+    /// Whether an older request that waits has lost its meaning with this one.
+    fn replaces(&self, _: &Self) -> bool {
+        false
+    }
+}
+
+impl Asked for Request {
+    fn is_background(&self) -> bool {
+        Request::is_background(self)
+    }
+
+    fn replaces(&self, older: &Self) -> bool {
+        // Only the newest of the texts typed needs to be counted.
+        matches!((self, older), (Request::Tokenize { .. }, Request::Tokenize { .. }))
+    }
+}
+
+impl Asked for TrainRequest {
+    fn is_background(&self) -> bool {
+        false
+    }
+}
 
 /// Requests that have arrived: those that wait for their turn, and those that are answered in the background.
-#[derive(Default)]
-struct Inbox {
-    requests: Queue,
-    background: Queue,
+struct Inbox<R> {
+    requests: Queue<R>,
+    background: Queue<R>,
 }
 
 /// Requests in order of arrival, and the tasks that wait for them.
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<Message>,
+struct Queue<R> {
+    waiting: VecDeque<Message<R>>,
     /// Wakers of all waiting tasks.
     wakers: Vec<Waker>,
 }
 
+impl<R> Default for Queue<R> {
+    fn default() -> Self {
+        Queue { waiting: VecDeque::new(), wakers: Vec::new() }
+    }
+}
+
 /// The bridge to the page.
-pub struct Channel {
-    inbox: Rc<RefCell<Inbox>>,
+pub struct Channel<R = Request> {
+    inbox: Rc<RefCell<Inbox<R>>>,
     breath: Breath,
 }
 
-impl Channel {
+impl<R: Asked> Channel<R> {
     /// Opens the bridge. Requests are taken from now on.
     pub fn open() -> Result<Self, JsValue> {
-        let inbox = Rc::<RefCell<Inbox>>::default();
+        let inbox = Rc::new(RefCell::new(Inbox { requests: Queue::default(), background: Queue::default() }));
         let arrived = inbox.clone();
         let listener =
             Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| match unpack(&message.data()) {
@@ -60,7 +93,7 @@ impl Channel {
 
     /// The next request that is not a background request, in order of arrival. Such a request interrupts the current
     /// task.
-    pub async fn receive(&self) -> Message {
+    pub async fn receive(&self) -> Message<R> {
         poll_fn(|context| self.inbox.borrow_mut().requests.poll(context)).await
     }
 
@@ -77,7 +110,7 @@ impl Channel {
     }
 
     /// The background requests ([`Request::is_background`]), for a second loop.
-    pub fn background(&self) -> Result<BackgroundRequests, JsValue> {
+    pub fn background(&self) -> Result<BackgroundRequests<R>, JsValue> {
         Ok(BackgroundRequests { inbox: self.inbox.clone(), breath: Breath::new()? })
     }
 
@@ -110,14 +143,14 @@ impl Channel {
 }
 
 /// The requests that are answered while the main loop works.
-pub struct BackgroundRequests {
-    inbox: Rc<RefCell<Inbox>>,
+pub struct BackgroundRequests<R = Request> {
+    inbox: Rc<RefCell<Inbox<R>>>,
     breath: Breath,
 }
 
-impl BackgroundRequests {
+impl<R> BackgroundRequests<R> {
     /// The next of these requests, in order of arrival.
-    pub async fn receive(&self) -> Message {
+    pub async fn receive(&self) -> Message<R> {
         poll_fn(|context| self.inbox.borrow_mut().background.poll(context)).await
     }
 
@@ -128,25 +161,26 @@ impl BackgroundRequests {
     }
 }
 
-impl Inbox {
-    fn push(&mut self, message: Message) {
-        if matches!(message.0, Request::Tokenize { .. }) {
-            // Only the newest of the texts typed needs to be counted.
-            self.background.waiting.retain(|(request, _)| !matches!(request, Request::Tokenize { .. }));
+impl<R: Asked> Inbox<R> {
+    fn push(&mut self, message: Message<R>) {
+        if message.0.is_background() {
+            self.background.waiting.retain(|(older, _)| !message.0.replaces(older));
+            self.background.push(message);
+        } else {
+            self.requests.push(message);
         }
-        if message.0.is_background() { self.background.push(message) } else { self.requests.push(message) }
     }
 }
 
 /// Unpacks a message of the page.
-fn unpack(data: &JsValue) -> Result<Message, serde_wasm_bindgen::Error> {
+fn unpack<R: Asked>(data: &JsValue) -> Result<Message<R>, serde_wasm_bindgen::Error> {
     let parts: &Array = data.unchecked_ref();
     let files: Array = parts.get(1).unchecked_into();
     Ok((serde_wasm_bindgen::from_value(parts.get(0))?, files.iter().map(JsCast::unchecked_into).collect()))
 }
 
-impl Queue {
-    fn push(&mut self, message: Message) {
+impl<R> Queue<R> {
+    fn push(&mut self, message: Message<R>) {
         self.waiting.push_back(message);
         self.wakers.drain(..).for_each(Waker::wake);
     }
@@ -166,7 +200,7 @@ impl Queue {
         is_empty
     }
 
-    fn poll(&mut self, context: &Context<'_>) -> Poll<Message> {
+    fn poll(&mut self, context: &Context<'_>) -> Poll<Message<R>> {
         match self.waiting.pop_front() {
             Some(message) => Poll::Ready(message),
             None => {

@@ -9,7 +9,6 @@ mod blob;
 mod channel;
 mod download;
 mod held_weights;
-mod model_pieces;
 mod storage;
 mod team;
 mod time;

@@ -1,7 +1,8 @@
 //! The messages between the page and its workers.
 //!
 //! There are three workers, see [`Program`]. Each sends [`Event::Ready`] first; messages posted to it before that are
-//! lost. A message is an array of two: a request or an event, and the files that belong to it.
+//! lost. A message is an array of two: a request or an event, and the files that belong to it. The trainer's requests are
+//! [`TrainRequest`]s.
 //!
 //! A worker answers requests in order. Any request ends the run before it, except those that are answered in the
 //! background, see [`Request::is_background`]. The page numbers its requests (`run`, `number`), and ignores events with

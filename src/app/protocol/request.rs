@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answers, Export, GgufFile, ModelFile, Program, TrainRequest, TransferPolicy};
+use super::{Answers, Export, GgufFile, ModelFile, Program, TransferPolicy};
 use crate::app::catalog::Entry;
 use crate::app::threads::Threads;
 use crate::generation::Settings;
@@ -147,8 +147,6 @@ pub enum Request {
     },
     /// End [`Request::Import`] or [`Request::Export`].
     StopConverting,
-    /// For the trainer.
-    Train(TrainRequest),
     /// Count the tokens of a text, in the background. Answered only while a model is open; if several of these wait,
     /// only the newest is answered.
     Tokenize {
@@ -169,7 +167,6 @@ impl Request {
             | Request::Keep { .. }
             | Request::Export { .. }
             | Request::StopConverting => Program::Converter,
-            Request::Train(_) => Program::Trainer,
             _ => Program::Engine,
         }
     }

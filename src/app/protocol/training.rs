@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ModelFile;
 use crate::app::training::TrainSettings;
 use crate::train::Plan;
 
@@ -13,13 +12,13 @@ pub enum TrainRequest {
     Look,
     /// Have so many threads learn from now on; `None` for as many as there are cores.
     Threads(Option<u32>),
-    /// Read the text that comes with this, and the model that is fine-tuned, whose file comes behind the text unless it is in
-    /// storage. Answered by [`TrainEvent::Text`] or [`TrainEvent::Failed`].
+    /// Read the text that comes with this, and the model that is fine-tuned, whose file may come behind the text. Answered by
+    /// [`TrainEvent::Text`], [`TrainEvent::ModelWanted`] or [`TrainEvent::Failed`].
     Read {
         /// The page's number of this question.
         number: u32,
-        /// The model that is fine-tuned.
-        from: Option<ModelFile>,
+        /// The id of the model that is fine-tuned.
+        from: Option<String>,
         /// Decides the weights of new characters.
         seed: u32,
     },
@@ -69,6 +68,11 @@ pub enum TrainEvent {
         number: u32,
         /// What it is.
         facts: TextFacts,
+    },
+    /// The model that is fine-tuned is not in the browser's storage: its file is to come with the text.
+    ModelWanted {
+        /// The number of the question.
+        number: u32,
     },
     /// How long a run takes here.
     Measured {

@@ -100,6 +100,11 @@ impl Session {
         *self = Session { text, estimate, obstacle, number, ..Session::default() };
     }
 
+    /// Whether the answer to this question still counts.
+    pub fn is_asked(&self, number: u32) -> bool {
+        number == self.number
+    }
+
     /// There is no text any more.
     pub fn clear_text(&mut self) {
         self.ask_for_text();
@@ -167,14 +172,13 @@ impl Session {
 
     /// Takes what the worker says.
     pub fn take(&mut self, event: TrainEvent) {
-        let is_asked = |number: u32, session: &Session| number == session.number;
         match event {
             TrainEvent::Stored { run, obstacle } => (self.stored, self.obstacle) = (run, obstacle),
-            TrainEvent::Text { number, facts } if is_asked(number, self) => self.text = Answer::Here(facts),
-            TrainEvent::Measured { number, estimate } if is_asked(number, self) => {
+            TrainEvent::Text { number, facts } if self.is_asked(number) => self.text = Answer::Here(facts),
+            TrainEvent::Measured { number, estimate } if self.is_asked(number) => {
                 self.estimate = Answer::Here(estimate);
             }
-            TrainEvent::Failed { number: Some(number), message } if is_asked(number, self) => match self.text {
+            TrainEvent::Failed { number: Some(number), message } if self.is_asked(number) => match self.text {
                 Answer::Here(_) => self.estimate = Answer::Failed(message),
                 _ => self.text = Answer::Failed(message),
             },

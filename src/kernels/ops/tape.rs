@@ -6,10 +6,12 @@
 
 use std::cell::RefCell;
 
-use candle_core::{CustomOp1, CustomOp2, CustomOp3, Device, Error, Result, Tensor, TensorId};
+use candle_core::{
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Error, Layout, Result, Shape, Tensor, TensorId,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::with_numbers;
+use super::{expect, numbers, result};
 
 /// Operations in the order in which they were computed.
 #[derive(Default)]
@@ -53,7 +55,8 @@ impl Tape {
             for (input, gradient) in inputs.iter().zip(back(&inputs, &out, &gradient)?) {
                 let Some(gradient) = gradient.filter(|_| self.tracked.contains(&input.id())) else { continue };
                 let sum = match gradients.remove(&input.id()) {
-                    Some(other) => sum(&other, &gradient)?,
+                    // A new tensor: both may be the gradients of other tensors, too.
+                    Some(other) => other.contiguous()?.apply_op2_no_bwd(&gradient.contiguous()?, &Add)?,
                     None => gradient,
                 };
                 gradients.insert(input.id(), sum);
@@ -61,15 +64,6 @@ impl Tape {
         }
         Ok(gradients)
     }
-}
-
-/// A new tensor: both may be the gradients of other tensors, too.
-fn sum(one: &Tensor, other: &Tensor) -> Result<Tensor> {
-    let (one, other) = (one.contiguous()?, other.contiguous()?);
-    let numbers = with_numbers(&one, |one: &[f32]| {
-        with_numbers(&other, |other: &[f32]| one.iter().zip(other).map(|(one, other)| one + other).collect::<Vec<_>>())
-    })??;
-    Tensor::from_vec(numbers, one.shape(), &Device::Cpu)
 }
 
 /// Whether a gradient flows to a tensor.
@@ -149,10 +143,25 @@ pub(super) fn apply3(x: &Tensor, y: &Tensor, z: &Tensor, op: impl CustomOp3 + Se
 
 /// `x + y`, of the same shape.
 pub fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
-    let out = (x + y)?;
-    let both = |_: &[Tensor], _: &Tensor, gradient: &Tensor| Ok(vec![Some(gradient.clone()), Some(gradient.clone())]);
-    note(&[x, y], &out, Box::new(both));
-    Ok(out)
+    apply2(x, y, Add)
+}
+
+struct Add;
+
+impl CustomOp2 for Add {
+    fn name(&self) -> &'static str {
+        "add"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout, y: &CpuStorage, other: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (x, y): (&[f32], &[f32]) = (numbers(x, layout)?, numbers(y, other)?);
+        expect(self.name(), "numbers", y.len(), x.len())?;
+        result(x.iter().zip(y).map(|(x, y)| x + y).collect(), layout.shape())
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        Ok((Some(gradient.clone()), Some(gradient.clone())))
+    }
 }
 
 fn wrong() -> Error {

@@ -8,8 +8,8 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::super::channel::Channel;
-use super::super::model_pieces::ModelPieces;
 use super::super::storage::{MemoryFile, SplitFile, reason};
+use super::model_pieces::ModelPieces;
 use super::output::{ConversionProgress, OutputError, copy, write_out};
 use crate::app::own::{NAME, is_own, texts};
 use crate::app::protocol::{Event, Export, ModelFile, Task};

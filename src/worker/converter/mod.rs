@@ -6,6 +6,7 @@ mod hub;
 mod identify;
 mod import;
 mod keep;
+mod model_pieces;
 mod output;
 mod read_ahead;
 mod serve;

@@ -5,8 +5,8 @@ use std::io::{self, Read, Seek, Write};
 use sha2::{Digest, Sha256};
 
 use super::super::channel::Channel;
-use super::super::model_pieces::PiecesError;
 use super::super::time::{FRAME_MS, now};
+use super::model_pieces::PiecesError;
 use crate::app::checksum::Checksums;
 use crate::app::protocol::Event;
 use crate::checkpoint::import::{CheckpointInfo, ImportError, Named, OutputFile};

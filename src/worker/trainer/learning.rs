@@ -2,9 +2,9 @@
 
 use std::io::Cursor;
 
-use super::super::channel::Channel;
 use super::super::team::{Crew, Team};
 use super::super::time::now;
+use super::Steering;
 use super::run_store::{Note, RunStore};
 use super::team;
 use super::text::{Text, sentence};
@@ -74,7 +74,7 @@ impl Pace {
 impl Learning {
     /// A run that begins, or goes on, with so many threads. It is stored before its first step.
     pub async fn begin(
-        channel: &Channel,
+        channel: &Steering,
         text: Text,
         run: Run,
         (note, store): (Note, RunStore),
@@ -123,7 +123,7 @@ impl Learning {
         self.state == State::Learning
     }
 
-    fn tell_begun(&self, channel: &Channel) {
+    fn tell_begun(&self, channel: &Steering) {
         let (run, note) = (&self.run, &self.note);
         let held_out = run.dataset().held_out().len() as u64;
         let facts = RunFacts {
@@ -140,13 +140,13 @@ impl Learning {
     }
 
     /// Computes the next part of a step, and does what is due behind the step.
-    pub async fn go_on(&mut self, channel: &Channel) {
+    pub async fn go_on(&mut self, channel: &Steering) {
         if let Err(error) = self.advance(channel).await {
             self.end_badly(channel, &error).await;
         }
     }
 
-    async fn advance(&mut self, channel: &Channel) -> Result<(), TrainError> {
+    async fn advance(&mut self, channel: &Steering) -> Result<(), TrainError> {
         let Some(mut step) = self.step.take().or_else(|| self.run.begin_step()) else {
             return self.learned(channel).await;
         };
@@ -173,7 +173,7 @@ impl Learning {
         Ok(())
     }
 
-    fn tell_progress(&self, channel: &Channel, loss: f64) {
+    fn tell_progress(&self, channel: &Steering, loss: f64) {
         let (step, recipe) = (self.run.steps(), self.run.recipe());
         let tokens = (recipe.settings.batch * self.run.config().context) as f64;
         tell(
@@ -187,7 +187,7 @@ impl Learning {
         );
     }
 
-    fn add_point(&mut self, channel: &Channel) -> Result<(), TrainError> {
+    fn add_point(&mut self, channel: &Steering) -> Result<(), TrainError> {
         let begun = now();
         self.run.add_point()?;
         let (step, prompt) = (self.run.steps(), self.note.settings.prompt.clone());
@@ -200,7 +200,7 @@ impl Learning {
         Ok(())
     }
 
-    async fn learned(&mut self, channel: &Channel) -> Result<(), TrainError> {
+    async fn learned(&mut self, channel: &Steering) -> Result<(), TrainError> {
         self.state = State::Ended;
         self.save_if_good(channel).await?;
         tell(channel, TrainEvent::Evaluating);
@@ -213,7 +213,7 @@ impl Learning {
     }
 
     /// Stores the run, unless something in it is no number any more. A step that is under way begins again.
-    async fn save_if_good(&mut self, channel: &Channel) -> Result<(), TrainError> {
+    async fn save_if_good(&mut self, channel: &Steering) -> Result<(), TrainError> {
         self.step = None;
         if !self.run.is_finite()? {
             return Err(TrainError::Diverged { step: self.run.steps(), loss: f64::NAN });
@@ -222,7 +222,7 @@ impl Learning {
         Ok(())
     }
 
-    async fn save(&mut self, channel: &Channel) {
+    async fn save(&mut self, channel: &Steering) {
         let saved = self.store.save(&self.run, &mut self.note).await;
         if let Ok(bytes) = saved {
             self.save_every = SAVE_MS.max(bytes as f64 / HOURLY_BYTES * HOUR_MS);
@@ -234,7 +234,7 @@ impl Learning {
 
     /// The run cannot go on: what was stored last becomes its model. Where only another worker was lost, this one goes on from
     /// there by itself.
-    async fn end_badly(&mut self, channel: &Channel, error: &TrainError) {
+    async fn end_badly(&mut self, channel: &Steering, error: &TrainError) {
         let was_lost = matches!(error, TrainError::Team(_));
         (self.step, self.team) = (None, None);
         let reason = sentence(error);
@@ -259,7 +259,7 @@ impl Learning {
     }
 
     /// Takes no more steps.
-    pub async fn pause(&mut self, channel: &Channel) {
+    pub async fn pause(&mut self, channel: &Steering) {
         if self.state == State::Learning {
             self.state = State::Paused;
             tell(channel, TrainEvent::Paused(true));
@@ -268,7 +268,7 @@ impl Learning {
     }
 
     /// Takes steps again.
-    pub fn resume(&mut self, channel: &Channel) {
+    pub fn resume(&mut self, channel: &Steering) {
         if self.state == State::Paused {
             self.state = State::Learning;
             tell(channel, TrainEvent::Paused(false));
@@ -276,7 +276,7 @@ impl Learning {
     }
 
     /// Ends the run.
-    pub async fn stop(&mut self, channel: &Channel) {
+    pub async fn stop(&mut self, channel: &Steering) {
         if self.state != State::Ended {
             (self.state, self.step) = (State::Ended, None);
             self.save_now(channel).await;
@@ -284,7 +284,7 @@ impl Learning {
         }
     }
 
-    async fn save_now(&mut self, channel: &Channel) {
+    async fn save_now(&mut self, channel: &Steering) {
         if let Err(error) = self.save_if_good(channel).await {
             self.end_badly(channel, &error).await;
         }
@@ -311,7 +311,7 @@ fn alone(reason: &str) -> String {
 }
 
 /// Posts an event to the page.
-pub fn tell(channel: &Channel, event: TrainEvent) {
+pub fn tell(channel: &Steering, event: TrainEvent) {
     channel.send(&Event::Training(event));
 }
 

@@ -1,10 +1,9 @@
 //! How long a run takes here.
 
-use super::super::channel::Channel;
 use super::super::team::Crew;
 use super::super::time::now;
-use super::team;
 use super::text::Text;
+use super::{Steering, team};
 use crate::app::protocol::Estimate;
 use crate::train::{Plan, Recipe, Run, TrainError};
 
@@ -45,7 +44,7 @@ pub fn expect_to_fit(run: &Run) -> Result<(), String> {
 
 /// Measures steps of one leaf for each of so many threads. `None` if a request came in.
 pub async fn measure(
-    channel: &Channel,
+    channel: &Steering,
     text: &Text,
     plan: &Plan,
     threads: usize,
@@ -101,7 +100,7 @@ fn text_held_out(text: &Text, recipe: &Recipe) -> f64 {
 }
 
 /// Seconds of a round of leaves, and of what follows the last one: medians. `None` if a request came in.
-async fn steps(channel: &Channel, run: &mut Run) -> Result<Option<(f64, f64)>, TrainError> {
+async fn steps(channel: &Steering, run: &mut Run) -> Result<Option<(f64, f64)>, TrainError> {
     let begun = now();
     let mut measured = Vec::new();
     // With several threads, the others are slow at first, too.

@@ -11,7 +11,12 @@ mod serve;
 mod team;
 mod text;
 
+use super::channel::Channel;
 use super::team::{follow, is_member};
+use crate::app::protocol::TrainRequest;
+
+/// The bridge to the page, by which it steers the trainer.
+type Steering = Channel<TrainRequest>;
 
 /// Serves, or learns with a worker that does, as long as the worker lives.
 pub fn start() {

@@ -4,14 +4,15 @@ use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsValue;
 use web_sys::{Blob, BlobPropertyBag};
 
-use super::super::channel::{Channel, Message, send};
+use super::super::channel::{Message, send};
 use super::super::team::Crew;
+use super::Steering;
 use super::learning::{Learning, tell};
 use super::measure::{expect_to_fit, measure};
 use super::run_store::{Note, RunStore};
 use super::team;
 use super::text::{Text, sentence};
-use crate::app::protocol::{Event, Request, TrainEvent, TrainRequest};
+use crate::app::protocol::{Event, TrainEvent, TrainRequest};
 use crate::app::training::TrainSettings;
 use crate::train::Plan;
 
@@ -29,7 +30,7 @@ struct Trainer {
 /// Listens, answers and learns as long as the worker lives.
 pub async fn serve() -> Result<(), JsValue> {
     std::panic::set_hook(Box::new(|panic| send(&Event::Panicked { message: panic.to_string() })));
-    let channel = Channel::open()?;
+    let channel = Steering::open()?;
     channel.send(&Event::Ready { backend: None });
     let (mut trainer, mut breathed) = (Trainer::default(), f64::NEG_INFINITY);
     loop {
@@ -42,8 +43,7 @@ pub async fn serve() -> Result<(), JsValue> {
 }
 
 impl Trainer {
-    async fn answer(&mut self, channel: &Channel, (request, files): Message) {
-        let Request::Train(request) = request else { return };
+    async fn answer(&mut self, channel: &Steering, (request, files): Message<TrainRequest>) {
         match request {
             TrainRequest::Look => {
                 let store = RunStore::open().await;
@@ -54,20 +54,18 @@ impl Trainer {
                 let read = async {
                     let blob = files.next().ok_or("There is no text.")?;
                     let mut text = Text::read(blob).await?;
-                    if let Some(model) = from {
-                        text.begin_with(channel, model, files.next(), seed).await?;
+                    if let Some(id) = from
+                        && !text.begin_with(id, files.next(), seed).await?
+                    {
+                        return Ok(TrainEvent::ModelWanted { number });
                     }
                     let facts = text.facts()?;
                     self.text = Some(text);
-                    Ok::<_, String>(facts)
+                    Ok::<_, String>(TrainEvent::Text { number, facts })
                 };
-                tell(
-                    channel,
-                    match read.await {
-                        Ok(facts) => TrainEvent::Text { number, facts },
-                        Err(message) => TrainEvent::Failed { number: Some(number), message },
-                    },
-                );
+                let told = read.await;
+                let failed = |message| TrainEvent::Failed { number: Some(number), message };
+                tell(channel, told.unwrap_or_else(failed));
             }
             TrainRequest::Threads(threads) => self.threads = threads,
             TrainRequest::Measure { number, plan } => self.measure(channel, number, &plan).await,
@@ -90,7 +88,7 @@ impl Trainer {
     }
 
     /// What concerns the run that there is.
-    async fn steer(&mut self, channel: &Channel, request: TrainRequest) {
+    async fn steer(&mut self, channel: &Steering, request: TrainRequest) {
         let Some(learning) = &mut self.learning else { return };
         match request {
             TrainRequest::Pause => learning.pause(channel).await,
@@ -101,14 +99,14 @@ impl Trainer {
         }
     }
 
-    fn note(&mut self, channel: &Channel, begun: Result<Learning, String>) {
+    fn note(&mut self, channel: &Steering, begun: Result<Learning, String>) {
         match begun {
             Ok(learning) => self.learning = Some(learning),
             Err(message) => tell(channel, TrainEvent::Failed { number: None, message }),
         }
     }
 
-    async fn measure(&mut self, channel: &Channel, number: u32, plan: &Plan) {
+    async fn measure(&mut self, channel: &Steering, number: u32, plan: &Plan) {
         let failed = |message| TrainEvent::Failed { number: Some(number), message };
         let Some(text) = &self.text else { return tell(channel, failed("There is no text.".to_string())) };
         let fits = plan.begin(&text.text, &text.sha256, text.base.as_ref()).map_err(|error| sentence(&error));
@@ -123,7 +121,7 @@ impl Trainer {
         }
     }
 
-    async fn begin(&mut self, channel: &Channel, settings: TrainSettings, title: String) -> Result<Learning, String> {
+    async fn begin(&mut self, channel: &Steering, settings: TrainSettings, title: String) -> Result<Learning, String> {
         // What was learned before gives its text back, and its place.
         if let Some(learning) = self.learning.take() {
             let text = learning.into_text();
@@ -147,14 +145,14 @@ impl Trainer {
         Ok(Learning::begin(channel, text, run, (note, store), team::members(self.threads), &mut self.crew).await)
     }
 
-    async fn restore(&mut self, channel: &Channel) -> Result<Learning, String> {
+    async fn restore(&mut self, channel: &Steering) -> Result<Learning, String> {
         self.learning = None;
         let mut store = RunStore::open().await;
         let (text, run, note) = store.restore().await?;
         Ok(Learning::begin(channel, text, run, (note, store), team::members(self.threads), &mut self.crew).await)
     }
 
-    fn send_model(&mut self, channel: &Channel) {
+    fn send_model(&mut self, channel: &Steering) {
         let Some(learning) = &mut self.learning else { return };
         match learning.model().map_err(|error| sentence(&error)).and_then(|(name, bytes)| Ok((name, blob(&bytes)?))) {
             Ok((name, blob)) => channel.send_with(&Event::Training(TrainEvent::Model { name }), Some(blob)),

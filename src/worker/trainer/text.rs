@@ -1,19 +1,22 @@
 //! A text that is learned, and the model that is fine-tuned on it.
 
+use std::io::{self, Read, Seek};
+
 use js_sys::Uint8Array;
 use sha2::{Digest, Sha256};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Blob;
 
-use super::super::channel::Channel;
-use super::super::model_pieces::ModelPieces;
-use super::super::storage::{SplitFile, reason};
-use crate::app::protocol::{ModelFile, TextFacts};
+use super::super::storage::{FilePiece, SplitFile, Store, reason};
+use crate::app::protocol::TextFacts;
 use crate::checkpoint::sha256::hex;
 use crate::train::{Base, Run, TrainError, dataset};
 
 /// The largest text in bytes: its ids take four times as much memory.
 const MOST_BYTES: f64 = (64 << 20) as f64;
+
+/// Bytes of a model's file that are read at once.
+const READ: usize = 1 << 20;
 
 /// A text, and what a run on it begins with.
 pub struct Text {
@@ -53,22 +56,25 @@ impl Text {
         Ok(Text { blob, text, sha256, base: None, added: String::new() })
     }
 
-    /// Begins with this model; its file comes with the message unless it is in storage. The error is a sentence.
-    pub async fn begin_with(
-        &mut self,
-        channel: &Channel,
-        model: ModelFile,
-        file: Option<Blob>,
-        seed: u32,
-    ) -> Result<(), String> {
+    /// Begins with the model of this id, whose file is handed over or stored. `false` if it is neither; the error is a
+    /// sentence.
+    pub async fn begin_with(&mut self, id: String, file: Option<Blob>, seed: u32) -> Result<bool, String> {
         let failed =
             |error: String| format!("The model to begin with cannot be read: {}.", error.trim_end_matches('.'));
-        let model = ModelPieces::open(channel, model, file).await.map_err(|error| failed(error.to_string()))?;
-        let mut file = SplitFile::new(model.pieces).map_err(|error| failed(reason(&error)))?;
-        let mut base = Base::read(&mut file, model.id).map_err(|error| failed(error.to_string()))?;
+        let pieces = match file {
+            Some(file) => vec![FilePiece::File(file, None)],
+            None => stored(&id).await,
+        };
+        if pieces.is_empty() {
+            return Ok(false);
+        }
+        let mut file = SplitFile::new(pieces).map_err(|error| failed(reason(&error)))?;
+        let sha256 = hash(&mut file).map_err(|error| failed(error.to_string()))?;
+        let base = Base::read(&mut file, sha256);
+        let mut base = base.map_err(|error| failed(error.to_string()))?;
         self.added = base.learn_characters(&self.text, seed).map_err(|error| sentence(&error))?.into_iter().collect();
         self.base = Some(base);
-        Ok(())
+        Ok(true)
     }
 
     /// What it is, for the page; the error is a sentence.
@@ -90,9 +96,37 @@ impl Text {
     }
 
     /// Goes on with a saved run.
-    pub fn resume(&self, file: &mut (impl std::io::Read + std::io::Seek)) -> Result<Run, TrainError> {
+    pub fn resume(&self, file: &mut (impl Read + Seek)) -> Result<Run, TrainError> {
         Run::resume(file, &self.text, &self.sha256)
     }
+}
+
+/// The SHA-256 of a file, in hex; it is at its beginning then.
+fn hash(file: &mut SplitFile) -> io::Result<String> {
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; READ]);
+    file.rewind()?;
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            count => hash.update(&buffer[..count]),
+        }
+    }
+    file.rewind()?;
+    Ok(hex(&hash.finalize()))
+}
+
+/// The file of a model in the browser's storage; empty if it is not there, or not whole.
+async fn stored(id: &str) -> Vec<FilePiece> {
+    let store = Store::open(id).await;
+    let Some(record) = store.record().await else { return Vec::new() };
+    let mut pieces = Vec::new();
+    for part in record.parts {
+        match store.pieces(&part).await {
+            Some(part) => pieces.extend(part),
+            None => return Vec::new(),
+        }
+    }
+    pieces
 }
 
 /// What is wrong, as a sentence.

@@ -2,10 +2,10 @@
 
 use web_sys::Blob;
 
-use super::channel::Channel;
-use super::download::{Order, Outcome, obtain};
-use super::held_weights::HeldWeights;
-use super::storage::{FilePiece, Unkept};
+use super::super::channel::Channel;
+use super::super::download::{Order, Outcome, obtain};
+use super::super::held_weights::HeldWeights;
+use super::super::storage::{FilePiece, Unkept};
 use crate::app::catalog::Entry;
 use crate::app::protocol::{FileLocation, GgufFile, ModelFile, TransferPolicy};
 

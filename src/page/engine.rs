@@ -163,7 +163,7 @@ impl Engine {
         self.loading.lookups.update_value(|lookups| *lookups += 1);
         let this = self.loading.lookups.get_value();
         spawn_local(async move {
-            let found = find(self.mounted, &id).await;
+            let found = find(self.mounted, id).await;
             if this != self.loading.lookups.get_value() {
                 return;
             }

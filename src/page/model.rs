@@ -1,5 +1,7 @@
 //! The model that is wanted: what the catalog says of it, and what has become of it.
 
+use std::pin::Pin;
+
 use super::options::Mounted;
 use super::{fetch, js, release};
 use crate::app::catalog::{self, Entry};
@@ -74,12 +76,16 @@ pub fn catalog_url(mounted: Mounted) -> String {
     mounted.absolute(&release::path_of(CATALOG))
 }
 
-/// What the catalog says of the model of this id; an error is a sentence.
-pub async fn find(mounted: Mounted, id: &str) -> Result<Entry, String> {
-    let policy = mounted.options().transfer;
-    let text = fetch::text(&catalog_url(mounted), &release::integrity_of(CATALOG), policy).await;
-    let text = text.map_err(|reason| format!("The list of models did not arrive: {reason} Try again."))?;
-    let damaged = |reason: String| format!("The list of models is damaged: {reason}.");
-    let entries = catalog::check(js::from_json(&text).map_err(damaged)?).map_err(|error| damaged(error.to_string()))?;
-    catalog::find(entries, id).map_err(|error| format!("This site does not have that model: {error}."))
+/// What the catalog says of the model of this id; an error is a sentence. On the heap, so that it is not a part of everyone
+/// who waits for it.
+pub fn find(mounted: Mounted, id: String) -> Pin<Box<dyn Future<Output = Result<Entry, String>>>> {
+    Box::pin(async move {
+        let policy = mounted.options().transfer;
+        let text = fetch::text(&catalog_url(mounted), &release::integrity_of(CATALOG), policy).await;
+        let text = text.map_err(|reason| format!("The list of models did not arrive: {reason} Try again."))?;
+        let damaged = |reason: String| format!("The list of models is damaged: {reason}.");
+        let entries = catalog::check(js::from_json(&text).map_err(damaged)?);
+        let entries = entries.map_err(|error| damaged(error.to_string()))?;
+        catalog::find(entries, &id).map_err(|error| format!("This site does not have that model: {error}."))
+    })
 }

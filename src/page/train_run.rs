@@ -1,8 +1,7 @@
 //! A run: its curve, what the model writes, and what can be done with it.
 
+use js_sys::JSON;
 use leptos::prelude::*;
-use serde::Serialize;
-use serde_wasm_bindgen::Serializer;
 
 use super::clipboard::{Copied, copy};
 use super::saving::save_text;
@@ -10,34 +9,94 @@ use super::training::Training;
 use crate::app::numbers::{duration, grouped};
 use crate::app::protocol::{Ended, RunFacts, Sample, TrainRequest};
 use crate::app::training::{Phase, Session};
-use crate::train::curve::{self, Colours};
 
-/// The curve's colours: those of the page.
-const COLOURS: Colours =
-    Colours { paper: "none", ink: "var(--muted)", train: "var(--accent)", held_out: "var(--danger)" };
+/// Something that the reader can do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Pause,
+    Stop,
+    Write,
+    Save,
+    Again,
+    Csv,
+    Share,
+}
+
+/// All of it, with the `data-testid` of each button.
+const ACTIONS: [(Action, &str); 7] = [
+    (Action::Pause, "train-pause"),
+    (Action::Stop, "train-stop"),
+    (Action::Write, "train-write"),
+    (Action::Save, "train-save"),
+    (Action::Csv, "train-csv"),
+    (Action::Share, "train-share"),
+    (Action::Again, "train-again"),
+];
+
+impl Action {
+    fn label(self, phase: &Phase, copied: Copied) -> &'static str {
+        match self {
+            Action::Pause if *phase == Phase::Paused => "Resume",
+            Action::Pause => "Pause",
+            Action::Stop => "Stop",
+            Action::Write => "Write with it",
+            Action::Save => "Save the model",
+            Action::Again => "Train another",
+            Action::Csv => "Save the curve (CSV)",
+            Action::Share if copied == Copied::Yes => "Copied",
+            Action::Share => "Copy the recipe’s address",
+        }
+    }
+
+    fn is_hidden(self, session: &Session) -> bool {
+        match self {
+            Action::Pause | Action::Stop => !session.is_under_way(),
+            Action::Again => session.is_under_way(),
+            _ => false,
+        }
+    }
+
+    fn take(self, training: Training, copied: RwSignal<Copied>) {
+        let run = training.session.with_untracked(|session| session.run.clone());
+        match self {
+            Action::Pause => training.pause_or_resume(),
+            Action::Stop => training.steer(TrainRequest::Stop),
+            Action::Write => training.write_with_it(),
+            Action::Save => training.save_model(),
+            Action::Again => training.start_over(),
+            Action::Csv => {
+                run.inspect(|run| save_text(&run.curve.csv, &format!("{}.csv", run.title)));
+            }
+            Action::Share => copy(training.link(), copied, || ()),
+        }
+    }
+}
 
 /// The whole panel.
 #[component]
 pub fn Run(training: Training) -> impl IntoView {
     let session = training.session;
-    let phase = Memo::new(move |_| session.with(|session| session.phase.clone()));
-    let is_over = move || matches!(phase.get(), Phase::Ended(_) | Phase::Failed(_));
-    let failure = move || match phase.get() {
-        Phase::Failed(sentence) => Some(sentence),
-        Phase::Ended(Ended::Diverged { reason, step }) => {
-            Some(format!("{reason} The model is that of the last good state, after step {step}."))
+    let copied = RwSignal::new(Copied::Not);
+    let button = move |(action, testid): (Action, &'static str)| {
+        view! {
+            <button
+                type="button"
+                data-testid=testid
+                class=if action == Action::Write { "primary" } else { "" }
+                hidden=move || session.with(|session| action.is_hidden(session))
+                on:click=move |_| action.take(training, copied)
+            >
+                {move || session.with(|session| action.label(&session.phase, copied.get()))}
+            </button>
         }
-        _ => None,
     };
-    let unsaved = move || session.with(|session| session.unsaved.clone());
-    let saved = move || {
-        session.with(|session| match (session.saved, &session.unsaved) {
-            (Some(step), None) => {
-                format!("Stored as it was after step {}; what came since would be lost.", grouped(step))
-            }
-            _ => String::new(),
-        })
+    // A sentence that is not always there.
+    let line = move |class: &'static str, testid: &'static str, of: fn(&Session) -> Option<String>| {
+        let text = move || session.with(of);
+        view! { <p class=class role="status" data-testid=testid hidden=move || text().is_none()>{text}</p> }
     };
+    let saved = move || session.with(|session| session.saved.map(|step| step.to_string()));
+    let json = move || session.with(|session| session.run.as_ref().and_then(json).unwrap_or_default());
     view! {
         <section class="train-run">
             <p
@@ -45,47 +104,29 @@ pub fn Run(training: Training) -> impl IntoView {
                 role="status"
                 data-testid="train-status"
                 data-state=move || session.with(Session::state)
+                data-saved=saved
             >
                 {move || session.with(sentence)}
             </p>
-            <div class="failure" hidden=move || failure().is_none()><p role="alert" data-testid="error">{failure}</p></div>
             <Stats training />
-            <div class="actions">
-                <button
-                    type="button"
-                    data-testid="train-pause"
-                    hidden=is_over
-                    disabled=move || !matches!(phase.get(), Phase::Learning | Phase::Paused)
-                    on:click=move |_| training.steer(match phase.get_untracked() {
-                        Phase::Paused => TrainRequest::Resume,
-                        _ => TrainRequest::Pause,
-                    })
-                >
-                    {move || if phase.get() == Phase::Paused { "Resume" } else { "Pause" }}
-                </button>
-                <button type="button" data-testid="train-stop" hidden=is_over on:click=move |_| training.steer(TrainRequest::Stop)>
-                    "Stop"
-                </button>
-                <button type="button" class="primary" data-testid="train-write" on:click=move |_| training.write_with_it()>
-                    "Write with it"
-                </button>
-                <button type="button" data-testid="train-save" on:click=move |_| training.save_model()>
-                    "Save the model"
-                </button>
-                <button type="button" data-testid="train-again" hidden=move || !is_over() on:click=move |_| training.start_over()>
-                    "Train another"
-                </button>
-            </div>
-            <p class="notice" role="status" data-testid="train-unsaved" hidden=move || unsaved().is_none()>{unsaved}</p>
-            <p class="help" data-testid="train-alone" hidden=move || session.with(|session| session.alone.is_none())>
-                {move || session.with(|session| session.alone.clone())}
-            </p>
-            <p class="help" data-testid="train-saved" data-step=move || session.with(|session| session.saved)>{saved}</p>
+            <div class="actions">{ACTIONS.map(button).collect_view()}</div>
+            {line("notice", "train-unsaved", |session| session.unsaved.clone())}
+            {line("help", "train-alone", |session| session.alone.clone())}
+            {line("help", "train-saved", saved_sentence)}
             <Curve training />
             <Samples training />
-            <Take training />
+            <details class="more">
+                <summary>"The run as numbers"</summary>
+                <pre class="json" data-testid="train-json" tabindex="0">{json}</pre>
+            </details>
         </section>
     }
+}
+
+/// What of the run is stored, as a sentence.
+fn saved_sentence(session: &Session) -> Option<String> {
+    let step = session.saved.filter(|_| session.unsaved.is_none())?;
+    Some(format!("Stored as it was after step {}; what came since would be lost.", grouped(step)))
 }
 
 /// What goes on, as a sentence.
@@ -99,12 +140,12 @@ fn sentence(session: &Session) -> String {
         Phase::Learning => format!("Learning {what}: step {} of {}.", grouped(step), grouped(steps)),
         Phase::Paused => format!("Paused after step {} of {}.", grouped(step), grouped(steps)),
         Phase::Evaluating => "Measuring on all that is held out…".to_string(),
-        Phase::Ended(Ended::Learned { held_out: Some(loss) }) => {
+        Phase::Ended(Ended::Learned(Some(loss))) => {
             format!("Learned {what}. On all that is held out: {loss:.4} nats per token.")
         }
-        Phase::Ended(Ended::Learned { held_out: None }) => format!("Learned {what}."),
+        Phase::Ended(Ended::Learned(None)) => format!("Learned {what}."),
         Phase::Ended(Ended::Stopped) => format!("Stopped after step {} of {}.", grouped(step), grouped(steps)),
-        Phase::Ended(Ended::Diverged { .. }) | Phase::Failed(_) => "The run has ended.".to_string(),
+        Phase::Ended(Ended::Diverged(..)) | Phase::Failed(_) => "The run has ended.".to_string(),
     }
 }
 
@@ -114,41 +155,46 @@ fn steps(session: &Session) -> (u64, u64) {
     (session.progress.map_or(run.step, |progress| progress.step), run.steps)
 }
 
+/// A number of the run, as it is shown, and as an attribute has it.
+type Number = (&'static str, fn(&Session) -> Option<String>);
+
+const NUMBERS: [Number; 4] = [
+    ("Loss, learned", |session| Some(session.losses()?.0.to_string())),
+    ("Loss, held out", |session| Some(session.losses()?.1.to_string()).filter(|loss| !loss.is_empty())),
+    ("Tokens per second", |session| Some(grouped(session.progress?.tokens_per_second as u64))),
+    ("Time left", |session| {
+        let progress = session.progress.filter(|_| session.state() == "training")?;
+        Some(duration(progress.seconds_left))
+    }),
+];
+
 #[component]
 fn Stats(training: Training) -> impl IntoView {
     let session = training.session;
-    let progress = move || session.with(|session| session.progress);
-    let losses = Memo::new(move |_| session.with(Session::losses));
-    let (train, held_out) =
-        (move || losses.get().map(|losses| losses.0), move || losses.get().and_then(|losses| losses.1));
-    let number = |number: Option<f64>| number.map_or("–".to_string(), |number| format!("{number:.4}"));
-    let left = move || match (progress(), session.with(Session::state)) {
-        (Some(progress), "training") => duration(progress.seconds_left),
-        _ => "–".to_string(),
-    };
-    let speed = move || progress().map_or("–".to_string(), |progress| grouped(progress.tokens_per_second as u64));
     let taken = move || session.with(steps);
+    let attribute = move |of: fn(&Session) -> Option<String>| move || session.with(of);
+    let shown = move |(label, of): Number| {
+        let text = move || session.with(of).unwrap_or_else(|| "–".to_string());
+        view! { <div><dt>{label}</dt><dd>{text}</dd></div> }
+    };
     view! {
         <progress
             class="train-progress"
             aria-label="Steps taken"
-            max=move || taken().1.max(1)
-            value=move || taken().0
+            max=move || Some(taken().1.max(1))
+            value=move || Some(taken().0)
         ></progress>
         <dl
             class="facts train-stats"
             data-testid="train-stats"
-            data-step=move || taken().0
-            data-steps=move || taken().1
-            data-train-loss=train
-            data-held-out-loss=held_out
-            data-tokens-per-second=move || progress().map(|progress| progress.tokens_per_second)
-            data-seconds-left=move || progress().map(|progress| progress.seconds_left)
+            data-step=attribute(|session| Some(steps(session).0.to_string()))
+            data-steps=attribute(|session| Some(steps(session).1.to_string()))
+            data-train-loss=attribute(NUMBERS[0].1)
+            data-held-out-loss=attribute(NUMBERS[1].1)
+            data-tokens-per-second=attribute(|session| Some(session.progress?.tokens_per_second.to_string()))
+            data-seconds-left=attribute(|session| Some(session.progress?.seconds_left.to_string()))
         >
-            <div><dt>"Loss, learned"</dt><dd>{move || number(train())}</dd></div>
-            <div><dt>"Loss, held out"</dt><dd>{move || number(held_out())}</dd></div>
-            <div><dt>"Tokens per second"</dt><dd>{speed}</dd></div>
-            <div><dt>"Time left"</dt><dd>{left}</dd></div>
+            {NUMBERS.map(shown).collect_view()}
         </dl>
     }
 }
@@ -156,32 +202,20 @@ fn Stats(training: Training) -> impl IntoView {
 /// Both losses, drawn from the CSV.
 #[component]
 fn Curve(training: Training) -> impl IntoView {
-    let session = training.session;
-    let csv =
-        Memo::new(move |_| session.with(|session| session.run.as_ref().map(|run| run.csv.clone()).unwrap_or_default()));
-    let drawn = move || {
-        let points = curve::read(&csv.get());
-        if points.is_empty() {
-            String::new()
-        } else {
-            curve::svg(&points, session.with(|session| steps(session).1), COLOURS)
-        }
-    };
-    view! { <figure class="train-curve" data-testid="train-curve" inner_html=drawn></figure> }
+    let svg = |run: &RunFacts| run.curve.svg.clone();
+    let drawn = Memo::new(move |_| training.session.with(|session| session.run.as_ref().map(svg).unwrap_or_default()));
+    view! { <figure class="train-curve" data-testid="train-curve" inner_html=move || drawn.get()></figure> }
 }
 
 /// What the model wrote, by steps.
 #[component]
 fn Samples(training: Training) -> impl IntoView {
     let session = training.session;
-    let samples = Memo::new(move |_| {
-        session.with(|session| session.run.as_ref().map(|run| run.samples.clone()).unwrap_or_default())
-    });
-    let count = move || samples.with(Vec::len);
+    let count = move || session.with(|session| session.run.as_ref().map_or(0, |run| run.samples.len()));
     // The newest, until the reader chooses another.
     let chosen = RwSignal::new(None::<usize>);
     let index = move || chosen.get().unwrap_or(usize::MAX).min(count().saturating_sub(1));
-    let sample = move || samples.with(|samples| samples.get(index()).cloned());
+    let sample = move || session.with(|session| session.run.as_ref()?.samples.get(index()).cloned());
     let slide = move |value: String| {
         let at = value.parse().unwrap_or(usize::MAX);
         chosen.set(Some(at).filter(|at| at + 1 < count()));
@@ -196,14 +230,14 @@ fn Samples(training: Training) -> impl IntoView {
                     type="range"
                     data-testid="train-slider"
                     min="0"
-                    max=move || count().saturating_sub(1)
+                    max=move || Some(count().saturating_sub(1).to_string())
                     aria-label="Samples, from the first step to the newest"
                     aria-valuetext=label
                     prop:value=move || index().to_string()
                     on:input:target=move |event| slide(event.target().value())
                 />
             </label>
-            <blockquote class="play train-sample" data-testid="train-sample" data-step=move || sample().map(|sample| sample.step)>
+            <blockquote class="play train-sample" data-testid="train-sample" data-step=move || sample().map(|sample| sample.step.to_string())>
                 <span class="given">{move || sample().map(|sample| sample.prompt)}</span>
                 {move || sample().map(|sample| sample.text)}
             </blockquote>
@@ -211,36 +245,18 @@ fn Samples(training: Training) -> impl IntoView {
     }
 }
 
-/// What can be taken along.
-#[component]
-fn Take(training: Training) -> impl IntoView {
-    let session = training.session;
-    let copied = RwSignal::new(Copied::Not);
-    let title =
-        move || session.with_untracked(|session| session.run.as_ref().map(|run| run.title.clone()).unwrap_or_default());
-    let csv = move |_| {
-        let csv = session.with_untracked(|session| session.run.as_ref().map(|run| run.csv.clone()));
-        save_text(&csv.unwrap_or_default(), &format!("{}.csv", title()));
-    };
-    let json = move || session.with(|session| session.run.as_ref().and_then(json).unwrap_or_default());
-    let share = move |_| copy(training.link(), copied, || ());
-    view! {
-        <div class="actions">
-            <button type="button" data-testid="train-csv" on:click=csv>"Save the curve (CSV)"</button>
-            <button type="button" data-testid="train-share" on:click=share>
-                {move || if copied.get() == Copied::Yes { "Copied" } else { "Copy the recipe’s address" }}
-            </button>
-        </div>
-        <details class="more">
-            <summary>"The run as numbers"</summary>
-            <pre class="json" data-testid="train-json" tabindex="0">{json}</pre>
-        </details>
-    }
-}
-
-/// By the browser's own writer.
+/// The run as JSON.
 fn json(run: &RunFacts) -> Option<String> {
-    let value = run.serialize(&Serializer::json_compatible()).ok()?;
-    let text = js_sys::JSON::stringify_with_replacer_and_space(&value, &leptos::wasm_bindgen::JsValue::NULL, &2.into());
-    text.ok().map(String::from)
+    let quoted = |text: &str| JSON::stringify(&text.into()).ok().map(String::from);
+    let settings = quoted(&String::from(run.settings.clone()))?;
+    let samples = run.samples.iter().map(|sample| {
+        let (prompt, text) = (quoted(&sample.prompt)?, quoted(&sample.text)?);
+        Some(format!("{{\"step\": {}, \"prompt\": {prompt}, \"text\": {text}}}", sample.step))
+    });
+    let samples = samples.collect::<Option<Vec<_>>>()?.join(",\n    ");
+    let (title, csv, parameters, steps) = (quoted(&run.title)?, quoted(&run.curve.csv)?, run.parameters, run.steps);
+    Some(format!(
+        "{{\n  \"title\": {title},\n  \"settings\": {settings},\n  \"parameters\": {parameters},\n  \"steps\": {steps},\n  \
+         \"csv\": {csv},\n  \"samples\": [{samples}]\n}}"
+    ))
 }

@@ -12,7 +12,7 @@ use super::training::Training;
 use crate::app::numbers::{duration, grouped};
 use crate::app::permalink::AddressError;
 use crate::app::protocol::{Estimate, StoredRun, TextFacts};
-use crate::app::training::{Answer, TEXT_DIGITS};
+use crate::app::training::{Answer, Session, TEXT_DIGITS};
 
 /// Kinds of characters that are shown.
 const SHOWN_KINDS: usize = 120;
@@ -30,12 +30,7 @@ pub fn TrainView(
 ) -> impl IntoView {
     let session = training.session;
     let has_run = Memo::new(move |_| session.with(|session| session.run.is_some()));
-    let failure = move || {
-        session.with(|session| match &session.phase {
-            crate::app::training::Phase::Failed(sentence) if session.run.is_none() => Some(sentence.clone()),
-            _ => None,
-        })
-    };
+    let failure = move || session.with(Session::failure);
     view! {
         <article class="train">
             <h1 tabindex="-1">"Train a GPT"</h1>
@@ -48,7 +43,7 @@ pub fn TrainView(
             </div>
             {move || {
                 let stored = session.with(|session| session.stored.clone()).filter(|_| !has_run.get());
-                stored.map(|run| view! { <Stored training run /> })
+                stored.map(|run| view! { <Stored training run /> }.into_any())
             }}
             <div class="train-grid">
                 <div class="train-choice" hidden=move || has_run.get()>
@@ -56,7 +51,7 @@ pub fn TrainView(
                     <ModelChoice training />
                     <Begin training />
                 </div>
-                {move || has_run.get().then(|| view! { <Run training /> })}
+                {move || has_run.get().then(|| view! { <Run training /> }.into_any())}
             </div>
         </article>
     }
@@ -71,7 +66,7 @@ fn Stored(training: Training, run: StoredRun) -> impl IntoView {
         false => format!("A run on “{title}” is stored here, as it was after step {step} of {steps}."),
     };
     view! {
-        <div class="notice stored-run" data-testid="train-stored" data-step=step>
+        <div class="notice stored-run" data-testid="train-stored" data-step=step.to_string()>
             <p>{sentence}</p>
             <button type="button" class="primary" data-testid="train-restore" on:click=move |_| training.restore()>
                 {if step >= steps { "Open it" } else { "Go on" }}
@@ -151,39 +146,34 @@ fn TextChoice(training: Training) -> impl IntoView {
             <div aria-live="polite">
                 <p class="problem" data-testid="train-text-problem">{failure}</p>
                 <p class="help" hidden=move || session.with(|session| session.text != Answer::Asked)>"Reading the text…"</p>
-                {move || facts().map(|facts| view! { <Facts facts title=training.title.get() training /> })}
+                {move || facts().map(|facts| facts_view(training, facts))}
             </div>
         </section>
     }
 }
 
-#[component]
-fn Facts(facts: TextFacts, title: String, training: Training) -> impl IntoView {
+/// What the text is, in sentences.
+fn facts_view(training: Training, facts: TextFacts) -> AnyView {
     let count = facts.alphabet.chars().count();
-    let shown: String = facts.alphabet.chars().take(SHOWN_KINDS).map(self::shown).collect();
+    let seen = |characters: &str| characters.chars().take(SHOWN_KINDS).map(shown).collect::<String>();
     let more = if count > SHOWN_KINDS { "…" } else { "" };
-    let held_out = move || {
-        let share = training.settings().plan.held_out;
-        let learned = ((1.0 - share) * facts.characters as f64) as u64;
+    let said = move || {
+        let learned = ((1.0 - training.settings().plan.held_out) * facts.characters as f64) as u64;
+        let title = training.title.get();
+        let [characters, learned, held_out] = [facts.characters, learned, facts.characters - learned].map(grouped);
         format!(
-            "{} are learned, the last {} are held out to measure on.",
-            grouped(learned),
-            grouped(facts.characters - learned)
+            "“{title}” has {characters} characters of {count} kinds. {learned} are learned, the last {held_out} are held \
+             out to measure on."
         )
     };
-    let added = facts.added.chars().map(self::shown).collect::<String>();
+    let added = seen(&facts.added);
     let has_none_added = added.is_empty();
     view! {
-        <dl class="facts train-facts" data-testid="train-facts" data-characters=facts.characters data-kinds=count>
-            <div><dt>"Text"</dt><dd>{title}</dd></div>
-            <div><dt>"Characters"</dt><dd>{grouped(facts.characters)}</dd></div>
-            <div class="wide"><dt>{format!("{count} kinds of characters")}</dt><dd class="kinds-shown">{shown}{more}</dd></div>
-            <div class="wide" hidden=has_none_added>
-                <dt>"New to the model"</dt><dd class="kinds-shown" data-testid="train-added">{added}</dd>
-            </div>
-            <div class="wide"><dt>"Split"</dt><dd>{held_out}</dd></div>
-        </dl>
+        <p data-testid="train-facts">{said}</p>
+        <p class="kinds-shown">{seen(&facts.alphabet)}{more}</p>
+        <p hidden=has_none_added>"New to the model: "<span class="kinds-shown" data-testid="train-added">{added}</span></p>
     }
+    .into_any()
 }
 
 /// A character as it can be seen.
@@ -211,15 +201,13 @@ fn ModelChoice(training: Training) -> impl IntoView {
         training.from.set(id);
         training.read();
     };
-    // Reading has what the reader sets measured; what is set is also the address.
-    Effect::new(move |previous: Option<(crate::app::training::TrainSettings, bool)>| {
-        let settings = training.settings();
-        let is_new = previous.is_some_and(|(previous, _)| previous.plan != settings.plan);
+    // What is chosen is also the address, and decides how long it takes.
+    Effect::new(move |previous: Option<()>| {
+        training.settings();
         training.write_bar();
-        if is_new && untrack(|| training.session.with(|session| session.text.here().is_some())) {
+        if previous.is_some() && training.has_text() {
             training.measure();
         }
-        (settings, is_new)
     });
     let option = move |(id, name): (String, String)| {
         let value = id.clone();

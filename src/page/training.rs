@@ -22,7 +22,7 @@ use super::{fetch, release};
 use crate::app::own::is_own;
 use crate::app::permalink::{Address, Route};
 use crate::app::protocol::{Answers, Event, Program, TrainEvent, TrainRequest};
-use crate::app::training::{Answer, PARAMETERS, Session, TEXT_DIGITS, TrainSettings};
+use crate::app::training::{Answer, PARAMETERS, Phase, Session, TEXT_DIGITS, TrainSettings};
 
 /// Shakespeare's name in the release.
 const SHAKESPEARE: &str = "weights/tinyshakespeare.txt";
@@ -123,8 +123,9 @@ impl Training {
             // What is wrong is said at the field.
             settings.set(field.parameter.name, &field.text.get()).ok();
         }
-        let here =
-            self.session.with(|session| session.text.here().map(|facts| facts.sha256[..TEXT_DIGITS].to_string()));
+        let here = self
+            .session
+            .with_untracked(|session| session.text.here().map(|facts| facts.sha256[..TEXT_DIGITS].to_string()));
         settings.text = here.or_else(|| self.wanted_text.get());
         settings.from = Some(self.from.get()).filter(|id| !id.is_empty());
         settings
@@ -144,7 +145,12 @@ impl Training {
 
     /// Writes what is chosen to the address bar.
     pub fn write_bar(self) {
-        self.bar.write(self.address());
+        self.bar.write(untrack(|| self.address()));
+    }
+
+    /// Whether a text is here.
+    pub fn has_text(self) -> bool {
+        self.session.with_untracked(|session| session.text.here().is_some())
     }
 
     /// Whether a run takes steps or could.
@@ -223,7 +229,7 @@ impl Training {
         }
         spawn_local(async move {
             let fetched = async {
-                let entry = find(mounted, &id).await?;
+                let entry = find(mounted, id).await?;
                 let [part] = entry.parts.as_slice() else { return Err("This model cannot be fine-tuned.".to_string()) };
                 let url = Url::new_with_base(&part.url, &catalog_url(mounted));
                 let url = url.map_or_else(|_| part.url.clone(), |url| url.href());
@@ -244,12 +250,14 @@ impl Training {
 
     /// Has the run that is chosen measured, once the reader pauses.
     pub fn measure(self) {
+        if self.is_under_way() {
+            return;
+        }
         self.session.update(|session| session.estimate = Answer::Asked);
         self.after_a_pause(move || {
-            let has_text = self.session.with_untracked(|session| session.text.here().is_some());
-            if has_text && !self.is_under_way() {
+            if self.has_text() && !self.is_under_way() {
                 let number = self.session.try_update(Session::ask_for_estimate).unwrap_or_default();
-                self.send(TrainRequest::Measure { number, plan: untrack(|| self.settings()).plan });
+                self.send(TrainRequest::Measure { number, settings: untrack(|| self.settings()) });
             }
         });
     }
@@ -291,6 +299,14 @@ impl Training {
         }
     }
 
+    /// Has the run take no more steps, or take some again.
+    pub fn pause_or_resume(self) {
+        self.send(match self.session.with_untracked(|session| session.phase == Phase::Paused) {
+            true => TrainRequest::Resume,
+            false => TrainRequest::Pause,
+        });
+    }
+
     /// Sends what steers the run.
     pub fn steer(self, request: TrainRequest) {
         self.send(request);
@@ -318,19 +334,20 @@ impl Training {
         }
     }
 
+    #[inline(never)] // It is in two places else.
     fn hear(self, event: Event, files: &Array) {
         match event {
-            Event::Training(TrainEvent::Model { name }) => self.take_model(&name, files.get(0)),
-            Event::Training(TrainEvent::ModelWanted { number }) => {
+            Event::Training(TrainEvent::Model(name)) => self.take_model(&name, files.get(0)),
+            Event::Training(TrainEvent::ModelWanted(number)) => {
                 if self.session.with_untracked(|session| session.is_asked(number)) {
                     self.fetch_model();
                 }
             }
             Event::Training(event) => {
-                let (is_text, is_run) =
-                    (matches!(event, TrainEvent::Text { .. }), matches!(event, TrainEvent::Begun(_)));
+                let (is_text, is_run) = (matches!(event, TrainEvent::Text(..)), matches!(event, TrainEvent::Begun(_)));
                 self.session.update(|session| session.take(event));
                 if is_text {
+                    self.write_bar();
                     self.measure();
                 }
                 if is_run {

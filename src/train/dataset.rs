@@ -92,11 +92,6 @@ impl Dataset {
         ((self.learned - self.context) / self.context).max(1)
     }
 
-    /// How many ids are learned.
-    pub fn learned(&self) -> u64 {
-        self.learned as u64
-    }
-
     /// The ids that are held out.
     pub fn held_out(&self) -> &[u32] {
         &self.ids[self.learned..]

@@ -37,7 +37,7 @@ pub use error::{SavedError, TrainError};
 pub use evaluation::held_out_loss;
 pub use memory::keep_freed_memory;
 pub use parameters::Parameters;
-pub use plan::{Plan, Size};
+pub use plan::{Plan, Size, leaf};
 pub use recipe::{MOST_POINTS, Recipe, Schedule};
 pub use run::{Point, Run};
 pub use trainer::{Settings, Step, StepReport, Trainer};

@@ -181,7 +181,7 @@ impl Plan {
 }
 
 /// Windows in a leaf of a batch.
-fn leaf(config: &Config) -> usize {
+pub fn leaf(config: &Config) -> usize {
     LEAF_ROWS[usize::from(config.parameters() > MANY)].div_ceil(config.context)
 }
 

@@ -114,7 +114,7 @@ async fn a_run_in_the_tab_is_the_terminals_and_survives_a_reload_and_a_crash() {
     reader.browser.wait_until(taken).await.unwrap();
     reader.press("train-pause").await.unwrap();
     reader.wait_for_training("paused").await.unwrap();
-    let stored = "+document.querySelector('[data-testid=train-saved]')?.dataset.step >= 20";
+    let stored = "+document.querySelector('[data-testid=train-status]')?.dataset.saved >= 20";
     reader.browser.wait_until(stored).await.unwrap();
 
     reader.browser.driver().refresh().await.unwrap();
@@ -151,6 +151,23 @@ const IS_FUSED: &str = "
         10, 22, 1, 20, 0, 32, 0, 253, 19, 32, 0, 253, 19, 32, 1, 253, 19, 253, 133, 2, 253, 31, 0, 11];
     const { f } = new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(bytes))).exports;
     return f(1 + 1 / 4096, -1 - 1 / 2048) !== 0;";
+
+#[tokio::test]
+async fn two_workers_learn_the_same_bytes_as_one() {
+    let learned = async |threads: u32| {
+        let reader = Reader::at(&format!("{}&threads={threads}", route(50))).await.unwrap();
+        let downloads = Downloads::of(&reader).await.unwrap();
+        reader.paste_and_measure(&words()).await.unwrap();
+        let said = reader.text("train-estimate").await.unwrap();
+        assert!(said.contains(if threads == 1 { "with 1 thread." } else { "with 2 threads." }), "{said}");
+        reader.press("train-start").await.unwrap();
+        reader.wait_for_training("done").await.unwrap();
+        assert!(!reader.sees("train-alone").await.unwrap());
+        reader.press("train-save").await.unwrap();
+        (reader.training_csv().await.unwrap(), sha256(&downloads.take("mine.gguf").await.unwrap()))
+    };
+    assert_eq!(learned(1).await, learned(2).await);
+}
 
 #[tokio::test]
 async fn one_sees_it_learn_and_writes_with_what_it_has_learned() {
@@ -233,7 +250,8 @@ async fn texts_that_cannot_be_learned_are_told_before_anything_starts() {
     assert!(said.as_str().unwrap().starts_with("This is not a text"), "{said}");
     // A model that no tab has room for.
     reader.open("#/train?n_embd=2048&n_layer=48&n_head=32").await.unwrap();
-    assert!(problem(&words()).await.contains("GB to learn"));
+    let large = problem(&words()).await;
+    assert!(large.contains("GB to learn"), "{large}");
     reader.open("#/train?n_embd=33&n_head=2").await.unwrap();
     assert_eq!(problem(&words()).await, "Expected a width that 2 heads divide, found 33.");
     assert!(!reader.browser.find("train-start").await.unwrap().is_enabled().await.unwrap());

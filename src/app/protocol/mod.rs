@@ -19,7 +19,9 @@ pub use event::{Event, Task};
 pub use own::{Answers, Asked, Description, Export, FileLocation, Finding, GgufFile, ModelFile, Question};
 pub use report::{BenchReport, ModelSummary, Stats, Stored, StoredModel};
 pub use request::Request;
-pub use training::{Ended, Estimate, RunFacts, Sample, StoredRun, TextFacts, TrainEvent, TrainProgress, TrainRequest};
+pub use training::{
+    Curve, Ended, Estimate, RunFacts, Sample, StoredRun, TextFacts, TrainEvent, TrainProgress, TrainRequest,
+};
 pub use transfer_policy::TransferPolicy;
 
 /// A worker.

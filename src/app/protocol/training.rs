@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::app::training::TrainSettings;
-use crate::train::Plan;
 
 /// Page → trainer's worker. Each is answered in order; steps are taken in between.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,8 +25,8 @@ pub enum TrainRequest {
     Measure {
         /// The page's number of this question.
         number: u32,
-        /// The run.
-        plan: Plan,
+        /// What is chosen.
+        settings: TrainSettings,
     },
     /// Begin a run on the text, in the place of a stored one.
     Begin {
@@ -55,70 +54,34 @@ pub enum TrainRequest {
 /// Trainer's worker → page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum TrainEvent {
-    /// The stored run, if there is one, and why nothing can be stored, if that is so.
-    Stored {
-        /// The run.
-        run: Option<StoredRun>,
-        /// Why a run lives in this tab only, as a sentence.
-        obstacle: Option<String>,
-    },
-    /// What a text is.
-    Text {
-        /// The number of the question.
-        number: u32,
-        /// What it is.
-        facts: TextFacts,
-    },
+    /// The stored run, if there is one; and why a run lives in this tab only, as a sentence, if that is so.
+    Stored(Option<StoredRun>, Option<String>),
+    /// What a text is; the number of the question before it.
+    Text(u32, TextFacts),
     /// The model that is fine-tuned is not in the browser's storage: its file is to come with the text.
-    ModelWanted {
-        /// The number of the question.
-        number: u32,
-    },
+    ModelWanted(u32),
     /// How long a run takes here.
-    Measured {
-        /// The number of the question.
-        number: u32,
-        /// How long.
-        estimate: Estimate,
-    },
-    /// A text, a measurement or a run failed, as a sentence.
-    Failed {
-        /// The number of the question; `None` for a run.
-        number: Option<u32>,
-        /// What is wrong.
-        message: String,
-    },
+    Measured(u32, Estimate),
+    /// A text or a measurement with its number, or a run, failed: what is wrong, as a sentence.
+    Failed(Option<u32>, String),
     /// A run has begun, or goes on.
     Begun(Box<RunFacts>),
-    /// How many threads learn, if that is another number than it was to be, as a sentence.
+    /// Why one thread learns although more were wanted, as a sentence.
     Alone(String),
     /// How far it is; at most every 100 ms.
     Progress(TrainProgress),
-    /// The curve has a new point.
-    Point {
-        /// The whole curve, comma-separated.
-        csv: String,
-        /// What the model writes by now.
-        sample: Sample,
-    },
-    /// The run was stored, or could not be.
-    Saved {
-        /// Steps taken by then.
-        step: u64,
-        /// Why not, as a sentence.
-        failure: Option<String>,
-    },
+    /// The curve has a new point; and what the model writes by now.
+    Point(Curve, Sample),
+    /// The run was stored as it was after this step, or could not be, for a reason that is a sentence.
+    Saved(u64, Option<String>),
     /// It takes no more steps, or does again.
     Paused(bool),
     /// It measures on all that is held out.
     Evaluating,
     /// The run has ended.
     Ended(Ended),
-    /// The model as a GGUF file, which comes with this.
-    Model {
-        /// The file's name.
-        name: String,
-    },
+    /// The model as a GGUF file of this name, which comes with this.
+    Model(String),
 }
 
 /// A run in the browser's storage.
@@ -130,8 +93,6 @@ pub struct StoredRun {
     pub step: u64,
     /// Steps there are.
     pub steps: u64,
-    /// What was chosen.
-    pub settings: TrainSettings,
 }
 
 /// What a text is.
@@ -158,8 +119,6 @@ pub struct Estimate {
     pub threads: u32,
     /// Tokens learned in a second.
     pub tokens_per_second: f64,
-    /// Seconds of a step.
-    pub step_seconds: f64,
     /// Seconds of the whole run.
     pub seconds: f64,
 }
@@ -177,12 +136,19 @@ pub struct RunFacts {
     pub step: u64,
     /// Steps there are.
     pub steps: u64,
-    /// Tokens that are learned, and tokens that are held out.
-    pub tokens: (u64, u64),
-    /// The curve so far, comma-separated.
-    pub csv: String,
+    /// The curve so far.
+    pub curve: Curve,
     /// What the model wrote on the way.
     pub samples: Vec<Sample>,
+}
+
+/// A run's curve.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Curve {
+    /// As numbers, comma-separated.
+    pub csv: String,
+    /// Drawn from these, in the page's colours.
+    pub svg: String,
 }
 
 /// How far a run is.
@@ -212,18 +178,10 @@ pub struct Sample {
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Ended {
-    /// With its last step.
-    Learned {
-        /// The loss on all that is held out, in nats per token, if something is.
-        held_out: Option<f64>,
-    },
+    /// With its last step: the loss on all that is held out, in nats per token, if something is.
+    Learned(Option<f64>),
     /// By the reader.
     Stopped,
-    /// Since a loss was no number: the model is that of this step.
-    Diverged {
-        /// What happened, as a sentence.
-        reason: String,
-        /// Steps taken by then.
-        step: u64,
-    },
+    /// Since a loss was no number, as this sentence says: the model is that of this step.
+    Diverged(String, u64),
 }

@@ -11,6 +11,8 @@ use crate::train::{Plan, Size};
 
 /// Hex digits of the text's SHA-256 in an address.
 pub const TEXT_DIGITS: usize = 12;
+/// The name of the model that is fine-tuned, beside those of [`PARAMETERS`].
+const FROM: &str = "from";
 /// Characters of the samples' beginning.
 const MOST_PROMPT: usize = 200;
 
@@ -74,8 +76,9 @@ pub const PARAMETERS: [Parameter; 13] = [
     },
 ];
 
-/// What is chosen.
+/// What is chosen. In messages and in storage it is text, a line for each parameter: `steps=2000`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct TrainSettings {
     /// The run.
     pub plan: Plan,
@@ -164,6 +167,29 @@ impl TrainSettings {
     }
 }
 
+impl From<TrainSettings> for String {
+    fn from(settings: TrainSettings) -> Self {
+        let line = |name: &str, value: String| format!("{name}={}\n", value.replace('\n', "\u{b}"));
+        let lines = PARAMETERS.iter().map(|parameter| line(parameter.name, settings.get(parameter.name)));
+        lines.chain([line(FROM, settings.from.clone().unwrap_or_default())]).collect()
+    }
+}
+
+impl From<String> for TrainSettings {
+    /// What is wrong is left as it is by default.
+    fn from(lines: String) -> Self {
+        let mut settings = TrainSettings::default();
+        for (name, value) in lines.lines().filter_map(|line| line.split_once('=')) {
+            let value = value.replace('\u{b}', "\n");
+            match name {
+                FROM => settings.from = Some(value).filter(|id| !id.is_empty()),
+                name => drop(settings.set(name, &value)),
+            }
+        }
+        settings
+    }
+}
+
 /// The number of the fewest decimals that float32 has for it: 0.1, as in the terminal, and not 0.10000000149.
 fn shortest(number: f32) -> f64 {
     number.to_string().parse().unwrap_or(f64::from(number))
@@ -189,6 +215,8 @@ mod tests {
             copy.set(parameter.name, &changed.get(parameter.name)).unwrap();
         }
         assert_eq!(copy, changed);
+        let sent = TrainSettings { prompt: "ROMEO:\nO".into(), from: Some("peargpt".into()), ..changed };
+        assert_eq!(TrainSettings::from(String::from(sent.clone())), sent);
         for parameter in PARAMETERS.iter().filter(|parameter| parameter.name != "size") {
             copy.set(parameter.name, "").unwrap();
         }

@@ -147,10 +147,21 @@ impl Session {
         }
     }
 
-    /// The losses of the curve's last point: on what is learned, and on what is held out.
-    pub fn losses(&self) -> Option<(f64, Option<f64>)> {
-        let points = crate::train::curve::read(&self.run.as_ref()?.csv);
-        points.last().map(|point| (point.train, point.held_out))
+    /// What went wrong with the run, as a sentence.
+    pub fn failure(&self) -> Option<String> {
+        match &self.phase {
+            Phase::Failed(sentence) => Some(sentence.clone()),
+            Phase::Ended(Ended::Diverged(reason, step)) => {
+                Some(format!("{reason} The model is that of the last good state, after step {step}."))
+            }
+            _ => None,
+        }
+    }
+
+    /// The losses of the curve's last point, in nats per token: on what is learned, and on what is held out.
+    pub fn losses(&self) -> Option<(&str, &str)> {
+        let (_, losses) = self.run.as_ref()?.curve.csv.lines().skip(1).last()?.split_once(',')?;
+        losses.split_once(',')
     }
 
     /// The trainer's worker has broken.
@@ -173,16 +184,16 @@ impl Session {
     /// Takes what the worker says.
     pub fn take(&mut self, event: TrainEvent) {
         match event {
-            TrainEvent::Stored { run, obstacle } => (self.stored, self.obstacle) = (run, obstacle),
-            TrainEvent::Text { number, facts } if self.is_asked(number) => self.text = Answer::Here(facts),
-            TrainEvent::Measured { number, estimate } if self.is_asked(number) => {
+            TrainEvent::Stored(run, obstacle) => (self.stored, self.obstacle) = (run, obstacle),
+            TrainEvent::Text(number, facts) if self.is_asked(number) => self.text = Answer::Here(facts),
+            TrainEvent::Measured(number, estimate) if self.is_asked(number) => {
                 self.estimate = Answer::Here(estimate);
             }
-            TrainEvent::Failed { number: Some(number), message } if self.is_asked(number) => match self.text {
+            TrainEvent::Failed(Some(number), message) if self.is_asked(number) => match self.text {
                 Answer::Here(_) => self.estimate = Answer::Failed(message),
                 _ => self.text = Answer::Failed(message),
             },
-            TrainEvent::Failed { number: None, message } => self.phase = Phase::Failed(message),
+            TrainEvent::Failed(None, message) => self.phase = Phase::Failed(message),
             TrainEvent::Begun(run) => {
                 (self.phase, self.stored) = (Phase::Learning, None);
                 self.saved = Some(run.step).filter(|step| *step > 0);
@@ -190,13 +201,13 @@ impl Session {
             }
             TrainEvent::Alone(sentence) => self.alone = Some(sentence),
             TrainEvent::Progress(progress) => self.progress = Some(progress),
-            TrainEvent::Point { csv, sample } => {
+            TrainEvent::Point(curve, sample) => {
                 if let Some(run) = &mut self.run {
-                    run.csv = csv;
+                    run.curve = curve;
                     run.samples.push(sample);
                 }
             }
-            TrainEvent::Saved { step, failure } => {
+            TrainEvent::Saved(step, failure) => {
                 if failure.is_none() {
                     self.saved = Some(step);
                 }
@@ -214,7 +225,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::protocol::Sample;
+    use crate::app::protocol::{Curve, Sample};
     use crate::app::training::TrainSettings;
 
     fn facts() -> TextFacts {
@@ -228,8 +239,7 @@ mod tests {
             parameters: 10,
             step: 0,
             steps: 4,
-            tokens: (4, 1),
-            csv: String::new(),
+            curve: Curve::default(),
             samples: Vec::new(),
         }
     }
@@ -239,14 +249,14 @@ mod tests {
         let mut session = Session::default();
         let first = session.ask_for_text();
         let second = session.ask_for_text();
-        session.take(TrainEvent::Text { number: first, facts: facts() });
+        session.take(TrainEvent::Text(first, facts()));
         assert_eq!((session.text.clone(), session.state()), (Answer::Asked, "idle"));
-        session.take(TrainEvent::Text { number: second, facts: facts() });
+        session.take(TrainEvent::Text(second, facts()));
         assert_eq!((session.text.here(), session.state()), (Some(&facts()), "ready"));
         let third = session.ask_for_estimate();
-        session.take(TrainEvent::Failed { number: Some(second), message: "late".into() });
+        session.take(TrainEvent::Failed(Some(second), "late".into()));
         assert_eq!(session.estimate, Answer::Asked);
-        session.take(TrainEvent::Failed { number: Some(third), message: "too large".into() });
+        session.take(TrainEvent::Failed(Some(third), "too large".into()));
         assert_eq!(session.estimate.failure(), Some("too large"));
         assert!(session.text.here().is_some());
     }
@@ -256,19 +266,21 @@ mod tests {
         let mut session = Session::default();
         session.begin();
         session.take(TrainEvent::Begun(Box::new(run())));
-        session.take(TrainEvent::Saved { step: 0, failure: None });
+        session.take(TrainEvent::Saved(0, None));
         let sample = Sample { step: 2, prompt: "a".into(), text: "b".into() };
-        session.take(TrainEvent::Point { csv: "step,train,held_out\n2,1.5,1.75000\n".into(), sample: sample.clone() });
-        assert_eq!(session.losses(), Some((1.5, Some(1.75))));
+        assert_eq!(session.losses(), None);
+        let csv = "step,train,held_out\n2,1.50000,1.75000\n".to_string();
+        session.take(TrainEvent::Point(Curve { csv, svg: String::new() }, sample.clone()));
+        assert_eq!(session.losses(), Some(("1.50000", "1.75000")));
         assert_eq!(session.run.as_ref().unwrap().samples, [sample]);
         session.take(TrainEvent::Paused(true));
         assert_eq!(session.state(), "paused");
         session.take(TrainEvent::Paused(false));
-        session.take(TrainEvent::Saved { step: 3, failure: Some("The disk is full.".into()) });
+        session.take(TrainEvent::Saved(3, Some("The disk is full.".into())));
         assert_eq!((session.saved, session.unsaved.as_deref()), (Some(0), Some("The disk is full.")));
         session.take(TrainEvent::Evaluating);
         assert!(session.is_under_way());
-        session.take(TrainEvent::Ended(Ended::Learned { held_out: Some(1.25) }));
+        session.take(TrainEvent::Ended(Ended::Learned(Some(1.25))));
         assert_eq!(session.state(), "done");
     }
 
@@ -277,7 +289,7 @@ mod tests {
         let mut session = Session::default();
         session.begin();
         session.take(TrainEvent::Begun(Box::new(run())));
-        session.take(TrainEvent::Saved { step: 2, failure: None });
+        session.take(TrainEvent::Saved(2, None));
         session.crash("out of memory");
         let kept = "The trainer crashed (out of memory). The run is stored as it was after step 2.";
         assert_eq!(session.phase, Phase::Failed(kept.into()));

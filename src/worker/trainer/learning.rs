@@ -8,11 +8,12 @@ use super::Steering;
 use super::run_store::{Note, RunStore};
 use super::team;
 use super::text::{Text, sentence};
-use crate::app::protocol::{Ended, Event, RunFacts, Sample, TrainEvent, TrainProgress};
+use crate::app::protocol::{Curve, Ended, Event, RunFacts, Sample, TrainEvent, TrainProgress};
 use crate::checkpoint::Model;
 use crate::checkpoint::precision::Precision;
 use crate::generation;
-use crate::train::{Recipe, Run, Step, TrainError, curve};
+use crate::train::curve::{self, Colours};
+use crate::train::{Recipe, Run, Step, TrainError};
 
 /// Words of a sample.
 const WORDS: u32 = 25;
@@ -25,6 +26,10 @@ const SAVE_MS: f64 = 30_000.0;
 /// Bytes that are stored in an hour at most.
 const HOURLY_BYTES: f64 = 2e9;
 const HOUR_MS: f64 = 3_600_000.0;
+
+/// The curve's colours: those of the page, light or dark.
+const COLOURS: Colours =
+    Colours { paper: "none", ink: "var(--muted)", train: "var(--accent)", held_out: "var(--danger)" };
 
 /// A run, and where it is kept.
 pub struct Learning {
@@ -102,7 +107,7 @@ impl Learning {
         }
         if state == State::Ended {
             let held_out = learning.run.curve().last().and_then(|point| point.held_out);
-            tell(channel, TrainEvent::Ended(Ended::Learned { held_out }));
+            tell(channel, TrainEvent::Ended(Ended::Learned(held_out)));
             return learning;
         }
         match team::form(&mut learning.run, &learning.text, threads, crew).await {
@@ -125,15 +130,13 @@ impl Learning {
 
     fn tell_begun(&self, channel: &Steering) {
         let (run, note) = (&self.run, &self.note);
-        let held_out = run.dataset().held_out().len() as u64;
         let facts = RunFacts {
             title: note.title.clone(),
             settings: note.settings.clone(),
             parameters: run.config().parameters() as u64,
             step: run.steps(),
             steps: run.recipe().steps,
-            tokens: (run.dataset().learned(), held_out),
-            csv: curve::csv(run.curve()),
+            curve: curve_of(run),
             samples: note.samples.clone(),
         };
         tell(channel, TrainEvent::Begun(Box::new(facts)));
@@ -196,7 +199,7 @@ impl Learning {
         let sample = Sample { step, prompt, text };
         self.note.samples.push(sample.clone());
         self.pace.points = (self.pace.points.0 + 1, self.pace.points.1 + now() - begun);
-        tell(channel, TrainEvent::Point { csv: curve::csv(self.run.curve()), sample });
+        tell(channel, TrainEvent::Point(curve_of(&self.run), sample));
         Ok(())
     }
 
@@ -208,7 +211,7 @@ impl Learning {
         let _ = channel.interrupted().await;
         let has_held_out = !self.run.dataset().held_out().is_empty();
         let held_out = has_held_out.then(|| self.run.held_out_loss(usize::MAX)).transpose()?;
-        tell(channel, TrainEvent::Ended(Ended::Learned { held_out }));
+        tell(channel, TrainEvent::Ended(Ended::Learned(held_out)));
         Ok(())
     }
 
@@ -229,7 +232,7 @@ impl Learning {
         }
         self.saved = now();
         let failure = saved.err().or_else(|| self.store.obstacle());
-        tell(channel, TrainEvent::Saved { step: self.run.steps(), failure });
+        tell(channel, TrainEvent::Saved(self.run.steps(), failure));
     }
 
     /// The run cannot go on: what was stored last becomes its model. Where only another worker was lost, this one goes on from
@@ -248,12 +251,12 @@ impl Learning {
                 self.state = State::Ended;
                 let step = run.steps();
                 self.run = run;
-                tell(channel, TrainEvent::Ended(Ended::Diverged { reason, step }));
+                tell(channel, TrainEvent::Ended(Ended::Diverged(reason, step)));
             }
             Err(second) => {
                 self.state = State::Ended;
                 let message = format!("{reason} {second}");
-                tell(channel, TrainEvent::Failed { number: None, message });
+                tell(channel, TrainEvent::Failed(None, message));
             }
         }
     }
@@ -303,6 +306,15 @@ impl Learning {
         let bytes = self.run.model(None, &name)?;
         Ok((format!("{name}.gguf"), bytes))
     }
+}
+
+/// The curve as numbers and as a picture.
+fn curve_of(run: &Run) -> Curve {
+    let svg = match run.curve() {
+        [] => String::new(),
+        points => curve::svg(points, run.recipe().steps, COLOURS),
+    };
+    Curve { csv: curve::csv(run.curve()), svg }
 }
 
 /// Why one thread learns, as a sentence.

@@ -2,10 +2,11 @@
 
 use super::super::team::Crew;
 use super::super::time::now;
-use super::text::Text;
+use super::text::{Text, sentence};
 use super::{Steering, team};
 use crate::app::protocol::Estimate;
-use crate::train::{Plan, Recipe, Run, TrainError};
+use crate::model::Config;
+use crate::train::{Plan, Recipe, Run, TrainError, dataset, leaf};
 
 /// Milliseconds after which no further step is measured.
 const MEASURE_MS: f64 = 1200.0;
@@ -21,17 +22,21 @@ const COPIES: f64 = 6.0;
 const WIDTHS: f64 = 30.0;
 
 /// How many bytes a run of this size needs, about.
-pub fn bytes(run: &Run) -> f64 {
-    let (config, settings) = (run.config(), &run.recipe().settings);
-    let rows = (settings.leaf * config.context) as f64;
+fn bytes(config: &Config) -> f64 {
+    let rows = leaf(config) * config.context;
     let row = config.layers as f64 * (WIDTHS * config.n_embd as f64 + (2 * config.heads * config.context) as f64)
         + 3.0 * config.vocabulary_size as f64;
-    4.0 * (COPIES * config.parameters() as f64 + rows * row)
+    4.0 * (COPIES * config.parameters() as f64 + rows as f64 * row)
 }
 
-/// A run that fits into a tab. The error is a sentence.
-pub fn expect_to_fit(run: &Run) -> Result<(), String> {
-    let (needed, parameters) = (bytes(run), run.config().parameters() as f64 / 1e6);
+/// Fails unless a run fits into a tab. The error is a sentence.
+pub fn expect_to_fit(text: &Text, plan: &Plan) -> Result<(), String> {
+    let config = match &text.base {
+        Some(base) => Ok(base.config.clone()),
+        None => dataset::alphabet(&text.text).map_err(TrainError::from).and_then(|kinds| plan.config(kinds.len())),
+    };
+    let config = config.map_err(|error| sentence(&error))?;
+    let (needed, parameters) = (bytes(&config), config.parameters() as f64 / 1e6);
     if needed <= MOST_BYTES {
         return Ok(());
     }
@@ -89,7 +94,6 @@ pub async fn measure(
         parameters: config.parameters() as u64,
         threads: threads as u32,
         tokens_per_second: settings.batch as f64 * context / step_seconds,
-        step_seconds,
         seconds: recipe.steps as f64 * step_seconds + READING * token_seconds * read,
     }))
 }

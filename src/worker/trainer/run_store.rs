@@ -91,8 +91,8 @@ impl RunStore {
 
     /// The run that is stored.
     pub async fn look(&self) -> Option<StoredRun> {
-        let Note { title, settings, steps: (step, steps), .. } = self.note().await?;
-        Some(StoredRun { title, step, steps, settings })
+        let Note { title, steps: (step, steps), .. } = self.note().await?;
+        Some(StoredRun { title, step, steps })
     }
 
     /// Puts the text where its run will be, in the place of another run. The error is a sentence.

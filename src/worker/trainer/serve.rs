@@ -47,7 +47,7 @@ impl Trainer {
         match request {
             TrainRequest::Look => {
                 let store = RunStore::open().await;
-                tell(channel, TrainEvent::Stored { run: store.look().await, obstacle: store.obstacle() });
+                tell(channel, TrainEvent::Stored(store.look().await, store.obstacle()));
             }
             TrainRequest::Read { number, from, seed } => {
                 let mut files = files.into_iter();
@@ -57,18 +57,18 @@ impl Trainer {
                     if let Some(id) = from
                         && !text.begin_with(id, files.next(), seed).await?
                     {
-                        return Ok(TrainEvent::ModelWanted { number });
+                        return Ok(TrainEvent::ModelWanted(number));
                     }
                     let facts = text.facts()?;
                     self.text = Some(text);
-                    Ok::<_, String>(TrainEvent::Text { number, facts })
+                    Ok::<_, String>(TrainEvent::Text(number, facts))
                 };
                 let told = read.await;
-                let failed = |message| TrainEvent::Failed { number: Some(number), message };
+                let failed = |message| TrainEvent::Failed(Some(number), message);
                 tell(channel, told.unwrap_or_else(failed));
             }
             TrainRequest::Threads(threads) => self.threads = threads,
-            TrainRequest::Measure { number, plan } => self.measure(channel, number, &plan).await,
+            TrainRequest::Measure { number, settings } => self.measure(channel, number, &settings.plan).await,
             TrainRequest::Begin { settings, title } => {
                 let begun = self.begin(channel, settings, title).await;
                 self.note(channel, begun);
@@ -79,7 +79,7 @@ impl Trainer {
             }
             TrainRequest::Discard => {
                 if let Err(message) = RunStore::open().await.discard().await {
-                    tell(channel, TrainEvent::Failed { number: None, message });
+                    tell(channel, TrainEvent::Failed(None, message));
                 }
             }
             TrainRequest::Model => self.send_model(channel),
@@ -102,19 +102,18 @@ impl Trainer {
     fn note(&mut self, channel: &Steering, begun: Result<Learning, String>) {
         match begun {
             Ok(learning) => self.learning = Some(learning),
-            Err(message) => tell(channel, TrainEvent::Failed { number: None, message }),
+            Err(message) => tell(channel, TrainEvent::Failed(None, message)),
         }
     }
 
     async fn measure(&mut self, channel: &Steering, number: u32, plan: &Plan) {
-        let failed = |message| TrainEvent::Failed { number: Some(number), message };
+        let failed = |message| TrainEvent::Failed(Some(number), message);
         let Some(text) = &self.text else { return tell(channel, failed("There is no text.".to_string())) };
-        let fits = plan.begin(&text.text, &text.sha256, text.base.as_ref()).map_err(|error| sentence(&error));
-        if let Err(message) = fits.and_then(|run| expect_to_fit(&run)) {
+        if let Err(message) = expect_to_fit(text, plan) {
             return tell(channel, failed(message));
         }
         match measure(channel, text, plan, team::members(self.threads), &mut self.crew).await {
-            Ok(Some(estimate)) => tell(channel, TrainEvent::Measured { number, estimate }),
+            Ok(Some(estimate)) => tell(channel, TrainEvent::Measured(number, estimate)),
             // The request that came in has taken its place.
             Ok(None) => {}
             Err(error) => tell(channel, failed(sentence(&error))),
@@ -128,8 +127,8 @@ impl Trainer {
             self.text.get_or_insert(text);
         }
         let text = self.text.take().ok_or("There is no text.")?;
-        let run = settings.plan.begin(&text.text, &text.sha256, text.base.as_ref());
-        let run = run.map_err(|error| sentence(&error)).and_then(|run| expect_to_fit(&run).map(|()| run));
+        let begun = || settings.plan.begin(&text.text, &text.sha256, text.base.as_ref());
+        let run = expect_to_fit(&text, &settings.plan).and_then(|()| begun().map_err(|error| sentence(&error)));
         let run = match run {
             Ok(run) => run,
             Err(message) => {
@@ -139,7 +138,7 @@ impl Trainer {
         };
         let mut store = RunStore::open().await;
         if let Err(message) = store.begin(&text.blob).await {
-            tell(channel, TrainEvent::Saved { step: 0, failure: Some(message) });
+            tell(channel, TrainEvent::Saved(0, Some(message)));
         }
         let note = Note::new(title, settings, run.recipe().steps);
         Ok(Learning::begin(channel, text, run, (note, store), team::members(self.threads), &mut self.crew).await)
@@ -155,8 +154,8 @@ impl Trainer {
     fn send_model(&mut self, channel: &Steering) {
         let Some(learning) = &mut self.learning else { return };
         match learning.model().map_err(|error| sentence(&error)).and_then(|(name, bytes)| Ok((name, blob(&bytes)?))) {
-            Ok((name, blob)) => channel.send_with(&Event::Training(TrainEvent::Model { name }), Some(blob)),
-            Err(message) => tell(channel, TrainEvent::Failed { number: None, message }),
+            Ok((name, blob)) => channel.send_with(&Event::Training(TrainEvent::Model(name)), Some(blob)),
+            Err(message) => tell(channel, TrainEvent::Failed(None, message)),
         }
     }
 }

@@ -6,6 +6,7 @@ mod looks;
 mod offline;
 mod own;
 mod team;
+mod train;
 mod visit;
 mod writing;
 

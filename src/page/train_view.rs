@@ -42,7 +42,7 @@ pub fn TrainView(
                 <p role="alert" data-testid="error">{failure}</p>
             </div>
             {move || {
-                let stored = session.with(|session| session.stored.clone()).filter(|_| !has_run.get());
+                let stored = session.with(|session| session.stored.clone()).filter(|_| session.with(Session::can_be_gone_on_with));
                 stored.map(|run| view! { <Stored training run /> }.into_any())
             }}
             <div class="train-grid">

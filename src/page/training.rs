@@ -292,6 +292,7 @@ impl Training {
     /// Forgets the run that has ended, so that another one can be chosen.
     pub fn start_over(self) {
         self.session.update(Session::start_over);
+        self.send(TrainRequest::Look);
         if self.text.with_value(Option::is_some) {
             self.read();
         } else {
@@ -339,9 +340,8 @@ impl Training {
         match event {
             Event::Training(TrainEvent::Model(name)) => self.take_model(&name, files.get(0)),
             Event::Training(TrainEvent::ModelWanted(number)) => {
-                if self.session.with_untracked(|session| session.is_asked(number)) {
-                    self.fetch_model();
-                }
+                let is_asked = self.session.with_untracked(|session| session.is_asked(number));
+                is_asked.then(|| self.fetch_model());
             }
             Event::Training(event) => {
                 let (is_text, is_run) = (matches!(event, TrainEvent::Text(..)), matches!(event, TrainEvent::Begun(_)));

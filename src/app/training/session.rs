@@ -135,6 +135,11 @@ impl Session {
         matches!(self.phase, Phase::Beginning | Phase::Learning | Phase::Paused | Phase::Evaluating)
     }
 
+    /// Whether a stored run could be gone on with: none is here, or it has failed.
+    pub fn can_be_gone_on_with(&self) -> bool {
+        matches!(self.phase, Phase::Idle | Phase::Failed(_))
+    }
+
     /// The state's name, for tests and styles.
     pub fn state(&self) -> &'static str {
         match &self.phase {

@@ -85,7 +85,7 @@ fn note(inputs: &[&Tensor], out: &Tensor, back: Back) {
             return;
         };
         tape.tracked.insert(out.id());
-        let inputs = inputs.iter().map(|input| Tensor::clone(input)).collect();
+        let inputs = inputs.iter().copied().cloned().collect();
         tape.nodes.push(Node { inputs, out: out.clone(), back });
     });
 }

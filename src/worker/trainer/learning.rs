@@ -118,8 +118,9 @@ impl Learning {
         learning
     }
 
-    /// Gives the text back.
-    pub fn into_text(self) -> Text {
+    /// Leaves the run as it is stored, and gives the text back.
+    pub async fn leave(self) -> Text {
+        self.store.close().await;
         self.text
     }
 

@@ -53,7 +53,7 @@ pub struct RunStore {
     place: Place,
     /// Why it is in memory.
     obstacle: Option<String>,
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 enum Place {
@@ -74,7 +74,14 @@ impl RunStore {
                 (Place::Memory(None), Some(reason), None)
             }
         };
-        RunStore { place, obstacle, _lock: lock }
+        RunStore { place, obstacle, lock }
+    }
+
+    /// Returns once others can have the place.
+    pub async fn close(self) {
+        if let Some(lock) = self.lock {
+            lock.release().await;
+        }
     }
 
     /// Why the run lives in this tab only, as a sentence.

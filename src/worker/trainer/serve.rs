@@ -46,8 +46,10 @@ impl Trainer {
     async fn answer(&mut self, channel: &Steering, (request, files): Message<TrainRequest>) {
         match request {
             TrainRequest::Look => {
+                self.leave_run().await;
                 let store = RunStore::open().await;
                 tell(channel, TrainEvent::Stored(store.look().await, store.obstacle()));
+                store.close().await;
             }
             TrainRequest::Read { number, from, seed } => {
                 let mut files = files.into_iter();
@@ -78,12 +80,23 @@ impl Trainer {
                 self.note(channel, restored);
             }
             TrainRequest::Discard => {
-                if let Err(message) = RunStore::open().await.discard().await {
+                let store = RunStore::open().await;
+                let discarded = store.discard().await;
+                store.close().await;
+                if let Err(message) = discarded {
                     tell(channel, TrainEvent::Failed(None, message));
                 }
             }
             TrainRequest::Model => self.send_model(channel),
             request => self.steer(channel, request).await,
+        }
+    }
+
+    /// What was learned before gives its text back, and its place.
+    async fn leave_run(&mut self) {
+        if let Some(learning) = self.learning.take() {
+            let text = learning.leave().await;
+            self.text.get_or_insert(text);
         }
     }
 
@@ -121,11 +134,7 @@ impl Trainer {
     }
 
     async fn begin(&mut self, channel: &Steering, settings: TrainSettings, title: String) -> Result<Learning, String> {
-        // What was learned before gives its text back, and its place.
-        if let Some(learning) = self.learning.take() {
-            let text = learning.into_text();
-            self.text.get_or_insert(text);
-        }
+        self.leave_run().await;
         let text = self.text.take().ok_or("There is no text.")?;
         let begun = || settings.plan.begin(&text.text, &text.sha256, text.base.as_ref());
         let run = expect_to_fit(&text, &settings.plan).and_then(|()| begun().map_err(|error| sentence(&error)));
@@ -145,7 +154,7 @@ impl Trainer {
     }
 
     async fn restore(&mut self, channel: &Steering) -> Result<Learning, String> {
-        self.learning = None;
+        self.leave_run().await;
         let mut store = RunStore::open().await;
         let (text, run, note) = store.restore().await?;
         Ok(Learning::begin(channel, text, run, (note, store), team::members(self.threads), &mut self.crew).await)

@@ -91,11 +91,16 @@ impl Training {
     pub fn open(self, settings: &TrainSettings) {
         if !self.is_under_way() {
             self.fill(settings);
-            self.send(TrainRequest::Threads(self.engine.threads.exactly()));
             if self.session.with_untracked(|session| session.run.is_none()) {
-                self.send(TrainRequest::Look);
+                self.look();
             }
         }
+    }
+
+    /// Looks for a stored run. The worker may be a new one.
+    fn look(self) {
+        self.send(TrainRequest::Threads(untrack(|| self.engine.threads.exactly())));
+        self.send(TrainRequest::Look);
     }
 
     fn fill(self, settings: &TrainSettings) {
@@ -292,7 +297,7 @@ impl Training {
     /// Forgets the run that has ended, so that another one can be chosen.
     pub fn start_over(self) {
         self.session.update(Session::start_over);
-        self.send(TrainRequest::Look);
+        self.look();
         if self.text.with_value(Option::is_some) {
             self.read();
         } else {
@@ -359,7 +364,7 @@ impl Training {
             Event::Panicked { message } => {
                 let reason = message.split_whitespace().collect::<Vec<_>>().join(" ");
                 self.session.update(|session| session.crash(&reason));
-                self.send(TrainRequest::Look);
+                self.look();
             }
             // It is ready.
             _ => {}

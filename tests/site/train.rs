@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use peargpt::app::catalog::sha256;
 use peargpt::train::curve;
 use serde_json::Value;
@@ -57,10 +57,13 @@ pub fn in_the_terminal(name: &str, text: &str, steps: u32) -> (Vec<u8>, String) 
 }
 
 impl Reader {
-    /// Waits until the run, or the text, is in this state.
+    /// Waits until the run is in this state; a failure that was not waited for ends the wait, with what the page says of it.
     pub async fn wait_for_training(&self, state: &str) -> Result<()> {
-        let found = format!("document.querySelector('[data-testid=train-status]')?.dataset.state === '{state}'");
-        self.browser.wait_until(&found).await.map(drop)
+        let found = "document.querySelector('[data-testid=train-status]')?.dataset.state";
+        let awaited = format!("['{state}', 'failed'].includes({found}) && {found}");
+        let found = self.browser.wait_until(&awaited).await?;
+        ensure!(found == state, "waited for `{state}`, but the run failed: {}", self.text("error").await?);
+        Ok(())
     }
 
     /// A number of the run's.

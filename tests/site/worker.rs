@@ -24,20 +24,20 @@ pub fn breakable() -> String {
         "
         const test = new BroadcastChannel('break');
         const nonsense = new MessageEvent('message', { data: ['nonsense', []] });
-        let program;
+        let exported;
         for (const name of ['instantiate', 'instantiateStreaming']) {
             const plain = WebAssembly[name];
             WebAssembly[name] = async (...of) => {
                 const made = await plain.apply(WebAssembly, of);
                 const { exports } = made.instance ?? made;
                 // Small programs are tried as well, to see what the processor does.
-                if (exports.__wbindgen_export) program = exports;
+                if (exports.__wbindgen_export) exported = exports;
                 return made;
             };
         }
         const ways = {
             // The allocator, as wasm-bindgen calls it where names are short.
-            trap: () => setTimeout(() => program.__wbindgen_export(-1, 3)),
+            trap: () => setTimeout(() => exported.__wbindgen_export(-1, 3)),
             error: () => setTimeout(() => { throw new Error('broken on purpose'); }),
             message: () => dispatchEvent(nonsense),
         };

@@ -76,7 +76,7 @@ async fn read(
         _ => return Err(FetchFailure::Lasting(format!("{url} answered with status {status}."))),
     }
     let file = JsFuture::from(response.blob().map_err(&unreachable)?).await.map_err(&unreachable)?;
-    file.dyn_into().map_err(unreachable)
+    Ok(file.unchecked_into())
 }
 
 /// Waits.

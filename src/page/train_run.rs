@@ -126,7 +126,10 @@ pub fn Run(training: Training) -> impl IntoView {
 /// What of the run is stored, as a sentence.
 fn saved_sentence(session: &Session) -> Option<String> {
     let step = session.saved.filter(|_| session.unsaved.is_none())?;
-    Some(format!("Stored as it was after step {}; what came since would be lost.", grouped(step)))
+    Some(match step < steps(session).0 {
+        true => format!("Stored as it was after step {}; what came since would be lost.", grouped(step)),
+        false => "Stored as it is now.".to_string(),
+    })
 }
 
 /// What goes on, as a sentence.

@@ -340,7 +340,6 @@ impl Training {
         }
     }
 
-    #[inline(never)] // It is in two places else.
     fn hear(self, event: Event, files: &Array) {
         match event {
             Event::Training(TrainEvent::Model(name)) => self.take_model(&name, files.get(0)),

@@ -47,8 +47,6 @@ pub enum TrainRequest {
     Stop,
     /// Write the model as it is now. Answered by [`TrainEvent::Model`].
     Model,
-    /// Begin samples with this text from now on.
-    Prompt(String),
 }
 
 /// Trainer's worker → page.

@@ -294,11 +294,6 @@ impl Learning {
         }
     }
 
-    /// Begins samples with this from now on.
-    pub fn set_prompt(&mut self, prompt: String) {
-        self.note.settings.prompt = prompt;
-    }
-
     /// The model as it is now: the file's name and its bytes.
     pub fn model(&mut self) -> Result<(String, Vec<u8>), TrainError> {
         // A team does one thing at a time.

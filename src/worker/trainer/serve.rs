@@ -107,7 +107,6 @@ impl Trainer {
             TrainRequest::Pause => learning.pause(channel).await,
             TrainRequest::Resume => learning.resume(channel),
             TrainRequest::Stop => learning.stop(channel).await,
-            TrainRequest::Prompt(prompt) => learning.set_prompt(prompt),
             _ => {}
         }
     }

@@ -54,17 +54,15 @@ macro_rules! vector {
             }
 
             #[inline(always)]
-            fn load(numbers: &[f32]) -> Self {
-                let numbers = &numbers[..$lanes];
-                // SAFETY: there are as many numbers.
-                $name(unsafe { $load(numbers.as_ptr()) })
+            unsafe fn load(numbers: *const f32) -> Self {
+                // SAFETY: the caller has as many numbers.
+                $name(unsafe { $load(numbers) })
             }
 
             #[inline(always)]
-            fn store(self, numbers: &mut [f32]) {
-                let numbers = &mut numbers[..$lanes];
-                // SAFETY: there is room for as many.
-                unsafe { $store(numbers.as_mut_ptr(), self.0) }
+            unsafe fn store(self, numbers: *mut f32) {
+                // SAFETY: the caller has room for as many.
+                unsafe { $store(numbers, self.0) }
             }
 
             #[inline(always)]

@@ -9,14 +9,14 @@ use super::{Operand, Output, Packed, ProductKernel, Size};
 
 /// The kernel for every browser since 2023.
 pub static SEPARATE: ProductKernel =
-    ProductKernel { name: "SIMD", is_fused: || false, add: tile::blocks::<Four<false>, 2, 4> };
+    ProductKernel { name: "SIMD", is_fused: || false, add: tile::blocks::<Four<false>, 4, 2> };
 
 /// The kernel for browsers with relaxed SIMD. A program that has it is invalid in others.
 pub static RELAXED: ProductKernel = ProductKernel { name: "relaxed SIMD", is_fused, add: relaxed };
 
 #[target_feature(enable = "relaxed-simd")]
 fn relaxed(out: Output<'_>, first: Operand<'_>, second: Operand<'_>, size: Size, packed: &mut Packed) {
-    tile::blocks::<Four<true>, 2, 4>(out, first, second, size, packed);
+    tile::blocks::<Four<true>, 6, 2>(out, first, second, size, packed);
 }
 
 /// Whether this machine's relaxed multiply-add rounds once, found by trying: (1 + 2⁻¹²)² is 1 + 2⁻¹¹ when it is rounded.
@@ -39,17 +39,15 @@ impl<const IS_RELAXED: bool> Vector for Four<IS_RELAXED> {
     }
 
     #[inline(always)]
-    fn load(numbers: &[f32]) -> Self {
-        let numbers = &numbers[..Self::LANES];
-        // SAFETY: there are four numbers.
-        Four(unsafe { v128_load(numbers.as_ptr().cast()) })
+    unsafe fn load(numbers: *const f32) -> Self {
+        // SAFETY: the caller has four numbers.
+        Four(unsafe { v128_load(numbers.cast()) })
     }
 
     #[inline(always)]
-    fn store(self, numbers: &mut [f32]) {
-        let numbers = &mut numbers[..Self::LANES];
-        // SAFETY: there is room for four.
-        unsafe { v128_store(numbers.as_mut_ptr().cast(), self.0) }
+    unsafe fn store(self, numbers: *mut f32) {
+        // SAFETY: the caller has room for four numbers.
+        unsafe { v128_store(numbers.cast(), self.0) }
     }
 
     #[inline(always)]

@@ -12,7 +12,7 @@ use crate::model::config::{Activation, Head};
 use crate::tokenizer::TokenizerSpec;
 
 /// Rows that a leaf of a batch has at least: with few, adding up gradients takes longer than computing them.
-const LEAF_ROWS: [usize; 2] = [128, 512];
+const LEAF_ROWS: [usize; 2] = [128, 256];
 /// Parameters from which on the gradients do not stay in the processor's cache.
 const MANY: usize = 2_000_000;
 

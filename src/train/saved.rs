@@ -12,8 +12,9 @@ use sha2::{Digest, Sha256};
 
 use super::run::float32;
 use super::{Parameters, Point, Recipe, Run, SavedError, TrainError};
-use crate::checkpoint;
+use crate::checkpoint::{self, Checkpoint};
 use crate::kernels::ops::with_numbers_mut;
+use crate::model::Weight;
 
 const MAGIC: &[u8; 8] = b"peartrn2";
 /// Bytes of a SHA-256.
@@ -64,11 +65,11 @@ impl Run {
             let (expected, found) = (header.recipe.text_sha256, text_sha256.to_string());
             return Err(SavedError::Text { expected, found }.into());
         }
-        let model = checkpoint::read(&mut Cursor::new(part(file, end)?))?;
-        let tensor =
-            |(name, weight): (&str, &crate::model::Weight)| Ok((name.to_string(), weight.dequantize(&Device::Cpu)?));
-        let weights = model.weights.iter().map(tensor).collect::<Result<_, TrainError>>()?;
-        let mut run = Run::begin(header.recipe, &model.config, model.tokenizer, Parameters::new(weights)?, text)?;
+        let Checkpoint { config, tokenizer, weights } = checkpoint::read(&mut Cursor::new(part(file, end)?))?;
+        // One after another: a tab has no room for all of them twice.
+        let tensor = |(name, weight): (String, Weight)| Ok((name, weight.dequantize(&Device::Cpu)?));
+        let weights = weights.into_iter().map(tensor).collect::<Result<_, TrainError>>()?;
+        let mut run = Run::begin(header.recipe, &config, tokenizer, Parameters::new(weights)?, text)?;
         run.trainer.set_steps(header.steps);
         let point = |(step, train, held_out): (u64, u64, Option<u64>)| Point {
             step,

@@ -6,9 +6,7 @@
 
 use std::cell::RefCell;
 
-use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Error, Layout, Result, Shape, Tensor, TensorId,
-};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor, TensorId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{expect, numbers, result};
@@ -21,13 +19,13 @@ pub struct Tape {
     tracked: FxHashSet<TensorId>,
 }
 
-/// What an operation does with the gradient of its result: gradients of its inputs.
-type Back = Box<dyn Fn(&[Tensor], &Tensor, &Tensor) -> Result<Vec<Option<Tensor>>>>;
+/// What an operation does with the gradient of its result: gradients of its inputs. It holds what it needs for that.
+type Back = Box<dyn Fn(&Tensor) -> Result<Vec<Option<Tensor>>>>;
 
 /// An operation that was computed.
 struct Node {
-    inputs: Vec<Tensor>,
-    out: Tensor,
+    inputs: Vec<TensorId>,
+    out: TensorId,
     back: Back,
 }
 
@@ -51,15 +49,15 @@ impl Tape {
         let mut gradients = FxHashMap::from_iter([(of.id(), one)]);
         // What a node holds is free once its gradients are there.
         for Node { inputs, out, back } in self.nodes.into_iter().rev() {
-            let Some(gradient) = gradients.remove(&out.id()) else { continue };
-            for (input, gradient) in inputs.iter().zip(back(&inputs, &out, &gradient)?) {
-                let Some(gradient) = gradient.filter(|_| self.tracked.contains(&input.id())) else { continue };
-                let sum = match gradients.remove(&input.id()) {
+            let Some(gradient) = gradients.remove(&out) else { continue };
+            for (input, gradient) in inputs.into_iter().zip(back(&gradient)?) {
+                let Some(gradient) = gradient.filter(|_| self.tracked.contains(&input)) else { continue };
+                let sum = match gradients.remove(&input) {
                     // A new tensor: both may be the gradients of other tensors, too.
                     Some(other) => other.contiguous()?.apply_op2_no_bwd(&gradient.contiguous()?, &Add)?,
                     None => gradient,
                 };
-                gradients.insert(input.id(), sum);
+                gradients.insert(input, sum);
             }
         }
         Ok(gradients)
@@ -85,42 +83,35 @@ fn note(inputs: &[&Tensor], out: &Tensor, back: Back) {
             return;
         };
         tape.tracked.insert(out.id());
-        let inputs = inputs.iter().copied().cloned().collect();
-        tape.nodes.push(Node { inputs, out: out.clone(), back });
+        let inputs = inputs.iter().map(|input| input.id()).collect();
+        tape.nodes.push(Node { inputs, out: out.id(), back });
     });
 }
 
-/// Computes an operation with one input, through which gradients flow.
+/// Computes an operation with one input, through which gradients flow. Its result is kept for them.
 pub fn apply1(x: &Tensor, op: impl CustomOp1 + Send + Sync + 'static) -> Result<Tensor> {
     if !records() {
         return x.apply_op1(op);
     }
     let out = x.apply_op1_no_bwd(&op)?;
-    note(
-        &[x],
-        &out,
-        Box::new(move |inputs, out, gradient| match inputs {
-            [x] => Ok(vec![op.bwd(x, out, gradient)?]),
-            _ => Err(wrong()),
-        }),
-    );
+    let (kept, result) = (x.clone(), out.clone());
+    note(&[x], &out, Box::new(move |gradient| Ok(vec![op.bwd(&kept, &result, gradient)?])));
     Ok(out)
 }
 
-/// The same with two inputs.
+/// The same with two inputs. The result is not kept: the operation gets its gradient in its place.
 pub(super) fn apply2(x: &Tensor, y: &Tensor, op: impl CustomOp2 + Send + Sync + 'static) -> Result<Tensor> {
     if !records() {
         return x.apply_op2(y, op);
     }
     let out = x.apply_op2_no_bwd(y, &op)?;
-    note(
-        &[x, y],
-        &out,
-        Box::new(move |inputs, out, gradient| match inputs {
-            [x, y] => op.bwd(x, y, out, gradient).map(|(of_x, of_y)| vec![of_x, of_y]),
-            _ => Err(wrong()),
-        }),
-    );
+    let kept = [x.clone(), y.clone()];
+    let back = move |gradient: &Tensor| {
+        let [x, y] = &kept;
+        let (of_x, of_y) = op.bwd(x, y, gradient, gradient)?;
+        Ok(vec![of_x, of_y])
+    };
+    note(&[x, y], &out, Box::new(back));
     Ok(out)
 }
 
@@ -130,20 +121,24 @@ pub(super) fn apply3(x: &Tensor, y: &Tensor, z: &Tensor, op: impl CustomOp3 + Se
         return x.apply_op3(y, z, op);
     }
     let out = x.apply_op3_no_bwd(y, z, &op)?;
-    note(
-        &[x, y, z],
-        &out,
-        Box::new(move |inputs, out, gradient| match inputs {
-            [x, y, z] => op.bwd(x, y, z, out, gradient).map(|(of_x, of_y, of_z)| vec![of_x, of_y, of_z]),
-            _ => Err(wrong()),
-        }),
-    );
+    let kept = [x.clone(), y.clone(), z.clone()];
+    let back = move |gradient: &Tensor| {
+        let [x, y, z] = &kept;
+        let (of_x, of_y, of_z) = op.bwd(x, y, z, gradient, gradient)?;
+        Ok(vec![of_x, of_y, of_z])
+    };
+    note(&[x, y, z], &out, Box::new(back));
     Ok(out)
 }
 
-/// `x + y`, of the same shape.
+/// `x + y`, of the same shape. Its gradients need neither.
 pub fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
-    apply2(x, y, Add)
+    if !records() {
+        return x.apply_op2(y, Add);
+    }
+    let out = x.apply_op2_no_bwd(y, &Add)?;
+    note(&[x, y], &out, Box::new(|gradient| Ok(vec![Some(gradient.clone()); 2])));
+    Ok(out)
 }
 
 struct Add;
@@ -162,8 +157,4 @@ impl CustomOp2 for Add {
     fn bwd(&self, _: &Tensor, _: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
         Ok((Some(gradient.clone()), Some(gradient.clone())))
     }
-}
-
-fn wrong() -> Error {
-    Error::Msg("an operation was noted down with other inputs".into())
 }

@@ -163,6 +163,24 @@ fn a_step_that_is_given_up_changes_nothing() {
 }
 
 #[test]
+fn a_measurement_that_is_given_up_is_begun_anew() {
+    let mut alone = begin(None);
+    let (mut run, _team) = team(|_| begin(None), 2, None, usize::MAX);
+    for run in [&mut alone, &mut run] {
+        learn(run, 3);
+    }
+    let windows = alone.held_out_windows();
+    assert!(windows > 4, "{windows}");
+    let mut evaluation = run.begin_evaluation(windows).unwrap();
+    assert_eq!((run.evaluate(&mut evaluation).unwrap(), evaluation.read()), (None, 2));
+    assert!(saved(&run) == saved(&alone));
+    assert!(matches!(run.evaluate(&mut evaluation), Err(TrainError::Team(TeamError::GivenUp))));
+    let mut evaluation = run.begin_evaluation(windows).unwrap();
+    let loss = std::iter::repeat_with(|| run.evaluate(&mut evaluation).unwrap()).find_map(|loss| loss).unwrap();
+    assert_eq!((loss.to_bits(), evaluation.read()), (alone.held_out_loss(usize::MAX).unwrap().to_bits(), windows));
+}
+
+#[test]
 fn a_run_that_a_team_has_saved_is_gone_on_with_by_any_number() {
     let alone = outcome(&mut begin(None));
     let (mut run, _team) = team(|_| begin(None), 2, None, usize::MAX);

@@ -8,59 +8,81 @@ use super::{Parameters, TrainError};
 use crate::kernels::ops::{nats, with_numbers};
 use crate::model::{Config, Gpt};
 
-/// The mean cross-entropy in nats per token, over consecutive windows of the model's context from the beginning, at most
-/// `most` of them, as [`evaluate`](crate::evaluate::evaluate) has it, to which it comes within 1e-5.
-pub fn held_out_loss(
-    config: &Config,
-    parameters: &Parameters,
-    ids: &[u32],
+/// A measurement that is under way: the mean cross-entropy in nats per token over consecutive windows of the model's context,
+/// from the beginning of what is held out, as [`evaluate`](crate::evaluate::evaluate) has it, to which it comes within 1e-5.
+#[derive(Debug)]
+pub struct Evaluation {
+    /// The mean weights.
+    parameters: Parameters,
+    /// The most windows.
     most: usize,
-    threads: usize,
-) -> Result<f64, TrainError> {
-    let windows = windows(ids, config.context, most);
-    let shares = windows.chunks(windows.len().div_ceil(threads).max(1)).collect();
-    let losses = in_parallel(shares, |windows: &[&[u32]]| window_losses(config, parameters, windows));
-    Ok(mean(&losses.into_iter().collect::<Result<Vec<_>, _>>()?, config.context))
+    /// The sum over each window that was read.
+    losses: Vec<f64>,
+    /// The order that has the members of a team measure.
+    pub(super) order: Option<u32>,
 }
 
-/// The same for the members of a team, of which each has all weights and reads its share of at most so many windows.
-pub(super) fn held_out_loss_of_team(
-    place: &Place,
-    config: &Config,
-    parameters: &Parameters,
-    (ids, most): (&[u32], usize),
-) -> Result<f64, TrainError> {
-    let windows = windows(ids, config.context, most);
-    let bound = |member: usize| windows.len() * member / place.members();
-    let own = &windows[bound(place.member())..bound(place.member() + 1)];
-    let losses = window_losses(config, parameters, own)?;
-    Ok(mean(&place.gather(&losses, |member| bound(member + 1) - bound(member))?, config.context))
+/// What is evaluated, and by whom.
+pub(super) struct Reader<'a> {
+    /// The model's shape.
+    pub config: &'a Config,
+    /// What is held out.
+    pub ids: &'a [u32],
+    /// Threads that read a window each.
+    pub threads: usize,
+    /// Where each member of a team reads a window in their place.
+    pub place: Option<&'a Place>,
 }
 
-/// At most so many consecutive windows, each with the id behind it.
-fn windows(ids: &[u32], context: usize, most: usize) -> Vec<&[u32]> {
-    (0..).map_while(|index| ids.get(index * context..=(index + 1) * context)).take(most).collect()
+impl Evaluation {
+    /// Begins with these weights; at most so many windows are read.
+    pub(super) fn new(parameters: Parameters, most: usize) -> Self {
+        Evaluation { parameters, most, losses: Vec::new(), order: None }
+    }
+
+    /// Windows that were read.
+    pub fn read(&self) -> usize {
+        self.losses.len()
+    }
+
+    /// Reads the next windows, one for each thread or member. The loss, once those were the last: one sum in one order, whoever
+    /// computed its parts.
+    pub(super) fn go_on(&mut self, reader: &Reader<'_>) -> Result<Option<f64>, TrainError> {
+        let (windows, begin) = (reader.windows(self.most), self.losses.len());
+        let next = |count: usize| &windows[begin..windows.len().min(begin + count)];
+        let loss = |window: &[u32]| window_loss(reader.config, &self.parameters, window);
+        match reader.place {
+            Some(place) => {
+                let next = next(place.members());
+                let own = next.get(place.member()).map(|window| loss(window)).transpose()?;
+                let all = place.gather(own.as_slice(), |member| usize::from(member < next.len()))?;
+                self.losses.extend(all.concat());
+            }
+            None => {
+                let all = in_parallel(next(reader.threads).to_vec(), loss);
+                self.losses.extend(all.into_iter().collect::<Result<Vec<_>, _>>()?);
+            }
+        }
+        let tokens = self.losses.len() * reader.config.context;
+        Ok((self.losses.len() == windows.len()).then(|| self.losses.iter().sum::<f64>() / tokens as f64))
+    }
 }
 
-/// The mean over all windows, from the sums over each: one sum in one order, whoever computed its parts.
-fn mean(losses: &[Vec<f64>], context: usize) -> f64 {
-    let losses = losses.concat();
-    losses.iter().sum::<f64>() / (losses.len() * context) as f64
-}
-
-/// The sum over each of these windows.
-fn window_losses(config: &Config, parameters: &Parameters, windows: &[&[u32]]) -> Result<Vec<f64>, TrainError> {
-    let gpt = Gpt::load(config, &mut parameters.weights()?)?;
-    windows.iter().map(|window| window_loss(&gpt, window)).collect()
+impl Reader<'_> {
+    /// At most so many consecutive windows, each with the id behind it.
+    pub fn windows(&self, most: usize) -> Vec<&[u32]> {
+        let context = self.config.context;
+        (0..).map_while(|index| self.ids.get(index * context..=(index + 1) * context)).take(most).collect()
+    }
 }
 
 /// The sum over a window and the id behind it.
-fn window_loss(gpt: &Gpt, window: &[u32]) -> Result<f64, TrainError> {
-    let context = gpt.config().context;
-    let ids = Tensor::from_slice(&window[..context], (1, context), &Device::Cpu)?;
+fn window_loss(config: &Config, parameters: &Parameters, window: &[u32]) -> Result<f64, TrainError> {
+    let gpt = Gpt::load(config, &mut parameters.weights()?)?;
+    let ids = Tensor::from_slice(&window[..config.context], (1, config.context), &Device::Cpu)?;
     let logits = gpt.forward(&ids, None)?;
     let sum = |logits: &[f32]| {
-        logits.chunks_exact(gpt.config().vocabulary_size).zip(&window[1..]).map(|(row, id)| nats(row, *id)).sum()
+        logits.chunks_exact(config.vocabulary_size).zip(&window[1..]).map(|(row, id)| nats(row, *id)).sum()
     };
     Ok(with_numbers(&logits, sum)?)
 }

@@ -34,7 +34,7 @@ pub use base::Base;
 pub use characters::add_characters;
 pub use dataset::{Dataset, DatasetError, Windows};
 pub use error::{SavedError, TrainError};
-pub use evaluation::held_out_loss;
+pub use evaluation::Evaluation;
 pub use memory::keep_freed_memory;
 pub use parameters::Parameters;
 pub use plan::{Plan, Size, leaf};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::evaluation::{held_out_loss, held_out_loss_of_team};
+use super::evaluation::{Evaluation, Reader};
 use super::team::Order;
 use super::{Dataset, Parameters, Recipe, Step, StepReport, TrainError, Trainer};
 use crate::checkpoint::precision::Precision;
@@ -132,12 +132,37 @@ impl Run {
 
     /// The loss of the mean weights on at most so many windows of what is held out.
     pub fn held_out_loss(&self, windows: usize) -> Result<f64, TrainError> {
+        let mut evaluation = self.begin_evaluation(windows)?;
+        loop {
+            if let Some(loss) = self.evaluate(&mut evaluation)? {
+                return Ok(loss);
+            }
+        }
+    }
+
+    /// Begins to measure that loss. Until it is measured no step is taken; in a team, whatever else is asked for gives it up.
+    pub fn begin_evaluation(&self, windows: usize) -> Result<Evaluation, TrainError> {
+        let Some(place) = self.trainer.place() else { return Ok(Evaluation::new(self.trainer.mean()?, windows)) };
+        let mut order = None;
+        place.go_on(&mut order, Order::Evaluate(windows as u64))?;
+        let mut evaluation = Evaluation::new(self.trainer.gathered_mean(true)?, windows);
+        evaluation.order = order;
+        Ok(evaluation)
+    }
+
+    /// Reads the next windows, one for each thread or member; the loss, once those were the last.
+    pub fn evaluate(&self, evaluation: &mut Evaluation) -> Result<Option<f64>, TrainError> {
+        let place = self.trainer.place();
+        if let Some(place) = place {
+            place.go_on(&mut evaluation.order, Order::Evaluate(0))?;
+        }
         let (ids, threads) = (self.dataset.held_out(), self.trainer.threads());
-        let Some(place) = self.trainer.place() else {
-            return held_out_loss(&self.config, &self.trainer.mean()?, ids, windows, threads);
-        };
-        place.announce(Order::Evaluate(windows as u64))?;
-        held_out_loss_of_team(place, &self.config, &self.trainer.gathered_mean(true)?, (ids, windows))
+        evaluation.go_on(&Reader { config: &self.config, ids, threads, place })
+    }
+
+    /// Windows that a model's loss on all that is held out is measured on.
+    pub fn held_out_windows(&self) -> usize {
+        self.dataset.held_out().len().saturating_sub(1) / self.config.context
     }
 
     /// Whether every weight is a number.

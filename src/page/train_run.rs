@@ -142,7 +142,9 @@ fn sentence(session: &Session) -> String {
         Phase::Beginning => "Beginning…".to_string(),
         Phase::Learning => format!("Learning {what}: step {} of {}.", grouped(step), grouped(steps)),
         Phase::Paused => format!("Paused after step {} of {}.", grouped(step), grouped(steps)),
-        Phase::Evaluating => "Measuring on all that is held out…".to_string(),
+        Phase::Evaluating(read, all) => {
+            format!("Measuring on all that is held out: {} of {} windows.", grouped(*read), grouped(*all))
+        }
         Phase::Ended(Ended::Learned(Some(loss))) => {
             format!("Learned {what}. On all that is held out: {loss:.4} nats per token.")
         }
@@ -161,7 +163,7 @@ fn steps(session: &Session) -> (u64, u64) {
 /// A number of the run, as it is shown, and as an attribute has it.
 type Number = (&'static str, fn(&Session) -> Option<String>);
 
-const NUMBERS: [Number; 4] = [
+const NUMBERS: [Number; 5] = [
     ("Loss, learned", |session| Some(session.losses()?.0.to_string())),
     ("Loss, held out", |session| Some(session.losses()?.1.to_string()).filter(|loss| !loss.is_empty())),
     ("Tokens per second", |session| Some(grouped(session.progress?.tokens_per_second as u64))),
@@ -169,6 +171,7 @@ const NUMBERS: [Number; 4] = [
         let progress = session.progress.filter(|_| session.state() == "training")?;
         Some(duration(progress.seconds_left))
     }),
+    ("Memory", |session| Some(format!("{} MB", session.progress?.wasm_memory_bytes / 1_000_000))),
 ];
 
 #[component]
@@ -196,6 +199,7 @@ fn Stats(training: Training) -> impl IntoView {
             data-held-out-loss=attribute(NUMBERS[1].1)
             data-tokens-per-second=attribute(|session| Some(session.progress?.tokens_per_second.to_string()))
             data-seconds-left=attribute(|session| Some(session.progress?.seconds_left.to_string()))
+            data-memory=attribute(|session| Some(session.progress?.wasm_memory_bytes.to_string()))
         >
             {NUMBERS.map(shown).collect_view()}
         </dl>

@@ -272,6 +272,68 @@ async fn a_full_disk_ends_nothing_and_is_told() {
 }
 
 #[tokio::test]
+async fn a_disk_that_fills_up_in_the_middle_keeps_what_was_stored() {
+    let reader = Reader::new().await.unwrap();
+    // The state of a run of this shape takes half a megabyte.
+    reader.browser.before_every_page(&storage_that(&FILLING.replace("100000", "1000000"))).await.unwrap();
+    reader.open(&route(100_000)).await.unwrap();
+    reader.paste_and_measure(&words()).await.unwrap();
+    reader.press("train-start").await.unwrap();
+    let attribute = |name: &str| format!("document.querySelector('[data-testid=train-status]')?.dataset.{name}");
+    let unsaved = "document.querySelector('[data-testid=train-unsaved]')?.textContent";
+    // Each pause stores it.
+    while reader.browser.script(&format!("return {unsaved} ?? ''")).await.unwrap() == "" {
+        let step = reader.training_number("step").await.unwrap_or(0.0);
+        let taken = format!("+document.querySelector('[data-testid=train-stats]')?.dataset.step > {step}");
+        reader.browser.wait_until(&taken).await.unwrap();
+        reader.press("train-pause").await.unwrap();
+        reader.wait_for_training("paused").await.unwrap();
+        let told = format!("{} !== 'paused' || +{} > {step} || {unsaved}", attribute("state"), attribute("saved"));
+        reader.browser.wait_until(&told).await.unwrap();
+        reader.press("train-pause").await.unwrap();
+        reader.wait_for_training("training").await.unwrap();
+    }
+    let said = reader.text("train-unsaved").await.unwrap();
+    assert!(said.ends_with("It goes on in memory."), "{said}");
+    let step = reader.training_number("step").await.unwrap();
+    let goes_on = format!("+document.querySelector('[data-testid=train-stats]').dataset.step > {step}");
+    reader.browser.wait_until(&goes_on).await.unwrap();
+    reader.browser.driver().refresh().await.unwrap();
+    reader.press("train-restore").await.unwrap();
+    reader.wait_for_training("training").await.unwrap();
+    assert!(reader.training_number("step").await.unwrap() < step, "as it was stored last");
+}
+
+#[tokio::test]
+async fn a_loss_that_is_no_number_ends_the_run_with_its_last_good_state() {
+    let reader = Reader::new().await.unwrap();
+    reader.browser.before_every_page(&breakable()).await.unwrap();
+    reader.open(&route(100_000)).await.unwrap();
+    reader.paste_and_measure(&words()).await.unwrap();
+    reader.press("train-start").await.unwrap();
+    let taken = "+document.querySelector('[data-testid=train-stats]')?.dataset.step >= 20";
+    reader.browser.wait_until(taken).await.unwrap();
+    reader.press("train-pause").await.unwrap();
+    let stored = "+document.querySelector('[data-testid=train-status]')?.dataset.saved >= 20";
+    reader.browser.wait_until(stored).await.unwrap();
+    reader.press("train-pause").await.unwrap();
+    reader.wait_for_training("training").await.unwrap();
+    reader.break_worker(Break::Numbers).await.unwrap();
+    reader.wait_for_training("done").await.unwrap();
+    let said = reader.text("error").await.unwrap();
+    let step = reader.training_number("step").await.unwrap();
+    assert!(said.contains("NaN"), "{said}");
+    assert!(said.ends_with(&format!("The model is that of the last good state, after step {step}.")), "{said}");
+    let csv = reader.training_csv().await.unwrap();
+    assert!(curve::read(&csv).iter().all(|point| point.step <= step as u64 && point.train.is_finite()), "{csv}");
+    // Its model writes.
+    reader.press("train-write").await.unwrap();
+    reader.address_with("#/model?sha256=").await.unwrap();
+    reader.wait_for("ready").await.unwrap();
+    reader.write(5).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_hidden_tab_goes_on_and_another_one_is_told() {
     let reader = Reader::at(&route(100_000)).await.unwrap();
     reader.paste_and_measure(&words()).await.unwrap();

@@ -38,6 +38,16 @@ pub fn breakable() -> String {
         const ways = {
             // The allocator, as wasm-bindgen calls it where names are short.
             trap: () => setTimeout(() => exported.__wbindgen_export(-1, 3)),
+            // Every long row of small numbers: weights, and what is computed of them.
+            numbers: () => {
+                const numbers = new Float32Array(exported.memory.buffer);
+                for (let begin = 0, end = 0; end <= numbers.length; end += 1) {
+                    const size = Math.abs(numbers[end]);
+                    if (size > 1e-7 && size < 1) continue;
+                    if (end - begin >= 256) numbers.fill(NaN, begin, end);
+                    begin = end + 1;
+                }
+            },
             error: () => setTimeout(() => { throw new Error('broken on purpose'); }),
             message: () => dispatchEvent(nonsense),
         };
@@ -50,6 +60,8 @@ pub fn breakable() -> String {
 pub enum Break {
     /// The program does what it must not and is ended by the browser, as after a panic.
     Trap,
+    /// What it computes with is no number any more.
+    Numbers,
     /// Something throws that nobody catches.
     Error,
     /// It is asked for what it does not know, and says that it cannot go on.
@@ -61,6 +73,7 @@ impl Reader {
     pub async fn break_worker(&self, how: Break) -> Result<()> {
         let way = match how {
             Break::Trap => "trap",
+            Break::Numbers => "numbers",
             Break::Error => "error",
             Break::Message => "message",
         };

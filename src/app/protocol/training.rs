@@ -74,8 +74,8 @@ pub enum TrainEvent {
     Saved(u64, Option<String>),
     /// It takes no more steps, or does again.
     Paused(bool),
-    /// It measures on all that is held out.
-    Evaluating,
+    /// It measures on all that is held out: windows that were read, and windows there are.
+    Evaluating(u64, u64),
     /// The run has ended.
     Ended(Ended),
     /// The model as a GGUF file of this name, which comes with this.
@@ -160,6 +160,8 @@ pub struct TrainProgress {
     pub tokens_per_second: f64,
     /// Seconds that are left.
     pub seconds_left: f64,
+    /// WebAssembly memory of all threads together.
+    pub wasm_memory_bytes: u64,
 }
 
 /// What a model wrote behind a step.

@@ -46,8 +46,8 @@ pub enum Phase {
     Learning,
     /// It waits.
     Paused,
-    /// It has learned, and is measured on all that is held out.
-    Evaluating,
+    /// It has learned, and is measured on all that is held out: windows that were read, and windows there are.
+    Evaluating(u64, u64),
     /// It has ended.
     Ended(Ended),
     /// It cannot go on, as a sentence.
@@ -132,7 +132,7 @@ impl Session {
 
     /// Whether a run takes steps or could take some.
     pub fn is_under_way(&self) -> bool {
-        matches!(self.phase, Phase::Beginning | Phase::Learning | Phase::Paused | Phase::Evaluating)
+        matches!(self.phase, Phase::Beginning | Phase::Learning | Phase::Paused | Phase::Evaluating(..))
     }
 
     /// Whether a stored run could be gone on with: none is here, or it has failed.
@@ -143,7 +143,7 @@ impl Session {
     /// The state's name, for tests and styles.
     pub fn state(&self) -> &'static str {
         match &self.phase {
-            Phase::Learning | Phase::Beginning | Phase::Evaluating => "training",
+            Phase::Learning | Phase::Beginning | Phase::Evaluating(..) => "training",
             Phase::Paused => "paused",
             Phase::Ended(_) => "done",
             Phase::Failed(_) => "failed",
@@ -200,7 +200,7 @@ impl Session {
             },
             TrainEvent::Failed(None, message) => self.phase = Phase::Failed(message),
             TrainEvent::Begun(run) => {
-                (self.phase, self.stored) = (Phase::Learning, None);
+                (self.phase, self.stored, self.progress) = (Phase::Learning, None, None);
                 self.saved = Some(run.step).filter(|step| *step > 0);
                 self.run = Some(*run);
             }
@@ -219,7 +219,7 @@ impl Session {
                 self.unsaved = failure;
             }
             TrainEvent::Paused(is_paused) => self.phase = if is_paused { Phase::Paused } else { Phase::Learning },
-            TrainEvent::Evaluating => self.phase = Phase::Evaluating,
+            TrainEvent::Evaluating(read, all) => self.phase = Phase::Evaluating(read, all),
             TrainEvent::Ended(ended) => self.phase = Phase::Ended(ended),
             // Answers to what is not asked any more; and the file is the page's.
             _ => {}
@@ -283,7 +283,7 @@ mod tests {
         session.take(TrainEvent::Paused(false));
         session.take(TrainEvent::Saved(3, Some("The disk is full.".into())));
         assert_eq!((session.saved, session.unsaved.as_deref()), (Some(0), Some("The disk is full.")));
-        session.take(TrainEvent::Evaluating);
+        session.take(TrainEvent::Evaluating(3, 7));
         assert!(session.is_under_way());
         session.take(TrainEvent::Ended(Ended::Learned(Some(1.25))));
         assert_eq!(session.state(), "done");

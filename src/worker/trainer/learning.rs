@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use super::super::memory_bytes;
 use super::super::team::{Crew, Team};
 use super::super::time::now;
 use super::Steering;
@@ -13,7 +14,7 @@ use crate::checkpoint::Model;
 use crate::checkpoint::precision::Precision;
 use crate::generation;
 use crate::train::curve::{self, Colours};
-use crate::train::{Recipe, Run, Step, TrainError};
+use crate::train::{Evaluation, Recipe, Run, Step, TrainError};
 
 /// Words of a sample.
 const WORDS: u32 = 25;
@@ -39,8 +40,8 @@ pub struct Learning {
     store: RunStore,
     /// The workers that learn with this one.
     team: Option<Team>,
-    /// The step that is under way.
-    step: Option<Step>,
+    /// What is under way. Whatever else the run is asked for gives it up, and it begins again.
+    work: Option<Work>,
     state: State,
     pace: Pace,
     sent: f64,
@@ -54,6 +55,13 @@ enum State {
     Learning,
     Paused,
     Ended,
+}
+
+/// What is computed bit by bit, so that requests are heard in between.
+enum Work {
+    Step(Step),
+    /// On all that is held out, behind the last step.
+    Evaluation(Evaluation),
 }
 
 /// How long steps take here, and points of the curve: how many, and their milliseconds.
@@ -94,7 +102,7 @@ impl Learning {
             note,
             store,
             team: None,
-            step: None,
+            work: None,
             state,
             pace: Pace::default(),
             sent: 0.0,
@@ -106,8 +114,7 @@ impl Learning {
             learning.save(channel).await;
         }
         if state == State::Ended {
-            let held_out = learning.run.curve().last().and_then(|point| point.held_out);
-            tell(channel, TrainEvent::Ended(Ended::Learned(held_out)));
+            tell(channel, TrainEvent::Ended(learning.learned()));
             return learning;
         }
         match team::form(&mut learning.run, &learning.text, threads, crew).await {
@@ -116,6 +123,11 @@ impl Learning {
         }
         learning.saved = now();
         learning
+    }
+
+    /// A run that has taken all steps, as far as the curve has its loss.
+    fn learned(&self) -> Ended {
+        Ended::Learned(self.run.curve().last().and_then(|point| point.held_out))
     }
 
     /// Leaves the run as it is stored, and gives the text back.
@@ -151,14 +163,19 @@ impl Learning {
     }
 
     async fn advance(&mut self, channel: &Steering) -> Result<(), TrainError> {
-        let Some(mut step) = self.step.take().or_else(|| self.run.begin_step()) else {
-            return self.learned(channel).await;
+        let mut step = match self.work.take() {
+            Some(Work::Step(step)) => step,
+            Some(Work::Evaluation(evaluation)) => return self.evaluate(channel, evaluation),
+            None => match self.run.begin_step() {
+                Some(step) => step,
+                None => return self.begin_evaluation(channel).await,
+            },
         };
         let begun = now();
         let is_more = self.run.go_on(&mut step)?;
         if is_more {
             self.pace.steps.1 += now() - begun;
-            self.step = Some(step);
+            self.work = Some(Work::Step(step));
             return Ok(());
         }
         let report = self.run.finish(step)?;
@@ -187,6 +204,7 @@ impl Learning {
                 loss,
                 tokens_per_second: tokens / Pace::of(self.pace.steps) * 1000.0,
                 seconds_left: self.pace.seconds_left(recipe, step),
+                wasm_memory_bytes: memory_bytes() + self.team.as_ref().map_or(0, Team::memory_bytes),
             }),
         );
     }
@@ -204,21 +222,39 @@ impl Learning {
         Ok(())
     }
 
-    async fn learned(&mut self, channel: &Steering) -> Result<(), TrainError> {
-        self.state = State::Ended;
+    async fn begin_evaluation(&mut self, channel: &Steering) -> Result<(), TrainError> {
         self.save_if_good(channel).await?;
-        tell(channel, TrainEvent::Evaluating);
-        // So that the page hears of it before.
-        let _ = channel.interrupted().await;
-        let has_held_out = !self.run.dataset().held_out().is_empty();
-        let held_out = has_held_out.then(|| self.run.held_out_loss(usize::MAX)).transpose()?;
-        tell(channel, TrainEvent::Ended(Ended::Learned(held_out)));
+        match self.run.held_out_windows() {
+            0 => self.end(channel, Ended::Learned(None)),
+            windows => {
+                tell(channel, TrainEvent::Evaluating(0, windows as u64));
+                self.work = Some(Work::Evaluation(self.run.begin_evaluation(windows)?));
+            }
+        }
         Ok(())
+    }
+
+    fn evaluate(&mut self, channel: &Steering, mut evaluation: Evaluation) -> Result<(), TrainError> {
+        if let Some(loss) = self.run.evaluate(&mut evaluation)? {
+            self.end(channel, Ended::Learned(Some(loss)));
+            return Ok(());
+        }
+        if now() - self.sent >= PROGRESS_MS {
+            self.sent = now();
+            tell(channel, TrainEvent::Evaluating(evaluation.read() as u64, self.run.held_out_windows() as u64));
+        }
+        self.work = Some(Work::Evaluation(evaluation));
+        Ok(())
+    }
+
+    fn end(&mut self, channel: &Steering, ended: Ended) {
+        self.state = State::Ended;
+        tell(channel, TrainEvent::Ended(ended));
     }
 
     /// Stores the run, unless something in it is no number any more. A step that is under way begins again.
     async fn save_if_good(&mut self, channel: &Steering) -> Result<(), TrainError> {
-        self.step = None;
+        self.work = None;
         if !self.run.is_finite()? {
             return Err(TrainError::Diverged { step: self.run.steps(), loss: f64::NAN });
         }
@@ -236,30 +272,31 @@ impl Learning {
         tell(channel, TrainEvent::Saved(self.run.steps(), failure));
     }
 
-    /// The run cannot go on: what was stored last becomes its model. Where only another worker was lost, this one goes on from
-    /// there by itself.
-    async fn end_badly(&mut self, channel: &Steering, error: &TrainError) {
+    /// The run goes back to what was stored last, which becomes its model. Where only another worker was lost, this one goes on
+    /// from there by itself, and it is `true`.
+    async fn end_badly(&mut self, channel: &Steering, error: &TrainError) -> bool {
         let was_lost = matches!(error, TrainError::Team(_));
-        (self.step, self.team) = (None, None);
+        (self.work, self.team) = (None, None);
         let reason = sentence(error);
         match self.store.last_good(&self.text).await {
-            Ok(run) if was_lost => {
-                self.pace = Pace::default();
-                self.run = run;
-                tell(channel, TrainEvent::Alone(alone(&reason)));
-            }
             Ok(run) => {
-                self.state = State::Ended;
                 let step = run.steps();
                 self.run = run;
-                tell(channel, TrainEvent::Ended(Ended::Diverged(reason, step)));
+                self.note.samples.retain(|sample| sample.step <= step);
+                self.tell_begun(channel);
+                if was_lost {
+                    self.pace = Pace::default();
+                    tell(channel, TrainEvent::Alone(alone(&reason)));
+                    return true;
+                }
+                self.end(channel, Ended::Diverged(reason, step));
             }
             Err(second) => {
                 self.state = State::Ended;
-                let message = format!("{reason} {second}");
-                tell(channel, TrainEvent::Failed(None, message));
+                tell(channel, TrainEvent::Failed(None, format!("{reason} {second}")));
             }
         }
+        false
     }
 
     /// Takes no more steps.
@@ -282,22 +319,26 @@ impl Learning {
     /// Ends the run.
     pub async fn stop(&mut self, channel: &Steering) {
         if self.state != State::Ended {
-            (self.state, self.step) = (State::Ended, None);
-            self.save_now(channel).await;
-            tell(channel, TrainEvent::Ended(Ended::Stopped));
+            let was_learned = self.run.steps() == self.run.recipe().steps;
+            self.state = State::Ended;
+            if self.save_now(channel).await {
+                self.end(channel, if was_learned { self.learned() } else { Ended::Stopped });
+            }
         }
     }
 
-    async fn save_now(&mut self, channel: &Steering) {
-        if let Err(error) = self.save_if_good(channel).await {
-            self.end_badly(channel, &error).await;
+    /// Whether the run can go on.
+    async fn save_now(&mut self, channel: &Steering) -> bool {
+        match self.save_if_good(channel).await {
+            Ok(()) => true,
+            Err(error) => self.end_badly(channel, &error).await,
         }
     }
 
     /// The model as it is now: the file's name and its bytes.
     pub fn model(&mut self) -> Result<(String, Vec<u8>), TrainError> {
         // A team does one thing at a time.
-        self.step = None;
+        self.work = None;
         let name = self.note.title.clone();
         let bytes = self.run.model(None, &name)?;
         Ok((format!("{name}.gguf"), bytes))

@@ -21,7 +21,7 @@ pub fn compressed(site: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let entries = fs::read_dir(site);
     for entry in entries.with_context(|| format!("{} is no built site: it cannot be read", site.display()))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if site.join(&name).is_file() && mime_type(&name) != "application/row_block-stream" {
+        if site.join(&name).is_file() && mime_type(&name) != "application/octet-stream" {
             files.insert(name.clone(), brotli(&fs::read(site.join(&name))?)?);
         }
     }

@@ -34,6 +34,7 @@ mod peargpt;
 mod rivals;
 mod start;
 mod threads;
+mod training;
 mod visit;
 mod words;
 
@@ -69,14 +70,22 @@ use samples::Figures;
 enum Model {
     Gpt2,
     Peargpt,
+    /// Not a model: the program that makes one.
+    Trainer,
 }
 
 /// Measure the site against its targets.
 #[derive(Parser)]
 #[command(name = "cargo xtask bench")]
 struct Arguments {
-    /// The model that is measured; without it, both.
+    /// What is measured; without it, both models.
     model: Option<Model>,
+    /// 10⁹ multiplications and additions per second that fused 128-bit vectors of this core can do in the browser.
+    #[arg(long, value_name = "NUMBER")]
+    peak: Option<f64>,
+    /// Of these the trainer's products.
+    #[arg(long, value_name = "NUMBER")]
+    products: Option<f64>,
     /// A folder of rivals, run in turn with GPT-2.
     #[arg(long, value_name = "DIR")]
     peers: Option<PathBuf>,
@@ -108,7 +117,7 @@ impl Arguments {
     }
 
     fn wants(&self, model: Model) -> bool {
-        self.model.is_none_or(|wanted| wanted == model)
+        self.model.map_or(model != Model::Trainer, |wanted| wanted == model)
     }
 }
 
@@ -126,6 +135,9 @@ async fn main() -> Result<()> {
     }
     if arguments.wants(Model::Peargpt) {
         found.extend(targets::peargpt(&figures));
+    }
+    if arguments.wants(Model::Trainer) {
+        found.extend(targets::trainer(&figures, arguments.peak, arguments.products));
     }
     let (site, rounds, kernels) = (arguments.site(), arguments.rounds(), figures.kernels());
     println!("Medians of {site}, rounds: {rounds}; {}; {kernels}\n", machine::describe());
@@ -158,6 +170,9 @@ async fn measure(arguments: &Arguments, figures: &mut Figures) -> Result<()> {
     if arguments.wants(Model::Peargpt) {
         peargpt(arguments, figures).await?;
     }
+    if arguments.wants(Model::Trainer) {
+        trainer(arguments, figures).await?;
+    }
     Ok(())
 }
 
@@ -189,6 +204,23 @@ async fn peargpt(arguments: &Arguments, figures: &mut Figures) -> Result<()> {
         peargpt.round(figures).await?;
         visit::round(&compressed, figures).await?;
         start::round("peargpt", |_| Ok(vec![reader::WEIGHTS.to_string()]), figures).await?;
+    }
+    Ok(())
+}
+
+async fn trainer(arguments: &Arguments, figures: &mut Figures) -> Result<()> {
+    let reader = reader::Reader::new().await?;
+    if let Some(peers) = &arguments.peers {
+        training::host_jax(&reader, peers)?;
+    }
+    for run in 1..=arguments.rounds() {
+        let round = format!("training, round {run} of {}", arguments.rounds());
+        eprintln!("{round}");
+        machine::others(&round).await.into_iter().for_each(|sentence| figures.note(sentence));
+        training::round(&reader, figures).await?;
+        if arguments.peers.is_some() {
+            training::jax(&reader, figures).await?;
+        }
     }
     Ok(())
 }

@@ -51,6 +51,18 @@ pub const WARM_PROMPT: &str = "later prompts of 64, ms";
 pub const LOAD: &str = "loading, ms";
 /// One plain pass over the 8-bit weights, a byte a weight: decoding a token cannot take less.
 pub const FLOOR: &str = "one read of the weights, ms";
+/// The products that learning takes, by jax-js.
+pub const JAX: &str = "jax-js, 1 thread";
+/// Multiplications and additions per second in them.
+pub const PRODUCTS: &str = "products of 8 × 320, 10⁹ a second";
+/// Tokens that are learned in a second.
+pub const LEARNED: &str = "learning, tokens/s";
+/// Shapes that are trained, as parameters of the address.
+pub const SHAPES: [(&str, &str); 2] = [(PEAR, "size=pear&batch_size=8"), (TINY, "size=tiny&batch_size=12")];
+const PEAR: &str = "8 × 320, B 8";
+const TINY: &str = "4 × 128, B 12";
+/// pearGPT's weights: multiplications and additions of a token are six times as many (Kaplan et al. 2020).
+const WEIGHTS: f64 = 9_967_040.0;
 /// WebAssembly memory.
 pub const MEMORY: &str = "WebAssembly memory, MB";
 /// From the click to the last letter, or from the address to the first.
@@ -81,6 +93,37 @@ pub fn start_of(model: &str, engine: &str) -> String {
 pub fn threads_of(model: &str, prompt_tokens: u32, threads: u32) -> String {
     let plural = if threads == 1 { "" } else { "s" };
     format!("{model}, prompt of {prompt_tokens}, {threads} thread{plural}, run again")
+}
+
+/// What is noted down as training with so many threads.
+pub fn training_of(shape: &str, threads: u32) -> String {
+    let plural = if threads == 1 { "" } else { "s" };
+    format!("training, {shape}, {threads} thread{plural}")
+}
+
+/// The trainer's targets; `peak` and `products` are in 10⁹ multiplications and additions per second.
+pub fn trainer(figures: &Figures, peak: Option<f64>, products: Option<f64>) -> Vec<Target> {
+    let of = |shape, threads, quantity| figures.median(&training_of(shape, threads), quantity);
+    let work = of(PEAR, 1, LEARNED).map(|rate| 6.0 * WEIGHTS * rate / 1e9);
+    let peak = peak.map(|peak| ("fused 128-bit peak".to_string(), peak));
+    let one = |shape| of(shape, 1, LEARNED).map(|rate| ("1 thread".to_string(), rate));
+    let memory = of(PEAR, 1, MEMORY);
+    let further = of(PEAR, 2, MEMORY).zip(memory).map(|(two, one)| two - one);
+    let at_most = |what, number: Option<f64>, most| Target {
+        what,
+        finding: number.map_or(Finding::NotMeasured, Finding::Alone),
+        bound: Bound::AtMost(most),
+    };
+    let jax = figures.median(JAX, PRODUCTS).map(|rate| (JAX.to_string(), rate));
+    vec![
+        compared("8 × 320, 1 thread, products, 10⁹", products, peak.clone(), Bound::AtLeast(0.75)),
+        compared("8 × 320, 1 thread, products, 10⁹", products, jax, Bound::AtLeast(1.0)),
+        compared("8 × 320, 1 thread, 6 × weights × tokens/s, 10⁹", work, peak, Bound::AtLeast(0.5)),
+        compared("8 × 320, 2 threads, tokens/s", of(PEAR, 2, LEARNED), one(PEAR), Bound::AtLeast(1.6)),
+        compared("4 × 128, 2 threads, tokens/s", of(TINY, 2, LEARNED), one(TINY), Bound::AtLeast(1.6)),
+        at_most("8 × 320, 1 thread, WebAssembly memory, MB", memory, 400.0),
+        at_most("8 × 320, a further thread, WebAssembly memory, MB", further, 180.0),
+    ]
 }
 
 /// Two threads by one.

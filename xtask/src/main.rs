@@ -31,7 +31,7 @@ cargo xtask COMMAND
           `--only decode,stop` for some of its parts (sizes, decode, prompts,
           crossings, load, stop, visit), `--skip-build` to take dist/ as it is;
           `train` measures training natively, with `--python PROGRAM`, which has
-          torch, in turn with PyTorch
+          torch, in turn with PyTorch, or with `--tab` in headless Chromium
   gpt2    put GPT-2 into weights/: fetch OpenAI's weights (550 MB), or take
           files with `--from DIR`, or make some with `--random SEED`
 

@@ -24,6 +24,9 @@ pub mod worker;
 
 pub mod app;
 
+// Why a token stands where it stands.
+pub mod explain;
+
 // How good a model is.
 pub mod evaluate;
 

@@ -10,7 +10,7 @@ use candle_nn::VarMap;
 use peargpt::checkpoint::precision::Precision;
 use peargpt::checkpoint::random;
 use peargpt::model::config::{Activation, Head};
-use peargpt::model::{Config, Gpt, Hook, Observer};
+use peargpt::model::{Config, Gpt, Hook, Observer, Outputs};
 use peargpt::model::{Weight, Weights};
 
 fn config() -> Config {
@@ -249,7 +249,7 @@ fn a_batch_without_a_cache_gives_what_each_sequence_gives() {
 fn a_pass_does_not_go_on_with_another_cache() {
     let [gpt, _] = models();
     let mut cache = gpt.new_cache().unwrap();
-    let mut pass = gpt.begin(&ids(5), &cache).unwrap();
+    let mut pass = gpt.begin(&ids(5), &cache, Outputs::Last).unwrap();
     assert!(!gpt.next_block(&mut pass, &mut cache).unwrap());
     gpt.next_logits(&ids(3), &mut cache).unwrap();
     let error = gpt.next_block(&mut pass, &mut cache).unwrap_err().to_string();

@@ -1,6 +1,7 @@
 //! The settings of a run. Each parameter is a control on the page, a parameter of the address and a flag of `generate`.
 //! All three are made from [`PARAMETERS`].
 
+mod list;
 mod stop;
 
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,8 @@ pub enum Kind {
     Lines,
     /// One of these names.
     Choice(&'static [&'static str]),
+    /// Items with commas between them, described by these words. It has no control on the page: a view of its own shows it.
+    List(&'static str),
 }
 
 /// One thing that a reader can set.
@@ -51,7 +54,7 @@ pub struct Parameter {
 pub const MOST_TOKENS: u32 = 200_000;
 
 /// All parameters, in the order in which the page and `--help` show them.
-pub const PARAMETERS: [Parameter; 11] = [
+pub const PARAMETERS: [Parameter; 13] = [
     Parameter {
         name: "prompt",
         label: "Prompt",
@@ -118,6 +121,18 @@ pub const PARAMETERS: [Parameter; 11] = [
         help: "rolling: keep the newer half (fast). exact: recompute the whole context for every token.",
         kind: Kind::Choice(&["rolling", "exact"]),
     },
+    Parameter {
+        name: "take",
+        label: "Tokens taken instead",
+        help: "position:id, comma-separated. These tokens stand at these positions, whatever is drawn; the prompt counts.",
+        kind: Kind::List("position:id with commas between, each position once"),
+    },
+    Parameter {
+        name: "off",
+        label: "Parts switched off",
+        help: "layer.head and mlp.layer, comma-separated, from 0. The text is written without these heads and MLPs.",
+        kind: Kind::List("layer.head and mlp.layer with commas between"),
+    },
 ];
 
 /// A value that a parameter does not take.
@@ -148,6 +163,7 @@ impl Parameter {
             Kind::Real { min, max } => format!("a number from {min} to {max}"),
             Kind::Lines => format!("up to {MOST_STOPS} texts of 1 to {MOST_STOP_CHARACTERS} characters each"),
             Kind::Choice(names) => names.join(" or "),
+            Kind::List(expected) => expected.to_string(),
         };
         SettingsError { name: self.name.to_string(), expected, found: found.to_string() }
     }
@@ -191,6 +207,8 @@ impl Settings {
             "top_p" => self.sampling.top_p = parameter.real(text)?,
             "min_p" => self.sampling.min_p = parameter.real(text)?,
             "repetition_penalty" => self.sampling.repetition_penalty = parameter.real(text)?,
+            "take" => self.take = list::takes(text).map_err(|piece| parameter.error(piece))?,
+            "off" => self.off = list::parts(text).map_err(|piece| parameter.error(piece))?,
             _ => {
                 self.window = match text {
                     "rolling" => Window::Rolling,
@@ -228,6 +246,8 @@ impl Settings {
             "min_p" => self.sampling.min_p.to_string(),
             "repetition_penalty" => self.sampling.repetition_penalty.to_string(),
             "window" => self.window.name().to_string(),
+            "take" => list::joined(&self.take),
+            "off" => list::joined(&self.off),
             _ => return None,
         })
     }
@@ -236,6 +256,8 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::generation::Take;
+    use crate::model::Part;
     use crate::tokenizer::Vocabulary;
 
     #[test]
@@ -253,6 +275,8 @@ mod tests {
             ("min_p", "0.05"),
             ("repetition_penalty", "1.1"),
             ("window", "exact"),
+            ("take", "12:318,13:5"),
+            ("off", "0.3,1.0,mlp.2"),
         ] {
             changed.set(name, value).unwrap();
             assert_eq!(changed.get(name).as_deref(), Some(value));
@@ -283,6 +307,12 @@ mod tests {
             ("temperature", "-0.1"),
             ("top_p", "1.01"),
             ("window", "sliding"),
+            ("take", "12"),
+            ("take", "12:"),
+            ("take", "12:-1"),
+            ("take", "12:5,12:5"),
+            ("off", "mlp"),
+            ("off", "1.x"),
             ("colour", "red"),
         ] {
             let error = settings.set(name, value).unwrap_err();
@@ -292,6 +322,22 @@ mod tests {
         assert_eq!(settings, before);
         let error = settings.set("words", "5001").unwrap_err();
         assert_eq!(error.to_string(), "words takes a whole number from 1 to 5000, found `5001`");
+    }
+
+    #[test]
+    fn lists_are_sorted_and_the_piece_that_is_wrong_is_named() {
+        let mut settings = Settings::defaults(Vocabulary::Characters);
+        settings.set("take", "13:5, 12:318").unwrap();
+        settings.set("off", "mlp.2,0.3,0.3").unwrap();
+        assert_eq!(settings.take, [Take { position: 12, id: 318 }, Take { position: 13, id: 5 }]);
+        assert_eq!(settings.off, [Part::Head { layer: 0, head: 3 }, Part::Mlp { layer: 2 }]);
+        let error = settings.set("take", "1:2,three:4,5:6").unwrap_err().to_string();
+        assert_eq!(error, "take takes position:id with commas between, each position once, found `three:4`");
+        let error = settings.set("off", "0.1,,0.2").unwrap_err().to_string();
+        assert_eq!(error, "off takes layer.head and mlp.layer with commas between, found ``");
+        settings.set("take", "").unwrap();
+        settings.set("off", " ").unwrap();
+        assert_eq!((settings.take.len(), settings.off.len()), (0, 0));
     }
 
     #[test]

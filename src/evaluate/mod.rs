@@ -14,6 +14,18 @@ pub struct Evaluation {
     pub predictions: usize,
 }
 
+impl Evaluation {
+    /// Perplexity: e to the mean cross-entropy.
+    pub fn perplexity(&self) -> f64 {
+        libm::exp(self.nats)
+    }
+
+    /// Bits per unit of a text that has so many: characters, or bytes.
+    pub fn bits_per(&self, units: usize) -> f64 {
+        self.nats * self.predictions as f64 / std::f64::consts::LN_2 / units.max(1) as f64
+    }
+}
+
 /// The last part of a text: this share of its characters.
 pub fn last_share(text: &str, share: f64) -> &str {
     let skipped = ((1.0 - share) * text.chars().count() as f64) as usize;

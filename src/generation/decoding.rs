@@ -2,16 +2,14 @@
 
 use candle_core::Tensor;
 
-use crate::generation::Window;
+use super::reading::Reading;
+use super::take::Takes;
+use super::{Take, Window};
 use crate::kernels::memory::{self, OutOfMemory};
 use crate::kernels::ops::with_numbers;
-use crate::model::{Gpt, KvCache, ModelError, Pass};
-use crate::sampler::{Sampler, SamplerError, SamplerState};
+use crate::model::{Gpt, KvCache, ModelError, Outputs, Part};
+use crate::sampler::{Prediction, Sampler, SamplerError, SamplerState};
 use crate::tokenizer::TokenizerError;
-
-/// Tokens that pass a block together, so that each weight is read once for all of them. A step takes a tile through one
-/// block only, so that a Stop of the reader takes effect soon.
-const PREFILL_TILE: usize = 128;
 
 /// Tokens for which memory is reserved at the start: 5000 words of characters. Moving the ids while a text grows would
 /// leave holes in a memory that never shrinks.
@@ -39,6 +37,20 @@ pub enum GenerationError {
         id: u32,
         /// Tokens of the model.
         size: usize,
+    },
+    /// A token of the prompt is to be replaced.
+    #[error("tokens can be taken from position {prompt} on, behind the prompt, found position {position}")]
+    TakenPrompt {
+        /// The position.
+        position: u32,
+        /// Tokens of the prompt, its start token included.
+        prompt: usize,
+    },
+    /// Two tokens are to stand at one position.
+    #[error("one token can be taken at a position, found two at position {position}")]
+    TakenTwice {
+        /// The position.
+        position: u32,
     },
     /// There is no token to start from.
     #[error("a text starts from at least one token, found none")]
@@ -69,13 +81,15 @@ pub struct Decoding {
     ids: Vec<u32>,
     /// The origin of each id behind the prompt.
     origins: Vec<Origin>,
+    /// How the model rated each id behind the prompt, where that was recorded.
+    predictions: Vec<Option<Prediction>>,
+    is_recording: bool,
     /// Index in `ids` of the window's first id.
     start: usize,
-    cache: KvCache,
-    /// The ids that are being read into the cache.
-    pass: Option<Pass>,
+    reading: Reading,
     window: Window,
     sampler: Sampler,
+    takes: Takes,
     forwarded_rows: u64,
     crossings: u32,
 }
@@ -90,8 +104,62 @@ impl Decoding {
         memory::reserve(&mut prompt, RESERVED)?;
         memory::reserve(&mut origins, RESERVED)?;
         let start = prompt.len().saturating_sub(gpt.config().context);
-        let (cache, pass) = (gpt.new_cache()?, None);
-        Ok(Decoding { ids: prompt, origins, start, cache, pass, window, sampler, forwarded_rows: 0, crossings: 0 })
+        Ok(Decoding {
+            ids: prompt,
+            origins,
+            predictions: Vec::new(),
+            is_recording: false,
+            start,
+            reading: Reading::new(gpt, &[])?,
+            window,
+            sampler,
+            takes: Takes::default(),
+            forwarded_rows: 0,
+            crossings: 0,
+        })
+    }
+
+    /// Switches these parts of the model off. Must come before the first step.
+    pub fn switch_off(&mut self, gpt: &Gpt, off: &[Part]) -> Result<(), ModelError> {
+        if !off.is_empty() {
+            self.reading = Reading::new(gpt, off)?;
+        }
+        Ok(())
+    }
+
+    /// Has these tokens stand at their positions, whatever is drawn there. Must come before the first step.
+    pub fn take(&mut self, gpt: &Gpt, takes: &[Take]) -> Result<(), GenerationError> {
+        self.takes = Takes::new(takes, self.prompt_len(), gpt.config().vocabulary_size)?;
+        Ok(())
+    }
+
+    /// Goes back to where these tokens begin to differ from those that are taken so far, and returns that position. What
+    /// follows is then as if these had been taken from the start; keys and values before it are kept if they are of the
+    /// same window.
+    pub fn fork(&mut self, gpt: &Gpt, takes: &[Take]) -> Result<usize, GenerationError> {
+        let takes = Takes::new(takes, self.prompt_len(), gpt.config().vocabulary_size)?;
+        let first = self.takes.first_difference(&takes);
+        self.takes = takes;
+        let Some((position, origin)) = first.and_then(|first| Some((first, self.origin(first)?))) else {
+            return Ok(self.ids.len());
+        };
+        let prompt = self.prompt_len();
+        self.ids.truncate(position);
+        self.origins.truncate(position - prompt);
+        self.predictions.truncate(position - prompt);
+        self.sampler.set_state(origin.sampler);
+        let kept = if origin.window_start == self.start { position - 1 - self.start } else { 0 };
+        self.reading.truncate(kept);
+        self.start = origin.window_start;
+        let context = gpt.config().context;
+        let moved = self.start - prompt.saturating_sub(context);
+        self.crossings = (moved / self.stride(context)) as u32;
+        Ok(position)
+    }
+
+    /// Whether to record how the model rates each token from now on.
+    pub fn record_predictions(&mut self, is_recording: bool) {
+        self.is_recording = is_recording;
     }
 
     /// Appends ids that were drawn before, without computing anything: window and random numbers are then as if each had
@@ -114,42 +182,42 @@ impl Decoding {
 
     /// Takes a prefill tile through one block, or decodes one token.
     pub fn step(&mut self, gpt: &Gpt) -> Result<Step, GenerationError> {
-        let mut pass = match self.pass.take().filter(|_| gpt.has(&self.cache)) {
-            Some(pass) => pass,
-            None => self.begin_tile(gpt)?,
-        };
-        let left = self.ids.len() - self.start - self.cache.len();
-        while !gpt.next_block(&mut pass, &mut self.cache)? {
-            if left > 1 {
-                self.pass = Some(pass);
-                return Ok(Step::Prefilled);
-            }
-        }
-        self.forwarded_rows += pass.tokens() as u64;
-        if self.start + self.cache.len() < self.ids.len() {
-            return Ok(Step::Prefilled);
-        }
-        let logits = gpt.logits(pass)?; // [1, 1, vocabulary]
-        self.draw(&logits).map(Step::Token)
-    }
-
-    fn begin_tile(&mut self, gpt: &Gpt) -> Result<Pass, ModelError> {
-        // Other threads have read something else meanwhile; the same is read again.
-        if !gpt.has(&self.cache) {
-            self.cache.clear();
-        }
         if self.visible() > gpt.config().context {
             self.move_window(gpt.config().context);
         }
-        let begin = self.start + self.cache.len();
-        gpt.begin(&self.ids[begin..self.ids.len().min(begin + PREFILL_TILE)], &self.cache)
+        let Some(pass) = self.reading.step(gpt, &self.ids[self.start..], Outputs::Last)? else {
+            return Ok(Step::Prefilled);
+        };
+        self.forwarded_rows += pass.tokens() as u64;
+        if self.cached() < self.visible() {
+            return Ok(Step::Prefilled);
+        }
+        let logits = gpt.logits(pass)?; // [1, 1, vocabulary]
+        self.choose(&logits).map(Step::Token)
     }
 
     /// Chooses the next id, and records what it was computed from.
-    fn draw(&mut self, logits: &Tensor) -> Result<u32, GenerationError> {
+    fn choose(&mut self, logits: &Tensor) -> Result<u32, GenerationError> {
         let origin = Origin { window_start: self.start, sampler: self.sampler.state() };
-        let context = &self.ids[self.start..];
-        let id = with_numbers(logits, |logits| self.sampler.sample(logits, context)).map_err(ModelError::from)??;
+        let (context, taken, is_recording) =
+            (&self.ids[self.start..], self.takes.at(self.ids.len()), self.is_recording);
+        let choose = |logits: &[f32]| {
+            let id = match taken {
+                Some(id) => {
+                    self.sampler.skip();
+                    id
+                }
+                None => self.sampler.sample(logits, context)?,
+            };
+            Ok::<_, SamplerError>((id, is_recording.then(|| Prediction::of(logits, id))))
+        };
+        let (id, prediction) = with_numbers(logits, choose).map_err(ModelError::from)??;
+        if prediction.is_some() {
+            let more = self.origins.len() + 1 - self.predictions.len();
+            memory::reserve(&mut self.predictions, more)?;
+            self.predictions.resize(self.origins.len(), None);
+            self.predictions.push(prediction);
+        }
         self.record(id, origin)?;
         Ok(id)
     }
@@ -165,12 +233,66 @@ impl Decoding {
     /// Moves the window past the older half of a full cache, or past its oldest token. The rest is read again, since
     /// its positions have changed.
     fn move_window(&mut self, context: usize) {
-        self.start += match self.window {
+        self.start += self.stride(context);
+        self.reading.truncate(0);
+        self.crossings += 1;
+    }
+
+    fn stride(&self, context: usize) -> usize {
+        match self.window {
             Window::Rolling => context - context / 2,
             Window::Exact => 1,
-        };
-        self.cache.clear();
-        self.crossings += 1;
+        }
+    }
+
+    /// Tokens of the prompt, its start token included.
+    pub fn prompt_len(&self) -> usize {
+        self.ids.len() - self.origins.len()
+    }
+
+    /// The token that is taken at this index, if one is.
+    pub fn taken(&self, index: usize) -> Option<u32> {
+        self.takes.at(index)
+    }
+
+    /// The start of the window that the id at this index was computed from, or, behind the last id, will be. Of a prompt's
+    /// ids: the window in which they are read, or, where that begins later, as many as the context has.
+    pub fn window_of(&self, gpt: &Gpt, index: usize) -> usize {
+        let (context, prompt) = (gpt.config().context, self.prompt_len());
+        match self.origin(index) {
+            Some(origin) => origin.window_start,
+            None if index < prompt => {
+                let start = prompt.saturating_sub(context);
+                if index > start { start } else { index.saturating_sub(context) }
+            }
+            None if self.visible() > context => self.start + self.stride(context),
+            None => self.start,
+        }
+    }
+
+    /// The start of the present window.
+    pub fn window_start(&self) -> usize {
+        self.start
+    }
+
+    /// How the model rated the id at this index, if that was recorded.
+    pub fn prediction(&self, index: usize) -> Option<Prediction> {
+        *self.predictions.get(index.checked_sub(self.prompt_len())?)?
+    }
+
+    /// How tokens are drawn.
+    pub fn sampler(&self) -> &Sampler {
+        &self.sampler
+    }
+
+    /// The present window, as far as it has been read.
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// The same, for who looks inside.
+    pub fn reading_mut(&mut self) -> &mut Reading {
+        &mut self.reading
     }
 
     /// The prompt and everything after it.
@@ -180,12 +302,12 @@ impl Decoding {
 
     /// The inputs from which the id at this index was computed; `None` for ids of the prompt.
     pub fn origin(&self, index: usize) -> Option<Origin> {
-        self.origins.get(index.checked_sub(self.ids.len() - self.origins.len())?).copied()
+        self.origins.get(index.checked_sub(self.prompt_len())?).copied()
     }
 
     /// The keys and values of the window, as far as they have been computed.
     pub fn cache(&self) -> &KvCache {
-        &self.cache
+        self.reading.cache()
     }
 
     /// Tokens from the window's start on: at most those of a context, and the one that was chosen last.
@@ -195,7 +317,7 @@ impl Decoding {
 
     /// Tokens in the cache.
     pub fn cached(&self) -> usize {
-        self.cache.len()
+        self.reading.cache().len()
     }
 
     /// Rows that went through the model: the prompt's, one per token, and those that were read again after the window

@@ -5,20 +5,22 @@
 
 mod decoding;
 mod length;
+mod reading;
 mod sample;
 mod settings;
 mod stop_sequences;
+mod take;
+mod written;
 
 pub use decoding::{Decoding, GenerationError, Origin, Step};
 pub use length::{Length, StopReason, TAIL_TOKENS};
+pub use reading::{Reading, TILE};
 pub use sample::sample;
-pub use settings::{DEFAULT_WORDS, MOST_STOP_CHARACTERS, MOST_STOPS, Settings, Window};
+pub use settings::{DEFAULT_WORDS, MOST_STOP_CHARACTERS, MOST_STOPS, Settings, Take, Window};
 
-use self::length::WordCount;
-use self::stop_sequences::StopSequences;
+use self::written::Written;
 use crate::checkpoint::Model;
 use crate::sampler::Sampler;
-use crate::tokenizer::Utf8Stream;
 
 /// A text that is being written. It depends on the ids alone, not on where it was stopped and continued: the beginning
 /// of a character that is cut at the end is held back, and comes with its rest; a stop sequence that the last id completes
@@ -26,15 +28,17 @@ use crate::tokenizer::Utf8Stream;
 #[derive(Debug)]
 pub struct Run {
     decoding: Decoding,
-    characters: Utf8Stream,
-    length: Length,
-    stops: StopSequences,
-    /// Words that have been shown.
-    words: WordCount,
-    /// The number of tokens at which the text ends, whatever it says.
-    exactly: Option<usize>,
+    written: Written,
     prompt_tokens: usize,
-    tokens: usize,
+}
+
+/// Where a [`Run`] goes on with other tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// The text of all tokens before, without what is held back.
+    pub text: String,
+    /// Whether the text had ended there, by these settings, and was continued. Then they do not say where it ends.
+    pub is_continued: bool,
 }
 
 /// The result of one step of a [`Run`].
@@ -57,17 +61,32 @@ impl Run {
             prompt.push(model.tokenizer.start());
         }
         let sampler = Sampler::new(settings.sampling.clone(), seed);
-        let within_word = settings.prompt.ends_with(|character: char| !character.is_whitespace());
-        Ok(Run {
-            decoding: Decoding::new(&model.gpt, prompt, settings.window, sampler)?,
-            characters: Utf8Stream::default(),
-            length: Length::new(settings.words, within_word),
-            stops: StopSequences::new(settings.stop.clone()),
-            words: WordCount::new(within_word),
-            exactly: settings.tokens.map(|tokens| tokens as usize),
-            prompt_tokens,
-            tokens: 0,
-        })
+        let mut decoding = Decoding::new(&model.gpt, prompt, settings.window, sampler)?;
+        decoding.switch_off(&model.gpt, &settings.off)?;
+        decoding.take(&model.gpt, &settings.take)?;
+        Ok(Run { decoding, written: Written::new(settings), prompt_tokens })
+    }
+
+    /// Goes back to where the tokens that these settings take begin to differ from those taken so far, and on from there: the
+    /// text is that of a run from the start with these settings. Prompt, seed, sampling, window and what is switched off
+    /// stay as they were. Where the text had ended before that position, by these settings, and was continued, it goes on as
+    /// one that was continued for as many words. On an error nothing changes.
+    pub fn fork(&mut self, model: &Model, settings: &Settings) -> Result<Fork, GenerationError> {
+        let position = self.decoding.fork(&model.gpt, &settings.take)?;
+        self.written = Written::new(settings);
+        let (mut text, mut is_continued) = (String::new(), false);
+        for id in &self.decoding.ids()[self.decoding.prompt_len()..position] {
+            text.push_str(&match self.written.read(&model.tokenizer, *id) {
+                None => self.written.proceed(),
+                Some(_) => {
+                    is_continued = true;
+                    let released = self.written.release();
+                    self.written.extend(settings.words);
+                    released
+                }
+            });
+        }
+        Ok(Fork { text, is_continued })
     }
 
     /// A text of which these tokens were drawn before, and all that they say, stop sequences included. It goes on as it
@@ -82,7 +101,7 @@ impl Run {
         run.decoding.append(&model.gpt, drawn)?;
         let mut text = String::new();
         for id in drawn {
-            run.read(model, *id);
+            run.written.read(&model.tokenizer, *id);
             text.push_str(&run.release());
         }
         Ok((run, text))
@@ -92,53 +111,26 @@ impl Run {
     /// [`release`](Self::release) what is held back.
     pub fn step(&mut self, model: &Model) -> Result<Progress, GenerationError> {
         let Step::Token(id) = self.decoding.step(&model.gpt)? else { return Ok(Progress::Prefilled) };
-        Ok(match self.read(model, id) {
-            None => {
-                let text = self.stops.proceed();
-                Progress::Token(self.counted(text))
-            }
-            Some(reason) => {
-                let text = self.stops.finish();
-                Progress::Done(self.counted(text), reason)
-            }
+        Ok(match self.written.read(&model.tokenizer, id) {
+            None => Progress::Token(self.written.proceed()),
+            Some(reason) => Progress::Done(self.written.finish(), reason),
         })
-    }
-
-    /// Takes a token that was drawn, and holds back its text. Returns why it is the last one, if it is.
-    fn read(&mut self, model: &Model, id: u32) -> Option<StopReason> {
-        self.tokens += 1;
-        let (text, reason) = if model.tokenizer.end_of_text() == Some(id) {
-            (self.characters.finish(), Some(StopReason::EndOfText))
-        } else {
-            let text = self.characters.push(model.tokenizer.bytes(id));
-            let reason = self.length.push(&text);
-            (text, reason)
-        };
-        let is_stop = self.stops.push(&text);
-        match self.exactly {
-            Some(tokens) => (self.tokens >= tokens).then_some(StopReason::Tokens),
-            None if is_stop => Some(StopReason::Sequence),
-            None => reason,
-        }
     }
 
     /// The text that is held back, since a stop sequence might begin there or has come. It belongs to a text that is
     /// stopped between two steps, and to one that goes on.
     pub fn release(&mut self) -> String {
-        let text = self.stops.release();
-        self.counted(text)
-    }
-
-    /// Counts the words of text that is shown.
-    fn counted(&mut self, text: String) -> String {
-        text.chars().for_each(|character| self.words.push(character));
-        text
+        self.written.release()
     }
 
     /// Asks for `words` more, behind the end of the text. [`release`](Self::release) comes first.
     pub fn extend(&mut self, words: u32) {
-        self.exactly = None;
-        self.length.extend(words);
+        self.written.extend(words);
+    }
+
+    /// Whether to record from now on how the model rates each token; see [`Decoding::prediction`].
+    pub fn record_predictions(&mut self, is_recording: bool) {
+        self.decoding.record_predictions(is_recording);
     }
 
     /// Tokens of the prompt; 0 for an empty one.
@@ -148,22 +140,27 @@ impl Run {
 
     /// Tokens written.
     pub fn tokens(&self) -> usize {
-        self.tokens
+        self.written.tokens()
     }
 
     /// The tokens written from this one on.
     pub fn drawn(&self, from: usize) -> &[u32] {
         let ids = self.decoding.ids();
-        &ids[ids.len() - self.tokens + from.min(self.tokens)..]
+        &ids[ids.len() - self.tokens() + from.min(self.tokens())..]
     }
 
     /// Words written, without those of text that is held back.
     pub fn words(&self) -> u32 {
-        self.words.words()
+        self.written.words()
     }
 
     /// The ids and their window.
     pub fn decoding(&self) -> &Decoding {
         &self.decoding
+    }
+
+    /// The same, for who looks inside.
+    pub fn decoding_mut(&mut self) -> &mut Decoding {
+        &mut self.decoding
     }
 }

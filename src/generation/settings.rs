@@ -1,7 +1,10 @@
 //! The settings of a run.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
+use crate::model::Part;
 use crate::sampler::Sampling;
 use crate::tokenizer::Vocabulary;
 
@@ -35,6 +38,22 @@ impl Window {
     }
 }
 
+/// A token that stands at a position, whatever is drawn there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Take {
+    /// Index in the text's ids, prompt included; an empty prompt's start token is at 0.
+    pub position: u32,
+    /// The token.
+    pub id: u32,
+}
+
+/// As addresses and flags have it.
+impl fmt::Display for Take {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.position, self.id)
+    }
+}
+
 /// One run, as asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
@@ -54,6 +73,11 @@ pub struct Settings {
     pub window: Window,
     /// How a token is chosen from the logits.
     pub sampling: Sampling,
+    /// Tokens that are taken instead of those that are drawn, by position, each position once. The random number that would
+    /// have drawn one is discarded.
+    pub take: Vec<Take>,
+    /// Parts of the model that are switched off.
+    pub off: Vec<Part>,
 }
 
 impl Settings {
@@ -67,6 +91,8 @@ impl Settings {
             seed: None,
             window: Window::default(),
             sampling: Sampling::defaults(vocabulary),
+            take: Vec::new(),
+            off: Vec::new(),
         }
     }
 }

@@ -35,6 +35,7 @@ pub mod relaxed;
 pub mod scalar;
 #[cfg(target_arch = "wasm32")]
 mod simd128;
+mod softmax;
 #[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
 mod tiles;
 #[cfg(target_arch = "x86_64")]
@@ -52,6 +53,7 @@ pub use layer_norm::layer_norm;
 pub use layout::{Element, Heads, append};
 pub use matrix::Q8Matrix;
 pub use plain::multiply_f32;
+pub use softmax::{SoftmaxSums, softmax_sums};
 
 /// Weights of a row that share a scale.
 pub const BLOCK: usize = 32;

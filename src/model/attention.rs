@@ -1,6 +1,6 @@
 //! Causal multi-head self-attention (Vaswani et al. 2017; GPT-2's `attn`).
 
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 
 use super::linear::Linear;
 use super::pass::BlockPass;
@@ -30,6 +30,7 @@ impl Attention {
     pub(super) fn forward(&self, x: &Tensor, pass: &mut BlockPass<'_>) -> Result<Tensor> {
         let qkv = self.qkv.forward(x)?; // [batch, tokens, 3 · n_embd], in a team this member's heads
         let heads = self.heads(&qkv, pass)?;
+        pass.switch_off(&heads)?;
         let heads = pass.gather(heads, Division::Heads)?; // [batch, rows, n_embd]
         let heads = pass.see(Hook::HeadOutputs, heads)?;
         let output = pass.gather(self.output.forward(&heads)?, Division::Embedding)?;
@@ -40,12 +41,17 @@ impl Attention {
     fn heads(&self, qkv: &Tensor, pass: &mut BlockPass<'_>) -> Result<Tensor> {
         let rows = pass.rows(qkv)?;
         if qkv.dim(2)? == 0 {
+            // A member of a team without a head.
+            if pass.wants_weights() {
+                let positions = pass.positions(qkv.dim(1)?);
+                pass.see_weights(&Tensor::zeros((1, 0, rows, positions), DType::F32, &Device::Cpu)?)?;
+            }
             return Ok(qkv.narrow(1, 0, rows)?);
         }
         pass.append(qkv)?;
-        if pass.wants(Hook::AttentionWeights) {
+        if pass.wants_weights() {
             let weights = ops::attention_weights(qkv, pass.attended(), rows)?;
-            if let Some(weights) = pass.replaced(Hook::AttentionWeights, &weights)? {
+            if let Some(weights) = pass.see_weights(&weights)? {
                 return Ok(ops::mix_values(qkv, &weights, pass.attended())?);
             }
         }

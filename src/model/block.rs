@@ -36,6 +36,9 @@ impl Block {
         let normed = pass.see(Hook::AttentionNorm, self.attention_norm.forward(x)?)?;
         let x = add(&pass.wanted(x)?, &self.attention.forward(&normed, pass)?)?;
         let x = pass.see(Hook::ResidualMiddle, x)?;
+        if pass.is_mlp_off() {
+            return pass.see(Hook::Residual, x);
+        }
         let normed = pass.see(Hook::MlpNorm, self.mlp_norm.forward(&x)?)?;
         let x = add(&x, &self.mlp.forward(&normed, pass)?)?;
         pass.see(Hook::Residual, x)

@@ -10,7 +10,7 @@ use super::kv_cache::KvCache;
 use super::linear::{Embedding, LayerNorm, Linear};
 use super::observer::Watch;
 use super::pass::{CacheUse, Outputs, Pass, ensure_memory, last_row};
-use super::{CacheOrder, Division, Hook, Member, ModelError, Observer, Order, PassOrder, Result, TeamError};
+use super::{CacheOrder, Division, Hook, Member, ModelError, Observer, Order, Part, PassOrder, Result};
 use crate::kernels::{memory, ops};
 use crate::model::Weights;
 
@@ -58,6 +58,13 @@ impl Gpt {
         self.cache_for(self.config.context)
     }
 
+    /// An empty cache for a text that is written with these parts switched off, in every pass that uses it.
+    pub fn new_cache_without(&self, off: &[Part]) -> Result<KvCache> {
+        let mut cache = self.new_cache()?;
+        cache.switch_off(&self.config, off)?;
+        Ok(cache)
+    }
+
     /// A cache for so many tokens. Beside 8-bit weights it has keys in 8 bits and values in 16 bits, which makes no
     /// measurable difference to float32. The products with keys then use the matrix kernels, and at the end of GPT-2's
     /// context each token reads 29 MB of the cache instead of 75.
@@ -77,11 +84,12 @@ impl Gpt {
 
     /// Does what the thread that leads has announced.
     pub fn follow(&self, order: &[u32], cache: &mut KvCache) -> Result<()> {
-        let PassOrder { ids, position, all, cache: cache_order } = match Order::from_words(order) {
+        let PassOrder { ids, position, outputs, cache: cache_order, weights, off } = match Order::from_words(order) {
             Order::Pass(pass) => pass,
             Order::ReadWeights => return self.read_weights().map(drop),
+            Order::ReadOut(rows) => return self.read_out_rows(None, rows).map(drop),
         };
-        let (ids, wanted) = (tensor(&ids)?, if all { Outputs::All } else { Outputs::Last });
+        cache.set_off(off);
         let mut cache = match cache_order {
             CacheOrder::None => CacheUse::None,
             CacheOrder::Append => {
@@ -90,7 +98,9 @@ impl Gpt {
             }
             CacheOrder::Read => CacheUse::Read(cache),
         };
-        self.run_from(position, &ids, wanted, &mut cache, None).map(drop)
+        let mut pass = self.begin_at(position, &tensor(&ids)?, (outputs, weights), cache.used(), &mut None)?;
+        while !self.step(&mut pass, &mut cache, &mut None)? {}
+        if outputs == Outputs::None { Ok(()) } else { self.finish(pass, None).map(drop) }
     }
 
     /// Reads the quantised matrices once, every thread its own, and returns how many bytes they have together: to measure
@@ -140,6 +150,44 @@ impl Gpt {
         self.run_from(position, ids, Outputs::All, &mut CacheUse::Read(cache), observer)
     }
 
+    /// Begins a pass through which an observer looks at ids that are in the cache at `position` and after. It computes no
+    /// logits. Continue it by [`look_next_block`](Self::look_next_block).
+    pub fn begin_looking(
+        &self,
+        ids: &[u32],
+        position: usize,
+        cache: &KvCache,
+        observer: &mut dyn Observer,
+    ) -> Result<Pass> {
+        let found = position + ids.len();
+        if found > cache.len() {
+            return Err(ModelError::NotRead { expected: cache.len(), found });
+        }
+        let wanted = (Outputs::None, self.wants_weights(observer));
+        self.begin_at(position, &tensor(ids)?, wanted, CacheUse::Read(cache).used(), &mut Some(observer))
+    }
+
+    /// Takes a pass of [`begin_looking`](Self::begin_looking) through one more block. Returns whether it was the last.
+    pub fn look_next_block(&self, pass: &mut Pass, cache: &KvCache, observer: &mut dyn Observer) -> Result<bool> {
+        self.step(pass, &mut CacheUse::Read(cache), &mut Some(observer))
+    }
+
+    /// Rows of the residual stream, `[1, rows, n_embd]` → their logits, `[1, rows, vocabulary]`: the last layer norm and the
+    /// head. The head's weights are read once for all of them.
+    pub fn read_out(&self, rows: &Tensor) -> Result<Tensor> {
+        self.read_out_rows(Some(rows), rows.dim(1)?)
+    }
+
+    fn read_out_rows(&self, rows: Option<&Tensor>, count: usize) -> Result<Tensor> {
+        let rows = self.member.share_rows(rows, (count, self.config.n_embd))?;
+        self.member.gather(&self.config, self.head.forward(&self.norm.forward(&rows)?)?, Division::Vocabulary)
+    }
+
+    /// Whether an observer wants any block's attention weights.
+    fn wants_weights(&self, observer: &dyn Observer) -> bool {
+        (0..self.config.layers).any(|block| observer.wants(Hook::AttentionWeights(block)))
+    }
+
     /// The logits after each of `ids`, `[ids, vocabulary]`, the same as in writing, which uses a cache.
     pub fn forward_all(&self, ids: &[u32], cache: Option<&mut KvCache>) -> Result<Tensor> {
         let mut own = None;
@@ -150,10 +198,10 @@ impl Gpt {
         Ok(self.forward(&tensor(ids)?, Some(cache))?.squeeze(0)?)
     }
 
-    /// Begins a pass that reads ids into the cache and computes the logits after the last one. Continue it by
+    /// Begins a pass that reads ids into the cache and computes the logits that are wanted. Continue it by
     /// [`next_block`](Self::next_block).
-    pub fn begin(&self, ids: &[u32], cache: &KvCache) -> Result<Pass> {
-        self.begin_at(cache.len(), &tensor(ids)?, Outputs::Last, Some((CacheOrder::Append, cache)), &mut None)
+    pub fn begin(&self, ids: &[u32], cache: &KvCache, wanted: Outputs) -> Result<Pass> {
+        self.begin_at(cache.len(), &tensor(ids)?, (wanted, false), Some((CacheOrder::Append, cache)), &mut None)
     }
 
     /// Takes a pass of [`begin`](Self::begin) through one more block. Returns whether it was the last; then the ids are
@@ -162,7 +210,7 @@ impl Gpt {
         self.step(pass, &mut CacheUse::Append(cache), &mut None)
     }
 
-    /// The logits at the end of a pass, `[1, 1, vocabulary]`.
+    /// The logits at the end of a pass, `[1, rows, vocabulary]`, of the rows that are wanted.
     pub fn logits(&self, pass: Pass) -> Result<Tensor> {
         self.finish(pass, None)
     }
@@ -192,15 +240,8 @@ impl Gpt {
         cache: &mut CacheUse<'_>,
         mut observer: Option<&mut dyn Observer>,
     ) -> Result<Tensor> {
-        if observer.is_some() && !self.member.share().is_whole() {
-            return Err(TeamError::Alone("looking inside").into());
-        }
-        let used = match cache {
-            CacheUse::Append(cache) => Some((CacheOrder::Append, &**cache)),
-            CacheUse::Read(cache) => Some((CacheOrder::Read, *cache)),
-            CacheUse::None => None,
-        };
-        let mut pass = self.begin_at(position, ids, wanted, used, &mut observer)?;
+        let weights = observer.as_deref().is_some_and(|observer| self.wants_weights(observer));
+        let mut pass = self.begin_at(position, ids, (wanted, weights), cache.used(), &mut observer)?;
         while !self.step(&mut pass, cache, &mut observer)? {}
         self.finish(pass, observer)
     }
@@ -210,7 +251,7 @@ impl Gpt {
         &self,
         start: usize,
         ids: &Tensor,
-        wanted: Outputs,
+        (wanted, weights): (Outputs, bool),
         used: Option<(CacheOrder, &KvCache)>,
         observer: &mut Option<&mut dyn Observer>,
     ) -> Result<Pass> {
@@ -225,10 +266,11 @@ impl Gpt {
             return Err(ModelError::Id { id, vocabulary });
         }
         ensure_memory(&self.config, (batch, tokens), wanted, used.is_some())?;
-        self.member.announce(ids, start, wanted == Outputs::All, used)?;
+        self.member.announce(ids, start, (wanted, weights), used)?;
         let x = self.embedding.forward(ids, start, &self.config, &self.member)?; // [batch, tokens, n_embd]
-        let x = Watch(observer.as_deref_mut().map(|observer| observer as _)).see(Hook::Embedding, x)?;
-        Ok(Pass::new(x, wanted, start, tokens))
+        let mut watch = Watch(observer.as_deref_mut().map(|observer| observer as _));
+        let x = self.shown(&mut watch, Hook::Embedding, x)?;
+        Ok(Pass::new(x, wanted, (start, tokens), weights))
     }
 
     /// Takes a pass through one more block. Returns whether it was the last.
@@ -249,9 +291,17 @@ impl Gpt {
     fn finish(&self, pass: Pass, observer: Option<&mut dyn Observer>) -> Result<Tensor> {
         let mut watch = Watch(observer);
         let x = if pass.wanted == Outputs::Last { last_row(&pass.x)? } else { pass.x };
-        let x = watch.see(Hook::Norm, self.norm.forward(&x)?)?;
+        let x = self.shown(&mut watch, Hook::Norm, self.norm.forward(&x)?)?;
         let logits = self.member.gather(&self.config, self.head.forward(&x)?, Division::Vocabulary)?;
         watch.see(Hook::Logits, logits) // [batch, rows, vocabulary]
+    }
+
+    /// The value to go on with after the observer has seen this one.
+    fn shown(&self, watch: &mut Watch<'_>, hook: Hook, value: Tensor) -> Result<Tensor> {
+        match self.member.is_in_team() {
+            true => watch.show(hook, &value).map(|()| value),
+            false => watch.see(hook, value),
+        }
     }
 }
 

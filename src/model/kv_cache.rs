@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{ModelError, Result};
+use super::{Config, ModelError, Part, Result};
 use crate::kernels::{BlockCache, Heads};
 
 /// The keys and values of every block, allocated for a whole context. The number of tokens in it, [`len`](Self::len),
@@ -14,6 +14,8 @@ pub struct KvCache {
     blocks: Vec<BlockCache>,
     len: usize,
     context: usize,
+    /// What is switched off where these keys and values are computed and used.
+    off: Vec<Part>,
 }
 
 impl KvCache {
@@ -23,7 +25,13 @@ impl KvCache {
         static NUMBERS: AtomicUsize = AtomicUsize::new(0);
         let block = |_| Ok(BlockCache::new(heads, is_quantised)?);
         let blocks = (0..layers).map(block).collect::<Result<_>>()?;
-        Ok(KvCache { number: NUMBERS.fetch_add(1, Ordering::Relaxed), blocks, len: 0, context: heads.context })
+        Ok(KvCache {
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            blocks,
+            len: 0,
+            context: heads.context,
+            off: Vec::new(),
+        })
     }
 
     /// Tells caches of this process apart.
@@ -54,6 +62,31 @@ impl KvCache {
     /// Forgets every token; the memory is kept.
     pub fn clear(&mut self) {
         self.truncate(0);
+    }
+
+    /// The parts of the model that are switched off in every pass with this cache.
+    pub fn off(&self) -> &[Part] {
+        &self.off
+    }
+
+    /// Switches these parts off, and forgets every token.
+    pub(super) fn switch_off(&mut self, config: &Config, parts: &[Part]) -> Result<()> {
+        let (layers, heads) = (config.layers, config.heads);
+        let is_there = |part: &Part| {
+            let head = if let Part::Head { head, .. } = part { *head } else { 0 };
+            (part.layer() as usize) < layers && (head as usize) < heads
+        };
+        if let Some(part) = parts.iter().copied().find(|part| !is_there(part)) {
+            return Err(ModelError::Part { part, layers, heads });
+        }
+        self.clear();
+        self.off = parts.to_vec();
+        Ok(())
+    }
+
+    /// Switches off what the thread that leads has switched off.
+    pub(super) fn set_off(&mut self, off: Vec<Part>) {
+        self.off = off;
     }
 
     /// Sets the number of tokens, which the thread that leads has counted.

@@ -6,73 +6,12 @@ use std::ops::Range;
 
 use candle_core::{Device, Tensor};
 
+use super::order::{CacheOrder, Order, PassOrder};
+use super::pass::Outputs;
 use super::share::{Division, Share};
 use super::{Config, KvCache, ModelError, Result};
 use crate::kernels::Heads;
 use crate::kernels::ops::with_numbers;
-
-/// What all members do together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// A pass through the model.
-    Pass(PassOrder),
-    /// Each reads its weights once, for a measurement.
-    ReadWeights,
-}
-
-/// A pass that all members go through.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PassOrder {
-    /// The ids that are read, one sequence.
-    pub ids: Vec<u32>,
-    /// The position of the first one.
-    pub position: usize,
-    /// Whether the logits after each are wanted, or only those after the last.
-    pub all: bool,
-    /// Where keys and values are.
-    pub cache: CacheOrder,
-}
-
-/// Where the keys and values of a pass are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CacheOrder {
-    /// Nowhere: the rows attend to each other.
-    None,
-    /// In the cache, to which they are appended.
-    Append,
-    /// In the cache, which has them already.
-    Read,
-}
-
-/// Words of an order before its ids.
-pub const ORDER_HEAD: usize = 3;
-
-impl Order {
-    /// The order as [`Exchange::announce`] takes it.
-    pub fn to_words(&self) -> Vec<u32> {
-        let Order::Pass(PassOrder { ids, position, all, cache }) = self else { return Vec::new() };
-        let cache = match cache {
-            CacheOrder::None => 0,
-            CacheOrder::Append => 1,
-            CacheOrder::Read => 2,
-        };
-        let head: [u32; ORDER_HEAD] = [*position as u32, u32::from(*all), cache];
-        head.iter().chain(ids).copied().collect()
-    }
-
-    /// The order of these words.
-    pub fn from_words(words: &[u32]) -> Self {
-        let Some((&[position, all, cache], ids)) = words.split_first_chunk::<ORDER_HEAD>() else {
-            return Order::ReadWeights;
-        };
-        Order::Pass(PassOrder {
-            ids: ids.to_vec(),
-            position: position as usize,
-            all: all == 1,
-            cache: [CacheOrder::None, CacheOrder::Append, CacheOrder::Read][cache as usize % 3],
-        })
-    }
-}
 
 /// Why members cannot go on together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -138,6 +77,11 @@ impl Member {
         Heads { count: self.share.heads(config), head_dim: config.head_dim(), context }
     }
 
+    /// Whether there are others.
+    pub fn is_in_team(&self) -> bool {
+        self.exchange.is_some()
+    }
+
     /// Whether every member has the keys and values of this cache.
     pub fn has(&self, cache: &KvCache) -> bool {
         self.exchange.is_none() || self.held.get() == Some(cache.number())
@@ -148,7 +92,7 @@ impl Member {
         &self,
         ids: &Tensor,
         position: usize,
-        all: bool,
+        (outputs, weights): (Outputs, bool),
         used: Option<(CacheOrder, &KvCache)>,
     ) -> Result<()> {
         let Some(exchange) = self.exchange.as_ref().filter(|_| self.share.member() == 0) else { return Ok(()) };
@@ -162,8 +106,10 @@ impl Member {
         let order = Order::Pass(PassOrder {
             ids: with_numbers(ids, <[u32]>::to_vec)?,
             position,
-            all,
+            outputs,
             cache: used.map_or(CacheOrder::None, |(order, _)| order),
+            weights,
+            off: used.map_or(Vec::new(), |(_, cache)| cache.off().to_vec()),
         });
         if let Some((_, cache)) = used {
             self.held.set(Some(cache.number()));
@@ -177,6 +123,25 @@ impl Member {
             Some(exchange) => Ok(exchange.announce(&Order::ReadWeights.to_words())?),
             None => Ok(()),
         }
+    }
+
+    /// Hands rows of the residual stream, `[1, rows, n_embd]`, to the others, if this one leads; else gets them.
+    pub fn share_rows(&self, rows: Option<&Tensor>, (count, columns): (usize, usize)) -> Result<Tensor> {
+        let Some(exchange) = &self.exchange else { return Ok(rows.cloned().ok_or(TeamError::GivenUp)?) };
+        let mut numbers = match rows {
+            Some(rows) => {
+                exchange.announce(&Order::ReadOut(count).to_words())?;
+                with_numbers(rows, <[f32]>::to_vec)?
+            }
+            None => vec![0.0; count * columns],
+        };
+        for piece in numbers.chunks_mut(exchange.capacity()) {
+            match rows {
+                Some(_) => exchange.gather(piece, 0..piece.len(), &mut [])?,
+                None => exchange.gather(&[], 0..0, piece)?,
+            }
+        }
+        Ok(Tensor::from_vec(numbers, (1, count, columns), &Device::Cpu)?)
     }
 
     /// A number of each member, added up.
@@ -218,6 +183,38 @@ impl Member {
         match gets_all {
             true => Ok(Tensor::from_vec(out, (batch, rows, columns), &Device::Cpu)?),
             false => Ok(part),
+        }
+    }
+
+    /// Attention weights of each member's heads, `[1, own heads, rows, positions]` → `[1, heads, rows, positions]`; for the
+    /// one that leads.
+    pub fn gather_weights(&self, config: &Config, part: &Tensor) -> Result<Tensor> {
+        let Some(exchange) = &self.exchange else { return Ok(part.clone()) };
+        let (_, own, rows, positions) = part.dims4()?;
+        let (heads, leads) = (config.heads, self.share.member() == 0);
+        let first = self.share.part(config, Division::Heads).start / config.head_dim();
+        let (all, step) = (rows * positions, (exchange.capacity() / heads).max(1));
+        let mut out = vec![0.0; if leads { heads * all } else { 0 }];
+        with_numbers(part, |part: &[f32]| {
+            // Some numbers of every head at a time.
+            (0..all).step_by(step).try_for_each(|begin| {
+                let count = step.min(all - begin);
+                let piece: Vec<f32> = (0..own).flat_map(|head| &part[head * all + begin..][..count]).copied().collect();
+                let place = first * count..(first + own) * count;
+                let mut others = vec![0.0; if leads { heads * count } else { 0 }];
+                exchange.gather(&piece, place.clone(), &mut others)?;
+                if leads {
+                    others[place].copy_from_slice(&piece);
+                    for (head, numbers) in others.chunks_exact(count).enumerate() {
+                        out[head * all + begin..][..count].copy_from_slice(numbers);
+                    }
+                }
+                Ok::<(), TeamError>(())
+            })
+        })??;
+        match leads {
+            true => Ok(Tensor::from_vec(out, (1, heads, rows, positions), &Device::Cpu)?),
+            false => Ok(part.clone()),
         }
     }
 

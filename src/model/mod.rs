@@ -9,6 +9,8 @@ pub mod linear;
 mod member;
 pub mod mlp;
 mod observer;
+mod order;
+mod part;
 mod pass;
 mod share;
 mod weights;
@@ -16,9 +18,11 @@ mod weights;
 pub use config::Config;
 pub use gpt::Gpt;
 pub use kv_cache::KvCache;
-pub use member::{CacheOrder, Exchange, Member, ORDER_HEAD, Order, PassOrder, TeamError};
+pub use member::{Exchange, Member, TeamError};
 pub use observer::{Hook, Observer};
-pub use pass::Pass;
+pub use order::{CacheOrder, Order, PassOrder};
+pub use part::Part;
+pub use pass::{Outputs, Pass};
 pub use share::{Division, Share};
 pub use weights::{Weight, Weights, WeightsError};
 
@@ -72,6 +76,16 @@ pub enum ModelError {
         expected: usize,
         /// The position behind the rows.
         found: usize,
+    },
+    /// A part to switch off is not there.
+    #[error("{part} cannot be switched off: expected layers below {layers} and heads below {heads}")]
+    Part {
+        /// The part.
+        part: Part,
+        /// The model's layers.
+        layers: usize,
+        /// The heads in each.
+        heads: usize,
     },
     /// An observer's value has the wrong shape or dtype.
     #[error("{hook}: expected float32 numbers of shape {expected:?} in place of those seen, found shape {found:?}")]

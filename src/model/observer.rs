@@ -4,7 +4,7 @@ use std::fmt;
 
 use candle_core::Tensor;
 
-use super::{ModelError, Result};
+use super::{ModelError, Result, TeamError};
 
 /// A named value of a forward pass; the number is the block's, from 0. `rows` are the tokens read, or in the last block
 /// only those whose logits are wanted. The names are TransformerLens's (Nanda and Bloom 2022), with `logits` added.
@@ -83,6 +83,14 @@ impl Watch<'_> {
             return Err(ModelError::Replaced { hook, expected, found });
         }
         Ok(Some(other.contiguous()?))
+    }
+
+    /// Shows a value of a team's pass to the observer, which cannot replace it: the others go on with theirs.
+    pub fn show(&mut self, hook: Hook, value: &Tensor) -> Result<()> {
+        match self.replaced(hook, value)? {
+            Some(_) => Err(TeamError::Alone("replacing a value").into()),
+            None => Ok(()),
+        }
     }
 
     /// Shows a value to the observer. Returns the value to go on with.

@@ -3,9 +3,9 @@
 use candle_core::Tensor;
 
 use super::observer::Watch;
-use super::{Config, Division, Hook, KvCache, Member, ModelError, Observer, Result};
+use super::{CacheOrder, Config, Division, Hook, KvCache, Member, ModelError, Observer, Part, Result};
 use crate::kernels::memory;
-use crate::kernels::ops::{self, Attended};
+use crate::kernels::ops::{self, Attended, with_numbers_mut};
 use crate::kernels::{BlockCache, Heads};
 
 /// The rows whose logits are wanted.
@@ -15,6 +15,8 @@ pub enum Outputs {
     Last,
     /// All rows.
     All,
+    /// No row: the pass is for who looks inside, and ends behind the last block.
+    None,
 }
 
 /// A forward pass between two blocks. Its owner may do something else before the next one.
@@ -29,6 +31,8 @@ pub struct Pass {
     position: usize,
     /// Rows in each sequence.
     tokens: usize,
+    /// Whether somebody looks at attention weights, so that every member of a team computes them.
+    weights: bool,
 }
 
 /// Where the keys and values of a pass are.
@@ -46,11 +50,25 @@ impl CacheUse<'_> {
     pub fn new(cache: Option<&mut KvCache>) -> CacheUse<'_> {
         cache.map_or(CacheUse::None, CacheUse::Append)
     }
+
+    /// The cache, if there is one, and what is done with it.
+    pub fn used(&self) -> Option<(CacheOrder, &KvCache)> {
+        match self {
+            CacheUse::None => None,
+            CacheUse::Append(cache) => Some((CacheOrder::Append, cache)),
+            CacheUse::Read(cache) => Some((CacheOrder::Read, cache)),
+        }
+    }
 }
 
 impl Pass {
-    pub(super) fn new(x: Tensor, wanted: Outputs, position: usize, tokens: usize) -> Self {
-        Pass { x, next: 0, wanted, position, tokens }
+    pub(super) fn new(x: Tensor, wanted: Outputs, (position, tokens): (usize, usize), weights: bool) -> Self {
+        Pass { x, next: 0, wanted, position, tokens, weights }
+    }
+
+    /// Blocks that have been passed.
+    pub fn blocks(&self) -> usize {
+        self.next
     }
 
     /// Rows that are read in each sequence.
@@ -66,8 +84,13 @@ impl Pass {
         cache: &'a mut CacheUse<'_>,
         observer: &'a mut Option<&mut dyn Observer>,
     ) -> Result<BlockPass<'a>> {
-        let Pass { next: block, position, tokens, .. } = *self;
+        let Pass { next: block, position, tokens, weights, .. } = *self;
         let end = position + tokens;
+        let off = match cache {
+            CacheUse::Append(cache) => Off::of(cache.off(), block),
+            CacheUse::Read(cache) => Off::of(cache.off(), block),
+            CacheUse::None => Off::default(),
+        };
         let cache = match cache {
             CacheUse::None => BlockCacheUse::Rows(member.heads(config, config.context)),
             CacheUse::Append(cache) if cache.len() != position => {
@@ -78,7 +101,7 @@ impl Pass {
         };
         let last_only = is_last && self.wanted == Outputs::Last;
         let watch = Watch(observer.as_deref_mut().map(|observer| observer as _));
-        Ok(BlockPass { block, config, member, cache, last_only, watch })
+        Ok(BlockPass { block, config, member, cache, off, last_only, weights, watch })
     }
 
     /// Notes that a block has been passed. After the last one, adds the rows to the cache's length.
@@ -96,9 +119,31 @@ pub(super) struct BlockPass<'a> {
     config: &'a Config,
     member: &'a Member,
     cache: BlockCacheUse<'a>,
+    off: Off,
     /// Whether only the last row goes on after the attention.
     last_only: bool,
+    weights: bool,
     watch: Watch<'a>,
+}
+
+/// What is switched off of a block.
+#[derive(Default)]
+struct Off {
+    heads: Vec<usize>,
+    mlp: bool,
+}
+
+impl Off {
+    fn of(parts: &[Part], block: usize) -> Self {
+        let mut off = Off::default();
+        for part in parts.iter().filter(|part| part.layer() as usize == block) {
+            match part {
+                Part::Head { head, .. } => off.heads.push(*head as usize),
+                Part::Mlp { .. } => off.mlp = true,
+            }
+        }
+        off
+    }
 }
 
 enum BlockCacheUse<'a> {
@@ -125,6 +170,14 @@ impl BlockPass<'_> {
         }
     }
 
+    /// How many positions the last of so many rows attends to.
+    pub fn positions(&self, tokens: usize) -> usize {
+        match &self.cache {
+            BlockCacheUse::Rows(_) => tokens,
+            BlockCacheUse::Append { end, .. } | BlockCacheUse::Read { end, .. } => *end,
+        }
+    }
+
     /// What every member of a team has computed, `[batch, rows, own]` → `[batch, rows, all]`.
     pub fn gather(&self, part: Tensor, division: Division) -> Result<Tensor> {
         self.member.gather(self.config, part, division)
@@ -140,19 +193,48 @@ impl BlockPass<'_> {
         if self.last_only { last_row(x) } else { Ok(x.clone()) }
     }
 
-    /// Whether the observer wants this value.
-    pub fn wants(&self, hook: fn(usize) -> Hook) -> bool {
-        self.watch.wants(hook(self.block))
+    /// Whether the MLP is switched off.
+    pub fn is_mlp_off(&self) -> bool {
+        self.off.mlp
     }
 
-    /// The observer's replacement for this value, if there is one.
-    pub fn replaced(&mut self, hook: fn(usize) -> Hook, value: &Tensor) -> Result<Option<Tensor>> {
-        self.watch.replaced(hook(self.block), value)
+    /// Sets the outputs of heads that are switched off to 0: of those that this member has, `[batch, rows, own]`.
+    pub fn switch_off(&self, heads: &Tensor) -> Result<()> {
+        if self.off.heads.is_empty() {
+            return Ok(());
+        }
+        let (own, head_dim) = (self.member.share().part(self.config, Division::Heads), self.config.head_dim());
+        let places = self.off.heads.iter().map(|head| head * head_dim);
+        let places: Vec<usize> = places.filter(|start| own.contains(start)).map(|start| start - own.start).collect();
+        Ok(with_numbers_mut(heads, |heads| {
+            for row in heads.chunks_exact_mut(own.len().max(1)) {
+                places.iter().for_each(|start| row[*start..][..head_dim].fill(0.0));
+            }
+        })?)
+    }
+
+    /// Whether somebody wants attention weights. In a team, members may not know of which block; then all compute them.
+    pub fn wants_weights(&self) -> bool {
+        self.weights && (self.member.is_in_team() || self.watch.wants(Hook::AttentionWeights(self.block)))
+    }
+
+    /// Shows the observer the attention weights, `[batch, heads, rows, positions]`; in a team those of every member's heads.
+    /// Returns the observer's replacement, if there is one.
+    pub fn see_weights(&mut self, own: &Tensor) -> Result<Option<Tensor>> {
+        let hook = Hook::AttentionWeights(self.block);
+        match self.member.is_in_team() {
+            true => self.watch.show(hook, &self.member.gather_weights(self.config, own)?).map(|()| None),
+            false => self.watch.replaced(hook, own),
+        }
     }
 
     /// Shows a value to the observer. Returns the value to go on with.
     pub fn see(&mut self, hook: fn(usize) -> Hook, value: Tensor) -> Result<Tensor> {
-        self.watch.see(hook(self.block), value)
+        let hook = hook(self.block);
+        match self.member.is_in_team() {
+            true => self.watch.show(hook, &value).map(|()| value),
+            false => self.watch.see(hook, value),
+        }
     }
 }
 
@@ -171,7 +253,11 @@ pub(super) fn ensure_memory(
     let Config { n_embd, n_inner, context, vocabulary_size, heads, .. } = *config;
     let [rows, seen] = [batch * tokens, context.max(tokens)].map(|count| count as u64);
     let [n_embd, n_inner, vocabulary, heads] = [n_embd, n_inner, vocabulary_size, heads].map(|size| size as u64);
-    let answered = if wanted == Outputs::Last { batch as u64 } else { rows };
+    let answered = match wanted {
+        Outputs::Last => batch as u64,
+        Outputs::All => rows,
+        Outputs::None => 0,
+    };
     // The residual stream and its norm before and after the block, and the values between them: at most the three rows
     // and the heads' outputs of the attention, or the MLP's hidden layer.
     let stream = rows * (4 * n_embd + (5 * n_embd).max(n_inner + n_embd)) * 4;

@@ -47,7 +47,7 @@ pub fn Control(
     let help_id = mounted.id(&format!("{name}-help"));
     let control = match field.parameter.kind {
         Kind::Text => view! { <TextArea field rows=4 problem /> }.into_any(),
-        Kind::Lines => view! { <TextArea field rows=2 problem /> }.into_any(),
+        Kind::Lines | Kind::List(_) => view! { <TextArea field rows=2 problem /> }.into_any(),
         Kind::Whole { .. } | Kind::Real { .. } => view! { <NumberInput field /> }.into_any(),
         Kind::Choice(names) => view! { <Choice field names /> }.into_any(),
     };

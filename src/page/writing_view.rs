@@ -7,6 +7,7 @@ use web_sys::{KeyboardEvent, SubmitEvent};
 use super::controls::Control;
 use super::download::Download;
 use super::export::ExportPanel;
+use super::form::Field;
 use super::history::History;
 use super::js::listen;
 use super::keep::Keep;
@@ -22,6 +23,7 @@ use super::threads::ThreadsControl;
 use super::toolbar::Toolbar;
 use super::verify::Verify;
 use super::writing::Writing;
+use crate::app::settings::Kind;
 
 /// The whole page.
 #[component]
@@ -146,7 +148,10 @@ fn Seed(writing: Writing) -> impl IntoView {
 #[component]
 fn MoreSettings(writing: Writing) -> impl IntoView {
     let shown_above = ["prompt", "words", "seed"];
-    let rest = writing.form.fields().iter().filter(|field| !shown_above.contains(&field.parameter.name));
+    // Lists have views of their own.
+    let is_here =
+        |field: &&Field| !shown_above.contains(&field.parameter.name) && !matches!(field.parameter.kind, Kind::List(_));
+    let rest = writing.form.fields().iter().filter(is_here);
     view! {
         <details class="more" data-testid="settings">
             <summary>"Settings"</summary>

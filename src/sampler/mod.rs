@@ -10,11 +10,16 @@ use serde::{Deserialize, Serialize};
 use crate::kernels::memory::{self, OutOfMemory};
 use crate::tokenizer::Vocabulary;
 
+mod explain;
+mod prediction;
 pub(crate) mod random;
 mod shortlist;
 
 #[cfg(test)]
 mod tests;
+
+pub use explain::{Chances, Draw, Explained};
+pub use prediction::{Prediction, likeliest};
 
 use random::Pcg32;
 use shortlist::Shortlist;
@@ -139,20 +144,25 @@ impl Sampler {
     }
 
     fn choose(&mut self) -> Result<u32, SamplerError> {
-        self.shortlist.check_finite()?;
-        self.candidates.clear();
-        self.candidates.reserve(self.shortlist.room());
-        self.candidates.extend_from_slice(self.shortlist.candidates());
-        let likeliest = self.candidates.iter().copied().min_by(likelier).ok_or(SamplerError::NoLogits)?;
+        let likeliest = self.collect()?;
         if self.sampling.temperature <= 0.0 {
             return Ok(likeliest.id);
         }
         self.keep_top_k();
-        self.weigh(likeliest.logit);
+        self.weigh(likeliest.logit, self.sampling.temperature);
         self.keep_top_p();
         self.keep_min_p();
         let fraction = self.random.next_fraction();
         Ok(self.pick(fraction).unwrap_or(likeliest.id))
+    }
+
+    /// Takes the candidates from the shortlist, and returns the likeliest.
+    fn collect(&mut self) -> Result<Candidate, SamplerError> {
+        self.shortlist.check_finite()?;
+        self.candidates.clear();
+        self.candidates.reserve(self.shortlist.room());
+        self.candidates.extend_from_slice(self.shortlist.candidates());
+        self.candidates.iter().copied().min_by(likelier).ok_or(SamplerError::NoLogits)
     }
 
     /// How many of the likeliest tokens suffice to choose from; 0 if all are needed.
@@ -169,10 +179,10 @@ impl Sampler {
         }
     }
 
-    /// Computes the softmax at the temperature, without the division by the sum.
-    fn weigh(&mut self, greatest: f32) {
+    /// Computes the softmax at a temperature, without the division by the sum.
+    fn weigh(&mut self, greatest: f32, temperature: f32) {
         for candidate in &mut self.candidates {
-            candidate.weight = libm::expf((candidate.logit - greatest) / self.sampling.temperature);
+            candidate.weight = libm::expf((candidate.logit - greatest) / temperature);
         }
     }
 

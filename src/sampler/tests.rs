@@ -72,6 +72,56 @@ fn assert_equal(logits: &[f32], context: &[u32], sampling: &Sampling) {
     assert!(close, "{found:?} instead of {expected:?}: {sampling:?} of {logits:?} after {context:?}");
 }
 
+#[test]
+fn the_stages_of_an_explanation_are_those_of_a_draw() {
+    let mut random = Pcg32::new(6, 1);
+    for case in 0..2000 {
+        let count = if case % 50 == 0 { 1500 } else { 1 + random.below(40) };
+        let (logits, context) = (random_logits(&mut random, count), random_context(&mut random, count));
+        let sampling = Sampling {
+            repetition_penalty: 0.5 + 2.0 * fraction(&mut random),
+            temperature: if case % 7 == 0 { 0.0 } else { 0.05 + 3.0 * fraction(&mut random) },
+            top_k: random.below(45),
+            top_p: 0.3 + fraction(&mut random),
+            min_p: 0.5 * fraction(&mut random),
+        };
+        let mut sampler = Sampler::new(sampling.clone(), case);
+        let (mut other, state) = (sampler.clone(), sampler.state());
+        let id = sampler.sample(&logits, &context).unwrap();
+        let ids: Vec<u32> = (0..count).collect();
+        let Explained { chances, draw } = other.explain(&logits, &context, &ids, Some(state)).unwrap();
+        assert_eq!(other.state(), state, "the next draw is the same");
+        let last = |sampling: &Sampling| {
+            let mut all = vec![0.0; count as usize];
+            reference(&logits, &context, sampling).iter().for_each(|(id, chance)| all[*id as usize] = *chance);
+            all
+        };
+        let near = |found: Vec<f64>, expected: Vec<f64>, what: &str| {
+            let is_near = found.iter().zip(&expected).all(|(found, expected)| (found - expected).abs() < 1e-6);
+            assert!(is_near, "{what}: {found:?} instead of {expected:?}: {sampling:?}");
+        };
+        let penalty = Sampling { repetition_penalty: sampling.repetition_penalty, ..OFF };
+        near(chances.iter().map(|chances| chances.repetition_penalty).collect(), last(&penalty), "penalty");
+        if sampling.temperature == 0.0 {
+            assert_eq!((draw, chances[id as usize].min_p), (None, 1.0));
+            continue;
+        }
+        let temperature = Sampling { temperature: sampling.temperature, ..penalty };
+        near(chances.iter().map(|chances| chances.temperature).collect(), last(&temperature), "temperature");
+        let top_k = Sampling { top_k: sampling.top_k, ..temperature };
+        near(chances.iter().map(|chances| chances.top_k).collect(), last(&top_k), "top-k");
+        let top_p = Sampling { top_p: sampling.top_p, ..top_k };
+        near(chances.iter().map(|chances| chances.top_p).collect(), last(&top_p), "top-p");
+        near(chances.iter().map(|chances| chances.min_p).collect(), last(&sampling), "min-p");
+        let Draw { fraction, from, to } = draw.unwrap();
+        assert!((from..=to).contains(&fraction), "{from}..{to} has not {fraction}");
+        assert!(
+            (to - from - chances[id as usize].min_p).abs() < 1e-9,
+            "it is the interval of the token that was drawn"
+        );
+    }
+}
+
 /// Random logits of either sign; often many of them are equal.
 fn random_logits(random: &mut Pcg32, count: u32) -> Vec<f32> {
     let steps = [4, 40, 1 << 20][random.below(3) as usize];

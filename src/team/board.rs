@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::shared_memory::{SharedMemory, Turn};
-use crate::model::{Config, Exchange, ORDER_HEAD, TeamError};
+use crate::model::{Config, Exchange, Order, TeamError};
 
 /// The counters: the order's number, who is lost (a member's number, from 1), whether the team has ended, and, for each
 /// member, how far it is, and then what it [notes](Seat::note).
@@ -59,9 +59,9 @@ pub struct Board {
 impl Board {
     /// A board for so many members that compute a model of this shape.
     pub fn new(config: &Config, members: usize) -> Self {
-        let Config { n_embd, n_inner, vocabulary_size, context, .. } = *config;
-        let capacity = (TILE * n_embd.max(n_inner)).max(vocabulary_size);
-        Board { members, words: ORDER_HEAD + context, capacity, patience_ms: PATIENCE_MS }
+        let Config { n_embd, n_inner, vocabulary_size, heads, .. } = *config;
+        let capacity = (TILE * n_embd.max(n_inner)).max(vocabulary_size).max(heads);
+        Board { members, words: Order::most_words(config), capacity, patience_ms: PATIENCE_MS }
     }
 
     /// A board for so many members that train a model of this shape. What is larger than it is exchanged piece by piece.

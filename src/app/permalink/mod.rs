@@ -245,7 +245,10 @@ impl fmt::Display for Address {
         write!(f, "#{}", self.route.path())?;
         for (index, (name, value)) in self.parameters().into_iter().enumerate() {
             let separator = if index == 0 { '?' } else { '&' };
-            write!(f, "{separator}{name}={}", utf8_percent_encode(&value, &ESCAPED))?;
+            match Parameter::named(name).map(|parameter| parameter.kind) {
+                Some(Kind::List(_)) => write!(f, "{separator}{name}={value}")?,
+                _ => write!(f, "{separator}{name}={}", utf8_percent_encode(&value, &ESCAPED))?,
+            }
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 use super::*;
-use crate::generation::Window;
+use crate::generation::{Take, Window};
+use crate::model::Part;
 
 fn read(hash: &str) -> Address {
     let (address, problems) = Address::parse(hash);
@@ -107,6 +108,19 @@ fn stop_sequences_are_repeated() {
     let (address, said) = problem(&format!("{written}&stop=5&seed=7"));
     assert!(said.contains("stop takes up to 4 texts of 1 to 100 characters each, found `5`"), "{said}");
     assert_eq!((address.settings.stop.len(), address.settings.seed), (4, Some(7)));
+}
+
+#[test]
+fn lists_are_written_as_they_are() {
+    let hash = "#/gpt2?seed=7&take=12:318,13:5&off=0.3,mlp.2";
+    let address = read(hash);
+    assert_eq!(address.settings.take, [Take { position: 12, id: 318 }, Take { position: 13, id: 5 }]);
+    assert_eq!(address.settings.off, [Part::Head { layer: 0, head: 3 }, Part::Mlp { layer: 2 }]);
+    assert_eq!(address.to_string(), hash);
+    assert_eq!(read("#/gpt2?seed=7&take=13%3A5%2C12:318&off=mlp.2,0.3").to_string(), hash);
+    let (address, said) = problem("#/gpt2?seed=7&take=12:318,13");
+    assert!(said.contains("take takes position:id with commas between, each position once, found"), "{said}");
+    assert_eq!((address.settings.take.len(), address.settings.seed), (0, Some(7)));
 }
 
 #[test]

@@ -2,6 +2,8 @@
 #![cfg_attr(target_arch = "wasm32", no_main)]
 #![cfg(not(target_arch = "wasm32"))]
 
+mod explain;
+
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -11,6 +13,7 @@ use std::time::Instant;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use peargpt::app::settings::{Kind, PARAMETERS, SettingsError};
 use peargpt::checkpoint::Model;
+use peargpt::explain::ExplainError;
 use peargpt::generation::Settings;
 use peargpt::generation::StopReason;
 use peargpt::generation::{GenerationError, Progress, Run};
@@ -32,6 +35,8 @@ enum Failure {
     Model { path: PathBuf, source: StartError },
     #[error(transparent)]
     Generation(#[from] GenerationError),
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
     #[error("no seed could be drawn: {0}")]
     Seed(String),
     #[error("the text could not be written: {0}")]
@@ -63,7 +68,10 @@ fn run() -> Result<(), Failure> {
         Some(seed) => seed,
         None => draw_seed().map_err(|error| Failure::Seed(error.to_string()))?,
     };
-    write(&model, &settings, seed)
+    match arguments.get_flag("explain") {
+        true => explain(&model, &settings, seed, arguments.get_one::<u32>("look").copied()),
+        false => write(&model, &settings, seed),
+    }
 }
 
 /// The command line; `None` if help or the version was asked for and shown.
@@ -91,6 +99,17 @@ fn command() -> Command {
         .after_help("The flags mean what the parameters of the page's address mean, and have the same defaults.")
         .arg(Arg::new("text").value_name("PROMPT").help("The prompt").conflicts_with("prompt"))
         .arg(Arg::new("model").long("model").value_name("FILE").help("A GGUF file [default: weights/peargpt.gguf]"))
+        .arg(Arg::new("explain").long("explain").action(ArgAction::SetTrue).help(
+            "JSON lines instead of the text: each token with its probability, rank, the entropy and what was drawn",
+        ))
+        .arg(
+            Arg::new("look")
+                .long("look")
+                .value_name("POSITION")
+                .requires("explain")
+                .value_parser(value_parser!(u32))
+                .help("Behind them: alternatives, lens, attention and who looked here, of the token at this position"),
+        )
         .arg(
             Arg::new("threads")
                 .long("threads")
@@ -129,6 +148,15 @@ fn open(path: &Path, threads: u16) -> Result<(Model, Team), Failure> {
     let file = path.to_path_buf();
     let opened = Team::open(move || File::open(&file).map(BufReader::new), threads.into());
     opened.map_err(|source| Failure::Model { path: path.into(), source })
+}
+
+/// Prints what is to be said of each token to standard output, then the numbers to standard error.
+fn explain(model: &Model, settings: &Settings, seed: u32, look: Option<u32>) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let run = explain::write(model, Run::new(model, settings, seed)?, look)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    eprintln!("seed {seed} · {} tokens · {} words · {seconds:.1} s", run.tokens(), run.words());
+    Ok(())
 }
 
 /// Streams prompt and text to standard output, then the numbers to standard error.

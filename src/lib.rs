@@ -11,6 +11,8 @@
 //! text appended     ◀── Event::Text ──────  at most every other frame
 //! numbers shown     ◀── Event::Done ──────
 //!
+//! a token chosen    ── a question ───────▶ explain     the same pass, observed → numbers of the inside
+//!
 //! files dropped     ── converter's worker ─▶ any format → GGUF + its sha256 ─▶ engine's worker
 //! ```
 //!

@@ -75,6 +75,52 @@ fn the_text_ends_before_a_stop_sequence() {
     assert!(text.len() >= 306 && whole.starts_with(text.trim_end()), "an exact length ignores it: {text}");
 }
 
+/// A text's JSON lines.
+fn explained(arguments: &[&str]) -> Vec<serde_json::Value> {
+    let (lines, error, code) = run(&[arguments, &["--explain"]].concat());
+    assert_eq!(code, Some(0), "{error}");
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn every_token_explains_itself() {
+    let asked = ["--tokens", "30", "--seed", "7", "ROMEO:"];
+    let (text, ..) = run(&asked);
+    let lines = explained(&[&asked[..], &["--look", "20"]].concat());
+    let (tokens, views) = lines.split_at(36);
+    let written: String = tokens.iter().map(|token| token["text"].as_str().unwrap()).collect();
+    assert_eq!(written.trim_end(), text.trim_end());
+    for (position, token) in tokens.iter().enumerate() {
+        assert_eq!(token["position"], position);
+        let is_drawn = position >= 6;
+        assert_eq!(token["draw"].is_object(), is_drawn, "{token}");
+        if position > 0 {
+            let number = |name: &str| token[name].as_f64().unwrap();
+            assert!((0.0..=1.0).contains(&number("probability")) && number("rank") >= 1.0, "{token}");
+            assert!((0.0..=65f64.log2()).contains(&number("entropy_bits")), "{token}");
+        }
+    }
+    let found: Vec<String> = views.iter().flat_map(|view| view.as_object().unwrap().keys().cloned()).collect();
+    assert_eq!(found, ["token", "lens", "attention", "looked_at"]);
+    assert_eq!(views[0]["token"]["alternatives"].as_array().unwrap().len(), 10);
+    assert_eq!(views[2]["attention"]["layers"][7][4].as_array().unwrap().len(), 21);
+    let with_team = explained(&[&asked[..], &["--look", "20", "--threads", "3"]].concat());
+    assert!(with_team == lines, "three threads see the same");
+}
+
+#[test]
+fn tokens_are_taken_and_parts_switched_off() {
+    let asked = ["--tokens", "40", "--seed", "7", "ROMEO:"];
+    let ids = |flags: &[&str]| -> Vec<u64> {
+        explained(&[flags, &asked[..]].concat()).iter().map(|token| token["id"].as_u64().unwrap()).collect()
+    };
+    let (plain, taken, off) = (ids(&[]), ids(&["--take", "20:5,21:6"]), ids(&["--off", "0.0,mlp.7"]));
+    assert_eq!((&taken[..20], &taken[20..22]), (&plain[..20], &[5, 6][..]));
+    assert_ne!(off, plain);
+    let (text, ..) = run(&[&["--take", "20:5,21:6"], &asked[..]].concat());
+    assert!(text.starts_with("ROMEO:"), "{text}");
+}
+
 #[test]
 fn bad_arguments_and_bad_files_are_one_clear_line() {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
@@ -84,6 +130,12 @@ fn bad_arguments_and_bad_files_are_one_clear_line() {
         (&["--temperature", "-1"], "temperature takes a number from 0 to 10, found `-1`"),
         (&["--stop", ""], "stop takes up to 4 texts of 1 to 100 characters each, found ``"),
         (&["--stop=a", "--stop=b", "--stop=c", "--stop=d", "--stop=e"], "each, found `e`"),
+        (&["--take", "12"], "take takes position:id with commas between, each position once, found `12`"),
+        (&["--take", "2:5", "ROMEO:"], "from position 6 on, behind the prompt, found position 2"),
+        (&["--take", "20:999"], "the text has token 999, and the model has 65 tokens"),
+        (&["--off", "mlp"], "off takes layer.head and mlp.layer with commas between, found `mlp`"),
+        (&["--off", "0.5"], "0.5 cannot be switched off: expected layers below 8 and heads below 5"),
+        (&["--look", "3"], "the following required arguments were not provided"),
         (&["--threads", "0"], "invalid value '0' for '--threads <N>'"),
         (&["--colour", "red"], "unexpected argument '--colour'"),
         (&["--model", "missing.gguf"], "missing.gguf: "),

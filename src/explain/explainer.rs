@@ -217,6 +217,7 @@ fn token_view(
         let likely = likeliest(logits, ALTERNATIVES);
         let ids: Vec<u32> = likely.iter().map(|(id, _)| *id).chain([id]).collect();
         let explained = sampler.explain(logits, context, &ids, state)?;
+        let Prediction { probability, rank, entropy_bits } = Prediction::of(logits, id);
         let alternative = |(&(id, probability), chances): (&(u32, f64), &_)| Alternative {
             id,
             text: tokenizer.span(id).text,
@@ -228,7 +229,9 @@ fn token_view(
             id,
             text: tokenizer.span(id).text,
             window_start: start as u32,
-            prediction: Prediction::of(logits, id),
+            probability,
+            rank,
+            entropy_bits,
             chances: explained.chances.last().copied().unwrap_or_default(),
             is_prompt,
             is_taken,

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sampler::{Chances, Draw, Prediction};
+use crate::sampler::{Chances, Draw};
 
 /// A question about a token of a text. Positions are indices in the text's ids, the prompt's included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// How likely the token at this position was. The very first of a text was not predicted.
     Token(u32),
@@ -28,6 +29,7 @@ impl Ask {
 
 /// The answer to a question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// To [`Ask::Token`].
     Token(TokenView),
@@ -63,9 +65,12 @@ pub struct TokenView {
     pub text: String,
     /// Position of the first token that the model saw.
     pub window_start: u32,
-    /// Its probability and rank, and how unsure the model was.
-    #[serde(flatten)]
-    pub prediction: Prediction,
+    /// Its probability, before the settings.
+    pub probability: f64,
+    /// How many tokens are likelier, and 1.
+    pub rank: u32,
+    /// How unsure the model was: the entropy of all probabilities, in bits.
+    pub entropy_bits: f64,
     /// Its chance after each of the settings.
     pub chances: Chances,
     /// Whether it is of the prompt.

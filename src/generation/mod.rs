@@ -4,6 +4,7 @@
 //! stop. The caller of [`Run::step`] owns the loop, and so can stop between any two steps.
 
 mod decoding;
+mod error;
 mod length;
 mod reading;
 mod sample;
@@ -12,7 +13,8 @@ mod stop_sequences;
 mod take;
 mod written;
 
-pub use decoding::{Decoding, GenerationError, Origin, Step};
+pub use decoding::{Decoding, Origin, Step};
+pub use error::GenerationError;
 pub use length::{Length, StopReason, TAIL_TOKENS};
 pub use reading::{Reading, TILE};
 pub use sample::sample;

@@ -1,6 +1,7 @@
 //! Tokens that are taken instead of those that are drawn.
 
-use super::{GenerationError, Take};
+use super::error::GenerationError;
+use super::settings::Take;
 
 /// The tokens that a text takes, by position.
 #[derive(Clone, Debug, Default)]

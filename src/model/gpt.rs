@@ -9,8 +9,8 @@ use super::config::{Config, Head};
 use super::kv_cache::KvCache;
 use super::linear::{Embedding, LayerNorm, Linear};
 use super::observer::Watch;
-use super::pass::{CacheUse, Outputs, Pass, ensure_memory, last_row};
-use super::{CacheOrder, Division, Hook, Member, ModelError, Observer, Order, Part, PassOrder, Result};
+use super::pass::{CacheUse, Pass, ensure_memory, last_row};
+use super::{CacheOrder, Division, Hook, Member, ModelError, Observer, Order, Outputs, Part, PassOrder, Result};
 use crate::kernels::{memory, ops};
 use crate::model::Weights;
 

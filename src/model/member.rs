@@ -6,8 +6,7 @@ use std::ops::Range;
 
 use candle_core::{Device, Tensor};
 
-use super::order::{CacheOrder, Order, PassOrder};
-use super::pass::Outputs;
+use super::order::{CacheOrder, Order, Outputs, PassOrder};
 use super::share::{Division, Share};
 use super::{Config, KvCache, ModelError, Result};
 use crate::kernels::Heads;

@@ -20,9 +20,9 @@ pub use gpt::Gpt;
 pub use kv_cache::KvCache;
 pub use member::{Exchange, Member, TeamError};
 pub use observer::{Hook, Observer};
-pub use order::{CacheOrder, Order, PassOrder};
+pub use order::{CacheOrder, Order, Outputs, PassOrder};
 pub use part::Part;
-pub use pass::{Outputs, Pass};
+pub use pass::Pass;
 pub use share::{Division, Share};
 pub use weights::{Weight, Weights, WeightsError};
 

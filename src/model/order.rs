@@ -1,6 +1,5 @@
 //! What the members of a team do together, as words that they hand each other.
 
-use super::pass::Outputs;
 use super::{Config, Part};
 
 /// What all members do together.
@@ -29,6 +28,17 @@ pub struct PassOrder {
     pub weights: bool,
     /// What is switched off.
     pub off: Vec<Part>,
+}
+
+/// The rows whose logits are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outputs {
+    /// The last row of each sequence. In the last block, the other rows only add their keys and values to the cache.
+    Last,
+    /// All rows.
+    All,
+    /// No row: the pass is for who looks inside, and ends behind the last block.
+    None,
 }
 
 /// Where the keys and values of a pass are.

@@ -3,21 +3,10 @@
 use candle_core::Tensor;
 
 use super::observer::Watch;
-use super::{CacheOrder, Config, Division, Hook, KvCache, Member, ModelError, Observer, Part, Result};
+use super::{CacheOrder, Config, Division, Hook, KvCache, Member, ModelError, Observer, Outputs, Part, Result};
 use crate::kernels::memory;
 use crate::kernels::ops::{self, Attended, with_numbers_mut};
 use crate::kernels::{BlockCache, Heads};
-
-/// The rows whose logits are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outputs {
-    /// The last row of each sequence. In the last block, the other rows only add their keys and values to the cache.
-    Last,
-    /// All rows.
-    All,
-    /// No row: the pass is for who looks inside, and ends behind the last block.
-    None,
-}
 
 /// A forward pass between two blocks. Its owner may do something else before the next one.
 #[derive(Debug)]

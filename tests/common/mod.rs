@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
+#[cfg(not(target_arch = "wasm32"))]
+pub mod letters;
 pub mod numbers;
 
 use std::fs;

@@ -91,15 +91,15 @@ impl Decoding {
         Ok(())
     }
 
-    /// Goes back to where these tokens begin to differ from those that are taken so far, and returns that position. What
-    /// follows is then as if these had been taken from the start; keys and values before it are kept if they are of the
-    /// same window.
-    pub fn fork(&mut self, gpt: &Gpt, takes: &[Take]) -> Result<usize, GenerationError> {
+    /// Goes back to where these tokens begin to differ from those that are taken so far, and returns that position; `None`
+    /// if that is not in the text. What follows is then as if these had been taken from the start; keys and values before it
+    /// are kept if they are of the same window.
+    pub fn fork(&mut self, gpt: &Gpt, takes: &[Take]) -> Result<Option<usize>, GenerationError> {
         let takes = Takes::new(takes, self.prompt_len(), gpt.config().vocabulary_size)?;
         let first = self.takes.first_difference(&takes);
         self.takes = takes;
         let Some((position, origin)) = first.and_then(|first| Some((first, self.origin(first)?))) else {
-            return Ok(self.ids.len());
+            return Ok(None);
         };
         let prompt = self.prompt_len();
         self.ids.truncate(position);
@@ -112,7 +112,7 @@ impl Decoding {
         let context = gpt.config().context;
         let moved = self.start - prompt.saturating_sub(context);
         self.crossings = (moved / self.stride(context)) as u32;
-        Ok(position)
+        Ok(Some(position))
     }
 
     /// Whether to record how the model rates each token from now on.

@@ -69,12 +69,13 @@ impl Run {
         Ok(Run { decoding, written: Written::new(settings), prompt_tokens })
     }
 
-    /// Goes back to where the tokens that these settings take begin to differ from those taken so far, and on from there: the
-    /// text is that of a run from the start with these settings. Prompt, seed, sampling, window and what is switched off
-    /// stay as they were. Where the text had ended before that position, by these settings, and was continued, it goes on as
-    /// one that was continued for as many words. On an error nothing changes.
-    pub fn fork(&mut self, model: &Model, settings: &Settings) -> Result<Fork, GenerationError> {
-        let position = self.decoding.fork(&model.gpt, &settings.take)?;
+    /// Goes back to where the tokens that these settings take begin to differ from those taken so far, and on from there:
+    /// the text is that of a run from the start with these settings. Prompt, seed, sampling, window and what is switched
+    /// off stay as they were. `None`, and the text stays as it is, if nothing in it differs. Where it had ended before that
+    /// position, by these settings, and was continued, it goes on as one that was continued for as many words. On an error
+    /// nothing changes.
+    pub fn fork(&mut self, model: &Model, settings: &Settings) -> Result<Option<Fork>, GenerationError> {
+        let Some(position) = self.decoding.fork(&model.gpt, &settings.take)? else { return Ok(None) };
         self.written = Written::new(settings);
         let (mut text, mut is_continued) = (String::new(), false);
         for id in &self.decoding.ids()[self.decoding.prompt_len()..position] {
@@ -88,7 +89,7 @@ impl Run {
                 }
             });
         }
-        Ok(Fork { text, is_continued })
+        Ok(Some(Fork { text, is_continued }))
     }
 
     /// A text of which these tokens were drawn before, and all that they say, stop sequences included. It goes on as it

@@ -15,6 +15,8 @@ use peargpt::tokenizer::{TokenizerSpec, Vocabulary};
 use super::to_bytes;
 
 pub const SEED: u32 = 5;
+/// Behind a prompt of five; the window moves twice.
+pub const TOKENS: usize = 70;
 pub const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz .,;:!?'-ABCDE\n";
 
 pub fn config() -> Config {
@@ -52,7 +54,7 @@ pub fn open(threads: usize) -> (Model, Team) {
 pub fn settings(window: Window, temperature: f32) -> Settings {
     let sampling = Sampling { temperature, ..Sampling::defaults(Vocabulary::Characters) };
     let defaults = Settings::defaults(Vocabulary::Characters);
-    Settings { prompt: "to be".into(), tokens: Some(110), window, sampling, ..defaults }
+    Settings { prompt: "to be".into(), tokens: Some(TOKENS as u32), window, sampling, ..defaults }
 }
 
 pub fn take(position: u32, id: u32) -> Take {

@@ -6,10 +6,12 @@
 
 mod explainer;
 mod inside;
+mod places;
 mod surprise;
 mod views;
 
 pub use explainer::{ALTERNATIVES, Explainer, LENS, Progress};
+pub use places::Places;
 pub use surprise::TextSurprise;
 pub use views::{
     Alternative, Answer, Ask, AttentionView, Done, LensView, Likely, LookedAtView, Norms, Surprise, TokenView,

@@ -26,9 +26,16 @@ impl TextSurprise {
     /// A text, read with these parts of the model switched off.
     pub fn new(model: &Model, text: &str, off: &[Part]) -> Result<Self, ExplainError> {
         let ids = model.tokenizer.encode(text)?;
-        let [first, _, ..] = ids[..] else { return Err(ExplainError::Short { tokens: ids.len() }) };
-        let characters =
-            String::from_utf8_lossy(&text.as_bytes()[model.tokenizer.bytes(first).len()..]).chars().count();
+        let first = ids.first().map_or(0, |first| model.tokenizer.bytes(*first).len());
+        let characters = String::from_utf8_lossy(&text.as_bytes()[first..]).chars().count();
+        TextSurprise::of(model, ids, characters, off)
+    }
+
+    /// The same of tokens, which have so many characters behind the first one.
+    pub fn of(model: &Model, ids: Vec<u32>, characters: usize, off: &[Part]) -> Result<Self, ExplainError> {
+        if ids.len() < 2 {
+            return Err(ExplainError::Short { tokens: ids.len() });
+        }
         let reading = Reading::new(&model.gpt, off)?;
         Ok(TextSurprise { ids, start: 0, reading, predictions: Vec::new(), characters })
     }

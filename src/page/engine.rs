@@ -236,6 +236,8 @@ impl Engine {
         match event {
             Event::Started { run, .. }
             | Event::Text { run, .. }
+            | Event::Forked { run, .. }
+            | Event::Looking { run, .. }
             | Event::Verifying { run, .. }
             | Event::Importing { run, .. }
             | Event::Exporting { run, .. } => self.runs.deliver(run, event, false),
@@ -243,6 +245,10 @@ impl Engine {
             | Event::Imported { run, .. }
             | Event::Exported { run, .. }
             | Event::Done { run, .. }
+            | Event::Read { run }
+            | Event::Seen { run, .. }
+            | Event::Marked { run, .. }
+            | Event::Encoded { run, .. }
             | Event::Benched { run, .. }
             | Event::Verified { run, .. }
             | Event::Interrupted { run }

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::import::Import;
 use super::import_panel::ImportPanel;
+use super::inside::step_address;
 use super::kept::Kept;
 use super::writing::Writing;
 use crate::app::permalink::{Address, Route};
@@ -73,6 +74,7 @@ pub fn Home(
                     <a class="button primary" href=move || writing.address().to_string()>"Let pearGPT write"</a>
                     <a class="button" href="#/peargpt?prompt=ROMEO%3A&run=1">"Let Romeo speak"</a>
                     <a class="button" href="#/train">"Train one on your text"</a>
+                    <a class="button" href=step_address(1)>"See inside, in eight steps"</a>
                 </p>
             </div>
             <Sample />

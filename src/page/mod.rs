@@ -39,6 +39,7 @@ mod thread_choice;
 mod dropped;
 mod form;
 mod import;
+mod inside;
 mod models;
 mod output;
 mod phase;
@@ -73,6 +74,13 @@ mod train_run;
 mod train_view;
 mod verify;
 mod writing_view;
+
+/// A reason as a sentence.
+fn sentence(reason: &str) -> String {
+    let mut characters = reason.trim_end_matches('.').chars();
+    let first: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!("{first}{}.", characters.as_str())
+}
 
 pub use app::mount;
 pub use options::{Options, Router};

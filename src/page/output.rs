@@ -6,9 +6,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use js_sys::Reflect;
 use leptos::prelude::{document, window};
 use leptos::wasm_bindgen::prelude::*;
-use web_sys::{Element, HtmlElement, KeyboardEvent, Text};
+use web_sys::{Element, HtmlElement, KeyboardEvent, Node, Range, Text};
 
 use super::js::bring_into_view;
 use crate::app::speakers;
@@ -32,6 +33,10 @@ struct Sheet {
     /// Whether names of speakers are set as a play has them.
     is_play: bool,
     line: Option<Line>,
+    /// All lines, with the byte of the text at which each begins.
+    lines: Vec<(usize, HtmlElement)>,
+    /// Bytes that are drawn.
+    drawn: usize,
     /// Text that came while drawing had to rest.
     waiting: String,
     /// When drawing may go on, by the page's clock in milliseconds.
@@ -124,6 +129,46 @@ impl Output {
         }
     }
 
+    /// These bytes of the text in the document; where they are a part of a character, the whole of it.
+    pub fn range(&self, from: usize, to: usize) -> Result<Range, JsValue> {
+        let sheet = self.sheet.as_ref().ok_or("the text is not shown")?;
+        let (from, to) = (self.text.floor_char_boundary(from), self.text.ceil_char_boundary(to));
+        let range = document().create_range()?;
+        let ((start, start_at), (end, end_at)) = (sheet.place(self, from, false)?, sheet.place(self, to, true)?);
+        range.set_start(&start, start_at)?;
+        range.set_end(&end, end_at)?;
+        Ok(range)
+    }
+
+    /// The bytes of the lines that can be seen.
+    pub fn visible(&self) -> std::ops::Range<usize> {
+        let Some(sheet) = &self.sheet else { return 0..0 };
+        let (top, height) = (sheet.host.scroll_top(), sheet.host.client_height());
+        let top_of = |line: &(usize, HtmlElement)| line.1.offset_top() - sheet.host.offset_top();
+        let first = sheet.lines.partition_point(|line| top_of(line) + line.1.offset_height() < top);
+        let last = sheet.lines.partition_point(|line| top_of(line) < top + height);
+        let begin = |line: usize| sheet.lines.get(line).map_or(self.text.len(), |line| line.0);
+        begin(first)..begin(last)
+    }
+
+    /// The byte of the text that is drawn at this place of the window.
+    pub fn byte_at(&self, x: f32, y: f32) -> Option<usize> {
+        let sheet = self.sheet.as_ref()?;
+        let (node, offset) = caret(x, y)?;
+        let line = node.parent_element()?.closest(".line").ok()??;
+        let (begin, _) = sheet.lines.iter().find(|(_, element)| element.is_same_node(Some(&line)))?;
+        let is_second = node.parent_element()?.previous_sibling().is_some();
+        let begin = if is_second { self.given } else { *begin };
+        let before: usize = self.text[begin..]
+            .chars()
+            .scan(0, |units, character| {
+                *units += character.len_utf16();
+                (*units <= offset as usize).then_some(character.len_utf8())
+            })
+            .sum();
+        Some(begin + before)
+    }
+
     fn draw(&mut self) -> Result<(), JsValue> {
         let Some(sheet) = &mut self.sheet else { return Ok(()) };
         sheet.clear();
@@ -140,12 +185,14 @@ impl Sheet {
         host.add_event_listener_with_callback("scroll", on_scroll.as_ref().unchecked_ref())?;
         host.add_event_listener_with_callback("keydown", on_key.as_ref().unchecked_ref())?;
         let (waiting, rests_until) = (String::new(), 0.0);
-        Ok(Sheet { host, is_play, line: None, waiting, rests_until, follows, on_scroll, on_key })
+        let (line, lines, drawn) = (None, Vec::new(), 0);
+        Ok(Sheet { host, is_play, line, lines, drawn, waiting, rests_until, follows, on_scroll, on_key })
     }
 
     fn clear(&mut self) {
         self.host.set_text_content(None);
-        self.line = None;
+        (self.line, self.drawn) = (None, 0);
+        self.lines.clear();
         self.waiting.clear();
         self.follows.set(true);
     }
@@ -163,9 +210,14 @@ impl Sheet {
         for piece in text.split_inclusive('\n') {
             let mut line = match self.line.take() {
                 Some(line) => line,
-                None => Line::new(&self.host)?,
+                None => {
+                    let line = Line::new(&self.host)?;
+                    self.lines.push((self.drawn, line.element.clone().unchecked_into()));
+                    line
+                }
             };
             line.push(piece, given)?;
+            self.drawn += piece.len();
             if !piece.ends_with('\n') {
                 self.line = Some(line);
             } else if self.is_play {
@@ -177,6 +229,47 @@ impl Sheet {
         }
         Ok(())
     }
+}
+
+impl Sheet {
+    /// Where a byte of the text stands in the document: a text node and UTF-16 units in it. `is_end` is behind a character
+    /// rather than before one.
+    fn place(&self, output: &Output, byte: usize, is_end: bool) -> Result<(Node, u32), JsValue> {
+        let line = self.lines.partition_point(|(begin, _)| *begin + usize::from(is_end) <= byte).saturating_sub(1);
+        let (begin, element) = self.lines.get(line).ok_or("there is no such line")?;
+        let given = output.given;
+        // A line with the prompt's end has two parts.
+        let is_second = *begin < given && byte + usize::from(!is_end) > given;
+        let (span, begin) = match is_second {
+            true => (element.last_child(), given),
+            false => (element.first_child(), *begin),
+        };
+        let node = span.and_then(|span| span.first_child()).ok_or("the line is empty")?;
+        let before = output.text.get(begin..byte).unwrap_or_default();
+        let units = before.encode_utf16().count() as u32;
+        Ok((node.clone(), units.min(node.text_content().map_or(0, |text| text.encode_utf16().count() as u32))))
+    }
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = document, js_name = caretPositionFromPoint, catch)]
+    fn caret_position(x: f32, y: f32) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(js_namespace = document, js_name = caretRangeFromPoint, catch)]
+    fn caret_range(x: f32, y: f32) -> Result<JsValue, JsValue>;
+}
+
+/// The text node that is drawn at a place of the window, and UTF-16 units before that place. Browsers have one of two ways.
+fn caret(x: f32, y: f32) -> Option<(Node, u32)> {
+    let found = caret_position(x, y).ok().filter(|found| found.is_object());
+    let (found, node, offset) = match found {
+        Some(found) => (found, "offsetNode", "offset"),
+        None => (caret_range(x, y).ok().filter(|found| found.is_object())?, "startContainer", "startOffset"),
+    };
+    let node = Reflect::get(&found, &node.into()).ok()?.dyn_into().ok()?;
+    let offset = Reflect::get(&found, &offset.into()).ok()?.as_f64()?;
+    Some((node, offset as u32))
 }
 
 /// The page's clock, in milliseconds.

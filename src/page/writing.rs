@@ -2,6 +2,7 @@
 
 mod address;
 mod continuation;
+mod held;
 mod saved;
 mod seed;
 mod session;
@@ -15,6 +16,7 @@ use super::address_bar::AddressBar;
 use super::controls;
 use super::engine::Engine;
 use super::form::Form;
+use super::inside::Inside;
 use super::model::ModelState;
 use super::models::ModelPage;
 use super::output::Output;
@@ -58,6 +60,12 @@ pub struct Writing {
     pub reading: RwSignal<Option<u32>>,
     /// What the reader should know of the run.
     pub remark: RwSignal<Option<String>>,
+    /// What is looked at.
+    pub inside: Inside,
+    /// The step of the tour that the address names.
+    pub tour: RwSignal<Option<usize>>,
+    /// Whether what is coloured of the text is about to be drawn anew.
+    repaints: StoredValue<bool>,
     /// The seed that was drawn last, and whether a text was begun with it.
     drawn: RwSignal<(String, bool)>,
     /// The texts of this visit beside the one that stands there, the oldest first.
@@ -98,6 +106,9 @@ impl Writing {
             next_focus: StoredValue::new(None),
             reading: RwSignal::new(None),
             remark: RwSignal::new(None),
+            inside: Inside::new(),
+            tour: RwSignal::new(None),
+            repaints: StoredValue::new(false),
             drawn: RwSignal::default(),
             earlier: RwSignal::default(),
             was_cleared: RwSignal::new(false),
@@ -296,7 +307,7 @@ impl Writing {
             Event::Started { prompt_tokens, read_tokens, .. } => {
                 self.started(run, fresh, prompt_tokens, read_tokens);
             }
-            Event::Text { delta, ids, stats, .. } => {
+            Event::Text { delta, ids, marks, stats, .. } => {
                 if stats.first_token_ms.is_some() && self.reading.get_untracked().is_some() {
                     self.reading.set(None);
                 }
@@ -309,12 +320,16 @@ impl Writing {
                 }
                 self.has_text.update(|has_text| *has_text |= !delta.is_empty());
                 self.stats.set(Some(stats));
+                self.add_marks(marks);
+                self.repaint();
             }
+            Event::Forked { kept, text, is_continued, .. } => self.forked(kept as usize, &text, is_continued),
             Event::Done { reason, stats, .. } => {
                 self.with_output(Output::draw_waiting);
                 self.reading.set(None);
                 self.stats.set(Some(stats));
                 self.run.set(RunState::Ended(reason));
+                self.text_has_ended();
             }
             Event::Failed { message, .. } => self.fail(message),
             _ => {}
@@ -335,6 +350,10 @@ impl Writing {
         self.text.set(Some(Begun { number: run, settings, model: model.clone(), is_continued: false }));
         self.held.set_value(run);
         self.named_model.set(model);
+        // They belong to this text.
+        for name in ["take", "off"] {
+            self.form.field(name).text.set(String::new());
+        }
         // Also where no control has changed: what has started need not start again on a reload.
         self.rewrite_bar();
         if read_tokens < prompt_tokens {
@@ -353,6 +372,21 @@ impl Writing {
     fn rewrite(self, text: &str) {
         self.with_output(|output| output.begin(text));
         self.has_text.set(!text.is_empty());
+        self.inside.begin(text.len() as u32);
+        self.repaint();
+    }
+
+    /// Colours the text anew in the next frame.
+    pub fn repaint(self) {
+        if !self.inside.marks_on.get_untracked() && !self.inside.is_open.get_untracked() {
+            return;
+        }
+        if self.repaints.try_update_value(|repaints| std::mem::replace(repaints, true)) == Some(false) {
+            request_animation_frame(move || {
+                self.repaints.set_value(false);
+                self.paint_surprise();
+            });
+        }
     }
 
     /// What happens past the context in the text that stands there, or in the next one.

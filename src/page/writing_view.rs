@@ -2,13 +2,14 @@
 
 use leptos::html;
 use leptos::prelude::*;
-use web_sys::{KeyboardEvent, SubmitEvent};
+use web_sys::{KeyboardEvent, MouseEvent, SubmitEvent};
 
 use super::controls::Control;
 use super::download::Download;
 use super::export::ExportPanel;
 use super::form::Field;
 use super::history::History;
+use super::inside::{InsidePanel, Tour};
 use super::js::listen;
 use super::keep::Keep;
 use super::messages::Messages;
@@ -23,6 +24,7 @@ use super::threads::ThreadsControl;
 use super::toolbar::Toolbar;
 use super::verify::Verify;
 use super::writing::Writing;
+use crate::app::protocol::At;
 use crate::app::settings::Kind;
 
 /// The whole page.
@@ -70,6 +72,7 @@ pub fn WritingView(
                 <Verify writing />
             </div>
             <section class="stage">
+                <Tour writing />
                 <Toolbar writing />
                 <Messages writing />
                 <Sheet writing />
@@ -81,6 +84,7 @@ pub fn WritingView(
                     <NextButtons writing />
                 </div>
                 <Numbers writing />
+                <InsidePanel writing />
                 <History writing />
             </section>
         </div>
@@ -220,13 +224,14 @@ fn NextButtons(writing: Writing) -> impl IntoView {
     }
 }
 
-/// Where the text is drawn.
+/// Where the text is drawn. A click looks at a token, arrow keys go on from there.
 #[component]
 fn Sheet(writing: Writing) -> impl IntoView {
     let host = NodeRef::<html::Div>::new();
     Effect::new(move |_| {
         if let Some(host) = host.get() {
             writing.with_output(|output| output.attach(host.into(), writing.about.is_play));
+            writing.repaint();
         }
     });
     on_cleanup(move || {
@@ -235,6 +240,26 @@ fn Sheet(writing: Writing) -> impl IntoView {
             Ok(())
         });
     });
+    writing.paint_chosen();
+    let choose = move |event: MouseEvent| {
+        let selects = document().get_selection().ok().flatten().is_some_and(|selection| !selection.is_collapsed());
+        let (x, y) = (event.client_x() as f32, event.client_y() as f32);
+        let byte = writing.with_output(|output| Ok(output.byte_at(x, y))).flatten();
+        if let Some(byte) = byte.filter(|_| !selects) {
+            writing.look(At::Byte(byte as u32));
+        }
+    };
+    let go_on = move |event: KeyboardEvent| {
+        let is_plain = !(event.shift_key() || event.ctrl_key() || event.alt_key() || event.meta_key());
+        match event.key().as_str() {
+            "ArrowLeft" | "ArrowRight" if is_plain && writing.inside.is_open.get_untracked() => {
+                event.prevent_default();
+                writing.look_beside(event.key() == "ArrowRight");
+            }
+            "Enter" if is_plain => writing.look(At::Last),
+            _ => {}
+        }
+    };
     view! {
         <div
             class="sheet"
@@ -246,6 +271,9 @@ fn Sheet(writing: Writing) -> impl IntoView {
             aria-label="The text"
             tabindex="0"
             node_ref=host
+            on:click=choose
+            on:keydown=go_on
+            on:scroll=move |_| writing.repaint()
         ></div>
     }
 }

@@ -28,6 +28,11 @@ pub trait Asked: DeserializeOwned + 'static {
     /// Whether this is answered in the background, and ends no run.
     fn is_background(&self) -> bool;
 
+    /// Whether this is answered between two steps of the run, and ends none.
+    fn is_aside(&self) -> bool {
+        false
+    }
+
     /// Whether an older request that waits has lost its meaning with this one.
     fn replaces(&self, _: &Self) -> bool {
         false
@@ -37,6 +42,10 @@ pub trait Asked: DeserializeOwned + 'static {
 impl Asked for Request {
     fn is_background(&self) -> bool {
         Request::is_background(self)
+    }
+
+    fn is_aside(&self) -> bool {
+        Request::is_aside(self)
     }
 
     fn replaces(&self, older: &Self) -> bool {
@@ -101,7 +110,7 @@ impl<R: Asked> Channel<R> {
     pub async fn unless_interrupted<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         poll_fn(|context| {
-            if !self.inbox.borrow_mut().requests.poll_empty(context) {
+            if !self.inbox.borrow_mut().requests.poll_calm(context) {
                 return Poll::Ready(None);
             }
             future.as_mut().poll(context).map(Some)
@@ -118,7 +127,14 @@ impl<R: Asked> Channel<R> {
     pub async fn interrupted(&self) -> bool {
         // A browser that cannot post a message to itself cannot be interrupted; the run goes on.
         let _ = self.breath.take().await;
-        !self.inbox.borrow().requests.waiting.is_empty()
+        !self.inbox.borrow().requests.is_calm()
+    }
+
+    /// The next request that is answered between two steps of a run.
+    pub fn aside(&self) -> Option<R> {
+        let waiting = &mut self.inbox.borrow_mut().requests.waiting;
+        let index = waiting.iter().position(|(request, _)| request.is_aside())?;
+        waiting.remove(index).map(|(request, _)| request)
     }
 
     /// The same for steps that may be short: the event loop runs every few milliseconds, and before the first step.
@@ -179,6 +195,22 @@ fn unpack<R: Asked>(data: &JsValue) -> Result<Message<R>, serde_wasm_bindgen::Er
     Ok((serde_wasm_bindgen::from_value(parts.get(0))?, files.iter().map(JsCast::unchecked_into).collect()))
 }
 
+impl<R: Asked> Queue<R> {
+    /// Whether nothing waits that interrupts a task.
+    fn is_calm(&self) -> bool {
+        self.waiting.iter().all(|(request, _)| request.is_aside())
+    }
+
+    /// The same. If it is so, wakes the task at the next request.
+    fn poll_calm(&mut self, context: &Context<'_>) -> bool {
+        let is_calm = self.is_calm();
+        if is_calm {
+            self.wait(context.waker());
+        }
+        is_calm
+    }
+}
+
 impl<R> Queue<R> {
     fn push(&mut self, message: Message<R>) {
         self.waiting.push_back(message);
@@ -189,15 +221,6 @@ impl<R> Queue<R> {
         if !self.wakers.iter().any(|other| other.will_wake(waker)) {
             self.wakers.push(waker.clone());
         }
-    }
-
-    /// Whether the queue is empty. If it is, wakes the task at the next request.
-    fn poll_empty(&mut self, context: &Context<'_>) -> bool {
-        let is_empty = self.waiting.is_empty();
-        if is_empty {
-            self.wait(context.waker());
-        }
-        is_empty
     }
 
     fn poll(&mut self, context: &Context<'_>) -> Poll<Message<R>> {

@@ -31,6 +31,7 @@ mod exports;
 mod faults;
 mod hosted;
 mod hub;
+mod inside;
 mod isolation;
 mod lasting;
 mod looks;

@@ -10,7 +10,7 @@ use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use self::value::{count, decode, flag, hex, refused, shortened, threads};
+use self::value::{count, decode, flag, hex, position, refused, shortened, threads};
 use crate::app::settings::{Kind, PARAMETERS, Parameter, SettingsError};
 use crate::app::training::{self, TrainSettings};
 use crate::generation::Settings;
@@ -152,6 +152,10 @@ pub struct Address {
     pub run: bool,
     /// How many threads compute: a setting of the machine, which is read here and never written.
     pub threads: Option<u32>,
+    /// The token of the text that is looked at.
+    pub look: Option<u32>,
+    /// The step of the tour that the text belongs to, which is read here and never written.
+    pub tour: Option<u32>,
 }
 
 /// A wrong part of an address; the rest is used.
@@ -179,7 +183,7 @@ pub enum AddressError {
 impl Address {
     /// The bare address of a page.
     pub fn of(route: Route) -> Self {
-        Address { settings: route.defaults(), route, model: None, run: false, threads: None }
+        Address { settings: route.defaults(), route, model: None, run: false, threads: None, look: None, tour: None }
     }
 
     /// Reads `location.hash`, with or without its `#`; of a parameter given twice the last counts,
@@ -214,6 +218,8 @@ impl Address {
         match name.as_str() {
             "model" => self.model = Some(hex(&name, &value, MODEL_DIGITS)?),
             "run" => self.run = flag(&name, &value)?,
+            "look" => self.look = Some(position(&name, &value)?),
+            "tour" => self.tour = Some(position(&name, &value)?),
             _ if self.settings.get(&name).is_none() => return Err(AddressError::Parameter(shortened(&name))),
             _ => self.settings.add(&name, &value).map_err(|error| refused(&name, error.expected, &value))?,
         }
@@ -234,6 +240,7 @@ impl Address {
             }
             parameters.extend(self.model.clone().map(|digits| ("model", digits)));
             parameters.extend(self.run.then(|| ("run", "1".to_string())));
+            parameters.extend(self.look.map(|position| ("look", position.to_string())));
         }
         parameters
     }

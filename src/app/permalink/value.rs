@@ -45,6 +45,11 @@ pub(super) fn flag(name: &str, value: &str) -> Result<bool, SettingsError> {
     }
 }
 
+/// A token's place in a text.
+pub(super) fn position(name: &str, value: &str) -> Result<u32, SettingsError> {
+    value.parse().map_err(|_| refused(name, "a whole number from 0 on".to_string(), value))
+}
+
 /// A number of threads.
 pub(super) fn threads(name: &str, value: &str) -> Result<u32, SettingsError> {
     let threads = value.parse().ok().filter(|threads| (1..=MOST).contains(threads));

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BenchReport, Finding, GgufFile, ModelSummary, Stats, Stored, TrainEvent};
+use super::{BenchReport, Finding, GgufFile, Mark, ModelSummary, Place, Stats, Stored, TrainEvent};
 use crate::app::threads::Speeds;
 use crate::evaluate::verify::Verification;
+use crate::explain::{Answer, Surprise};
 use crate::generation::StopReason;
 use crate::tokenizer::TokenSpan;
 
@@ -134,8 +135,61 @@ pub enum Event {
         delta: String,
         /// The tokens that have been drawn since. [`Request::Resume`](super::Request::Resume) takes them all.
         ids: Vec<u32>,
+        /// How surprising they are, where [`Request::Mark`](super::Request::Mark) has asked for it.
+        marks: Vec<Mark>,
         /// The numbers so far.
         stats: Stats,
+    },
+    /// The text of [`Request::Read`](super::Request::Read) can be looked into.
+    Read {
+        /// The run.
+        run: u32,
+    },
+    /// A text goes on otherwise, behind these tokens, from which on the rest is replaced.
+    Forked {
+        /// The run.
+        run: u32,
+        /// Tokens of it that stay.
+        kept: u32,
+        /// Their text.
+        text: String,
+        /// Whether the text had ended before, by its settings, and was continued.
+        is_continued: bool,
+    },
+    /// The answer to [`Request::Look`](super::Request::Look).
+    Seen {
+        /// The run.
+        run: u32,
+        /// Where the token stands.
+        place: Place,
+        /// What is seen.
+        answer: Answer,
+    },
+    /// How far the answer to [`Request::Look`](super::Request::Look) or [`Request::Mark`](super::Request::Mark) is; at most
+    /// once per frame.
+    Looking {
+        /// The run.
+        run: u32,
+        /// What is done.
+        done: u32,
+        /// Of how much.
+        total: u32,
+    },
+    /// The answer to [`Request::Mark`](super::Request::Mark) for the tokens before it.
+    Marked {
+        /// The run.
+        run: u32,
+        /// From the beginning of the text.
+        marks: Vec<Mark>,
+        /// The whole.
+        surprise: Surprise,
+    },
+    /// The answer to [`Request::Encode`](super::Request::Encode): the tokens; or what is wrong, as a sentence.
+    Encoded {
+        /// The run.
+        run: u32,
+        /// The tokens.
+        ids: Result<Vec<u32>, String>,
     },
     /// A run has ended; all its text has been sent.
     Done {
@@ -188,6 +242,7 @@ pub enum Event {
         name: String,
     },
     /// A request ended [`Request::Bench`](super::Request::Bench), [`Request::Verify`](super::Request::Verify),
+    /// [`Request::Look`](super::Request::Look), [`Request::Mark`](super::Request::Mark),
     /// [`Request::Import`](super::Request::Import) or [`Request::Export`](super::Request::Export) before it had a
     /// result.
     Interrupted {
@@ -230,6 +285,8 @@ pub enum Task {
     Storage,
     /// The request of this number: [`Request::Generate`](super::Request::Generate),
     /// [`Request::Continue`](super::Request::Continue), [`Request::Resume`](super::Request::Resume),
+    /// [`Request::Fork`](super::Request::Fork), [`Request::Read`](super::Request::Read),
+    /// [`Request::Look`](super::Request::Look), [`Request::Mark`](super::Request::Mark),
     /// [`Request::Bench`](super::Request::Bench), [`Request::Verify`](super::Request::Verify),
     /// [`Request::Import`](super::Request::Import) or [`Request::Export`](super::Request::Export).
     Run(u32),

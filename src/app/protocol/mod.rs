@@ -9,6 +9,7 @@
 //! an older number than its newest.
 
 mod event;
+mod inside;
 mod own;
 mod report;
 mod request;
@@ -16,6 +17,7 @@ mod training;
 mod transfer_policy;
 
 pub use event::{Event, Task};
+pub use inside::{At, LEVELS, Mark, Place, View, add_mark, level};
 pub use own::{Answers, Asked, Description, Export, FileLocation, Finding, GgufFile, ModelFile, Question};
 pub use report::{BenchReport, ModelSummary, Stats, Stored, StoredModel};
 pub use request::Request;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answers, Export, GgufFile, ModelFile, Program, TransferPolicy};
+use super::{Answers, At, Export, GgufFile, ModelFile, Program, TransferPolicy, View};
 use crate::app::catalog::Entry;
 use crate::app::threads::Threads;
 use crate::generation::Settings;
@@ -119,6 +119,46 @@ pub enum Request {
         /// Words to add.
         words: u32,
     },
+    /// Take other tokens of the text that was generated last, from where these settings take others on, and go on from there.
+    Fork {
+        /// The page's number of this run.
+        run: u32,
+        /// The settings of the text, with its seed and what it takes now.
+        settings: Settings,
+    },
+    /// Read a text as the prompt of these settings without writing, to look inside.
+    Read {
+        /// The page's number of this run.
+        run: u32,
+        /// The settings, with a seed.
+        settings: Settings,
+        /// Tokens that were drawn for the text already.
+        ids: Vec<u32>,
+    },
+    /// Look at a token of the text, beside the run or between two. Answered by [`Event::Seen`](super::Event::Seen).
+    Look {
+        /// The page's number of this run. An older one about another token ends with
+        /// [`Event::Interrupted`](super::Event::Interrupted).
+        run: u32,
+        /// Which token.
+        at: At,
+        /// What is asked about it.
+        view: View,
+    },
+    /// Say of each token that is written from now on how surprising it is, or no more; and, once, of those before.
+    Mark {
+        /// The page's number of this run; 0 where the tokens before are known.
+        run: u32,
+        /// Whether it is said.
+        on: bool,
+    },
+    /// The tokens of a text that is to be taken instead of one. Answered by [`Event::Encoded`](super::Event::Encoded).
+    Encode {
+        /// The page's number of this run.
+        run: u32,
+        /// The text.
+        text: String,
+    },
     /// End the run. It ends after at most one decode step, or one prefill tile, that begins within 4 ms.
     Stop,
     /// Measure prefill and decoding; see [`BenchReport`](super::BenchReport).
@@ -181,6 +221,12 @@ impl Request {
                 | Request::ListStored
                 | Request::Discard { .. }
                 | Request::Rename { .. }
+                | Request::Encode { .. }
         )
+    }
+
+    /// Whether this is answered between two steps of the run, and ends none.
+    pub fn is_aside(&self) -> bool {
+        matches!(self, Request::Look { .. } | Request::Mark { .. })
     }
 }

@@ -46,7 +46,15 @@ impl Writing {
     /// The address that asks for what the form asks for.
     pub fn address(self) -> Address {
         let settings = self.form.settings();
-        Address { route: self.route.get(), settings, model: self.named_model.get(), run: false, threads: None }
+        Address {
+            route: self.route.get(),
+            settings,
+            model: self.named_model.get(),
+            run: false,
+            threads: None,
+            look: None,
+            tour: None,
+        }
     }
 
     /// The address under which others get the text that stands there, to the byte, or, where there is none, the one that
@@ -71,7 +79,8 @@ impl Writing {
                 settings.stop.clear(); // with a number of tokens they would only hide one at the end
             }
         }
-        Some(Address { route: self.route.get(), settings, model, run: true, threads: None })
+        let look = self.inside.looked_at().filter(|_| self.inside.is_open.get());
+        Some(Address { route: self.route.get(), settings, model, run: true, threads: None, look, tour: None })
     }
 
     /// The whole of it.
@@ -97,6 +106,8 @@ impl Writing {
         self.form.fill(&address.settings);
         self.asked_model.set(address.model.clone());
         self.named_model.set(address.model);
+        self.inside.wanted.set_value(address.look);
+        self.tour.set(address.tour.map(|step| step as usize));
         self.open();
         if address.run {
             self.generate();

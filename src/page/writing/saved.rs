@@ -21,7 +21,7 @@ pub struct SavedText {
     /// Length of the prompt in it, in bytes.
     prompt_bytes: usize,
     /// How it was begun.
-    begun: Begun,
+    pub(super) begun: Begun,
     /// The tokens that were drawn.
     ids: Vec<u32>,
     run: RunState,
@@ -58,7 +58,7 @@ impl SavedText {
     /// As a value that JSON can hold. An address keeps all settings.
     pub(super) fn pack(&self, route: Route) -> JsValue {
         let Begun { settings, model, is_continued, .. } = self.begun.clone();
-        let address = Address { route, settings, model, run: false, threads: None }.to_string();
+        let address = Address { route, settings, model, run: false, threads: None, look: None, tour: None }.to_string();
         let ids = self.ids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
         let ending = match self.run {
             RunState::Ended(reason) => ENDINGS.iter().position(|ending| *ending == reason).unwrap_or(0),
@@ -109,11 +109,14 @@ impl Writing {
         self.number.set_value(0);
         self.has_text.set(!text.is_empty());
         self.with_output(|output| output.put_back((text, prompt_bytes)));
+        self.inside.begin(u32::MAX);
         self.ids.set_value(ids);
         self.text.set(Some(begun));
         self.stats.set(stats);
         self.remark.set(remark);
         self.run.set(run);
+        self.text_has_ended();
+        self.repaint();
     }
 
     /// Puts a text with the earlier ones.

@@ -40,6 +40,13 @@ pub async fn answer(background: BackgroundRequests, lent: Lent) {
                     send(&Event::Tokenized { number, count, tokens });
                 }
             }
+            Request::Encode { run, text } => {
+                let ids = match lent.tokenizer() {
+                    Some(tokenizer) => tokenizer.encode(&text).map_err(|error| error.to_string()),
+                    None => Err("no model is open".to_string()),
+                };
+                send(&Event::Encoded { run, ids });
+            }
             Request::Rename { id, title } => {
                 if let Err(message) = rename(&id, title).await {
                     send(&Event::Failed { task: Task::Storage, message });

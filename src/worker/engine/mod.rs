@@ -2,6 +2,7 @@
 
 mod background;
 mod bench;
+mod inside;
 mod open;
 mod serve;
 mod text_stream;

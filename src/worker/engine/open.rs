@@ -5,6 +5,7 @@ use super::super::memory_bytes;
 use super::super::storage::{SplitFile, Unkept};
 use super::super::team::{Crew, Team};
 use super::backend;
+use super::inside::Inside;
 use super::threads::Chooser;
 use super::verify::can_be_verified;
 use crate::app::catalog::Shape;
@@ -21,6 +22,8 @@ pub struct Open {
     pub summary: ModelSummary,
     /// The text.
     pub text: Option<Run>,
+    /// What is asked about it.
+    pub inside: Inside,
     /// The lock on its file, if storage has that only while the model is open.
     pub unkept: Option<Unkept>,
     /// The workers that compute with this one.
@@ -55,6 +58,19 @@ impl Open {
         matches!((&self.unkept, &file.location), (Some(unkept), FileLocation::Unkept(name)) if unkept.name() == name)
     }
 
+    /// Answers what is asked about the text, until another request comes.
+    pub async fn look(&mut self, channel: &Channel) {
+        if let Some(run) = &mut self.text {
+            self.inside.answer(channel, &self.model, run, false).await;
+        }
+    }
+
+    /// Puts another text in the place of the one that there is.
+    pub fn put(&mut self, channel: &Channel, run: Run) {
+        self.inside.forget(channel);
+        self.text = Some(run);
+    }
+
     /// Size of the WebAssembly memories of all workers that compute, in bytes.
     pub fn memory_bytes(&self) -> u64 {
         memory_bytes() + self.team.as_ref().map_or(0, Team::memory_bytes)
@@ -84,7 +100,7 @@ impl Open {
             shape: Shape::of(config).name(),
             threads,
         };
-        Open { model, summary, text: None, unkept: None, team }
+        Open { model, summary, text: None, inside: Inside::default(), unkept: None, team }
     }
 }
 

@@ -18,7 +18,7 @@ use super::{backend, bench};
 use crate::app::catalog::Shape;
 use crate::app::protocol::{Event, FileLocation, GgufFile, Request, Task};
 use crate::checkpoint::{CheckpointError, Model, OpenError};
-use crate::generation::{GenerationError, Progress, Run, Settings, StopReason};
+use crate::generation::{Fork, GenerationError, Progress, Run, Settings, StopReason};
 use crate::model::ModelError;
 
 /// Why a request failed.
@@ -32,6 +32,8 @@ enum ServeError {
     NoModel,
     #[error("There is no text to go on from. Generate one first.")]
     NoText,
+    #[error("These are the tokens that the text has already.")]
+    SameTokens,
     #[error("The text needs a seed, and none was drawn.")]
     NoSeed,
 }
@@ -49,10 +51,13 @@ pub async fn serve() -> Result<(), JsValue> {
     let (mut open, mut held): (Option<Open>, _) = (None, HeldWeights::default());
     let chooser = Chooser::default();
     loop {
+        if let Some(open) = &mut open {
+            open.look(&channel).await;
+        }
         let (request, files) = channel.receive().await;
         match request {
             Request::Load { entry, catalog_url, policy, consent, threads } => {
-                close(&mut open, &lent).await;
+                close(&channel, &mut open, &lent).await;
                 chooser.hear(threads);
                 chooser.prepare(entry.shape.as_ref());
                 let (channel, entry, catalog_url) = (&channel, &entry, catalog_url.as_str());
@@ -65,7 +70,7 @@ pub async fn serve() -> Result<(), JsValue> {
                     // It is opened anew, so that it stays.
                     open.unkept = None;
                 }
-                close(&mut open, &lent).await;
+                close(&channel, &mut open, &lent).await;
                 held.clear();
                 chooser.hear(threads);
                 chooser.prepare(None);
@@ -82,8 +87,11 @@ pub async fn serve() -> Result<(), JsValue> {
 }
 
 /// Closes the model, since memory holds one at a time. Removes its file unless that was kept.
-async fn close(open: &mut Option<Open>, lent: &Lent) {
+async fn close(channel: &Channel, open: &mut Option<Open>, lent: &Lent) {
     lent.set(None);
+    if let Some(open) = open {
+        open.inside.forget(channel);
+    }
     if let Some(unkept) = open.take().and_then(|open| open.unkept) {
         unkept.remove().await;
     }
@@ -104,6 +112,16 @@ async fn answer(channel: &Channel, mut open: Option<&mut Open>, chooser: &Choose
         Request::Continue { run, words } => {
             let written = go_on(channel, open.as_deref_mut(), run, words).await;
             report(channel, run, written.map(|speed| check(open, chooser, speed)));
+        }
+        Request::Fork { run, settings } => {
+            let written = fork(channel, open.as_deref_mut(), run, &settings).await;
+            report(channel, run, written.map(|speed| check(open, chooser, speed)));
+        }
+        Request::Read { run, settings, ids } => report(channel, run, read(channel, open, run, &settings, &ids)),
+        request @ (Request::Look { .. } | Request::Mark { .. }) => {
+            if let Some(Open { model, text, inside, .. }) = open {
+                inside.ask(channel, model, text.as_mut(), &request);
+            }
         }
         Request::Resume { run, settings, ids, shown, words } => {
             let written = resume(channel, open.as_deref_mut(), run, (&settings, &ids, shown as usize, words)).await;
@@ -253,9 +271,48 @@ async fn generate(
     let run = Run::new(&open.model, settings, settings.seed.ok_or(ServeError::NoSeed)?)?;
     let (prompt_tokens, read_tokens) = (run.prompt_tokens() as u32, run.decoding().visible() as u32);
     channel.send(&Event::Started { run: number, prompt_tokens, read_tokens });
-    let run = open.text.insert(run);
-    let text_stream = TextStream::new(channel, open.team.as_ref(), number, (requested, 0));
-    write(channel, &open.model, run, text_stream).await
+    open.put(channel, run);
+    write(channel, open, number, (requested, 0), "").await
+}
+
+/// Takes other tokens of the text that was generated last, and goes on from there.
+async fn fork(
+    channel: &Channel,
+    open: Option<&mut Open>,
+    number: u32,
+    settings: &Settings,
+) -> Result<Speed, ServeError> {
+    let requested = now();
+    let open = open.ok_or(ServeError::NoModel)?;
+    let run = open.text.as_mut().ok_or(ServeError::NoText)?;
+    open.inside.forget(channel);
+    let Fork { text, is_continued } = run.fork(&open.model, settings)?.ok_or(ServeError::SameTokens)?;
+    let kept = run.tokens();
+    channel.send(&Event::Forked { run: number, kept: kept as u32, text, is_continued });
+    tell_started(channel, run, number);
+    write(channel, open, number, (requested, kept), "").await
+}
+
+/// Reads a text that was written before, or a prompt, and writes nothing.
+fn read(
+    channel: &Channel,
+    open: Option<&mut Open>,
+    number: u32,
+    settings: &Settings,
+    ids: &[u32],
+) -> Result<(), ServeError> {
+    let open = open.ok_or(ServeError::NoModel)?;
+    open.text = None; // frees its cache before the next one is allocated
+    let (run, _) = Run::resume(&open.model, settings, settings.seed.ok_or(ServeError::NoSeed)?, ids)?;
+    open.put(channel, run);
+    channel.send(&Event::Read { run: number });
+    Ok(())
+}
+
+/// Tells the page that a text goes on.
+fn tell_started(channel: &Channel, run: &Run, number: u32) {
+    let read_tokens = run.decoding().visible() as u32;
+    channel.send(&Event::Started { run: number, prompt_tokens: run.prompt_tokens() as u32, read_tokens });
 }
 
 /// Continues a text from all its tokens, of whose text the page shows so many bytes.
@@ -269,51 +326,48 @@ async fn resume(
     let open = open.ok_or(ServeError::NoModel)?;
     open.text = None; // frees its cache before the next one is allocated
     let (run, text) = Run::resume(&open.model, settings, settings.seed.ok_or(ServeError::NoSeed)?, ids)?;
-    let run = open.text.insert(run);
+    let mut run = run;
     run.extend(words);
-    let text_stream = TextStream::new(channel, open.team.as_ref(), number, (requested, run.tokens()));
-    write_on(channel, &open.model, run, number, text_stream, text.get(shown..).unwrap_or_default()).await
+    tell_started(channel, &run, number);
+    let before = run.tokens();
+    open.put(channel, run);
+    write(channel, open, number, (requested, before), text.get(shown..).unwrap_or_default()).await
 }
 
 /// Continues the text that was generated last.
 async fn go_on(channel: &Channel, open: Option<&mut Open>, number: u32, words: u32) -> Result<Speed, ServeError> {
     let requested = now();
-    let Open { model, text, team, .. } = open.ok_or(ServeError::NoModel)?;
-    let run = text.as_mut().ok_or(ServeError::NoText)?;
+    let open = open.ok_or(ServeError::NoModel)?;
+    let run = open.text.as_mut().ok_or(ServeError::NoText)?;
     let held_back = run.release();
     run.extend(words);
-    let text_stream = TextStream::new(channel, team.as_ref(), number, (requested, run.tokens()));
-    write_on(channel, model, run, number, text_stream, &held_back).await
+    tell_started(channel, run, number);
+    let before = run.tokens();
+    write(channel, open, number, (requested, before), &held_back).await
 }
 
-/// Generates behind the end of a text, of which the page does not show the last bit yet.
-async fn write_on(
-    channel: &Channel,
-    model: &Model,
-    run: &mut Run,
-    number: u32,
-    mut text_stream: TextStream<'_>,
-    held_back: &str,
-) -> Result<Speed, ServeError> {
-    let visible = run.decoding().visible() as u32;
-    channel.send(&Event::Started { run: number, prompt_tokens: run.prompt_tokens() as u32, read_tokens: visible });
-    text_stream.held_back(held_back);
-    write(channel, model, run, text_stream).await
-}
-
-/// Generates until the text is done, or a request comes in.
+/// Generates behind the end of the text, of which the page does not show the last bit yet, until it is done, or a request comes
+/// in that ends it. It was requested at a time, and has so many tokens then.
 async fn write(
     channel: &Channel,
-    model: &Model,
-    run: &mut Run,
-    mut text_stream: TextStream<'_>,
+    open: &mut Open,
+    number: u32,
+    begun: (f64, usize),
+    held_back: &str,
 ) -> Result<Speed, ServeError> {
+    let Open { model, text, team, inside, .. } = open;
+    let run = text.as_mut().ok_or(ServeError::NoText)?;
+    let mut text_stream = TextStream::new(channel, team.as_ref(), number, begun);
+    text_stream.held_back(held_back);
+    run.record_predictions(inside.marks);
     let mut breathed = 0.0;
     let reason = loop {
         if channel.interrupted_between(&mut breathed).await {
             text_stream.held_back(&run.release());
             break StopReason::Stopped;
         }
+        inside.answer(channel, model, run, true).await;
+        text_stream.mark(inside.marks.then_some(model));
         match run.step(model)? {
             Progress::Prefilled => {}
             Progress::Token(text) => text_stream.token(&text),

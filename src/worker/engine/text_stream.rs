@@ -4,7 +4,9 @@ use super::super::channel::Channel;
 use super::super::memory_bytes;
 use super::super::team::Team;
 use super::super::time::{FRAME_MS, now};
+use super::inside::Marking;
 use crate::app::protocol::{Event, Stats};
+use crate::checkpoint::Model;
 use crate::generation::Run;
 use crate::generation::StopReason;
 
@@ -34,6 +36,8 @@ pub struct TextStream<'a> {
     tokens_before: usize,
     /// Tokens that the page knows.
     sent: usize,
+    /// How surprising they are, by the model that writes them, if that is asked for.
+    marking: Option<(&'a Model, Marking)>,
 }
 
 impl<'a> TextStream<'a> {
@@ -47,7 +51,27 @@ impl<'a> TextStream<'a> {
     ) -> Self {
         let (delta, first_token, last_token, last_sent) = (String::new(), None, requested, requested);
         let sent = tokens_before;
-        TextStream { channel, team, run, delta, requested, first_token, last_token, last_sent, tokens_before, sent }
+        let marking = None;
+        TextStream {
+            channel,
+            team,
+            run,
+            delta,
+            requested,
+            first_token,
+            last_token,
+            last_sent,
+            tokens_before,
+            sent,
+            marking,
+        }
+    }
+
+    /// Says from now on how surprising this model finds the tokens, or does not.
+    pub fn mark(&mut self, model: Option<&'a Model>) {
+        if model.is_some() != self.marking.is_some() {
+            self.marking = model.map(|model| (model, Marking::default()));
+        }
     }
 
     /// Takes the text of one token.
@@ -81,8 +105,10 @@ impl<'a> TextStream<'a> {
     fn flush(&mut self, run: &Run) {
         self.last_sent = now();
         let (delta, ids) = (std::mem::take(&mut self.delta), run.drawn(self.sent).to_vec());
+        let marks = self.marking.as_mut().map(|(model, marking)| marking.of(model, run, self.sent));
         self.sent = run.tokens();
-        self.channel.send(&Event::Text { run: self.run, delta, ids, stats: self.stats(run) });
+        let marks = marks.unwrap_or_default();
+        self.channel.send(&Event::Text { run: self.run, delta, ids, marks, stats: self.stats(run) });
     }
 
     fn speed(&self, run: &Run) -> Speed {

@@ -1,0 +1,244 @@
+//! Looking inside the text that stands on the page, a token at a time.
+
+mod attention;
+mod highlight;
+mod lens;
+mod panel;
+mod surprise;
+mod take;
+mod tour;
+mod versions;
+mod way;
+
+pub use highlight::{Level, Painter};
+pub use panel::InsidePanel;
+pub use surprise::SurpriseSwitch;
+pub use tour::{Tour, step_address};
+pub use versions::Versions;
+
+use leptos::prelude::*;
+
+use super::writing::Writing;
+use crate::app::protocol::{At, Event, Mark, Place, Request, View};
+use crate::explain::{Answer, AttentionView, LensView, LookedAtView, Surprise, TokenView};
+
+/// What is seen of one token, as far as it has been asked for.
+#[derive(Clone, Default)]
+pub struct Seen {
+    /// Where it stands.
+    pub place: Place,
+    /// How it came to stand there; nothing for the very first one, which was not predicted.
+    pub token: Option<TokenView>,
+    /// What the model would have said after each layer.
+    pub lens: Option<LensView>,
+    /// What it looks back at, and where those tokens begin.
+    pub attention: Option<(AttentionView, Vec<u32>)>,
+    /// What looks back at it, and where those tokens begin.
+    pub looked_at: Option<(LookedAtView, Vec<u32>)>,
+}
+
+/// A handle to what is looked at.
+#[derive(Clone, Copy)]
+pub struct Inside {
+    /// Whether the panel is open.
+    pub is_open: RwSignal<bool>,
+    /// The token that is looked at.
+    pub seen: RwSignal<Option<Seen>>,
+    /// Which view of it is open beside the alternatives.
+    pub view: RwSignal<View>,
+    /// The head whose weights stand on the text: its layer and its number.
+    pub head: RwSignal<(usize, usize)>,
+    /// How far an answer is that takes long.
+    pub progress: RwSignal<Option<(u32, u32)>>,
+    /// Why there is no answer, as a sentence.
+    pub problem: RwSignal<Option<String>>,
+    /// Whether the text is coloured by surprise.
+    pub marks_on: RwSignal<bool>,
+    /// How surprising the whole text is.
+    pub surprise: RwSignal<Option<Surprise>>,
+    /// Stretches of the text, from `marked_from` on.
+    pub marks: StoredValue<Vec<Mark>>,
+    /// The byte from which on the text is marked.
+    pub marked_from: StoredValue<u32>,
+    /// The token that an address asks to look at, once the text is there.
+    pub wanted: StoredValue<Option<u32>>,
+    /// The newest question of each view, whose answer counts.
+    newest: StoredValue<[u32; 6]>,
+}
+
+impl Inside {
+    /// Nothing is looked at.
+    pub fn new() -> Self {
+        Inside {
+            is_open: RwSignal::new(false),
+            seen: RwSignal::new(None),
+            view: RwSignal::new(View::Token),
+            head: RwSignal::new((0, 0)),
+            progress: RwSignal::new(None),
+            problem: RwSignal::new(None),
+            marks_on: RwSignal::new(false),
+            surprise: RwSignal::new(None),
+            marks: StoredValue::default(),
+            marked_from: StoredValue::new(0),
+            wanted: StoredValue::new(None),
+            newest: StoredValue::default(),
+        }
+    }
+
+    /// Another text stands there, of which so many bytes are the prompt.
+    pub fn begin(self, prompt_bytes: u32) {
+        self.seen.set(None);
+        self.problem.set(None);
+        self.surprise.set(None);
+        self.marks.set_value(Vec::new());
+        self.marked_from.set_value(prompt_bytes);
+    }
+
+    /// The position of the token that is looked at.
+    pub fn looked_at(self) -> Option<u32> {
+        self.seen.with(|seen| seen.as_ref().map(|seen| seen.place.position))
+    }
+
+    fn is_newest(self, view: usize, run: u32) -> bool {
+        self.newest.with_value(|newest| newest[view] == run)
+    }
+}
+
+/// What a view asks for.
+fn asked_by(view: View) -> View {
+    if view == View::Way { View::Lens } else { view }
+}
+
+/// The place of a question about the whole text among [`Inside::newest`].
+const MARKS: usize = 5;
+
+impl Writing {
+    /// Looks at a token: what it is asked about it depends on the view that is open.
+    pub fn look(self, at: At) {
+        let inside = self.inside;
+        if !self.has_text.get_untracked() || !untrack(|| self.hold()) {
+            return;
+        }
+        inside.is_open.set(true);
+        inside.problem.set(None);
+        self.ask(at, View::Token);
+        let view = asked_by(inside.view.get_untracked());
+        if view != View::Token {
+            self.ask(at, view);
+        }
+    }
+
+    /// Opens a view of the token that is looked at.
+    pub fn show_view(self, view: View) {
+        self.inside.view.set(view);
+        let Some(seen) = self.inside.seen.get_untracked() else { return };
+        let is_there = match view {
+            View::Token => true,
+            View::Way => seen.lens.is_some(),
+            View::Lens => seen.lens.is_some(),
+            View::Attention => seen.attention.is_some(),
+            View::LookedAt => seen.looked_at.is_some(),
+        };
+        if !is_there && untrack(|| self.hold()) {
+            self.ask(At::Position(seen.place.position), asked_by(view));
+        }
+    }
+
+    /// Looks at the next token, or the one before.
+    pub fn look_beside(self, forwards: bool) {
+        let Some(position) = untrack(|| self.inside.looked_at()) else { return };
+        let beside = if forwards { position.saturating_add(1) } else { position.saturating_sub(1) };
+        self.look(At::Position(beside));
+    }
+
+    fn ask(self, at: At, view: View) {
+        let inside = self.inside;
+        let run = self.engine.begin(
+            move |run| Request::Look { run, at, view },
+            move |run, event| {
+                if inside.is_newest(view as usize, run) {
+                    inside.hear(at, view, event);
+                }
+            },
+        );
+        inside.newest.update_value(|newest| newest[view as usize] = run);
+    }
+
+    /// Marks the text by surprise, or no more.
+    pub fn mark(self, on: bool) {
+        self.inside.marks_on.set(on);
+        self.inside.surprise.set(None);
+        if on && self.has_text.get_untracked() && !untrack(|| self.is_busy()) && untrack(|| self.hold()) {
+            return self.mark_whole();
+        }
+        self.inside.marks.set_value(Vec::new());
+        self.inside.marked_from.set_value(u32::MAX);
+        self.engine.send(Request::Mark { run: 0, on });
+    }
+
+    /// Marks all of the text that stands there.
+    pub(super) fn mark_whole(self) {
+        let inside = self.inside;
+        let run = self.engine.begin(
+            move |run| Request::Mark { run, on: true },
+            move |run, event| {
+                if inside.is_newest(MARKS, run) {
+                    inside.hear_marks(event);
+                }
+            },
+        );
+        inside.newest.update_value(|newest| newest[MARKS] = run);
+    }
+}
+
+impl Inside {
+    fn hear(self, at: At, view: View, event: Event) {
+        match event {
+            Event::Seen { place, answer, .. } => {
+                self.progress.set(None);
+                self.seen.update(|seen| {
+                    let is_same = seen.as_ref().is_some_and(|seen| seen.place.position == place.position);
+                    let mut new = seen.take().filter(|_| is_same).unwrap_or_default();
+                    let bounds = place.bounds.clone();
+                    new.place = Place { bounds: Vec::new(), ..place };
+                    match answer {
+                        Answer::Token(token) => new.token = Some(token),
+                        Answer::Lens(lens) => new.lens = Some(lens),
+                        Answer::Attention(attention) => new.attention = Some((attention, bounds)),
+                        Answer::LookedAt(looked_at) => new.looked_at = Some((looked_at, bounds)),
+                    }
+                    *seen = Some(new);
+                });
+            }
+            Event::Looking { done, total, .. } => self.progress.set(Some((done, total))),
+            Event::Failed { message, .. } => {
+                self.progress.set(None);
+                // The very first token was not predicted; it can be looked at all the same.
+                match (view, at) {
+                    (View::Token, At::Position(0) | At::Byte(0)) => self.seen.set(Some(Seen::default())),
+                    _ => self.problem.set(Some(super::sentence(&message))),
+                }
+            }
+            Event::Interrupted { .. } => self.progress.set(None),
+            _ => {}
+        }
+    }
+
+    fn hear_marks(self, event: Event) {
+        match event {
+            Event::Marked { marks, surprise, .. } => {
+                self.progress.set(None);
+                self.marks.set_value(marks);
+                self.marked_from.set_value(0);
+                self.surprise.set(Some(surprise));
+            }
+            Event::Looking { done, total, .. } => self.progress.set(Some((done, total))),
+            Event::Failed { message, .. } => {
+                self.progress.set(None);
+                self.problem.set(Some(super::sentence(&message)));
+            }
+            Event::Interrupted { .. } => self.progress.set(None),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Every token explains itself, and can be changed.
+
+use anyhow::Result;
+use serde_json::Value;
+use thirtyfour::prelude::*;
+
+use crate::looks::expect_good_looks;
+use crate::reader::Reader;
+use crate::replay::in_the_terminal;
+
+/// A text of pearGPT's, as an address and as flags.
+const TEXT: &str = "#/peargpt?prompt=ROMEO%3A%0A&words=20&seed=3";
+const FLAGS: [&str; 5] = ["--words=20", "--seed=3", "--threads=1", "--explain", "ROMEO:\n"];
+
+impl Reader {
+    /// A reader whose page has written this text.
+    async fn of_text(route: &str) -> Result<Self> {
+        let reader = Reader::at(&format!("{route}&run=1")).await?;
+        reader.wait_for("done").await?;
+        Ok(reader)
+    }
+
+    /// An attribute of the token's panel, once it stands for this position.
+    async fn token(&self, position: u64, name: &str) -> Result<String> {
+        let panel = "document.querySelector('[data-testid=token-panel]')";
+        self.browser
+            .wait_until(&format!("{panel}?.dataset.position === '{position}' && {panel}.dataset.probability"))
+            .await?;
+        Ok(self
+            .browser
+            .script(&format!("return {panel}.dataset.{name}"))
+            .await?
+            .as_str()
+            .unwrap_or_default()
+            .to_string())
+    }
+
+    /// The views that the panel has, as JSON.
+    async fn views(&self) -> Result<Vec<Value>> {
+        let json = self.text("explain-json").await?;
+        Ok(json.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
+    }
+
+    /// Clicks in the middle of a character of the text, the prompt included.
+    async fn click_character(&self, index: usize) -> Result<()> {
+        let script = format!(
+            "const sheet = document.querySelector('[data-testid=output]');
+             const walker = document.createTreeWalker(sheet, NodeFilter.SHOW_TEXT);
+             let left = {index};
+             while (walker.nextNode() && walker.currentNode.length <= left) left -= walker.currentNode.length;
+             const range = document.createRange();
+             range.setStart(walker.currentNode, left);
+             range.setEnd(walker.currentNode, left + 1);
+             const {{ left: x, top, width, height }} = range.getBoundingClientRect();
+             sheet.dispatchEvent(new MouseEvent('click', {{
+                 bubbles: true, clientX: x + width / 3, clientY: top + height / 2 }}));"
+        );
+        self.browser.script(&script).await.map(drop)
+    }
+}
+
+/// The lines that `generate --explain` prints.
+fn explained(flags: &[&str]) -> Vec<Value> {
+    in_the_terminal(flags).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn every_token_says_what_the_terminal_says_of_it() {
+    let reader = Reader::of_text(TEXT).await.unwrap();
+    let lines = explained(&FLAGS);
+    let text = reader.output().await.unwrap();
+    assert_eq!(text.chars().count(), lines.len());
+    reader.press("look").await.unwrap();
+    let last = lines.len() as u64 - 1;
+    assert_eq!(reader.token(last, "id").await.unwrap(), lines[last as usize]["id"].to_string());
+    for index in [40, 9, 3] {
+        reader.click_character(index).await.unwrap();
+        for (attribute, name) in [("probability", "probability"), ("rank", "rank"), ("entropyBits", "entropy_bits")] {
+            let found: f64 = reader.token(index as u64, attribute).await.unwrap().parse().unwrap();
+            assert_eq!(found, lines[index][name].as_f64().unwrap(), "{index}, {name}");
+        }
+    }
+    assert!(reader.text("token-said").await.unwrap().contains("of the prompt"));
+    let alternatives = "document.querySelectorAll('[data-testid=alternative]').length";
+    assert_eq!(reader.browser.script(&format!("return {alternatives}")).await.unwrap(), 10);
+
+    // The deeper views are those of the terminal, number by number.
+    reader.click_character(30).await.unwrap();
+    reader.token(30, "id").await.unwrap();
+    reader.press("view-lens").await.unwrap();
+    reader.browser.wait_until("document.querySelectorAll('[data-testid=layer]').length === 9").await.unwrap();
+    reader.press("view-attention").await.unwrap();
+    reader.browser.wait_until("document.querySelectorAll('[data-testid=head]').length === 40").await.unwrap();
+    let weights = "JSON.parse(document.querySelector('[data-testid=head]').dataset.weights)";
+    let sum = reader.browser.script(&format!("return {weights}.reduce((sum, weight) => sum + weight)")).await.unwrap();
+    assert!((sum.as_f64().unwrap() - 1.0).abs() < 1e-4, "{sum}");
+    assert_eq!(reader.browser.script(&format!("return {weights}.length")).await.unwrap(), 31);
+    reader.press("view-looked-at").await.unwrap();
+    reader.browser.wait_until("document.querySelectorAll('[data-testid=head]').length === 40").await.unwrap();
+    reader.press("numbers").await.unwrap();
+    let expected = explained(&[&FLAGS[..], &["--look=30"]].concat());
+    let views = reader.views().await.unwrap();
+    assert_eq!(views.len(), 4);
+    assert_eq!(views, expected[expected.len() - 4..]);
+    expect_good_looks(&reader, "inside").await;
+    assert_eq!(reader.browser.console().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn another_token_is_taken_and_the_versions_stay() {
+    let reader = Reader::of_text(TEXT).await.unwrap();
+    let drawn = reader.output().await.unwrap();
+    reader.press("look").await.unwrap();
+    reader.click_character(25).await.unwrap();
+    reader.token(25, "id").await.unwrap();
+    let row = "[...document.querySelectorAll('[data-testid=alternative]')].find((row) => row.querySelector('[data-testid=take]'))";
+    let id = reader.browser.script(&format!("return {row}.dataset.id")).await.unwrap();
+    let id = id.as_str().unwrap().to_string();
+    reader.browser.script(&format!("{row}.querySelector('[data-testid=take]').click()")).await.unwrap();
+    reader
+        .browser
+        .wait_until(&format!("document.querySelector('[data-testid=output]').textContent !== {drawn:?}"))
+        .await
+        .unwrap();
+    reader.wait_for("done").await.unwrap();
+    let taken = reader.output().await.unwrap();
+    assert_eq!(taken[..25], drawn[..25]);
+    assert_ne!(taken[25..26], drawn[25..26]);
+    let take = format!("--take=25:{id}");
+    let terminal = in_the_terminal(&["--words=20", "--seed=3", &take, "ROMEO:\n"]);
+    assert_eq!(taken.trim_end(), terminal.trim_end());
+
+    // The address repeats it, in another tab too.
+    reader.press("share").await.unwrap();
+    let link = reader.browser.promise("navigator.clipboard.readText()").await.unwrap();
+    let link = link.as_str().unwrap().to_string();
+    assert!(link.contains(&format!("take=25:{id}")), "{link}");
+    let versions = "document.querySelectorAll('[data-testid=version]').length";
+    assert_eq!(reader.browser.script(&format!("return {versions}")).await.unwrap(), 2);
+    reader.browser.script("document.querySelector('[data-testid=version][aria-pressed=false]').click()").await.unwrap();
+    assert_eq!(reader.output().await.unwrap(), drawn);
+    reader.browser.open_tab(&link).await.unwrap();
+    reader.wait_for("done").await.unwrap();
+    assert_eq!(reader.output().await.unwrap(), taken);
+
+    // Letters that are typed are several tokens.
+    reader.press("look").await.unwrap();
+    reader.click_character(30).await.unwrap();
+    reader.token(30, "id").await.unwrap();
+    reader.fill("take-text", "my lord").await.unwrap();
+    reader.press("take-typed").await.unwrap();
+    reader
+        .browser
+        .wait_until("document.querySelector('[data-testid=output]').textContent.slice(30).startsWith('my lord')")
+        .await
+        .unwrap();
+    reader.wait_for("done").await.unwrap();
+    reader.fill("take-text", "é").await.ok();
+    assert_eq!(reader.browser.console().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn heads_and_mlps_are_switched_off() {
+    let reader = Reader::of_text(TEXT).await.unwrap();
+    let whole = reader.output().await.unwrap();
+    reader.press("look").await.unwrap();
+    reader.press("view-attention").await.unwrap();
+    reader.browser.wait_until("document.querySelectorAll('[data-testid=head]').length === 40").await.unwrap();
+    reader.press("switch-mlp").await.unwrap();
+    reader
+        .browser
+        .wait_until(&format!("document.querySelector('[data-testid=output]').textContent !== {whole:?}"))
+        .await
+        .unwrap();
+    reader.wait_for("done").await.unwrap();
+    let without = reader.output().await.unwrap();
+    assert_eq!(without.trim_end(), in_the_terminal(&["--words=20", "--seed=3", "--off=mlp.0", "ROMEO:\n"]).trim_end());
+    assert!(reader.text("off-said").await.unwrap().contains("missing"));
+}
+
+#[tokio::test]
+async fn the_text_is_coloured_by_surprise() {
+    let reader = Reader::of_text(TEXT).await.unwrap();
+    let ranges = "[1, 2, 3, 4].map((level) => CSS.highlights.get(`surprise-${level}`)?.size ?? 0)";
+    let coloured = format!("{ranges}.reduce((sum, size) => sum + size)");
+    assert_eq!(reader.browser.script(&format!("return {coloured}")).await.unwrap(), 0);
+    reader.press("surprise").await.unwrap();
+    reader.browser.wait_until(&format!("{coloured} > 5")).await.unwrap();
+    assert!(reader.text("surprise-said").await.unwrap().contains("bits per character"));
+    // As it is written.
+    reader.fill("words", "300").await.unwrap();
+    reader.press("generate").await.unwrap();
+    reader
+        .browser
+        .wait_until(&format!(
+            "document.querySelector('[data-testid=status]').dataset.state === 'generating' && {coloured} > 5"
+        ))
+        .await
+        .unwrap();
+    reader.finish().await.unwrap();
+    expect_good_looks(&reader, "surprise").await;
+    reader.press("surprise").await.unwrap();
+    reader.browser.wait_until(&format!("{coloured} === 0")).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_keyboard_looks_at_tokens() {
+    let reader = Reader::of_text(TEXT).await.unwrap();
+    let length = reader.output().await.unwrap().chars().count() as u64;
+    let sheet = reader.browser.find("output").await.unwrap();
+    sheet.send_keys(Key::Enter + "").await.unwrap();
+    reader.token(length - 1, "id").await.unwrap();
+    sheet.send_keys(Key::Left + "").await.unwrap();
+    reader.token(length - 2, "id").await.unwrap();
+    sheet.send_keys(Key::Right + "").await.unwrap();
+    reader.token(length - 1, "id").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reloaded_text_can_be_looked_into() {
+    let reader = Reader::of_text(TEXT).await.unwrap();
+    let text = reader.output().await.unwrap();
+    reader.browser.driver().refresh().await.unwrap();
+    reader.wait_for_model().await.unwrap();
+    assert_eq!(reader.output().await.unwrap(), text);
+    reader.press("look").await.unwrap();
+    reader.token(text.chars().count() as u64 - 1, "id").await.unwrap();
+}

@@ -27,8 +27,8 @@ pub enum Progress {
     Done(Box<Answer>),
 }
 
-/// Answers questions about the tokens of a run. It keeps the window of an earlier token that it has read, for further
-/// questions about it.
+/// Answers questions about the tokens of one model's runs. It keeps the window of an earlier token that it has read, for
+/// further questions about it. A team has one cache: there the run reads its window again after an earlier one was read.
 #[derive(Debug, Default)]
 pub struct Explainer {
     window: Option<Window>,

@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_leaf_has_whole_windows_and_rows_enough() {
-        assert_eq!(leaf(&Size::Pear.config(65)), 2);
+        assert_eq!(leaf(&Size::Pear.config(65)), 1);
         assert_eq!(leaf(&Size::Tiny.config(65)), 2);
         assert_eq!(Size::Pear.config(65).parameters(), 9_967_040);
     }

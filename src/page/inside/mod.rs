@@ -10,11 +10,10 @@ mod tour;
 mod versions;
 mod way;
 
-pub use highlight::{Level, Painter};
 pub use panel::InsidePanel;
 pub use surprise::SurpriseSwitch;
 pub use tour::{Tour, step_address};
-pub use versions::Versions;
+pub use versions::{Version, Versions};
 
 use leptos::prelude::*;
 

@@ -57,6 +57,15 @@ pub fn InsidePanel(
             >
                 {move || if inside.is_open.get() { "Close the inside" } else { "Look inside" }}
             </button>
+            <button
+                type="button"
+                data-testid="read-prompt"
+                title="Put the prompt there as a text to look into, and write nothing"
+                disabled=move || writing.summary().is_none() || writing.is_busy() || writing.is_prompt_empty()
+                on:click=move |_| writing.read_prompt()
+            >
+                "Read the prompt only"
+            </button>
             <super::SurpriseSwitch writing />
         </div>
         <p class="help" role="status" data-testid="inside-progress">

@@ -24,13 +24,13 @@ pub fn Way(
             <p class="help">
                 "Attention and MLP only add to the row of numbers that a token becomes. The bars are its length (Euclidean norm) behind each."
             </p>
-            <ol>{move || writing.summary().map(|summary| parts(writing, &summary, norms()))}</ol>
+            <ol>{move || writing.summary().map(|summary| parts(writing, summary, norms()))}</ol>
         </div>
     }
 }
 
-fn parts(writing: Writing, summary: &ModelSummary, norms: Option<Norms>) -> impl IntoView {
-    let ModelSummary { layers, heads, n_embd, vocabulary_size, context, .. } = *summary;
+fn parts(writing: Writing, summary: ModelSummary, norms: Option<Norms>) -> impl IntoView {
+    let ModelSummary { layers, heads, n_embd, vocabulary_size, context, .. } = summary;
     let norms = norms.unwrap_or_default();
     let longest =
         norms.mlp.iter().chain(&norms.attention).copied().fold(norms.embedding, f32::max).max(f32::MIN_POSITIVE);

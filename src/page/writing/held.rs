@@ -50,6 +50,11 @@ impl Writing {
         });
     }
 
+    /// Whether there is no prompt.
+    pub fn is_prompt_empty(self) -> bool {
+        self.form.field("prompt").text.with(String::is_empty)
+    }
+
     /// Puts the prompt there as a text, of which nothing is written.
     pub fn read_prompt(self) {
         let settings = untrack(|| self.form.settings());

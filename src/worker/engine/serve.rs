@@ -17,7 +17,7 @@ use super::warm_up::WarmUp;
 use super::{backend, bench};
 use crate::app::catalog::Shape;
 use crate::app::protocol::{Event, FileLocation, GgufFile, Request, Task};
-use crate::checkpoint::{CheckpointError, Model, OpenError};
+use crate::checkpoint::{CheckpointError, OpenError};
 use crate::generation::{Fork, GenerationError, Progress, Run, Settings, StopReason};
 use crate::model::ModelError;
 

@@ -244,10 +244,12 @@ impl Sheet {
             true => (element.last_child(), given),
             false => (element.first_child(), *begin),
         };
-        let node = span.and_then(|span| span.first_child()).ok_or("the line is empty")?;
+        let node: Text = span.and_then(|span| span.first_child()).ok_or("the line is empty")?.unchecked_into();
         let before = output.text.get(begin..byte).unwrap_or_default();
         let units = before.encode_utf16().count() as u32;
-        Ok((node.clone(), units.min(node.text_content().map_or(0, |text| text.encode_utf16().count() as u32))))
+        // What waits to be drawn is not there yet.
+        let units = units.min(node.length());
+        Ok((node.into(), units))
     }
 }
 

@@ -64,6 +64,8 @@ pub struct Writing {
     pub inside: Inside,
     /// The step of the tour that the address names.
     pub tour: RwSignal<Option<usize>>,
+    /// Whether a text is about to go on otherwise, which can still be refused.
+    forks: StoredValue<bool>,
     /// Whether what is coloured of the text is about to be drawn anew.
     repaints: StoredValue<bool>,
     /// The seed that was drawn last, and whether a text was begun with it.
@@ -108,6 +110,7 @@ impl Writing {
             remark: RwSignal::new(None),
             inside: Inside::new(),
             tour: RwSignal::new(None),
+            forks: StoredValue::new(false),
             repaints: StoredValue::new(false),
             drawn: RwSignal::default(),
             earlier: RwSignal::default(),
@@ -331,6 +334,7 @@ impl Writing {
                 self.run.set(RunState::Ended(reason));
                 self.text_has_ended();
             }
+            Event::Failed { message, .. } if self.forks.get_value() => self.undo_fork(&message),
             Event::Failed { message, .. } => self.fail(message),
             _ => {}
         }

@@ -183,6 +183,7 @@ impl Writing {
             move |run, event| {
                 if inside.is_newest(MARKS, run) {
                     inside.hear_marks(event);
+                    self.repaint();
                 }
             },
         );

@@ -75,7 +75,7 @@ pub fn InsidePanel(
             {move || inside.problem.get()}
         </p>
         <section
-            class="inside"
+            class="looked-inside"
             aria-label="Inside"
             data-testid="token-panel"
             hidden=move || !inside.is_open.get()
@@ -147,11 +147,14 @@ fn said(seen: &Seen) -> String {
         return "Nothing stands before it, so the model did not predict it.".to_string();
     };
     let TokenView { probability, rank, entropy_bits, draw, is_prompt, is_taken, chances, .. } = token;
-    let model = format!(
-        "The model gave it {} (rank {rank}); it was unsure by {entropy_bits:.1} bits, as between {:.0} equal tokens.",
-        percent(*probability),
-        entropy_bits.exp2()
-    );
+    let likely = percent(*probability);
+    let model = match entropy_bits.exp2().round() {
+        ..=1.0 => format!("The model gave it {likely} (rank {rank}); it was sure, within {entropy_bits:.1} bits."),
+        equal => format!(
+            "The model gave it {likely} (rank {rank}); it was unsure by {entropy_bits:.1} bits, as between {equal} equally likely \
+             tokens."
+        ),
+    };
     let drawn = match draw {
         _ if *is_prompt => " It is of the prompt.".to_string(),
         _ if *is_taken => " It was taken instead of one that is drawn.".to_string(),

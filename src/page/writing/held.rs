@@ -98,9 +98,17 @@ impl Writing {
                 text.settings = settings.clone();
             }
         });
-        let held = self.held.get_value();
+        self.forks.set_value(true);
         self.write(None, move |run| Request::Fork { run, settings });
-        self.held.set_value(held);
+    }
+
+    /// The text stays as it was before other tokens were to be taken.
+    pub(super) fn undo_fork(self, message: &str) {
+        self.forks.set_value(false);
+        if let Some(saved) = self.earlier.try_update(Vec::pop).flatten() {
+            self.show(saved);
+        }
+        self.inside.problem.set(Some(sentence(message)));
     }
 
     /// Writes the text anew with other settings.
@@ -111,6 +119,8 @@ impl Writing {
 
     /// The text goes on behind these tokens, of which this is the text.
     pub(super) fn forked(self, kept: usize, text: &str, is_continued: bool) {
+        self.forks.set_value(false);
+        let looked_at = untrack(|| self.inside.looked_at());
         self.ids.update_value(|ids| ids.truncate(kept));
         self.text.update(|begun| {
             if let Some(begun) = begun {
@@ -121,12 +131,14 @@ impl Writing {
         self.rewrite(&prompt);
         self.with_output(|output| output.append(text).map(drop));
         self.inside.marked_from.set_value(u32::MAX);
+        self.inside.wanted.set_value(looked_at);
         self.has_text.set(true);
     }
 
     /// The versions of the text that stands there, this one among them: texts of the same settings that take other tokens.
     pub fn versions(self) -> Vec<Version> {
         let Some(begun) = self.text.get() else { return Vec::new() };
+        self.run.track(); // what is written comes later
         let bare = |begun: &Begun| Settings { take: Vec::new(), ..begun.settings.clone() };
         let shown = self.with_output(|output| Ok(output.text().to_string())).unwrap_or_default();
         let earlier = self.earlier.get();

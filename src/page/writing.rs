@@ -389,6 +389,7 @@ impl Writing {
             request_animation_frame(move || {
                 self.repaints.set_value(false);
                 self.paint_surprise();
+                untrack(|| self.paint_attention());
             });
         }
     }

@@ -226,3 +226,61 @@ async fn a_reloaded_text_can_be_looked_into() {
     reader.press("look").await.unwrap();
     reader.token(text.chars().count() as u64 - 1, "id").await.unwrap();
 }
+
+#[tokio::test]
+async fn an_address_opens_a_token_and_says_what_is_not_there() {
+    let reader = Reader::of_text(&format!("{TEXT}&look=30")).await.unwrap();
+    reader.token(30, "id").await.unwrap();
+    reader.press("share").await.unwrap();
+    let link = reader.browser.promise("navigator.clipboard.readText()").await.unwrap();
+    assert!(link.as_str().unwrap().contains("look=30"), "{link}");
+
+    let reader = Reader::of_text(&format!("{TEXT}&look=9999")).await.unwrap();
+    let said = "document.querySelector('[data-testid=inside-problem]').textContent";
+    let said = reader.browser.wait_until(said).await.unwrap();
+    assert!(said.as_str().unwrap().ends_with("found 9999."), "{said}");
+    for (wrong, expected) in [("take=3:1", "position 3"), ("take=20:999", "token 999"), ("off=8.0", "8.0")] {
+        let reader = Reader::at(&format!("{TEXT}&{wrong}&run=1")).await.unwrap();
+        reader.wait_for("failed").await.unwrap();
+        let said = reader.text("error").await.unwrap();
+        assert!(said.contains(expected), "{wrong}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_prompt_is_read_without_writing_and_a_tour_leads_through() {
+    let reader = Reader::ready().await.unwrap();
+    reader.fill("prompt", "To be, or not to be").await.unwrap();
+    reader.press("read-prompt").await.unwrap();
+    reader.wait_for("stopped").await.unwrap();
+    assert_eq!(reader.output().await.unwrap(), "To be, or not to be");
+    reader.press("surprise").await.unwrap();
+    reader
+        .browser
+        .wait_until("document.querySelector('[data-testid=surprise-said]').textContent.includes('bits')")
+        .await
+        .unwrap();
+    reader.click_character(4).await.unwrap();
+    reader.token(4, "rank").await.unwrap();
+
+    reader.open("#/").await.unwrap();
+    let first = reader.browser.driver().query(By::Css("main a[href*='tour=1']")).first().await.unwrap();
+    first.click().await.unwrap();
+    for step in 1..=8 {
+        reader
+            .browser
+            .wait_until(&format!("document.querySelector('[data-testid=tour]')?.textContent.startsWith('{step}. ')"))
+            .await
+            .unwrap();
+        reader
+            .browser
+            .wait_until("document.querySelector('[data-testid=token-panel]').dataset.position")
+            .await
+            .unwrap();
+        if step < 8 {
+            reader.press("tour-on").await.unwrap();
+        }
+    }
+    expect_good_looks(&reader, "tour").await;
+    assert_eq!(reader.browser.console().await.unwrap(), Vec::<String>::new());
+}

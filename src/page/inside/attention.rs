@@ -4,9 +4,11 @@ use std::fmt::Write;
 
 use leptos::prelude::*;
 
+use super::super::saving::save_text;
 use super::super::writing::Writing;
 use super::highlight::Painter;
 use super::{Inside, Seen};
+use crate::app::protocol::View;
 use crate::model::Part;
 
 /// Columns of a head's picture; of more weights the greatest of each column's is drawn.
@@ -27,7 +29,7 @@ pub fn Attention(writing: Writing, is_back: bool) -> impl IntoView {
         }
         false => "How much every later token of the window takes of this one. Choose a head to see it on the text.",
     };
-    Effect::new(move |_| writing.paint_attention(is_back));
+    Effect::new(move |_| writing.paint_attention());
     on_cleanup(|| Painter::default().show("attention", LEVELS));
     let layers = Memo::new(move |_| inside.seen.with(|seen| weights(seen.as_ref(), is_back)));
     let row = move |(layer, heads): (usize, Vec<Vec<f32>>)| {
@@ -51,6 +53,14 @@ pub fn Attention(writing: Writing, is_back: bool) -> impl IntoView {
             </div>
             <p class="actions">
                 <SwitchChosen writing />
+                <button
+                    type="button"
+                    class="quiet"
+                    data-testid="save-picture"
+                    on:click=move |_| layers.with_untracked(|layers| save_text(&picture(layers), "attention.svg"))
+                >
+                    "Save the picture"
+                </button>
                 <span class="help" data-testid="off-said">{move || writing.off_sentence()}</span>
             </p>
         </div>
@@ -113,6 +123,25 @@ fn bars(weights: &[f32]) -> String {
     path
 }
 
+/// All heads as a picture of their own.
+fn picture(layers: &[Vec<Vec<f32>>]) -> String {
+    let (across, down) = (COLUMNS as f32 + 8.0, HEIGHT + 8.0);
+    let heads = layers.first().map_or(0, Vec::len);
+    let (width, height) = (across * heads as f32 + 8.0, down * layers.len() as f32 + 8.0);
+    let mut svg = format!("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\">");
+    svg.push_str("<title>Attention: a row for each layer, a picture for each head</title>");
+    svg.push_str("<rect width=\"100%\" height=\"100%\" fill=\"#fffefb\"/>");
+    for (layer, heads) in layers.iter().enumerate() {
+        for (head, weights) in heads.iter().enumerate() {
+            let (x, y) = (8.0 + across * head as f32, 8.0 + down * layer as f32);
+            let bars = bars(weights);
+            write!(svg, "<path transform=\"translate({x} {y})\" fill=\"#4f6c1c\" d=\"M0 {HEIGHT}h{COLUMNS}{bars}\"/>")
+                .ok();
+        }
+    }
+    svg + "</svg>"
+}
+
 /// Switches the chosen head off or on.
 #[component]
 fn SwitchChosen(writing: Writing) -> impl IntoView {
@@ -156,10 +185,16 @@ fn Switch(writing: Writing, part: Part) -> impl IntoView {
 }
 
 impl Writing {
-    /// Shows the chosen head's weights on the text.
-    fn paint_attention(self, is_back: bool) {
-        let Inside { seen, head, .. } = self.inside;
+    /// Shows the chosen head's weights on what can be seen of the text.
+    pub fn paint_attention(self) {
+        let Inside { seen, head, view, .. } = self.inside;
         let (layer, head) = head.get();
+        let is_back = match view.get() {
+            View::Attention => true,
+            View::LookedAt => false,
+            _ => return,
+        };
+        let visible = self.with_output(|output| Ok(output.visible())).unwrap_or_default();
         let mut painter = Painter::default();
         seen.with(|seen| {
             let Some(seen) = seen else { return };
@@ -172,10 +207,11 @@ impl Writing {
             let greatest = weights.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
             for (weight, place) in weights.iter().zip(bounds.windows(2)) {
                 let level = FROM.iter().take_while(|from| weight / greatest >= **from).count() as u8;
-                let range = (level > 0 && place[0] < place[1])
-                    .then(|| self.with_output(|output| output.range(place[0] as usize, place[1] as usize)))
-                    .flatten();
-                if let Some(Some(range)) = range.map(Some) {
+                let (from, to) = ((place[0] as usize).max(visible.start), (place[1] as usize).min(visible.end));
+                if level > 0
+                    && from < to
+                    && let Some(range) = self.with_output(|output| output.range(from, to))
+                {
                     painter.add(("attention", level), range);
                 }
             }

@@ -145,8 +145,13 @@ impl Writing {
 
     /// Looks at the next token, or the one before.
     pub fn look_beside(self, forwards: bool) {
-        let Some(position) = untrack(|| self.inside.looked_at()) else { return };
-        let beside = if forwards { position.saturating_add(1) } else { position.saturating_sub(1) };
+        let place =
+            self.inside.seen.with_untracked(|seen| seen.as_ref().map(|seen| (seen.place.position, seen.place.tokens)));
+        let beside = match place {
+            Some((position, tokens)) if forwards && position + 1 < tokens => position + 1,
+            Some((position, _)) if !forwards && position > 0 => position - 1,
+            _ => return,
+        };
         self.look(At::Position(beside));
     }
 

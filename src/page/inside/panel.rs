@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 use web_sys::SubmitEvent;
 
+use super::super::saving::save_text;
 use super::super::writing::Writing;
 use super::Seen;
 use super::attention::Attention;
@@ -280,17 +281,28 @@ fn TakeText(writing: Writing, position: u32) -> impl IntoView {
 fn TakeAlong(writing: Writing) -> impl IntoView {
     let inside = writing.inside;
     let is_unfolded = RwSignal::new(false);
-    let json = move || is_unfolded.get().then(|| inside.seen.with(|seen| seen.as_ref().map(json)));
+    let json = move || is_unfolded.get().then(|| inside.seen.with(|seen| seen.as_ref().map(json_of)));
     view! {
         <details class="more" data-testid="numbers" on:toggle:target=move |event| is_unfolded.set(event.target().open())>
             <summary>"The numbers as JSON"</summary>
+            <button
+                type="button"
+                class="quiet"
+                data-testid="save-numbers"
+                on:click=move |_| {
+                    let json = inside.seen.with_untracked(|seen| seen.as_ref().map(json_of)).unwrap_or_default();
+                    save_text(&json, "inside.jsonl");
+                }
+            >
+                "Save"
+            </button>
             <pre class="json" data-testid="explain-json" tabindex="0">{json}</pre>
         </details>
     }
 }
 
 /// What is seen as JSON, one view a line, as `generate --explain --look` writes it.
-fn json(seen: &Seen) -> String {
+fn json_of(seen: &Seen) -> String {
     let line = |answer: Answer| {
         let value = answer.serialize(&Serializer::json_compatible()).ok()?;
         js_sys::JSON::stringify(&value).ok().map(String::from)

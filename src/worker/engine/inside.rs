@@ -108,11 +108,12 @@ impl Inside {
             Some(current) => current,
             None => {
                 let Some(question) = self.questions.pop_front() else { return };
-                let place = place(&Places::of(&model.tokenizer, run), question.at);
-                if let Err(error) = self.explainer.begin(model, run, ask(question.view, place.position)) {
+                let places = Places::of(&model.tokenizer, run);
+                let position = position(&places, question.at);
+                if let Err(error) = self.explainer.begin(model, run, ask(question.view, position)) {
                     return fail(channel, question.number, &error);
                 }
-                (question.number, place)
+                (question.number, place(&places, position))
             }
         };
         match self.explainer.step(model, run) {
@@ -184,14 +185,18 @@ fn begin_surprise(model: &Model, run: &Run) -> Result<TextSurprise, ExplainError
     TextSurprise::of(model, ids.to_vec(), characters, run.decoding().cache().off())
 }
 
-fn place(places: &Places, at: At) -> Place {
-    let last = places.tokens().saturating_sub(1);
-    let position = match at {
-        At::Byte(byte) => places.at(byte),
-        At::Position(position) => (position as usize).min(last),
-        At::Last => last,
-    };
-    let (position, bytes) = (position as u32, places.bytes(position));
+/// The position of a token, which may be beyond the text where it is one itself.
+fn position(places: &Places, at: At) -> u32 {
+    match at {
+        At::Byte(byte) => places.at(byte) as u32,
+        At::Position(position) => position,
+        At::Last => places.tokens().saturating_sub(1) as u32,
+    }
+}
+
+/// Where a token of the text stands.
+fn place(places: &Places, position: u32) -> Place {
+    let bytes = places.bytes(position as usize);
     Place { position, tokens: places.tokens() as u32, bytes, bounds: Vec::new() }
 }
 

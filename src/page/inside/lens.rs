@@ -59,8 +59,9 @@ fn table(lens: LensView) -> impl IntoView {
 /// A probability for people.
 pub fn percent(probability: f64) -> String {
     match probability * 100.0 {
+        0.0 => "0".to_string(),
         percent if percent >= 10.0 => format!("{percent:.0} %"),
-        percent if percent >= 0.1 || percent == 0.0 => format!("{percent:.1} %"),
-        percent => format!("{percent:.0e} %"),
+        percent if percent >= 0.1 => format!("{percent:.1} %"),
+        _ => "< 0.1 %".to_string(),
     }
 }

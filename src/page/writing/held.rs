@@ -142,10 +142,14 @@ impl Writing {
         let bare = |begun: &Begun| Settings { take: Vec::new(), ..begun.settings.clone() };
         let shown = self.with_output(|output| Ok(output.text().to_string())).unwrap_or_default();
         let earlier = self.earlier.get();
-        let alike = earlier.iter().enumerate().filter(|(_, text)| bare(&text.begun) == bare(&begun));
+        let is_version =
+            |text: &SavedText| bare(&text.begun) == bare(&begun) && text.begun.settings.take != begun.settings.take;
+        let alike = earlier.iter().enumerate().rev().filter(|(_, text)| is_version(text));
         let alike = alike.map(|(index, SavedText { begun, text, .. })| (&begun.settings.take, text, Some(index)));
         let mut versions: Vec<_> = alike.chain([(&begun.settings.take, &shown, None)]).collect();
+        // Of the same tokens the newest counts.
         versions.sort_by_key(|(take, _, _)| *take);
+        versions.dedup_by_key(|(take, _, _)| *take);
         let first = versions.first().map_or_else(String::new, |(_, text, _)| text.to_string());
         let version = |(take, text, index): (&Vec<_>, &String, Option<usize>)| {
             let name = if take.is_empty() { "As it was drawn".to_string() } else { named_by(&first, text) };

@@ -10,12 +10,12 @@
 //!  │     tokens, toolbar, messages,    how the weights come, which are kept,
 //!  │     status, download, stored,     and whether they are GPT-2's
 //!  │     keep, export, verify, presets,
-//!  │     threads
+//!  │     threads, inside
 //!  ├ train_view, train_run ─ training  a model that learns a text
 //!  └ bench                             one measurement
 //!         │
-//!      writing ─ form, phase,          what is asked for, and what became of it
-//!         │     output
+//!      writing ─ form, phase, seen,    what is asked for, what became of it, and what is seen inside
+//!         │     output, highlight
 //!      engine ─ model, fetch           the model: wanted, arriving, ready
 //!         │
 //!     programs ─ bridge, release       the workers, of this release
@@ -38,11 +38,12 @@ mod thread_choice;
 // What a reader asks for, and gets.
 mod dropped;
 mod form;
+mod highlight;
 mod import;
-mod inside;
 mod models;
 mod output;
 mod phase;
+mod seen;
 mod training;
 mod writing;
 
@@ -57,6 +58,7 @@ mod export;
 mod history;
 mod home;
 mod import_panel;
+mod inside;
 mod keep;
 mod messages;
 mod not_found;

@@ -3,24 +3,28 @@
 mod address;
 mod continuation;
 mod held;
+mod look;
+mod paint;
 mod saved;
 mod seed;
 mod session;
+mod take;
 
 use leptos::logging::error;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsValue;
 
+pub use self::held::Version;
 use self::saved::SavedText;
 use super::address_bar::AddressBar;
 use super::controls;
 use super::engine::Engine;
 use super::form::Form;
-use super::inside::Inside;
 use super::model::ModelState;
 use super::models::ModelPage;
 use super::output::Output;
 use super::phase::{Phase, RunState};
+use super::seen::Inside;
 use crate::app::estimate;
 use crate::app::permalink::{Address, MODEL_DIGITS, Route};
 use crate::app::protocol::{Event, ModelSummary, Request, Stats};
@@ -378,20 +382,6 @@ impl Writing {
         self.has_text.set(!text.is_empty());
         self.inside.begin(text.len() as u32);
         self.repaint();
-    }
-
-    /// Colours the text anew in the next frame.
-    pub fn repaint(self) {
-        if !self.inside.marks_on.get_untracked() && !self.inside.is_open.get_untracked() {
-            return;
-        }
-        if self.repaints.try_update_value(|repaints| std::mem::replace(repaints, true)) == Some(false) {
-            request_animation_frame(move || {
-                self.repaints.set_value(false);
-                self.paint_surprise();
-                untrack(|| self.paint_attention());
-            });
-        }
     }
 
     /// What happens past the context in the text that stands there, or in the next one.

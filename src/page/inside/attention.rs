@@ -5,19 +5,13 @@ use std::fmt::Write;
 use leptos::prelude::*;
 
 use super::super::saving::save_text;
+use super::super::seen::Seen;
 use super::super::writing::Writing;
-use super::highlight::Painter;
-use super::{Inside, Seen};
-use crate::app::protocol::View;
 use crate::model::Part;
 
 /// Columns of a head's picture; of more weights the greatest of each column's is drawn.
 const COLUMNS: usize = 48;
 const HEIGHT: f32 = 16.0;
-/// Levels in which weights stand on the text.
-const LEVELS: u8 = 4;
-/// The share of the greatest weight from which on each level begins.
-const FROM: [f32; LEVELS as usize] = [0.08, 0.25, 0.5, 0.8];
 
 /// All heads of all layers; `is_back` is what the token looks back at.
 #[component]
@@ -30,7 +24,7 @@ pub fn Attention(writing: Writing, is_back: bool) -> impl IntoView {
         false => "How much every later token of the window takes of this one. Choose a head to see it on the text.",
     };
     Effect::new(move |_| writing.paint_attention());
-    on_cleanup(|| Painter::default().show("attention", LEVELS));
+    on_cleanup(move || writing.paint_no_attention());
     let layers = Memo::new(move |_| inside.seen.with(|seen| weights(seen.as_ref(), is_back)));
     let row = move |(layer, heads): (usize, Vec<Vec<f32>>)| {
         let heads = heads.into_iter().enumerate();
@@ -181,41 +175,5 @@ fn Switch(writing: Writing, part: Part) -> impl IntoView {
         >
             {move || if writing.is_off(part) { "MLP off" } else { "MLP" }}
         </button>
-    }
-}
-
-impl Writing {
-    /// Shows the chosen head's weights on what can be seen of the text.
-    pub fn paint_attention(self) {
-        let Inside { seen, head, view, .. } = self.inside;
-        let (layer, head) = head.get();
-        let is_back = match view.get() {
-            View::Attention => true,
-            View::LookedAt => false,
-            _ => return,
-        };
-        let visible = self.with_output(|output| Ok(output.visible())).unwrap_or_default();
-        let mut painter = Painter::default();
-        seen.with(|seen| {
-            let Some(seen) = seen else { return };
-            let (layers, bounds) = match (&seen.attention, &seen.looked_at, is_back) {
-                (Some((view, bounds)), _, true) => (&view.layers, bounds),
-                (_, Some((view, bounds)), false) => (&view.layers, bounds),
-                _ => return,
-            };
-            let Some(weights) = layers.get(layer).and_then(|heads| heads.get(head)) else { return };
-            let greatest = weights.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
-            for (weight, place) in weights.iter().zip(bounds.windows(2)) {
-                let level = FROM.iter().take_while(|from| weight / greatest >= **from).count() as u8;
-                let (from, to) = ((place[0] as usize).max(visible.start), (place[1] as usize).min(visible.end));
-                if level > 0
-                    && from < to
-                    && let Some(range) = self.with_output(|output| output.range(from, to))
-                {
-                    painter.add(("attention", level), range);
-                }
-            }
-        });
-        painter.show("attention", LEVELS);
     }
 }

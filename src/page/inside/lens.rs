@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::super::writing::Writing;
-use super::panel::shown;
+use super::words::{percent, shown};
 use crate::explain::{LensView, Likely};
 
 /// The five likeliest after the embedding and after each layer, the last layer first.
@@ -53,15 +53,5 @@ fn table(lens: LensView) -> impl IntoView {
                 <tbody>{rows}</tbody>
             </table>
         </div>
-    }
-}
-
-/// A probability for people.
-pub fn percent(probability: f64) -> String {
-    match probability * 100.0 {
-        0.0 => "0".to_string(),
-        percent if percent >= 10.0 => format!("{percent:.0} %"),
-        percent if percent >= 0.1 => format!("{percent:.1} %"),
-        _ => "< 0.1 %".to_string(),
     }
 }

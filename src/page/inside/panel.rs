@@ -6,11 +6,14 @@ use serde_wasm_bindgen::Serializer;
 use web_sys::SubmitEvent;
 
 use super::super::saving::save_text;
+use super::super::seen::Seen;
 use super::super::writing::Writing;
-use super::Seen;
 use super::attention::Attention;
-use super::lens::{Lens, percent};
+use super::lens::Lens;
+use super::surprise::SurpriseSwitch;
+use super::versions::Versions;
 use super::way::Way;
+use super::words::{percent, shown};
 use crate::app::protocol::{At, View};
 use crate::explain::{Alternative, Answer, TokenView};
 use crate::sampler::Chances;
@@ -67,7 +70,7 @@ pub fn InsidePanel(
             >
                 "Read the prompt only"
             </button>
-            <super::SurpriseSwitch writing />
+            <SurpriseSwitch writing />
         </div>
         <p class="help" role="status" data-testid="inside-progress">
             {move || inside.progress.get().map(|(done, total)| format!("Reading: {} %", u64::from(done) * 100 / u64::from(total.max(1))))}
@@ -100,7 +103,7 @@ pub fn InsidePanel(
                 View::Attention => view! { <Attention writing is_back=true /> }.into_any(),
                 View::LookedAt => view! { <Attention writing is_back=false /> }.into_any(),
             }}
-            <super::Versions writing />
+            <Versions writing />
             <TakeAlong writing />
         </section>
     }
@@ -314,9 +317,4 @@ fn json_of(seen: &Seen) -> String {
         seen.looked_at.clone().map(|(view, _)| Answer::LookedAt(view)),
     ];
     answers.into_iter().flatten().filter_map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// A token's text with blanks that can be seen.
-pub fn shown(text: &str) -> String {
-    text.replace('\n', "↵").replace('\t', "⇥").replace(' ', "␣")
 }

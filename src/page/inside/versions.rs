@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::super::writing::Writing;
+use super::super::writing::{Version, Writing};
 
 /// The versions as a tree; nothing before there is a second one.
 #[component]
@@ -49,15 +49,4 @@ pub fn Versions(
             <ul data-testid="versions">{move || versions.get().into_iter().map(item).collect_view()}</ul>
         </div>
     }
-}
-
-/// A version of the text that stands there.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Version {
-    /// How many tokens it takes.
-    pub depth: usize,
-    /// What was changed.
-    pub name: String,
-    /// Its place among the earlier texts; `None` for the one that stands there.
-    pub index: Option<usize>,
 }

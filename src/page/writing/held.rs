@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 
-use super::super::inside::Version;
 use super::super::phase::RunState;
 use super::super::sentence;
 use super::saved::SavedText;
@@ -12,6 +11,17 @@ use crate::generation::{Settings, StopReason};
 
 /// Characters by which a version is known.
 const SHOWN: usize = 28;
+
+/// A version of the text that stands there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Version {
+    /// How many tokens it takes.
+    pub depth: usize,
+    /// What was changed.
+    pub name: String,
+    /// Its place among the earlier texts; `None` for the one that stands there.
+    pub index: Option<usize>,
+}
 
 impl Writing {
     /// Has the worker hold the text that stands there, if it can.

@@ -2,10 +2,12 @@
 
 mod background;
 mod bench;
+mod error;
 mod inside;
 mod open;
 mod serve;
 mod text_stream;
+mod texts;
 mod threads;
 mod verify;
 mod warm_up;

@@ -4,7 +4,8 @@ use leptos::prelude::*;
 
 use super::super::phase::RunState;
 use super::super::sentence;
-use super::super::writing::Writing;
+use super::Writing;
+use crate::app::permalink::Address;
 use crate::app::protocol::{Event, Request};
 use crate::generation::{Settings, Take};
 use crate::model::Part;
@@ -41,7 +42,7 @@ impl Writing {
 
     fn is_too_long(self, settings: &Settings) -> bool {
         let address = untrack(|| self.permalink());
-        let address = crate::app::permalink::Address { settings: settings.clone(), ..address };
+        let address = Address { settings: settings.clone(), ..address };
         settings.take.len() > 1 && address.to_string().len() > LONGEST_ADDRESS
     }
 

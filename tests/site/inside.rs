@@ -9,8 +9,8 @@ use crate::reader::Reader;
 use crate::replay::in_the_terminal;
 
 /// A text of pearGPT's, as an address and as flags.
-const TEXT: &str = "#/peargpt?prompt=ROMEO%3A%0A&words=20&seed=3";
-const FLAGS: [&str; 5] = ["--words=20", "--seed=3", "--threads=1", "--explain", "ROMEO:\n"];
+pub const TEXT: &str = "#/peargpt?prompt=ROMEO%3A%0A&words=20&seed=3";
+pub const FLAGS: [&str; 5] = ["--words=20", "--seed=3", "--threads=1", "--explain", "ROMEO:\n"];
 
 impl Reader {
     /// A reader whose page has written this text.
@@ -21,7 +21,7 @@ impl Reader {
     }
 
     /// An attribute of the token's panel, once it stands for this position.
-    async fn token(&self, position: u64, name: &str) -> Result<String> {
+    pub async fn token(&self, position: u64, name: &str) -> Result<String> {
         let panel = "document.querySelector('[data-testid=token-panel]')";
         self.browser
             .wait_until(&format!("{panel}?.dataset.position === '{position}' && {panel}.dataset.probability"))
@@ -41,8 +41,20 @@ impl Reader {
         Ok(json.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
     }
 
+    /// Takes the likeliest token that does not stand there, waits for the text that comes of it, and returns its id.
+    pub async fn take_an_alternative(&self, drawn: &str) -> Result<String> {
+        let rows = "[...document.querySelectorAll('[data-testid=alternative]')]";
+        let row = format!("{rows}.find((row) => row.querySelector('[data-testid=take]'))");
+        let id = self.browser.script(&format!("return {row}.dataset.id")).await?;
+        self.browser.script(&format!("{row}.querySelector('[data-testid=take]').click()")).await?;
+        let output = "document.querySelector('[data-testid=output]').textContent";
+        self.browser.wait_until(&format!("{output} !== {drawn:?}")).await?;
+        self.wait_for("done").await?;
+        Ok(id.as_str().unwrap_or_default().to_string())
+    }
+
     /// Clicks in the middle of a character of the text, the prompt included.
-    async fn click_character(&self, index: usize) -> Result<()> {
+    pub async fn click_character(&self, index: usize) -> Result<()> {
         let script = format!(
             "const sheet = document.querySelector('[data-testid=output]');
              const walker = document.createTreeWalker(sheet, NodeFilter.SHOW_TEXT);
@@ -60,7 +72,7 @@ impl Reader {
 }
 
 /// The lines that `generate --explain` prints.
-fn explained(flags: &[&str]) -> Vec<Value> {
+pub fn explained(flags: &[&str]) -> Vec<Value> {
     in_the_terminal(flags).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -113,16 +125,7 @@ async fn another_token_is_taken_and_the_versions_stay() {
     reader.press("look").await.unwrap();
     reader.click_character(25).await.unwrap();
     reader.token(25, "id").await.unwrap();
-    let row = "[...document.querySelectorAll('[data-testid=alternative]')].find((row) => row.querySelector('[data-testid=take]'))";
-    let id = reader.browser.script(&format!("return {row}.dataset.id")).await.unwrap();
-    let id = id.as_str().unwrap().to_string();
-    reader.browser.script(&format!("{row}.querySelector('[data-testid=take]').click()")).await.unwrap();
-    reader
-        .browser
-        .wait_until(&format!("document.querySelector('[data-testid=output]').textContent !== {drawn:?}"))
-        .await
-        .unwrap();
-    reader.wait_for("done").await.unwrap();
+    let id = reader.take_an_alternative(&drawn).await.unwrap();
     let taken = reader.output().await.unwrap();
     assert_eq!(taken[..25], drawn[..25]);
     assert_ne!(taken[25..26], drawn[25..26]);

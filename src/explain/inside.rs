@@ -1,6 +1,6 @@
 //! What a forward pass shows.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 use super::Norms;
 use crate::kernels::ops::with_numbers;
@@ -39,8 +39,13 @@ impl Inside {
 
     /// The residual stream after the embedding and after each layer, `[1, layers + 1, n_embd]`.
     pub fn rows(&self) -> Result<Tensor> {
-        let rows: Vec<&Tensor> = self.embedding.iter().chain(&self.residual).collect();
-        Tensor::cat(&rows, 1)
+        let (mut numbers, mut n_embd) = (Vec::new(), 0);
+        for row in self.embedding.iter().chain(&self.residual) {
+            n_embd = row.dim(2)?;
+            with_numbers(row, |row: &[f32]| numbers.extend_from_slice(row))?;
+        }
+        let rows = numbers.len() / n_embd.max(1);
+        Tensor::from_vec(numbers, (1, rows, n_embd), &Device::Cpu)
     }
 
     /// Lengths of the residual stream.

@@ -1,8 +1,6 @@
 //! Stretches of the text that are shown otherwise, by the CSS Custom Highlight API: the text stays text, without elements. A
 //! browser without it shows the text alone.
 
-use std::collections::BTreeMap;
-
 use leptos::wasm_bindgen::prelude::*;
 use web_sys::Range;
 
@@ -23,26 +21,31 @@ extern "C" {
     fn delete_highlight(name: &str) -> Result<bool, JsValue>;
 }
 
-/// The name of a kind of highlight, and its level: `surprise-1`.
-pub type Level = (&'static str, u8);
-
 /// Collects stretches of the text by level, and shows them in the place of those before.
 #[derive(Default)]
 pub struct Painter {
-    ranges: BTreeMap<Level, Vec<Range>>,
+    /// By level, from 1.
+    ranges: Vec<Vec<Range>>,
 }
 
 impl Painter {
-    /// Adds a stretch.
-    pub fn add(&mut self, level: Level, range: Range) {
-        self.ranges.entry(level).or_default().push(range);
+    /// Adds a stretch of a level, from 1.
+    pub fn add(&mut self, level: u8, range: Range) {
+        let level = usize::from(level);
+        while self.ranges.len() < level {
+            self.ranges.push(Vec::new());
+        }
+        if let Some(ranges) = self.ranges.get_mut(level.wrapping_sub(1)) {
+            ranges.push(range);
+        }
     }
 
-    /// Shows all of this kind that has so many levels, from 1.
-    pub fn show(self, kind: &'static str, levels: u8) {
+    /// Shows all of it as highlights of this kind, which has so many levels: `surprise-1`.
+    pub fn show(self, kind: &str, levels: u8) {
         for level in 1..=levels {
             let name = format!("{kind}-{level}");
-            let shown = self.ranges.get(&(kind, level)).and_then(|ranges| {
+            let ranges = self.ranges.get(usize::from(level) - 1).filter(|ranges| !ranges.is_empty());
+            let shown = ranges.and_then(|ranges| {
                 let highlight = Highlight::new().ok()?;
                 ranges.iter().for_each(|range| highlight.add(range));
                 set_highlight(&name, &highlight).ok()

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::js::from_json;
 use super::sentence;
 use crate::app::protocol::{At, Event, Mark, Place, View};
 use crate::explain::{Answer, AttentionView, LensView, LookedAtView, Surprise, TokenView};
@@ -19,6 +20,8 @@ pub struct Seen {
     pub attention: Option<(AttentionView, Vec<u32>)>,
     /// What looks back at it, and where those tokens begin.
     pub looked_at: Option<(LookedAtView, Vec<u32>)>,
+    /// The answers as they came, as `generate --explain --look` prints them.
+    pub json: Vec<(View, String)>,
 }
 
 /// A handle to what is looked at.
@@ -98,17 +101,21 @@ impl Inside {
         match event {
             Event::Seen { place, answer, .. } => {
                 self.progress.set(None);
+                let (json, answer) = (answer.clone(), from_json(&answer));
                 self.seen.update(|seen| {
                     let is_same = seen.as_ref().is_some_and(|seen| seen.place.position == place.position);
                     let mut new = seen.take().filter(|_| is_same).unwrap_or_default();
                     let bounds = place.bounds.clone();
                     new.place = Place { bounds: Vec::new(), ..place };
                     match answer {
-                        Answer::Token(token) => new.token = Some(token),
-                        Answer::Lens(lens) => new.lens = Some(lens),
-                        Answer::Attention(attention) => new.attention = Some((attention, bounds)),
-                        Answer::LookedAt(looked_at) => new.looked_at = Some((looked_at, bounds)),
+                        Ok(Answer::Token(token)) => new.token = Some(token),
+                        Ok(Answer::Lens(lens)) => new.lens = Some(lens),
+                        Ok(Answer::Attention(attention)) => new.attention = Some((attention, bounds)),
+                        Ok(Answer::LookedAt(looked_at)) => new.looked_at = Some((looked_at, bounds)),
+                        Err(reason) => self.problem.set(Some(sentence(&reason))),
                     }
+                    new.json.retain(|(of, _)| *of != view);
+                    new.json.push((view, json));
                     *seen = Some(new);
                 });
             }

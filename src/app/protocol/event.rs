@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{BenchReport, Finding, GgufFile, Mark, ModelSummary, Place, Stats, Stored, TrainEvent};
 use crate::app::threads::Speeds;
 use crate::evaluate::verify::Verification;
-use crate::explain::{Answer, Surprise};
+use crate::explain::Surprise;
 use crate::generation::StopReason;
 use crate::tokenizer::TokenSpan;
 
@@ -162,8 +162,8 @@ pub enum Event {
         run: u32,
         /// Where the token stands.
         place: Place,
-        /// What is seen.
-        answer: Answer,
+        /// What is seen: an [`Answer`](crate::explain::Answer) as JSON.
+        answer: String,
     },
     /// How far the answer to [`Request::Look`](super::Request::Look) or [`Request::Mark`](super::Request::Mark) is; at most
     /// once per frame.

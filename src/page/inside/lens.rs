@@ -32,14 +32,13 @@ fn table(lens: LensView) -> impl IntoView {
     };
     let row = |(layer, row): (usize, &Vec<Likely>)| {
         let name = if layer == 0 { "embedding".to_string() } else { format!("layer {layer}") };
-        let ids = row.iter().map(|likely| likely.id).collect::<Vec<_>>();
-        let probabilities = row.iter().map(|likely| likely.probability).collect::<Vec<_>>();
+        let list = |of: fn(&Likely) -> String| format!("[{}]", row.iter().map(of).collect::<Vec<_>>().join(","));
         view! {
             <tr
                 data-testid="layer"
                 data-layer=layer
-                data-ids=format!("{ids:?}")
-                data-probabilities=format!("{probabilities:?}")
+                data-ids=list(|likely| likely.id.to_string())
+                data-probabilities=list(|likely| likely.probability.to_string())
             >
                 <th scope="row">{name}</th>
                 {row.iter().map(likely).collect_view()}

@@ -1,8 +1,6 @@
 //! The panel of the token that is looked at.
 
 use leptos::prelude::*;
-use serde::Serialize;
-use serde_wasm_bindgen::Serializer;
 use web_sys::SubmitEvent;
 
 use super::super::saving::save_text;
@@ -15,7 +13,7 @@ use super::versions::Versions;
 use super::way::Way;
 use super::words::{percent, shown};
 use crate::app::protocol::{At, View};
-use crate::explain::{Alternative, Answer, TokenView};
+use crate::explain::{Alternative, TokenView};
 use crate::sampler::Chances;
 
 /// The settings in their order, and what is left of a chance after each.
@@ -304,17 +302,9 @@ fn TakeAlong(writing: Writing) -> impl IntoView {
     }
 }
 
-/// What is seen as JSON, one view a line, as `generate --explain --look` writes it.
+/// What is seen as JSON, one view a line, as `generate --explain --look` prints it.
 fn json_of(seen: &Seen) -> String {
-    let line = |answer: Answer| {
-        let value = answer.serialize(&Serializer::json_compatible()).ok()?;
-        js_sys::JSON::stringify(&value).ok().map(String::from)
-    };
-    let answers = [
-        seen.token.clone().map(Answer::Token),
-        seen.lens.clone().map(Answer::Lens),
-        seen.attention.clone().map(|(view, _)| Answer::Attention(view)),
-        seen.looked_at.clone().map(|(view, _)| Answer::LookedAt(view)),
-    ];
-    answers.into_iter().flatten().filter_map(line).collect::<Vec<_>>().join("\n")
+    let views = [View::Token, View::Lens, View::Attention, View::LookedAt];
+    let lines = views.iter().filter_map(|view| seen.json.iter().find(|(of, _)| of == view));
+    lines.map(|(_, line)| line.as_str()).collect::<Vec<_>>().join("\n")
 }

@@ -156,10 +156,14 @@ impl Writing {
             |text: &SavedText| bare(&text.begun) == bare(&begun) && text.begun.settings.take != begun.settings.take;
         let alike = earlier.iter().enumerate().rev().filter(|(_, text)| is_version(text));
         let alike = alike.map(|(index, SavedText { begun, text, .. })| (&begun.settings.take, text, Some(index)));
-        let mut versions: Vec<_> = alike.chain([(&begun.settings.take, &shown, None)]).collect();
-        // Of the same tokens the newest counts.
-        versions.sort_by_key(|(take, _, _)| *take);
-        versions.dedup_by_key(|(take, _, _)| *take);
+        let mut versions: Vec<(&Vec<_>, &String, Option<usize>)> = Vec::new();
+        for version in alike.chain([(&begun.settings.take, &shown, None)]) {
+            let place = versions.partition_point(|(take, _, _)| *take < version.0);
+            // Of the same tokens the newest counts.
+            if versions.get(place).is_none_or(|(take, _, _)| *take != version.0) {
+                versions.insert(place, version);
+            }
+        }
         let first = versions.first().map_or_else(String::new, |(_, text, _)| text.to_string());
         let version = |(take, text, index): (&Vec<_>, &String, Option<usize>)| {
             let name = if take.is_empty() { "As it was drawn".to_string() } else { named_by(&first, text) };

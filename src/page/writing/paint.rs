@@ -36,7 +36,7 @@ impl Writing {
             if let Some((from, to)) = bytes.filter(|(from, to)| inside.is_open.get() && from < to)
                 && let Some(range) = self.with_output(|output| output.range(from as usize, to as usize))
             {
-                painter.add(("chosen", 1), range);
+                painter.add(1, range);
             }
             painter.show("chosen", 1);
         });
@@ -62,7 +62,7 @@ impl Writing {
                         && from < to
                         && let Some(range) = self.with_output(|output| output.range(from, to))
                     {
-                        painter.add(("surprise", mark.level), range);
+                        painter.add(mark.level, range);
                     }
                     if end > seen.end {
                         break;
@@ -101,7 +101,7 @@ impl Writing {
                     && from < to
                     && let Some(range) = self.with_output(|output| output.range(from, to))
                 {
-                    painter.add(("attention", level), range);
+                    painter.add(level, range);
                 }
             }
         });

@@ -66,9 +66,11 @@ impl Writing {
         let Some(mut settings) = self.settings_of_text() else { return };
         match settings.off.iter().position(|off| *off == part) {
             Some(index) => drop(settings.off.remove(index)),
-            None => settings.off.push(part),
+            None => {
+                let place = settings.off.partition_point(|off| *off < part);
+                settings.off.insert(place, part);
+            }
         }
-        settings.off.sort_unstable();
         if self.run.get_untracked() != RunState::Writing {
             self.write_again(settings);
         }

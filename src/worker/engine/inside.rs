@@ -123,7 +123,11 @@ impl Inside {
             }
             Ok(Some(Progress::Done(answer))) => {
                 let bounds = bounds(&Places::of(&model.tokenizer, run), &answer);
-                channel.send(&Event::Seen { run: number, place: Place { bounds, ..place }, answer: *answer });
+                let place = Place { bounds, ..place };
+                match serde_json::to_string(&answer) {
+                    Ok(answer) => channel.send(&Event::Seen { run: number, place, answer }),
+                    Err(error) => channel.send(&failed(number, error.to_string())),
+                }
             }
             Ok(None) => {}
             Err(error) => fail(channel, number, &error),
@@ -234,6 +238,10 @@ fn fail(channel: &Channel, number: u32, error: &ExplainError) {
     let message = error.to_string();
     channel.send(&match error {
         ExplainError::Model(ModelError::Team(_)) => Event::Panicked { message },
-        _ => Event::Failed { task: Task::Run(number), message },
+        _ => failed(number, message),
     });
+}
+
+fn failed(number: u32, message: String) -> Event {
+    Event::Failed { task: Task::Run(number), message }
 }

@@ -89,7 +89,8 @@ async fn every_token_says_what_the_terminal_says_of_it() {
         reader.click_character(index).await.unwrap();
         for (attribute, name) in [("probability", "probability"), ("rank", "rank"), ("entropyBits", "entropy_bits")] {
             let found: f64 = reader.token(index as u64, attribute).await.unwrap().parse().unwrap();
-            assert_eq!(found, lines[index][name].as_f64().unwrap(), "{index}, {name}");
+            // serde_json's reader may miss the last bit.
+            assert!((found - lines[index][name].as_f64().unwrap()).abs() < 1e-14, "{index}, {name}: {found}");
         }
     }
     assert!(reader.text("token-said").await.unwrap().contains("of the prompt"));
@@ -238,12 +239,14 @@ async fn an_address_opens_a_token_and_says_what_is_not_there() {
     let link = reader.browser.promise("navigator.clipboard.readText()").await.unwrap();
     assert!(link.as_str().unwrap().contains("look=30"), "{link}");
 
-    let reader = Reader::of_text(&format!("{TEXT}&look=9999")).await.unwrap();
+    reader.open("#/").await.unwrap();
+    reader.open(&format!("{TEXT}&look=9999&run=1")).await.unwrap();
     let said = "document.querySelector('[data-testid=inside-problem]').textContent";
     let said = reader.browser.wait_until(said).await.unwrap();
     assert!(said.as_str().unwrap().ends_with("found 9999."), "{said}");
     for (wrong, expected) in [("take=3:1", "position 3"), ("take=20:999", "token 999"), ("off=8.0", "8.0")] {
-        let reader = Reader::at(&format!("{TEXT}&{wrong}&run=1")).await.unwrap();
+        reader.open("#/").await.unwrap();
+        reader.open(&format!("{TEXT}&{wrong}&run=1")).await.unwrap();
         reader.wait_for("failed").await.unwrap();
         let said = reader.text("error").await.unwrap();
         assert!(said.contains(expected), "{wrong}: {said}");

@@ -142,8 +142,11 @@ const MOST: usize = 12 * 32;
 
 /// Adds to a whole tile: `R` numbers of the first factor times `V` vectors of the second, for each step of the depth.
 ///
-/// Pointers, since checks in the loop cost a fifth of the time. Loops over numbers are unrolled in every build; those over
-/// iterators become calls in some.
+/// Pointers, since checks in the loop cost a fifth of the time.
+#[allow(
+    clippy::needless_range_loop,
+    reason = "loops over numbers are unrolled in every build, iterators become calls in some"
+)]
 #[inline(always)]
 fn tile<T: Vector, const R: usize, const V: usize>(strip: &[f32], panel: &[f32], out: &mut [f32], stride: usize) {
     let (steps, width) = (strip.len() / R, V * T::LANES);

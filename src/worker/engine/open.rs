@@ -66,9 +66,9 @@ impl Open {
     }
 
     /// Puts another text in the place of the one that there is.
-    pub fn put(&mut self, channel: &Channel, run: Run) {
+    pub fn put(&mut self, channel: &Channel, run: Run) -> &mut Run {
         self.inside.forget(channel);
-        self.text = Some(run);
+        self.text.insert(run)
     }
 
     /// Size of the WebAssembly memories of all workers that compute, in bytes.

@@ -12,7 +12,7 @@ use super::background::{self, Lent};
 use super::error::ServeError;
 use super::open::{Identity, Open, Opened, open};
 use super::text_stream::Speed;
-use super::texts::{fork, generate, go_on, read, resume};
+use super::texts::{begin, read, write};
 use super::threads::Chooser;
 use super::verify::{self, VerifyError};
 use super::warm_up::WarmUp;
@@ -90,16 +90,17 @@ fn lend(open: &Option<Open>, lent: &Lent) {
 /// Answers a request that needs the open model.
 async fn answer(channel: &Channel, mut open: Option<&mut Open>, chooser: &Chooser, request: Request) {
     match request {
-        Request::Generate { run, settings } => {
-            let written = generate(channel, open.as_deref_mut(), run, &settings).await;
-            report(channel, run, written.map(|speed| check(open, chooser, speed)));
-        }
-        Request::Continue { run, words } => {
-            let written = go_on(channel, open.as_deref_mut(), run, words).await;
-            report(channel, run, written.map(|speed| check(open, chooser, speed)));
-        }
-        Request::Fork { run, settings } => {
-            let written = fork(channel, open.as_deref_mut(), run, &settings).await;
+        Request::Generate { run, .. }
+        | Request::Continue { run, .. }
+        | Request::Fork { run, .. }
+        | Request::Resume { run, .. } => {
+            let written = match open.as_deref_mut() {
+                Some(open) => match begin(channel, open, run, request) {
+                    Ok(begun) => write(channel, open, run, begun).await,
+                    Err(error) => Err(error),
+                },
+                None => Err(ServeError::NoModel),
+            };
             report(channel, run, written.map(|speed| check(open, chooser, speed)));
         }
         Request::Read { run, settings, ids } => report(channel, run, read(channel, open, run, &settings, &ids)),
@@ -107,10 +108,6 @@ async fn answer(channel: &Channel, mut open: Option<&mut Open>, chooser: &Choose
             if let Some(Open { model, text, inside, .. }) = open {
                 inside.ask(channel, model, text.as_mut(), &request);
             }
-        }
-        Request::Resume { run, settings, ids, shown, words } => {
-            let written = resume(channel, open.as_deref_mut(), run, (&settings, &ids, shown as usize, words)).await;
-            report(channel, run, written.map(|speed| check(open, chooser, speed)));
         }
         Request::Bench { run, prompt_tokens, tokens } => {
             report(channel, run, measure(channel, open.as_deref(), run, prompt_tokens, tokens).await);

@@ -16,8 +16,11 @@ use crate::app::protocol::{At, View};
 use crate::explain::{Alternative, TokenView};
 use crate::sampler::Chances;
 
-/// The settings in their order, and what is left of a chance after each.
-const STAGES: [(&str, fn(&Chances) -> f64); 5] = [
+/// A setting, and what is left of a chance after it.
+type Stage = (&'static str, fn(&Chances) -> f64);
+
+/// The settings in their order.
+const STAGES: [Stage; 5] = [
     ("penalty", |chances| chances.repetition_penalty),
     ("temperature", |chances| chances.temperature),
     ("top-k", |chances| chances.top_k),

@@ -45,8 +45,6 @@ fn options(prefix: &str, address: &str) -> Options {
         dark: None,
         engine: "worker".to_string(),
         threads: None,
-        look: None,
-        tour: None,
         transfer: TransferPolicy { tries: 1, delay_ms: 1, ..TransferPolicy::default() },
         prefix: prefix.to_string(),
     }

@@ -15,7 +15,7 @@ use crate::server::dist;
 const BUDGETS: [(&str, usize); 6] = [
     ("page", 331),
     ("worker", 400),
-    ("worker-relaxed", 406),
+    ("worker-relaxed", 407),
     ("converter", 430),
     ("trainer", 400),
     ("trainer-relaxed", 400),

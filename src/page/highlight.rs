@@ -14,6 +14,9 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn add(this: &Highlight, range: &Range);
 
+    #[wasm_bindgen(method, setter)]
+    fn set_priority(this: &Highlight, priority: i32);
+
     #[wasm_bindgen(js_namespace = ["CSS", "highlights"], js_name = set, catch)]
     fn set_highlight(name: &str, highlight: &Highlight) -> Result<JsValue, JsValue>;
 
@@ -47,6 +50,8 @@ impl Painter {
             let ranges = self.ranges.get(usize::from(level) - 1).filter(|ranges| !ranges.is_empty());
             let shown = ranges.and_then(|ranges| {
                 let highlight = Highlight::new().ok()?;
+                // The token that is looked at stands above all others.
+                highlight.set_priority(i32::from(kind == "chosen"));
                 ranges.iter().for_each(|range| highlight.add(range));
                 set_highlight(&name, &highlight).ok()
             });

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::js::from_json;
 use super::sentence;
-use crate::app::protocol::{At, Event, Mark, Place, View};
+use crate::app::protocol::{Event, Mark, Place, View};
 use crate::explain::{Answer, AttentionView, LensView, LookedAtView, Surprise, TokenView};
 
 /// What is seen of one token, as far as it has been asked for.
@@ -97,7 +97,7 @@ pub const MARKS: usize = 5;
 
 impl Inside {
     /// Takes the answer to a question about a token.
-    pub fn hear(self, at: At, view: View, event: Event) {
+    pub fn hear(self, view: View, event: Event) {
         match event {
             Event::Seen { place, answer, .. } => {
                 self.progress.set(None);
@@ -122,11 +122,7 @@ impl Inside {
             Event::Looking { done, total, .. } => self.progress.set(Some((done, total))),
             Event::Failed { message, .. } => {
                 self.progress.set(None);
-                // The very first token was not predicted; it can be looked at all the same.
-                match (view, at) {
-                    (View::Token, At::Position(0) | At::Byte(0)) => self.seen.set(Some(Seen::default())),
-                    _ => self.problem.set(Some(sentence(&message))),
-                }
+                self.problem.set(Some(sentence(&message)));
             }
             Event::Interrupted { .. } => self.progress.set(None),
             _ => {}

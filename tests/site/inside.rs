@@ -143,6 +143,10 @@ async fn another_token_is_taken_and_the_versions_stay() {
     assert_eq!(reader.browser.script(&format!("return {versions}")).await.unwrap(), 2);
     reader.browser.script("document.querySelector('[data-testid=version][aria-pressed=false]').click()").await.unwrap();
     assert_eq!(reader.output().await.unwrap(), drawn);
+    // It is this one that is looked into then.
+    reader.click_character(25).await.unwrap();
+    let own = "document.querySelector('[data-testid=alternative].own th')?.textContent";
+    reader.browser.wait_until(&format!("{own} === {:?}", &drawn[25..26])).await.unwrap();
     reader.browser.open_tab(&link).await.unwrap();
     reader.wait_for("done").await.unwrap();
     assert_eq!(reader.output().await.unwrap(), taken);
@@ -218,6 +222,12 @@ async fn the_keyboard_looks_at_tokens() {
     reader.token(length - 2, "id").await.unwrap();
     sheet.send_keys(Key::Right + "").await.unwrap();
     reader.token(length - 1, "id").await.unwrap();
+    // The first one was not predicted, and is left again.
+    reader.click_character(0).await.unwrap();
+    let first = "document.querySelector('[data-testid=token-said]').textContent.startsWith('Nothing stands before it')";
+    reader.browser.wait_until(first).await.unwrap();
+    sheet.send_keys(Key::Right + "").await.unwrap();
+    reader.token(1, "id").await.unwrap();
 }
 
 #[tokio::test]

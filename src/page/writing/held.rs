@@ -100,7 +100,8 @@ impl Writing {
         if untrack(|| self.is_busy()) || !untrack(|| self.hold()) {
             return;
         }
-        if let Some(saved) = self.saved() {
+        if let Some(mut saved) = self.saved() {
+            saved.begun.number = 0; // the worker goes on with the other version
             self.put_away(saved);
         }
         self.text.update(|text| {

@@ -61,7 +61,7 @@ impl Writing {
             move |run| Request::Look { run, at, view },
             move |run, event| {
                 if inside.is_newest(view as usize, run) {
-                    inside.hear(at, view, event);
+                    inside.hear(view, event);
                 }
             },
         );

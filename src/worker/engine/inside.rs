@@ -206,6 +206,8 @@ fn place(places: &Places, position: u32) -> Place {
 
 fn ask(view: View, position: u32) -> Ask {
     match view {
+        // The very first token was not predicted; what it looks at is all that there is to see of it.
+        View::Token | View::Lens | View::Way if position == 0 => Ask::Attention(position),
         View::Token => Ask::Token(position),
         View::Lens | View::Way => Ask::Lens(position),
         View::Attention => Ask::Attention(position),

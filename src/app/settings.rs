@@ -6,6 +6,7 @@ mod stop;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::decimal;
 use crate::generation::{MOST_STOP_CHARACTERS, MOST_STOPS, Settings, Window};
 
 /// The values that a parameter takes.
@@ -181,8 +182,8 @@ impl Parameter {
 
     pub(super) fn real(&self, text: &str) -> Result<f32, SettingsError> {
         let Kind::Real { min, max } = self.kind else { return Err(self.error(text)) };
-        match text.trim().parse::<f32>() {
-            Ok(value) if (min..=max).contains(&value) => Ok(value),
+        match decimal::parse(text.trim()).map(|value| value as f32) {
+            Some(value) if (min..=max).contains(&value) => Ok(value),
             _ => Err(self.error(text)),
         }
     }

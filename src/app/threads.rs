@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::decimal;
+
 /// The most threads of a page.
 pub const MOST: u32 = 8;
 
@@ -114,7 +116,7 @@ impl Dated {
     pub fn read(text: &str, today: u32) -> Vec<Dated> {
         let entry = |word: &str| {
             let (threads, ms) = word.split_once(':')?;
-            let (threads, ms) = (threads.parse().ok()?, ms.parse().ok()?);
+            let (threads, ms) = (threads.parse().ok()?, decimal::parse(ms)?);
             ((1..=MOST).contains(&threads) && ms >= 0.0).then_some((threads, ms))
         };
         let read = |line: &str| {

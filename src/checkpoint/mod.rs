@@ -1,5 +1,6 @@
 //! Reads configuration, tokenizer and weights from a file. Files are not trusted.
 
+pub mod decimal;
 mod elements;
 mod error;
 pub mod export;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::session::{Answer, Phase, Session};
 use super::settings::{Kind, Parameter, SettingsError};
+use crate::checkpoint::decimal::shortest;
 use crate::train::{Plan, Size};
 
 /// Hex digits of the text's SHA-256 in an address.
@@ -188,11 +189,6 @@ impl From<String> for TrainSettings {
         }
         settings
     }
-}
-
-/// The number of the fewest decimals that float32 has for it: 0.1, as in the terminal, and not 0.10000000149.
-fn shortest(number: f32) -> f64 {
-    number.to_string().parse().unwrap_or(f64::from(number))
 }
 
 #[cfg(test)]

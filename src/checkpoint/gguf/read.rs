@@ -4,6 +4,7 @@ use std::io::{Read, Seek};
 
 use candle_core::quantized::GgmlDType;
 
+use super::super::decimal::shortest;
 use super::super::layout::{MOST, MOST_LAYERS};
 use super::super::source::Source;
 use super::super::tensor_info::TensorInfo;
@@ -186,16 +187,11 @@ fn read_config(metadata: &Metadata, infos: &TensorInfos) -> Result<Config, Check
         n_inner: size(key::HIDDEN, MOST)?,
         context: size(key::CONTEXT, MOST)?,
         vocabulary_size: metadata.need(key::TOKENS)?.string_count(MOST)? as usize,
-        layer_norm_epsilon: as_written(metadata.need(key::EPSILON)?.positive()?),
+        layer_norm_epsilon: shortest(metadata.need(key::EPSILON)?.positive()?),
         activation: read_activation(metadata)?,
         head: read_head(metadata, infos)?,
         qkv_bias: metadata.get(key::QKV_BIAS).map_or(Ok(true), |value| value.flag())?,
     })
-}
-
-/// The shortest decimal number that rounds to this one: 1e-5, not 0.0000099999997….
-fn as_written(number: f32) -> f64 {
-    number.to_string().parse().unwrap_or(f64::from(number))
 }
 
 fn read_activation(metadata: &Metadata) -> Result<Activation, CheckpointError> {

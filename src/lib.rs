@@ -49,6 +49,9 @@ pub mod model;
 pub mod sampler;
 pub mod tokenizer;
 
+// Values from JavaScript and JSON, into types.
+pub mod wire;
+
 // The inner loops.
 pub mod kernels;
 

@@ -1,13 +1,15 @@
 //! `weights/catalog.json`: the models that the site offers.
 
+use macro_rules_attribute::derive;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::checkpoint::sha256::hex;
 use crate::model::Config;
+use crate::wire::Read;
 
 /// One model of the catalog.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Read!)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// Its name in addresses: `peargpt`, `gpt2`.
@@ -37,7 +39,7 @@ pub struct Entry {
 }
 
 /// A model's sizes; the rest of its shape is GPT-2's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Read!)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
     /// Blocks.
@@ -67,7 +69,7 @@ impl Shape {
 }
 
 /// The GGUF file that a model of the hub is converted to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Read!)]
 #[serde(deny_unknown_fields)]
 pub struct Converted {
     /// Length in bytes.
@@ -116,7 +118,7 @@ impl Entry {
 }
 
 /// A slice of a model's file, or one of several files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Read!)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
     /// URL, relative to the catalog's.

@@ -1,8 +1,10 @@
 //! How many threads compute a model: as many as the reader says, or as many as were measured to be fastest here.
 
+use macro_rules_attribute::derive;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::decimal;
+use crate::wire::Read;
 
 /// The most threads of a page.
 pub const MOST: u32 = 8;
@@ -39,7 +41,7 @@ impl Threads {
 }
 
 /// How fast models of a shape are computed on this device.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Read!)]
 pub struct Speeds {
     /// The shape, as [`Shape::name`](super::catalog::Shape::name) has it.
     pub shape: String,

@@ -1,8 +1,10 @@
 //! What is shown of the inside, as plain numbers. As JSON it has these names.
 
+use macro_rules_attribute::derive;
 use serde::{Deserialize, Serialize};
 
 use crate::sampler::{Chances, Draw};
+use crate::wire::Read;
 
 /// A question about a token of a text. Positions are indices in the text's ids, the prompt's included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +30,7 @@ impl Ask {
 }
 
 /// The answer to a question.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// To [`Ask::Token`].
@@ -42,7 +44,7 @@ pub enum Answer {
 }
 
 /// A token that could stand somewhere.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub struct Alternative {
     /// The token.
     pub id: u32,
@@ -55,7 +57,7 @@ pub struct Alternative {
 }
 
 /// How a token came to stand where it stands.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub struct TokenView {
     /// Where it stands.
     pub position: u32,
@@ -80,12 +82,12 @@ pub struct TokenView {
     /// Where the drawn number fell; for tokens that were drawn, at a temperature above 0.
     pub draw: Option<Draw>,
     /// The likeliest tokens, at most ten.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<Alternative>,
 }
 
 /// A token that a layer speaks for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub struct Likely {
     /// The token.
     pub id: u32,
@@ -97,7 +99,7 @@ pub struct Likely {
 
 /// The logit lens (nostalgebraist 2020): the last layer norm and the head, applied to the residual stream after each layer.
 /// The row is that of the token before, which predicts the one at `position`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub struct LensView {
     /// Where the predicted token stands.
     pub position: u32,
@@ -110,7 +112,7 @@ pub struct LensView {
 }
 
 /// Euclidean lengths of the residual stream along the layers.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Read!)]
 pub struct Norms {
     /// Token and position embedding, added.
     pub embedding: f32,
@@ -121,7 +123,7 @@ pub struct Norms {
 }
 
 /// What a token looks back at, when it has been read.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub struct AttentionView {
     /// Where the token stands.
     pub position: u32,
@@ -134,7 +136,7 @@ pub struct AttentionView {
 }
 
 /// Which later tokens look back at one, in the window in which it was read first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub struct LookedAtView {
     /// Where the token stands.
     pub position: u32,
@@ -154,7 +156,7 @@ pub struct Done {
 }
 
 /// How a text surprises a model.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Read!)]
 pub struct Surprise {
     /// Tokens of the text.
     pub tokens: u32,

@@ -1,9 +1,12 @@
 //! Decides when a text is long enough.
 
-use serde::{Deserialize, Serialize};
+use macro_rules_attribute::derive;
+use serde::Serialize;
+
+use crate::wire::Read;
 
 /// Why a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Read!)]
 pub enum StopReason {
     /// The words asked for are written, and the paragraph has ended.
     Words,

@@ -13,6 +13,7 @@ use web_sys::{ErrorEvent, MessageEvent, Worker};
 use super::js::describe;
 use super::release;
 use crate::app::protocol::{Event, Program};
+use crate::wire::read;
 
 /// Owner of the worker.
 pub struct Bridge {
@@ -129,7 +130,7 @@ impl Bridge {
 
     fn receive(self: &Rc<Self>, message: &MessageEvent) {
         let parts: Array = message.data().unchecked_into();
-        match serde_wasm_bindgen::from_value(parts.get(0)) {
+        match read(&parts.get(0)) {
             Ok(Event::Panicked { message }) => self.break_off(message),
             Ok(event) => {
                 if matches!(event, Event::Ready { .. }) {

@@ -1,12 +1,14 @@
 //! What the settings make of the model's probabilities, stage by stage, by the very filters that draw.
 
-use serde::{Deserialize, Serialize};
+use macro_rules_attribute::derive;
+use serde::Serialize;
 
 use super::{Sampler, SamplerError, SamplerState};
 use crate::kernels::memory;
+use crate::wire::Read;
 
 /// The chances of a token after each setting, in their order; 0 where it was dropped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Read!)]
 pub struct Chances {
     /// After the repetition penalty.
     pub repetition_penalty: f64,
@@ -21,7 +23,7 @@ pub struct Chances {
 }
 
 /// Where a drawn number fell.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Read!)]
 pub struct Draw {
     /// The drawn number, from 0 to below 1.
     pub fraction: f64,

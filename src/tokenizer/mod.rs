@@ -5,10 +5,12 @@
 
 use std::collections::HashSet;
 
+use macro_rules_attribute::derive;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use serde::{Deserialize, Serialize};
 
 use crate::kernels::memory::{self, OutOfMemory};
+use crate::wire::Read;
 
 mod bpe;
 pub mod bytes;
@@ -26,7 +28,7 @@ pub use stream::Utf8Stream;
 use token_table::TokenTable;
 
 /// The kind of a model's tokens. The default settings depend on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Read!)]
 pub enum Vocabulary {
     /// One token per character, as in pearGPT: a tokenizer without merges.
     Characters,

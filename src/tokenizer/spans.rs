@@ -1,6 +1,9 @@
 //! The tokens of a text, counted and made visible.
 
-use serde::{Deserialize, Serialize};
+use macro_rules_attribute::derive;
+use serde::Serialize;
+
+use crate::wire::Read;
 
 use super::{Tokenizer, TokenizerError};
 
@@ -8,7 +11,7 @@ use super::{Tokenizer, TokenizerError};
 pub const SHOWN_TOKENS: usize = 1000;
 
 /// One token of a text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Read!)]
 pub struct TokenSpan {
     /// Its id.
     pub id: u32,

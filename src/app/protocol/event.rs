@@ -1,6 +1,7 @@
 //! What the workers tell the page.
 
-use serde::{Deserialize, Serialize};
+use macro_rules_attribute::derive;
+use serde::Serialize;
 
 use super::{BenchReport, Finding, GgufFile, Mark, ModelSummary, Place, Stats, Stored, TrainEvent};
 use crate::app::threads::Speeds;
@@ -8,9 +9,10 @@ use crate::evaluate::verify::Verification;
 use crate::explain::Surprise;
 use crate::generation::StopReason;
 use crate::tokenizer::TokenSpan;
+use crate::wire::Read;
 
 /// Worker → page.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub enum Event {
     /// The worker is ready for requests.
     Ready {
@@ -275,7 +277,7 @@ pub enum Event {
 }
 
 /// The task that a failure ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Read!)]
 pub enum Task {
     /// [`Request::Load`](super::Request::Load).
     Load,

@@ -1,6 +1,9 @@
 //! What crosses the bridge to look inside: where, what, and how surprising.
 
+use macro_rules_attribute::derive;
 use serde::{Deserialize, Serialize};
+
+use crate::wire::Read;
 
 /// A token of the text that stands on the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +33,7 @@ pub enum View {
 }
 
 /// Where a token stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Read!)]
 pub struct Place {
     /// Its index in the text's tokens, the prompt's included.
     pub position: u32,
@@ -43,7 +46,7 @@ pub struct Place {
 }
 
 /// How surprising a stretch of the text is: neighbouring tokens of the same level are one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Read!)]
 pub struct Mark {
     /// Bytes of the text.
     pub bytes: u32,

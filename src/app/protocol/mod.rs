@@ -13,6 +13,8 @@ mod inside;
 mod own;
 mod report;
 mod request;
+#[cfg(test)]
+mod tests;
 mod training;
 mod transfer_policy;
 

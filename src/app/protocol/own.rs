@@ -1,9 +1,11 @@
 //! Messages about a model of the reader's own: files, answers, descriptions.
 
+use macro_rules_attribute::derive;
 use serde::{Deserialize, Serialize};
 
 use super::TransferPolicy;
 use crate::app::catalog::Entry;
+use crate::wire::Read;
 
 /// The reader's answers about the files of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +21,7 @@ pub struct Answers {
 }
 
 /// The result of identifying files.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub enum Finding {
     /// A model that can be opened.
     Ready(Description),
@@ -30,7 +32,7 @@ pub enum Finding {
 }
 
 /// A model of which everything but the weights has been read.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub struct Description {
     /// A name for it, from the names of its files.
     pub name: String,
@@ -41,7 +43,7 @@ pub struct Description {
 }
 
 /// Something that is missing, and without which the model cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Read!)]
 pub struct Question {
     /// What is missing, and what to do, as a sentence.
     pub sentence: String,
@@ -50,7 +52,7 @@ pub struct Question {
 }
 
 /// The kind of the answer to a [`Question`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Read!)]
 pub enum Asked {
     /// A further file.
     File,
@@ -72,7 +74,7 @@ pub enum Asked {
 }
 
 /// Names and describes a GGUF that the engine can run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Read!)]
 pub struct GgufFile {
     /// The catalog's id, or SHA-256 of a model of the reader's own.
     pub id: String,
@@ -90,7 +92,7 @@ pub struct GgufFile {
 }
 
 /// Where a GGUF is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Read!)]
 pub enum FileLocation {
     /// In the page's memory, or a file of the reader's. It comes with the message.
     Message,

@@ -1,11 +1,13 @@
 //! The contents of events: numbers, tokens, the list of stored models.
 
-use serde::{Deserialize, Serialize};
+use macro_rules_attribute::derive;
+use serde::Serialize;
 
 use crate::tokenizer::Vocabulary;
+use crate::wire::Read;
 
 /// What the browser's storage holds for this site.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Read!)]
 pub struct Stored {
     /// The models, by id.
     pub models: Vec<StoredModel>,
@@ -18,7 +20,7 @@ pub struct Stored {
 }
 
 /// One model in storage.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub struct StoredModel {
     /// The catalog's id; of a model of the reader's own, SHA-256 of its file.
     pub id: String,
@@ -31,7 +33,7 @@ pub struct StoredModel {
 }
 
 /// What the page knows about an open model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub struct ModelSummary {
     /// The catalog's id; of a model of the reader's own, SHA-256 of its file.
     pub id: String,
@@ -74,7 +76,7 @@ pub struct ModelSummary {
 }
 
 /// The numbers of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Read!)]
 pub struct Stats {
     /// Tokens written, without the prompt's.
     pub tokens: u32,
@@ -95,7 +97,7 @@ pub struct Stats {
 }
 
 /// The JSON object of the bench page. The names of its fields are a contract.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub struct BenchReport {
     /// The catalog's id; of a model of the reader's own, SHA-256 of its file. Filled in by the page.
     pub model: String,

@@ -1,8 +1,10 @@
 //! Messages between the page and the trainer's worker.
 
+use macro_rules_attribute::derive;
 use serde::{Deserialize, Serialize};
 
 use crate::app::training::TrainSettings;
+use crate::wire::Read;
 
 /// Page → trainer's worker. Each is answered in order; steps are taken in between.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,7 +52,7 @@ pub enum TrainRequest {
 }
 
 /// Trainer's worker → page.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub enum TrainEvent {
     /// The stored run, if there is one; and why a run lives in this tab only, as a sentence, if that is so.
     Stored(Option<StoredRun>, Option<String>),
@@ -83,7 +85,7 @@ pub enum TrainEvent {
 }
 
 /// A run in the browser's storage.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub struct StoredRun {
     /// The text's name.
     pub title: String,
@@ -94,7 +96,7 @@ pub struct StoredRun {
 }
 
 /// What a text is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub struct TextFacts {
     /// Bytes in UTF-8.
     pub bytes: u64,
@@ -109,7 +111,7 @@ pub struct TextFacts {
 }
 
 /// How long a run takes.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Read!)]
 pub struct Estimate {
     /// Weights of the model.
     pub parameters: u64,
@@ -122,7 +124,7 @@ pub struct Estimate {
 }
 
 /// What a run learns.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub struct RunFacts {
     /// The text's name.
     pub title: String,
@@ -141,7 +143,7 @@ pub struct RunFacts {
 }
 
 /// A run's curve.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Read!)]
 pub struct Curve {
     /// As numbers, comma-separated.
     pub csv: String,
@@ -150,7 +152,7 @@ pub struct Curve {
 }
 
 /// How far a run is.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Read!)]
 pub struct TrainProgress {
     /// Steps taken.
     pub step: u64,
@@ -165,7 +167,7 @@ pub struct TrainProgress {
 }
 
 /// What a model wrote behind a step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Read!)]
 pub struct Sample {
     /// Steps taken.
     pub step: u64,
@@ -176,7 +178,7 @@ pub struct Sample {
 }
 
 /// How a run ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub enum Ended {
     /// With its last step: the loss on all that is held out, in nats per token, if something is.
     Learned(Option<f64>),

@@ -9,6 +9,7 @@ pub use self::session::{Answer, Phase, Session};
 use super::settings::{Kind, Parameter, SettingsError};
 use crate::checkpoint::decimal::shortest;
 use crate::train::{Plan, Size};
+use crate::wire::{Problems, Read, Value};
 
 /// Hex digits of the text's SHA-256 in an address.
 pub const TEXT_DIGITS: usize = 12;
@@ -188,6 +189,12 @@ impl From<String> for TrainSettings {
             }
         }
         settings
+    }
+}
+
+impl Read for TrainSettings {
+    fn read<V: Value>(value: &V, problems: &mut Problems) -> Self {
+        TrainSettings::from(String::read(value, problems))
     }
 }
 

@@ -2,17 +2,19 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use macro_rules_attribute::derive;
+use serde::Serialize;
 
 use super::figures::{Expectation, Scored};
 use crate::tokenizer::TokenSpan;
 use crate::tokenizer::Tokenizer;
+use crate::wire::Read;
 
 /// How many of the ten likeliest tokens must be the same. It is not all, since the tenth and the eleventh may be close.
 pub const SHARED: usize = 9;
 
 /// The comparison of the logits after one prompt.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub struct Check {
     /// The prompt.
     pub prompt: String,
@@ -35,7 +37,7 @@ pub struct Check {
 }
 
 /// The text that the model writes at temperature 0.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Read!)]
 pub struct Greedy {
     /// The text that it continues.
     pub prompt: String,
@@ -48,7 +50,7 @@ pub struct Greedy {
 }
 
 /// All that was compared.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub struct Verification {
     /// The comparison of each prompt.
     pub checks: Vec<Check>,

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::architecture::{Sizes, drawing, parts};
 use super::import::Import;
 use super::import_panel::ImportPanel;
 use super::inside::step_address;
@@ -9,29 +10,13 @@ use super::kept::Kept;
 use super::writing::Writing;
 use crate::app::permalink::{Address, Route};
 use crate::app::speakers::names_speaker;
-
-/// Drawn for both colour schemes: its parts take their colours from the style sheet.
-const ARCHITECTURE: &str = include_str!("architecture.svg");
+use crate::explain::Norms;
 
 /// The beginning of what pearGPT writes for `#/peargpt?prompt=ROMEO%3A%0A&words=60&seed=6`, which a test holds it to.
 const SAMPLE: &str = include_str!("sample.txt");
 
-/// The parts of the drawing, downwards, and what each is for.
-const PARTS: [(&str, &str); 7] = [
-    ("Tokens", "The text, cut into pieces that the model knows: characters, or parts of words."),
-    ("Embedding and positions", "Each token becomes a row of numbers: what it is, plus where it stands."),
-    (
-        "Attention",
-        "Each token looks back at those before it and takes what it needs; every head looks for something else.",
-    ),
-    ("MLP", "Each token, by itself, is worked on with what the model has learned."),
-    (
-        "Residual sums",
-        "Attention and MLP only add to the row, so nothing is lost; layer norms keep the numbers in bounds.",
-    ),
-    ("Head", "The last row is compared with every token’s embedding: a score for each that could come next."),
-    ("Sampler", "One of them is drawn and appended, and everything begins again."),
-];
+/// The steps of the tour that show the parts of the architecture, downwards.
+const SHOWN_IN: [usize; 7] = [1, 6, 5, 8, 6, 2, 4];
 
 /// Where each link leads, who made it, what it is.
 const LESSONS: [(&str, &str, &str); 5] = [
@@ -162,16 +147,15 @@ fn Facts(facts: [(&'static str, &'static str); 4]) -> impl IntoView {
 
 #[component]
 fn Inside() -> impl IntoView {
-    let part = |(name, what): (&'static str, &'static str)| view! { <div><dt>{name}</dt><dd>{what}</dd></div> };
+    let lead = |index: usize, name: &'static str| view! { <a href=step_address(SHOWN_IN[index])>{name}</a> }.into_any();
     view! {
         <section class="inside">
             <div>
                 <h2>"Inside"</h2>
                 <p>"Both models are the same machine in two sizes."</p>
-                <dl class="parts">{PARTS.map(part).collect_view()}</dl>
+                {parts(lead)}
             </div>
-            // Our own file, not a model's text.
-            <figure class="architecture" inner_html=ARCHITECTURE></figure>
+            <figure class="architecture" inner_html=drawing(&Sizes::shipped(), &Norms::default())></figure>
         </section>
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! site                                 the document's own page; mounts
 //! app ─ options, address_bar, theme    which view stands there, what it is told, how it looks
-//!  ├ home, not_found                   what this is, and where nothing is
+//!  ├ home ─ architecture, not_found     what this is, how it works inside, and where nothing is
 //!  ├ own, import_panel ─ import,       models of the reader's own: handed over, kept
 //!  │     dropped
 //!  ├ writing_view ─ prompt, controls,  prompt and settings in, text and numbers out
@@ -50,6 +50,7 @@ mod writing;
 // What is drawn.
 mod address_bar;
 mod app;
+mod architecture;
 mod bench;
 mod clipboard;
 mod controls;

@@ -1,10 +1,15 @@
-//! A token's way through the model: its parts with their sizes, and how long the row of numbers is behind each.
+//! A token's way through the model: the drawing with its sizes, and how long the row of numbers is behind each part.
 
 use leptos::prelude::*;
 
+use super::super::architecture::{Sizes, drawing, parts};
 use super::super::writing::Writing;
 use crate::app::protocol::{ModelSummary, View};
 use crate::explain::Norms;
+
+/// The views that show the parts of the architecture, downwards.
+const SHOWN_IN: [View; 7] =
+    [View::Token, View::Lens, View::Attention, View::Attention, View::Lens, View::Lens, View::Token];
 
 /// The parts in the order in which a token passes them. Each leads to what there is to see of it.
 #[component]
@@ -19,17 +24,29 @@ pub fn Way(
             of_lens.or_else(|| seen.attention.as_ref().map(|(view, _)| view.norms.clone()))
         })
     };
+    let lead = move |index: usize, name: &'static str| {
+        let view = SHOWN_IN[index];
+        view! { <button type="button" class="quiet" on:click=move |_| writing.show_view(view)>{name}</button> }
+            .into_any()
+    };
     view! {
         <div class="way" data-testid="way">
             <p class="help">
                 "Attention and MLP only add to the row of numbers that a token becomes. The bars are its length (Euclidean norm) behind each."
             </p>
-            <ol>{move || writing.summary().map(|summary| parts(writing, summary, norms()))}</ol>
+            <div class="inside">
+                {parts(lead)}
+                <figure
+                    class="architecture"
+                    inner_html=move || writing.summary().map(|summary| drawing(&[Sizes::of(&summary)], &norms().unwrap_or_default()))
+                ></figure>
+            </div>
+            <ol>{move || writing.summary().map(|summary| steps(writing, summary, norms()))}</ol>
         </div>
     }
 }
 
-fn parts(writing: Writing, summary: ModelSummary, norms: Option<Norms>) -> impl IntoView {
+fn steps(writing: Writing, summary: ModelSummary, norms: Option<Norms>) -> impl IntoView {
     let ModelSummary { layers, heads, n_embd, vocabulary_size, context, .. } = summary;
     let norms = norms.unwrap_or_default();
     let longest =

@@ -46,7 +46,11 @@ fn begin(learning_rate: Option<f32>) -> Run {
 }
 
 fn resume(file: &[u8]) -> Run {
-    Run::resume(&mut Cursor::new(file), &text(), "sha").unwrap()
+    resume_share(file, Share::WHOLE)
+}
+
+fn resume_share(file: &[u8], share: Share) -> Run {
+    Run::resume_share(&mut Cursor::new(file), &text(), "sha", share).unwrap()
 }
 
 /// Threads that follow; they end when this is dropped.
@@ -187,7 +191,9 @@ fn a_run_that_a_team_has_saved_is_gone_on_with_by_any_number() {
     learn(&mut run, 5);
     let file = saved(&run);
     assert!(outcome(&mut resume(&file)) == alone);
-    let (mut run, _team) = team(move |_| resume(&file), 3, None, usize::MAX);
+    // Those who follow have their shares from the start.
+    let share = |member| if member == 0 { Share::WHOLE } else { Share::new(member, 3) };
+    let (mut run, _team) = team(move |member| resume_share(&file, share(member)), 3, None, usize::MAX);
     assert!(outcome(&mut run) == alone);
 }
 

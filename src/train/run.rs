@@ -43,9 +43,22 @@ impl Run {
         parameters: Parameters,
         text: &str,
     ) -> Result<Self, TrainError> {
+        Run::begin_share(recipe, config, tokenizer, parameters, text, Share::WHOLE)
+    }
+
+    /// The same for a member of a team, which is to [`join`](Self::join) it: with its share of what only one of them needs.
+    pub(super) fn begin_share(
+        recipe: Recipe,
+        config: &Config,
+        tokenizer: TokenizerSpec,
+        parameters: Parameters,
+        text: &str,
+        share: Share,
+    ) -> Result<Self, TrainError> {
         let ids = Tokenizer::new(tokenizer.clone())?.encode(text)?;
         let dataset = Dataset::new(ids, recipe.held_out, config.context, recipe.settings.seed)?;
-        let trainer = Trainer::new(config, recipe.settings.clone(), parameters, recipe.optimizers)?;
+        let settings = recipe.settings.clone();
+        let trainer = Trainer::for_share(config, settings, parameters, recipe.optimizers, share)?;
         Ok(Run { recipe, tokenizer, config: config.clone(), trainer, dataset, curve: Vec::new(), recent: (0.0, 0) })
     }
 

@@ -13,8 +13,7 @@ use sha2::{Digest, Sha256};
 use super::run::float32;
 use super::{Parameters, Point, Recipe, Run, SavedError, TrainError};
 use crate::checkpoint::{self, Checkpoint};
-use crate::kernels::ops::with_numbers_mut;
-use crate::model::Weight;
+use crate::model::{Share, Weight};
 
 const MAGIC: &[u8; 8] = b"peartrn2";
 /// Bytes of a SHA-256.
@@ -57,6 +56,16 @@ impl Run {
 
     /// Goes on with a run. The text must be the one that it learned, whose sha256 is `text_sha256`.
     pub fn resume(file: &mut (impl Read + Seek), text: &str, text_sha256: &str) -> Result<Self, TrainError> {
+        Run::resume_share(file, text, text_sha256, Share::WHOLE)
+    }
+
+    /// The same for a member of a team, which is to [`join`](Self::join) it: with its share of what only one of them needs.
+    pub fn resume_share(
+        file: &mut (impl Read + Seek),
+        text: &str,
+        text_sha256: &str,
+        share: Share,
+    ) -> Result<Self, TrainError> {
         let end = check(file)?;
         file.seek(SeekFrom::Start(MAGIC.len() as u64))?;
         let header = part(file, end)?;
@@ -69,7 +78,8 @@ impl Run {
         // One after another: a tab has no room for all of them twice.
         let tensor = |(name, weight): (String, Weight)| Ok((name, weight.dequantize(&Device::Cpu)?));
         let weights = weights.into_iter().map(tensor).collect::<Result<_, TrainError>>()?;
-        let mut run = Run::begin(header.recipe, &config, tokenizer, Parameters::new(weights)?, text)?;
+        let parameters = Parameters::new(weights)?;
+        let mut run = Run::begin_share(header.recipe, &config, tokenizer, parameters, text, share)?;
         run.trainer.set_steps(header.steps);
         let point = |(step, train, held_out): (u64, u64, Option<u64>)| Point {
             step,
@@ -80,10 +90,10 @@ impl Run {
         run.recent = (f64::from_bits(header.recent.0), header.recent.1);
         let left = end.saturating_sub(file.stream_position()?);
         let mut rest = file.take(left);
-        for (_, mean) in run.trainer.mean()?.iter() {
-            with_numbers_mut(mean, |mean| pull(&mut rest, mean))??;
-        }
-        run.trainer.remembered_mut().try_for_each(|numbers| pull(&mut rest, numbers))?;
+        run.trainer.put_back(|count, numbers| match numbers {
+            Some(numbers) => pull(&mut rest, numbers),
+            None => pass_over(&mut rest, 4 * count as u64),
+        })?;
         if rest.limit() == 0 { Ok(run) } else { Err(SavedError::Inconsistent("it is too long").into()) }
     }
 }
@@ -157,4 +167,11 @@ fn pull(rest: &mut impl Read, numbers: &mut [f32]) -> Result<(), TrainError> {
         }
     }
     Ok(())
+}
+
+fn pass_over(rest: &mut impl Read, bytes: u64) -> Result<(), TrainError> {
+    match io::copy(&mut rest.take(bytes), &mut io::sink())? {
+        passed if passed == bytes => Ok(()),
+        _ => Err(SavedError::Inconsistent("it is too short").into()),
+    }
 }

@@ -87,15 +87,27 @@ impl Trainer {
         parameters: Parameters,
         optimizers: Optimizers,
     ) -> Result<Self, TrainError> {
+        Trainer::for_share(config, settings, parameters, optimizers, Share::WHOLE)
+    }
+
+    /// The same with nothing but what a member of a team needs, which is to [`join`](Self::join) it.
+    pub(super) fn for_share(
+        config: &Config,
+        settings: Settings,
+        parameters: Parameters,
+        optimizers: Optimizers,
+        share: Share,
+    ) -> Result<Self, TrainError> {
         let optimizers: Vec<_> =
             parameters.iter().map(|(name, variable)| optimizers.of(name, variable.dims())).collect();
-        let counts = parameters.variables().iter().map(|variable| variable.elem_count());
+        let owned = Place::owned_by(share, &sizes(&parameters, &optimizers));
+        let begin = |index: &usize| optimizers[*index].begin(parameters.variables()[*index].elem_count());
         Ok(Trainer {
             config: config.clone(),
             settings,
-            owned: (0..optimizers.len()).collect(),
-            mean: parameters.copy()?,
-            states: optimizers.iter().zip(counts).map(|(optimizer, count)| optimizer.begin(count)).collect(),
+            mean: parameters.only(&owned)?.copy()?,
+            states: owned.iter().map(begin).collect(),
+            owned,
             parameters,
             optimizers,
             steps: 0,
@@ -107,14 +119,12 @@ impl Trainer {
     /// Becomes a member of a team, all of whom have the same weights and have taken the same steps: keeps the means of its own
     /// variables, and forgets those of the others'.
     pub(super) fn join(&mut self, share: Share, exchange: Box<dyn Exchange>) -> Result<(), TrainError> {
-        let variables = self.optimizers.iter().zip(self.parameters.variables());
-        let variables: Vec<_> = variables
-            .map(|(optimizer, variable)| (variable.elem_count(), optimizer.cost(variable.elem_count())))
-            .collect();
-        let place = Place::new(share, exchange, &variables);
-        self.mean = self.mean.only(place.owned())?;
-        let mut index = 0..;
-        self.states.retain(|_| index.next().is_some_and(|index| place.owned().binary_search(&index).is_ok()));
+        let place = Place::new(share, exchange, &sizes(&self.parameters, &self.optimizers));
+        let stays: Vec<bool> = self.owned.iter().map(|index| place.owned().binary_search(index).is_ok()).collect();
+        let kept: Vec<usize> = (0..stays.len()).filter(|index| stays[*index]).collect();
+        self.mean = self.mean.only(&kept)?;
+        let mut stays = stays.into_iter();
+        self.states.retain(|_| stays.next() == Some(true));
         self.owned = place.owned().to_vec();
         self.place = Some(place);
         Ok(())
@@ -184,7 +194,7 @@ impl Trainer {
         self.steps
     }
 
-    /// Goes on behind so many steps; weights, means and [what is remembered](Self::remembered_mut) are put back by the caller.
+    /// Goes on behind so many steps; weights, means and [what is remembered](Self::put_back) are put back by the caller.
     pub fn set_steps(&mut self, steps: u64) {
         self.steps = steps;
     }
@@ -217,9 +227,27 @@ impl Trainer {
         Ok(())
     }
 
-    /// What the optimizers remember, to be changed.
-    pub fn remembered_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
-        self.states.iter_mut().flat_map(State::numbers_mut)
+    /// Puts back what [`remembered`](Self::remembered) handed over: `give` fills in so many numbers, or passes over them where
+    /// another member of the team has them.
+    pub(super) fn put_back(
+        &mut self,
+        mut give: impl FnMut(usize, Option<&mut [f32]>) -> Result<(), TrainError>,
+    ) -> Result<(), TrainError> {
+        let counts: Vec<usize> = self.parameters.variables().iter().map(|variable| variable.elem_count()).collect();
+        let own = |variable: usize| self.owned.binary_search(&variable).ok();
+        for (variable, count) in counts.iter().enumerate() {
+            match own(variable) {
+                Some(index) => with_numbers_mut(&self.mean.variables()[index], |mean| give(*count, Some(mean)))??,
+                None => give(*count, None)?,
+            }
+        }
+        for (variable, count) in counts.iter().enumerate() {
+            match own(variable) {
+                Some(index) => self.states[index].numbers_mut().try_for_each(|numbers| give(*count, Some(numbers)))?,
+                None => (0..self.optimizers[variable].lists()).try_for_each(|_| give(*count, None))?,
+            }
+        }
+        Ok(())
     }
 
     /// Threads that compute.
@@ -337,6 +365,12 @@ impl Learner<'_> {
 }
 
 /// The sum of the squares, in eight chains.
+/// How many numbers each variable has, and what its update costs.
+fn sizes(parameters: &Parameters, optimizers: &[Optimizer]) -> Vec<(usize, u64)> {
+    let counts = parameters.variables().iter().map(|variable| variable.elem_count());
+    counts.zip(optimizers).map(|(count, optimizer)| (count, optimizer.cost(count))).collect()
+}
+
 fn square_sum(numbers: &[f32]) -> f64 {
     let square = |number: &f32| f64::from(*number) * f64::from(*number);
     let (eights, rest) = numbers.as_chunks::<8>();

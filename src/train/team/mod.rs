@@ -36,6 +36,11 @@ impl Place {
         Place { share, exchange, lines: share_variables(variables, share.members()), orders: Cell::new(0) }
     }
 
+    /// The variables that the member of a share updates, in ascending order.
+    pub fn owned_by(share: Share, variables: &[(usize, u64)]) -> Vec<usize> {
+        share_variables(variables, share.members()).swap_remove(share.member()).variables
+    }
+
     /// The variables that this member updates, in ascending order.
     pub fn owned(&self) -> &[usize] {
         &self.lines[self.share.member()].variables

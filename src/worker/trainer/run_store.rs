@@ -14,6 +14,7 @@ use super::super::storage::{Attempt, Folder, Lock, MemoryFile, reason};
 use super::text::{Text, sentence};
 use crate::app::protocol::{Sample, StoredRun};
 use crate::app::training::TrainSettings;
+use crate::model::Share;
 use crate::train::Run;
 
 const FOLDER: &str = "train";
@@ -174,7 +175,7 @@ impl RunStore {
                 let mut wrong = "The stored run is gone.".to_string();
                 for state in [newest, 1 - newest.min(1)] {
                     let Ok(Some(mut file)) = existing(folder, STATES[state.min(1)]).await else { continue };
-                    match text.resume(&mut BufReader::with_capacity(WRITTEN, &mut file)) {
+                    match text.resume(&mut BufReader::with_capacity(WRITTEN, &mut file), Share::WHOLE) {
                         Ok(run) => return Ok(run),
                         Err(error) => wrong = sentence(&error),
                     }
@@ -183,7 +184,7 @@ impl RunStore {
             }
             Place::Memory(Some(file)) => {
                 file.rewind().map_err(|error| error.to_string())?;
-                text.resume(file).map_err(|error| sentence(&error))
+                text.resume(file, Share::WHOLE).map_err(|error| sentence(&error))
             }
             Place::Memory(None) => Err("Nothing was stored yet.".to_string()),
         }

@@ -52,7 +52,8 @@ pub async fn learn(place: &Rc<Place>, share: Share, message: &JsValue) -> Result
     let files: Array = Reflect::get(message, &LEARN.into())?.unchecked_into();
     let text = Text::read(files.get(0).unchecked_into()).await.map_err(failed)?;
     let saved: Blob = files.get(1).unchecked_into();
-    let mut run = text.resume(&mut BlobFile::open(saved)?).map_err(failed)?;
+    let mut run = text.resume(&mut BlobFile::open(saved)?, share).map_err(failed)?;
+    drop(text);
     run.join(share, Box::new(Rc::clone(place))).map_err(failed)?;
     let note = || place.note((memory_bytes() / PAGE) as u32);
     note();

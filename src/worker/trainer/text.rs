@@ -10,6 +10,7 @@ use web_sys::Blob;
 use super::super::storage::{FilePiece, SplitFile, Store, reason};
 use crate::app::protocol::TextFacts;
 use crate::checkpoint::sha256::hex;
+use crate::model::Share;
 use crate::train::{Base, Run, TrainError, dataset};
 
 /// The largest text in bytes: its ids take four times as much memory.
@@ -95,9 +96,9 @@ impl Text {
         })
     }
 
-    /// Goes on with a saved run.
-    pub fn resume(&self, file: &mut (impl Read + Seek)) -> Result<Run, TrainError> {
-        Run::resume(file, &self.text, &self.sha256)
+    /// Goes on with a saved run, or with a share of it.
+    pub fn resume(&self, file: &mut (impl Read + Seek), share: Share) -> Result<Run, TrainError> {
+        Run::resume_share(file, &self.text, &self.sha256, share)
     }
 }
 

@@ -300,3 +300,30 @@ async fn a_prompt_is_read_without_writing_and_a_tour_leads_through() {
     expect_good_looks(&reader, "tour").await;
     assert_eq!(reader.browser.console().await.unwrap(), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn the_way_through_has_this_models_sizes_and_the_tokens_norms() {
+    let reader = Reader::of_text(TEXT).await.unwrap();
+    reader.press("look").await.unwrap();
+    reader.press("view-way").await.unwrap();
+    let drawn = |script: &str| format!("[...document.querySelectorAll('[data-testid=way] {script}");
+    let bars = drawn(".arch-bar title')].map((title) => title.textContent)");
+    reader.browser.wait_until(&format!("{bars}.length === 16")).await.unwrap();
+    let sizes = drawn(".arch-size text')].map((text) => text.textContent)");
+    let sizes = reader.browser.script(&format!("return {sizes}")).await.unwrap();
+    for expected in ["pearGPT", "65 characters", "256 × 320", "8 blocks", "5 heads", "320 → 1,280", "9,967,040"] {
+        assert!(sizes.as_array().unwrap().iter().any(|size| size == expected), "{expected}: {sizes}");
+    }
+    let bars = reader.browser.script(&format!("return {bars}")).await.unwrap();
+    reader.browser.script("document.querySelector('[data-testid=numbers]').open = true").await.unwrap();
+    reader.browser.wait_until("document.querySelector('[data-testid=explain-json]').textContent").await.unwrap();
+    let views = reader.views().await.unwrap();
+    let norms = views.iter().find_map(|view| view.pointer("/lens/norms/mlp/7")).and_then(Value::as_f64).unwrap();
+    assert_eq!(bars[15], format!("behind MLP of layer 8: {norms:.1}"));
+    // Each part leads to what there is to see of it.
+    let attention = drawn(".parts button')].find((part) => part.textContent === 'Attention').click()");
+    reader.browser.script(&attention).await.unwrap();
+    reader.browser.wait_until("document.querySelectorAll('[data-testid=head]').length === 40").await.unwrap();
+    reader.press("view-way").await.unwrap();
+    expect_good_looks(&reader, "way").await;
+}

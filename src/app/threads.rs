@@ -19,7 +19,7 @@ const CHANGE: f64 = 0.85;
 const BUSY: f64 = 1.4;
 
 /// How many threads are to compute.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Read!)]
 pub struct Threads {
     /// As many as this; `None` for as many as are fastest.
     pub exactly: Option<u32>,

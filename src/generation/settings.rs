@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use macro_rules_attribute::derive;
+use serde::Serialize;
 
 use crate::model::Part;
 use crate::sampler::Sampling;
 use crate::tokenizer::Vocabulary;
+use crate::wire::Read;
 
 /// The number of words if none is set.
 pub const DEFAULT_WORDS: u32 = 200;
@@ -18,7 +20,7 @@ pub const MOST_STOPS: usize = 4;
 pub const MOST_STOP_CHARACTERS: usize = 100;
 
 /// What happens when the text grows past the model's context.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Read!)]
 #[serde(rename_all = "lowercase")]
 pub enum Window {
     /// Keep the newer half of the context and prefill it again: the mean cost per token stays flat.
@@ -39,7 +41,7 @@ impl Window {
 }
 
 /// A token that stands at a position, whatever is drawn there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Read!)]
 pub struct Take {
     /// Index in the text's ids, prompt included; an empty prompt's start token is at 0.
     pub position: u32,
@@ -55,7 +57,7 @@ impl fmt::Display for Take {
 }
 
 /// One run, as asked for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub struct Settings {
     /// The text to continue. If it is empty, the model starts by itself.
     pub prompt: String,

@@ -1,6 +1,5 @@
 //! What the browser gives: errors, JSON, events.
 
-use js_sys::{Array, Object, Reflect};
 use leptos::prelude::{StoredValue, UpdateValue, on_cleanup, request_animation_frame};
 use leptos::wasm_bindgen::closure::Closure;
 use leptos::wasm_bindgen::convert::FromWasmAbi;
@@ -8,7 +7,7 @@ use leptos::wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Element, ScrollIntoViewOptions, ScrollLogicalPosition};
 
 use super::options::Mounted;
-use crate::wire::{Read, Value, read};
+use crate::wire::{Read, read};
 
 /// A JavaScript error as text.
 pub fn describe(error: &JsValue) -> String {
@@ -20,43 +19,6 @@ pub fn describe(error: &JsValue) -> String {
 pub fn from_json<T: Read>(text: &str) -> Result<T, String> {
     let value = js_sys::JSON::parse(text).map_err(|error| describe(&error))?;
     read(&value)
-}
-
-impl Value for JsValue {
-    fn nothing() -> Self {
-        JsValue::UNDEFINED
-    }
-
-    fn is_nothing(&self) -> bool {
-        self.is_null() || self.is_undefined()
-    }
-
-    fn number(&self) -> Option<f64> {
-        self.as_f64()
-    }
-
-    fn text(&self) -> Option<String> {
-        self.as_string()
-    }
-
-    fn flag(&self) -> Option<bool> {
-        self.as_bool()
-    }
-
-    fn items(&self) -> Option<Vec<JsValue>> {
-        self.dyn_ref::<Array>().map(|items| items.iter().collect())
-    }
-
-    fn field(&self, name: &str) -> JsValue {
-        // Of what is no object there is nothing.
-        Reflect::get(self, &name.into()).unwrap_or_default()
-    }
-
-    fn only_field(&self) -> Option<(String, JsValue)> {
-        let name = Object::keys(self.dyn_ref::<Object>()?).get(0).as_string()?;
-        let value = self.field(&name);
-        Some((name, value))
-    }
 }
 
 /// Scrolls no farther than it takes to show an element, and at once: nothing moves that a reader has asked not to.

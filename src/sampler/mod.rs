@@ -5,10 +5,12 @@
 
 use std::cmp::Ordering;
 
-use serde::{Deserialize, Serialize};
+use macro_rules_attribute::derive;
+use serde::Serialize;
 
 use crate::kernels::memory::{self, OutOfMemory};
 use crate::tokenizer::Vocabulary;
+use crate::wire::Read;
 
 mod explain;
 mod prediction;
@@ -25,7 +27,7 @@ use random::Pcg32;
 use shortlist::Shortlist;
 
 /// The sampling settings. The filters apply in the order of these fields.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub struct Sampling {
     /// Divides positive and multiplies negative logits of tokens in the context; 1 is off.
     pub repetition_penalty: f32,

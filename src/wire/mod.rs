@@ -1,10 +1,12 @@
 //! Plain values, JavaScript's or JSON's, read into types.
 //!
-//! Serde's derive writes a visitor for each type, which makes an eighth of the page's program out of the events that it
+//! Serde's derive writes a visitor for each type, which would make an eighth of the page's program out of the events that it
 //! reads. Here a type is a list of fields, and what is wrong is noted while reading goes on, so that no field needs a way
 //! out of its own.
 
 mod derive;
+#[cfg(target_arch = "wasm32")]
+mod js;
 mod plain;
 
 pub(crate) use derive::Read;

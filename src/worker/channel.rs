@@ -9,13 +9,13 @@ use std::task::{Context, Poll, Waker};
 
 use js_sys::Array;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
 use web_sys::{Blob, MessageEvent};
 
 use super::time::{Breath, now, scope};
 use crate::app::protocol::{Event, Request, TrainRequest};
+use crate::wire::{Read, read};
 
 /// Milliseconds after which the event loop runs again.
 const BREATH_MS: f64 = 4.0;
@@ -24,7 +24,7 @@ const BREATH_MS: f64 = 4.0;
 pub type Message<R = Request> = (R, Vec<Blob>);
 
 /// What a program is asked.
-pub trait Asked: DeserializeOwned + 'static {
+pub trait Asked: Read + 'static {
     /// Whether this is answered in the background, and ends no run.
     fn is_background(&self) -> bool;
 
@@ -189,10 +189,10 @@ impl<R: Asked> Inbox<R> {
 }
 
 /// Unpacks a message of the page.
-fn unpack<R: Asked>(data: &JsValue) -> Result<Message<R>, serde_wasm_bindgen::Error> {
+fn unpack<R: Asked>(data: &JsValue) -> Result<Message<R>, String> {
     let parts: &Array = data.unchecked_ref();
     let files: Array = parts.get(1).unchecked_into();
-    Ok((serde_wasm_bindgen::from_value(parts.get(0))?, files.iter().map(JsCast::unchecked_into).collect()))
+    Ok((read(&parts.get(0))?, files.iter().map(JsCast::unchecked_into).collect()))
 }
 
 impl<R: Asked> Queue<R> {

@@ -1,12 +1,12 @@
 //! What crosses the bridge to look inside: where, what, and how surprising.
 
 use macro_rules_attribute::derive;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::wire::Read;
 
 /// A token of the text that stands on the page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Read!)]
 pub enum At {
     /// The one that the character at this byte of the text belongs to, the prompt included.
     Byte(u32),
@@ -17,7 +17,7 @@ pub enum At {
 }
 
 /// What is asked about a token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Read!)]
 pub enum View {
     /// How likely it was, and what else could stand there.
     #[default]

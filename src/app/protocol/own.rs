@@ -1,14 +1,14 @@
 //! Messages about a model of the reader's own: files, answers, descriptions.
 
 use macro_rules_attribute::derive;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::TransferPolicy;
 use crate::app::catalog::Entry;
 use crate::wire::Read;
 
 /// The reader's answers about the files of a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Read!)]
 pub struct Answers {
     /// One of the models that the files hold.
     pub model: Option<String>,
@@ -74,7 +74,7 @@ pub enum Asked {
 }
 
 /// Names and describes a GGUF that the engine can run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Read!)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Read!)]
 pub struct GgufFile {
     /// The catalog's id, or SHA-256 of a model of the reader's own.
     pub id: String,
@@ -92,7 +92,7 @@ pub struct GgufFile {
 }
 
 /// Where a GGUF is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Read!)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Read!)]
 pub enum FileLocation {
     /// In the page's memory, or a file of the reader's. It comes with the message.
     Message,
@@ -103,7 +103,7 @@ pub enum FileLocation {
 }
 
 /// The file of an open model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub enum ModelFile {
     /// A model of the catalog. It is fetched again if storage does not have it.
     Catalog {
@@ -119,7 +119,7 @@ pub enum ModelFile {
 }
 
 /// The format of an export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Read!)]
 pub enum Export {
     /// GGUF, 8 bits a weight.
     Gguf8,

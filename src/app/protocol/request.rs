@@ -1,14 +1,16 @@
 //! What the page asks of its workers.
 
-use serde::{Deserialize, Serialize};
+use macro_rules_attribute::derive;
+use serde::Serialize;
 
 use super::{Answers, At, Export, GgufFile, ModelFile, Program, TransferPolicy, View};
 use crate::app::catalog::Entry;
 use crate::app::threads::Threads;
 use crate::generation::Settings;
+use crate::wire::Read;
 
 /// Page → worker.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub enum Request {
     /// Fetch, verify and open a model. The model that is open is closed first.
     Load {

@@ -1,9 +1,9 @@
-//! What a worker writes, the page reads.
+//! What one side writes, the other reads.
 
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::{Event, StoredRun, TrainEvent};
+use super::{Event, Request, StoredRun, TrainEvent, TrainRequest};
 use crate::wire::{Read, Value, read};
 
 impl Value for Json {
@@ -128,6 +128,64 @@ fn events_are_read_as_they_are_written() {
         json!({ "Panicked": { "message": "m" } }),
     ];
     events.into_iter().for_each(comes_back::<Event>);
+}
+
+#[test]
+fn requests_are_read_as_they_are_written() {
+    let policy = json!({
+        "tries": 4, "delay_ms": 1, "stall_ms": 2, "again_ms": 3, "asks": true, "checkpoint_bytes": 5,
+    });
+    let catalog: Json = serde_json::from_str(include_str!("../../../weights/catalog.json")).unwrap();
+    let entry = &catalog[0];
+    let answers = json!({ "model": null, "heads": 4, "alphabet": "ab", "as_they_are": false });
+    let file = json!({ "id": "a", "title": "b", "bytes": 9, "sha256": "c", "checksums": [], "location": "Kept" });
+    let threads = json!({ "exactly": 2, "measured": [{ "shape": "s", "ms": [[1, 0.5]] }] });
+    let settings = json!({
+        "prompt": "p", "words": 1, "tokens": null, "stop": ["s"], "seed": 2, "window": "exact",
+        "sampling": { "repetition_penalty": 1.0, "temperature": 0.5, "top_k": 3, "top_p": 0.25, "min_p": 0.0 },
+        "take": [{ "position": 4, "id": 5 }], "off": [{ "Head": { "layer": 6, "head": 7 } }, { "Mlp": { "layer": 8 } }],
+    });
+    let model = json!({ "Catalog": { "entry": entry, "catalog_url": "u", "policy": policy } });
+    let requests = [
+        json!({ "Load": { "entry": entry, "catalog_url": "u", "policy": policy, "consent": true, "threads": threads } }),
+        json!({ "Open": { "run": null, "file": file, "threads": { "exactly": null, "measured": [] } } }),
+        json!({ "Fetch": { "entry": entry, "catalog_url": "u", "policy": policy } }),
+        json!("Pause"),
+        json!({ "Cancel": { "id": "i" } }),
+        json!({ "Discard": { "id": "i" } }),
+        json!("ListStored"),
+        json!({ "Inspect": { "run": 1, "names": ["n"], "answers": answers } }),
+        json!({ "Import": { "run": 1, "names": [], "answers": answers } }),
+        json!({ "Keep": { "title": "t", "model": { "Gguf": file } } }),
+        json!({ "Rename": { "id": "i", "title": "t" } }),
+        json!({ "Generate": { "run": 1, "settings": settings } }),
+        json!({ "Continue": { "run": 1, "words": 2 } }),
+        json!({ "Resume": { "run": 1, "settings": settings, "ids": [1, 2], "shown": 3, "words": 4 } }),
+        json!({ "Fork": { "run": 1, "settings": settings } }),
+        json!({ "Read": { "run": 1, "settings": settings, "ids": [] } }),
+        json!({ "Look": { "run": 1, "at": { "Byte": 2 }, "view": "LookedAt" } }),
+        json!({ "Look": { "run": 1, "at": "Last", "view": "Way" } }),
+        json!({ "Mark": { "run": 1, "on": true } }),
+        json!({ "Encode": { "run": 1, "text": "t" } }),
+        json!("Stop"),
+        json!({ "Bench": { "run": 1, "prompt_tokens": 2, "tokens": 3 } }),
+        json!({ "Verify": { "run": 1 } }),
+        json!({ "Export": { "run": 1, "format": "Gguf16", "model": model } }),
+        json!("StopConverting"),
+        json!({ "Tokenize": { "number": 1, "text": "t" } }),
+    ];
+    requests.into_iter().for_each(comes_back::<Request>);
+    let train = crate::app::training::TrainSettings::default();
+    let train = serde_json::to_value(train).unwrap();
+    let requests = [
+        json!("Look"),
+        json!({ "Threads": null }),
+        json!({ "Read": { "number": 1, "from": null, "seed": 2 } }),
+        json!({ "Measure": { "number": 1, "settings": train } }),
+        json!({ "Begin": { "settings": train, "title": "t" } }),
+        json!("Model"),
+    ];
+    requests.into_iter().for_each(comes_back::<TrainRequest>);
 }
 
 #[test]

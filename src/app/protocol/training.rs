@@ -7,7 +7,7 @@ use crate::app::training::TrainSettings;
 use crate::wire::Read;
 
 /// Page → trainer's worker. Each is answered in order; steps are taken in between.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Read!)]
 pub enum TrainRequest {
     /// Look for a run that is stored. Answered by [`TrainEvent::Stored`].
     Look,

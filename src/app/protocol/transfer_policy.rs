@@ -1,13 +1,13 @@
 //! How weights are fetched.
 
 use macro_rules_attribute::derive;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::wire::Read;
 
 /// How weights are fetched. After a temporary failure the fetch is repeated: after `delay_ms`, then after twice that,
 /// and so on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Read!)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Read!)]
 #[serde(default)]
 pub struct TransferPolicy {
     /// Tries in a row without a new byte, at least 1; further ones are [`again_ms`](Self::again_ms) apart.

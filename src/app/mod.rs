@@ -11,6 +11,7 @@ pub mod protocol;
 pub mod publish;
 pub mod release;
 pub mod settings;
+pub mod site;
 pub mod speakers;
 pub mod threads;
 pub mod training;

@@ -11,6 +11,7 @@
 mod event;
 mod inside;
 mod own;
+mod publication;
 mod report;
 mod request;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod transfer_policy;
 pub use event::{Event, Task};
 pub use inside::{At, LEVELS, Mark, Place, View, add_mark, level};
 pub use own::{Answers, Asked, Description, Export, FileLocation, Finding, GgufFile, ModelFile, Question};
+pub use publication::Publication;
 pub use report::{BenchReport, ModelSummary, Stats, Stored, StoredModel};
 pub use request::Request;
 pub use training::{

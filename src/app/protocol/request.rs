@@ -3,7 +3,7 @@
 use macro_rules_attribute::derive;
 use serde::Serialize;
 
-use super::{Answers, At, Export, GgufFile, ModelFile, Program, TransferPolicy, View};
+use super::{Answers, At, Export, GgufFile, ModelFile, Program, Publication, TransferPolicy, View};
 use crate::app::catalog::Entry;
 use crate::app::threads::Threads;
 use crate::generation::Settings;
@@ -187,7 +187,21 @@ pub enum Request {
         /// The model's file.
         model: Option<ModelFile>,
     },
-    /// End [`Request::Import`] or [`Request::Export`].
+    /// Make a site whose home is a model, as a zip file. Answered as [`Request::Export`] is. The page sends this without the
+    /// model's file, and the bridge adds it.
+    Publish {
+        /// The page's number of this run.
+        run: u32,
+        /// What is asked for.
+        publication: Publication,
+        /// Absolute URL of the site that this page is of.
+        base: String,
+        /// The SHA-256 of its `release.json`.
+        release: String,
+        /// The model's file.
+        model: Option<ModelFile>,
+    },
+    /// End [`Request::Import`], [`Request::Export`] or [`Request::Publish`].
     StopConverting,
     /// Count the tokens of a text, in the background. Answered only while a model is open; if several of these wait,
     /// only the newest is answered.
@@ -208,6 +222,7 @@ impl Request {
             | Request::Import { .. }
             | Request::Keep { .. }
             | Request::Export { .. }
+            | Request::Publish { .. }
             | Request::StopConverting => Program::Converter,
             _ => Program::Engine,
         }

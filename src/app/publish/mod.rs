@@ -1,7 +1,11 @@
 //! Makes a model's entry in the catalog, and the slices of its file that a site serves.
 
+pub mod document;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod files;
+pub mod served;
+pub mod website;
+pub mod zip;
 
 use crate::app::catalog::{Entry, Part, Shape, sha256};
 use crate::model::Config;
@@ -44,14 +48,15 @@ pub const SLICE: usize = 4 << 20;
 
 /// The slices of a file with their descriptions, in order. `url` is the URL of the whole file.
 pub fn slices<'a>(bytes: &'a [u8], url: &str) -> Vec<(Part, &'a [u8])> {
-    let part = |url: String, slice: &'a [u8]| {
-        let sha256 = sha256(slice);
-        (Part { url, bytes: slice.len() as u64, sha256 }, slice)
-    };
-    if bytes.len() <= WHOLE {
-        return vec![part(url.to_string(), bytes)];
-    }
-    bytes.chunks(SLICE).enumerate().map(|(index, slice)| part(format!("{url}.part{index:03}"), slice)).collect()
+    let mut rest = bytes;
+    let lengths = served::lengths(url, bytes.len() as u64).into_iter();
+    lengths
+        .map(|(url, bytes)| {
+            let (slice, behind) = rest.split_at(bytes as usize);
+            rest = behind;
+            (Part { url, bytes, sha256: sha256(slice) }, slice)
+        })
+        .collect()
 }
 
 /// The catalog with this entry, which replaces the entry with its id, or else is last.

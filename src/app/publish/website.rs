@@ -1,0 +1,327 @@
+//! A site whose home is one model: the files of a release, what is written anew for it, and the model's slices.
+
+use std::collections::BTreeSet;
+
+use super::document::{
+    About, APP, DocumentError, Listed, MANIFEST, PAGE, SERVICE_WORKER, SITE, TEMPLATE, app, document, link, manifest,
+    origins, plain, service_worker,
+};
+use crate::app::catalog::{Entry, sha256};
+use crate::app::own::texts;
+use crate::app::protocol::{Export, Publication};
+use crate::app::release::File;
+use crate::app::site::{Site, SiteError, WITH_PAGES};
+
+/// The catalog's path in a release, without a hash.
+pub const CATALOG: &str = "weights/catalog.json";
+
+/// Why a site cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum WebsiteError {
+    /// What was asked for is wrong.
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    /// The release's document is not what the build writes.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The release lacks a file.
+    #[error("this release has no {0}")]
+    Missing(&'static str),
+    /// Something cannot be written.
+    #[error("it cannot be written: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// What is known of a release.
+#[derive(Clone, Copy, Debug)]
+pub struct Release<'a> {
+    /// What `release.json` lists.
+    pub files: &'a [File],
+    /// The text of the template.
+    pub template: &'a str,
+    /// The text of the web app manifest.
+    pub app: &'a str,
+    /// The models.
+    pub catalog: &'a [Entry],
+}
+
+/// Where the contents of a file come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// A file of the release, which has this SHA-256.
+    Release {
+        /// Its path there.
+        path: String,
+        /// In hex.
+        sha256: String,
+    },
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// A slice of the model's file, by its number.
+    Slice(usize),
+}
+
+/// A file of the site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteFile {
+    /// Its path.
+    pub path: String,
+    /// What is in it.
+    pub contents: Contents,
+}
+
+/// The file of a release that has this name without a hash; of the web app manifest, its extension.
+pub fn find<'a>(files: &'a [File], name: &'static str) -> Result<&'a File, WebsiteError> {
+    let is_it = |file: &&File| match name {
+        APP => file.path.ends_with(APP),
+        _ => plain(&file.path) == name,
+    };
+    files.iter().find(is_it).ok_or(WebsiteError::Missing(name))
+}
+
+/// The name of the site's zip file.
+pub fn zip_name(title: &str) -> String {
+    match texts::file_name(title, Export::HuggingFace) {
+        name if name.starts_with('.') => "site.zip".to_string(),
+        name => name,
+    }
+}
+
+/// All files of a site whose home is this model, in the order in which they are written.
+pub fn website(release: &Release<'_>, home: &Entry, asked: &Publication) -> Result<Vec<SiteFile>, WebsiteError> {
+    let is_offered = |entry: &&Entry| asked.others && entry.id != home.id && WITH_PAGES.contains(&entry.id.as_str());
+    let others: Vec<&Entry> = release.catalog.iter().filter(is_offered).collect();
+    let site = site(home, &others, asked)?;
+    let about = About { title: &site.title, sentence: &site.sentence };
+
+    let mut files = unchanged(release, home, &others);
+    let slices = home.parts.iter().enumerate();
+    files.extend(slices.map(|(index, part)| {
+        (Listed::kept(path(&part.url), part.bytes, part.sha256.clone()), Contents::Slice(index))
+    }));
+    let catalog: Vec<&Entry> = std::iter::once(home).chain(others.iter().copied()).collect();
+    files.push(made(CATALOG, serde_json::to_string_pretty(&catalog)? + "\n"));
+    files.push(made(SITE, serde_json::to_string_pretty(&site)? + "\n"));
+    let old_app = find(release.files, APP)?;
+    let new_app = made(&old_app.path, app(release.app, about)?);
+    let template = link(release.template, &old_app.path, &new_app.0);
+    files.push(new_app);
+    let worker = Contents::Release { path: SERVICE_WORKER.into(), sha256: service_worker(&template)?.to_string() };
+    files.push(made(TEMPLATE, template.clone()));
+    files.sort_by(|(one, _), (other, _)| one.path.cmp(&other.path));
+
+    let (listed, contents): (Vec<Listed>, Vec<Contents>) = files.into_iter().unzip();
+    let manifest = manifest(&listed);
+    let origins = origins(catalog.iter().map(|entry| entry.source.as_str()));
+    let page = document(&template, about, &listed, &sha256(manifest.as_bytes()), &origins)?;
+    let bytes = |path: &str, text: String| SiteFile { path: path.to_string(), contents: Contents::Bytes(text.into()) };
+    let first = [
+        bytes(PAGE, page),
+        bytes("README.md", readme(about)),
+        bytes(MANIFEST, manifest),
+        SiteFile { path: SERVICE_WORKER.to_string(), contents: worker },
+    ];
+    let rest = listed.into_iter().zip(contents).map(|(file, contents)| SiteFile { path: file.path, contents });
+    Ok(first.into_iter().chain(rest).collect())
+}
+
+fn site(home: &Entry, others: &[&Entry], asked: &Publication) -> Result<Site, SiteError> {
+    let site = Site {
+        title: asked.title.trim().to_string(),
+        sentence: asked.sentence.trim().to_string(),
+        home: Some(home.id.clone()),
+        prompts: asked.prompts.clone(),
+        defaults: asked.defaults.clone(),
+        offers: others.iter().map(|entry| entry.id.clone()).collect(),
+    };
+    site.check()?;
+    Ok(site)
+}
+
+/// The files that are as in the release: all but those that are written anew, and the weights of models that are not
+/// offered.
+fn unchanged(release: &Release<'_>, home: &Entry, others: &[&Entry]) -> Vec<(Listed, Contents)> {
+    let weights = |entries: &mut dyn Iterator<Item = &Entry>| -> BTreeSet<String> {
+        entries.flat_map(|entry| &entry.parts).map(|part| path(&part.url)).collect()
+    };
+    let offered = weights(&mut others.iter().copied());
+    let mut left_out = weights(&mut release.catalog.iter().filter(|entry| !offered_has(others, entry)));
+    left_out.extend(weights(&mut std::iter::once(home)));
+    let is_made = |path: &str| [CATALOG, SITE, TEMPLATE].contains(&&*plain(path)) || path.ends_with(APP);
+    let is_left = |path: &String| offered.contains(path) || !(left_out.contains(path) || is_made(path));
+    let files = release.files.iter().filter(|file| is_left(&file.path));
+    files
+        .map(|File { path, bytes, sha256 }| {
+            let listed = Listed { name: plain(path), path: path.clone(), bytes: *bytes, sha256: sha256.clone() };
+            (listed, Contents::Release { path: path.clone(), sha256: sha256.clone() })
+        })
+        .collect()
+}
+
+fn offered_has(others: &[&Entry], entry: &Entry) -> bool {
+    others.iter().any(|other| other.id == entry.id)
+}
+
+/// A part's path in the site.
+fn path(url: &str) -> String {
+    format!("weights/{url}")
+}
+
+/// A file that is written anew.
+fn made(name: &str, text: String) -> (Listed, Contents) {
+    let bytes = text.into_bytes();
+    (Listed::named(name, bytes.len() as u64, sha256(&bytes)), Contents::Bytes(bytes))
+}
+
+/// What to do with the files.
+fn readme(about: About<'_>) -> String {
+    let text = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    format!(
+        "# {}\n\n{}\n\n\
+         These files are a website. Any static server can serve them, under any path:\n\n\
+         - GitHub Pages: put them into a repository; Settings, Pages, Deploy from a branch. 1 GB at most.\n\
+         - Netlify: drop this folder on <https://app.netlify.com/drop>.\n\
+         - This machine: run `python3 -m http.server` in this folder and open <http://localhost:8000>.\n",
+        text(about.title),
+        text(about.sentence)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::catalog::{Part, parse};
+
+    const TEMPLATE_TEXT: &str = "<title></title><meta property=\"og:title\" content=\"\"><meta name=\"description\" \
+        content=\"\"><meta property=\"og:description\" content=\"\"><meta http-equiv=\"Content-Security-Policy\" \
+        content=\"connect-src 'self'\"><meta name=\"peargpt:release\" content=\"\"><meta name=\"peargpt:files\" \
+        content=\"\"><meta name=\"peargpt:service-worker\" content=\"aa\"><link href=\"./a-0123456789abcdef.webmanifest\">";
+    const APP_TEXT: &str = "{ \"name\": \"\", \"short_name\": \"\", \"description\": \"\" }";
+
+    fn release_files() -> Vec<File> {
+        let paths = [
+            "a-0123456789abcdef.webmanifest",
+            "page-0123456789abcdef.js",
+            "site-0123456789abcdef.json",
+            "template-0123456789abcdef.html",
+            "weights/catalog-0123456789abcdef.json",
+            "weights/peargpt.gguf",
+        ];
+        paths.map(|path| File { path: path.into(), bytes: 1, sha256: "0f".repeat(32) }).to_vec()
+    }
+
+    fn home(contents: &str) -> Entry {
+        let sha256 = sha256(contents.as_bytes());
+        let part = Part { url: "model.gguf".into(), bytes: 3, sha256: sha256.clone() };
+        let (title, format, source) = ("Mine".into(), "gguf".into(), "made here".into());
+        let (shape, converted) = (None, None);
+        Entry { id: sha256, title, parameters: 1, context: 1, shape, format, bytes: 3, parts: vec![part], converted, source }
+    }
+
+    fn asked(title: &str, others: bool) -> Publication {
+        let (title, prompts) = (title.to_string(), vec!["ROMEO:\n".to_string()]);
+        Publication { title, sentence: "It <writes>.".into(), prompts, defaults: "words=20".into(), others }
+    }
+
+    fn publish(home: &Entry, asked: &Publication) -> Vec<SiteFile> {
+        let catalog = parse(include_str!("../../../weights/catalog.json")).unwrap();
+        let files = release_files();
+        let release = Release { files: &files, template: TEMPLATE_TEXT, app: APP_TEXT, catalog: &catalog };
+        website(&release, home, asked).unwrap()
+    }
+
+    fn text(files: &[SiteFile], name: &str) -> String {
+        let file = files.iter().find(|file| plain(&file.path) == name).unwrap();
+        match &file.contents {
+            Contents::Bytes(bytes) => String::from_utf8(bytes.clone()).unwrap(),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_site_has_its_model_and_no_other() {
+        let files = publish(&home("abc"), &asked("Mine", false));
+        let paths: Vec<String> = files.iter().map(|file| plain(&file.path)).collect();
+        let expected = [
+            "index.html",
+            "README.md",
+            "release.json",
+            "service-worker.js",
+            "a.webmanifest",
+            "page.js",
+            "site.json",
+            "template.html",
+            "weights/catalog.json",
+            "weights/model.gguf",
+        ];
+        assert_eq!(paths, expected);
+        assert_eq!(files[9].contents, Contents::Slice(0));
+        assert_eq!(parse(&text(&files, "weights/catalog.json")).unwrap(), [home("abc")]);
+        let site = Site::parse(&text(&files, "site.json")).unwrap();
+        assert_eq!((site.home, site.offers), (Some(home("abc").id), Vec::new()));
+        assert_eq!(site.defaults, "words=20");
+        assert!(text(&files, "index.html").contains("\"connect-src 'self'\""), "no origin that is not offered");
+        assert_eq!(text(&files, "README.md").lines().count(), 9);
+        let listed: Vec<File> = serde_json::from_str(&text(&files, "release.json")).unwrap();
+        assert_eq!(listed.len(), 6);
+        assert!(text(&files, "index.html").contains(&sha256(text(&files, "release.json").as_bytes())));
+    }
+
+    #[test]
+    fn other_models_are_offered_where_that_is_asked_for() {
+        let files = publish(&home("abc"), &asked("Mine", true));
+        let other = files.iter().find(|file| file.path == "weights/peargpt.gguf").unwrap();
+        let (path, sha256) = (other.path.clone(), "0f".repeat(32));
+        assert_eq!(other.contents, Contents::Release { path, sha256 });
+        assert_eq!(Site::parse(&text(&files, "site.json")).unwrap().offers, WITH_PAGES);
+        assert!(text(&files, "index.html").contains("'self' https://*.hf.co https://*.huggingface.co https://huggingface.co\""));
+    }
+
+    #[test]
+    fn a_catalogs_model_stays_where_it_is() {
+        let pear = parse(include_str!("../../../weights/catalog.json")).unwrap().remove(0);
+        let files = publish(&pear, &asked("Mine", false));
+        let own = files.iter().find(|file| file.path == "weights/peargpt.gguf").unwrap();
+        assert_eq!(own.contents, Contents::Slice(0));
+        assert_eq!(files.iter().filter(|file| file.path.ends_with(".gguf")).count(), 1);
+    }
+
+    #[test]
+    fn the_same_makes_the_same_and_names_change_with_what_is_in_them() {
+        let paths = |files: &[SiteFile]| files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
+        let one = publish(&home("abc"), &asked("Mine", false));
+        assert_eq!(publish(&home("abc"), &asked("Mine", false)), one);
+        let differ = |other: &[SiteFile]| -> Vec<String> {
+            let (one, other) = (paths(&one), paths(other));
+            one.iter().zip(&other).filter(|(one, other)| one != other).map(|(one, _)| plain(one)).collect()
+        };
+        let titled = publish(&home("abc"), &asked("Yours", false));
+        assert_eq!(differ(&titled), ["a.webmanifest", "site.json", "template.html"]);
+        assert_eq!(differ(&publish(&home("abd"), &asked("Mine", false))), ["site.json", "weights/catalog.json"]);
+    }
+
+    #[test]
+    fn a_title_is_text() {
+        let title = "<b>\"Mine\"</b> & 'yours'";
+        let files = publish(&home("abc"), &asked(title, false));
+        let page = text(&files, "index.html");
+        assert!(page.contains("<title>&lt;b&gt;&quot;Mine&quot;&lt;/b&gt; &amp; &#39;yours&#39;</title>"), "{page}");
+        assert!(!page.contains("<b>"));
+        assert!(text(&files, "README.md").starts_with("# &lt;b&gt;\"Mine\"&lt;/b&gt; &amp; 'yours'\n"));
+        let app: serde_json::Value = serde_json::from_str(&text(&files, "a.webmanifest")).unwrap();
+        assert_eq!(app["name"], title);
+        assert_eq!(Site::parse(&text(&files, "site.json")).unwrap().title, title);
+        assert_eq!((zip_name(title).as_str(), zip_name("?!").as_str()), ("b--Mine---b-----yours.zip", "site.zip"));
+    }
+
+    #[test]
+    fn what_cannot_be_published_is_told() {
+        let files = release_files();
+        let release = Release { files: &files[1..], template: TEMPLATE_TEXT, app: APP_TEXT, catalog: &[] };
+        let error = |release: &Release<'_>, title| website(release, &home("abc"), &asked(title, false)).unwrap_err();
+        assert_eq!(error(&release, "Mine").to_string(), "this release has no .webmanifest");
+        assert!(error(&release, "").to_string().contains("title"));
+        let release = Release { files: &files, template: "", ..release };
+        assert!(error(&release, "Mine").to_string().contains("service-worker"));
+    }
+}

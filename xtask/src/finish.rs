@@ -4,16 +4,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::release::{release, split_once};
-
-const POLICY: &str = "http-equiv=\"Content-Security-Policy\"";
-const CONNECT: &str = "connect-src 'self'";
-/// The hub answers a download with a redirect to hosts under these names.
-const HUB: &str = "https://huggingface.co";
-const HUB_HOSTS: [&str; 3] = [HUB, "https://*.huggingface.co", "https://*.hf.co"];
+use crate::document::origins;
+use crate::release::release;
 
 /// Files of `weights/` that the site knows by name: the models, and the text that `#/train` offers.
 const NAMED: [&str; 2] = ["catalog.json", "tinyshakespeare.txt"];
@@ -28,10 +23,10 @@ pub fn finish() -> Result<()> {
     let listed = listed(&catalog);
     remove_unlisted(&staging.join("weights"), &listed).context("the site's weights/ cannot be tidied")?;
     let html = String::from_utf8(read("index.html")?).context("index.html is not UTF-8")?;
-    let html = allow(&html, &origins(&catalog))?;
+    let origins = origins(catalog.as_array().into_iter().flatten().filter_map(|entry| entry["source"].as_str()));
     let parts = listed.iter().filter(|path| !NAMED.iter().any(|name| path.ends_with(name)));
     let parts = parts.map(|path| Path::new("weights").join(path)).collect();
-    fs::write(staging.join("index.html"), release(&staging, &parts, &html)?)?;
+    fs::write(staging.join("index.html"), release(&staging, &parts, &html, &origins)?)?;
     Ok(())
 }
 
@@ -67,67 +62,10 @@ fn remove_unlisted(folder: &Path, listed: &BTreeSet<PathBuf>) -> std::io::Result
     Ok(())
 }
 
-/// The origins that the catalog's models come from where `source` is an address.
-fn origins(catalog: &Value) -> BTreeSet<String> {
-    let sources = catalog.as_array().into_iter().flatten().filter_map(|entry| entry["source"].as_str());
-    sources.filter_map(origin).flat_map(allowed).collect()
-}
-
-/// `https://host` of `https://host/path`; nothing for a source in words.
-fn origin(source: &str) -> Option<String> {
-    let host = source.strip_prefix("https://")?.split(['/', '?', '#']).next()?;
-    let is_host = |host: &str| host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:".contains(c));
-    (!host.is_empty() && is_host(host)).then(|| format!("https://{host}"))
-}
-
-/// What the policy must allow for a download from this origin.
-fn allowed(origin: String) -> Vec<String> {
-    if origin == HUB { HUB_HOSTS.map(str::to_string).to_vec() } else { vec![origin] }
-}
-
-/// The page, its policy allowing these origins.
-fn allow(html: &str, origins: &BTreeSet<String>) -> Result<String> {
-    ensure!(html.contains(POLICY), "index.html must contain `<meta {POLICY} content=\"…\">`");
-    let (before, after) = split_once(html, CONNECT)?;
-    let connect = std::iter::once(CONNECT).chain(origins.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
-    Ok(format!("{before}{connect}{after}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    const HTML: &str =
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; connect-src 'self'\">";
-
-    #[test]
-    fn the_policy_allows_what_the_catalog_names_and_no_more() {
-        let catalog = |sources: &[&str]| sources.iter().map(|source| json!({ "source": source })).collect::<Value>();
-        assert!(origins(&catalog(&["trained for this project on https://example.org/text"])).is_empty());
-        assert!(origins(&catalog(&["http://example.org/", "https://", "https://a b/", "https://a;b/"])).is_empty());
-        let found =
-            origins(&catalog(&["https://huggingface.co/openai-community/gpt2", "https://example.org:8443/x?y"]));
-        let expected =
-            ["https://*.hf.co", "https://*.huggingface.co", "https://example.org:8443", "https://huggingface.co"];
-        assert_eq!(found.iter().collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn origins_are_written_where_they_belong() {
-        let origins = BTreeSet::from(["https://a.example".to_string(), "https://b.example".to_string()]);
-        let html = allow(HTML, &origins).unwrap();
-        assert!(html.ends_with("connect-src 'self' https://a.example https://b.example\">"), "{html}");
-        assert_eq!(allow(HTML, &BTreeSet::new()).unwrap(), HTML);
-    }
-
-    #[test]
-    fn a_page_without_a_policy_is_refused_by_name() {
-        for part in [POLICY, CONNECT] {
-            let error = allow(&HTML.replace(part, ""), &BTreeSet::new()).unwrap_err().to_string();
-            assert!(error.contains(part), "{error}");
-        }
-    }
 
     #[test]
     fn only_what_the_catalog_lists_is_left() {

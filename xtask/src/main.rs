@@ -2,6 +2,9 @@
 
 mod bench;
 mod checks;
+#[allow(dead_code, reason = "some of it is only for sites that a browser publishes")]
+#[path = "../../src/app/publish/document.rs"]
+mod document;
 mod finish;
 mod release;
 mod run;

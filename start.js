@@ -327,8 +327,13 @@ function loadProgram(name) {
   return programs.get(name);
 }
 
+// What the site is called, and which model is its home.
+let site = null;
+
 // What the page calls, see src/page/release.rs.
 globalThis.peargpt = {
+  site: () => site,
+  releaseHash: () => meta("release").content,
   async startWorker(name) {
     try {
       const [script, module] = await loadProgram(name);
@@ -355,11 +360,15 @@ function chooseWorker() {
   if (WebAssembly.validate(RELAXED_SIMD)) meta("worker").content = "worker-relaxed";
 }
 
-const computes = () => /^#\/(peargpt|gpt2|model|bench)/.test(location.hash);
+// Of a site whose home is a model, that one's page computes too.
+async function computes(described) {
+  if (/^#\/(peargpt|gpt2|model|bench)/.test(location.hash)) return true;
+  return /^(#\/?)?(\?|$)/.test(location.hash) && Boolean((await described).home);
+}
 
 // The pages that compute have the worker's files fetched beside the page's own.
-function loadWorkerEarly() {
-  if (!computes()) return;
+async function loadWorkerEarly(described) {
+  if (!(await computes(described))) return;
   // What fails here fails again where it is used, and is told there.
   loadProgram(meta("worker").content).catch(() => {});
 }
@@ -386,11 +395,12 @@ async function loadScript(name) {
   return import(absolute(files[name][0]));
 }
 
-async function start() {
+async function start(described) {
   const module = load("page_bg.wasm", compile);
   // Told below, also where the script fails first.
   module.catch(() => {});
   const { default: init } = await loadScript("page.js");
+  site = await described;
   await init({ module_or_path: await module });
 }
 
@@ -398,11 +408,13 @@ async function begin() {
   if (await isolates()) return;
   hearOfReleases();
   chooseWorker();
-  loadWorkerEarly();
+  const described = load("site.json", (answer) => answer.json());
+  // What fails here is told where the page starts.
+  loadWorkerEarly(described).catch(() => {});
   try {
-    await start();
+    await start(described);
     // The others do it when their model is loaded, which fetches more than a release does.
-    if (!computes()) keepRelease();
+    if (!(await computes(described))) keepRelease();
   } catch (error) {
     console.error(error);
     // What is kept may be damaged.

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use peargpt::app::protocol::TransferPolicy;
+use peargpt::app::site::{Site, WITH_PAGES};
 use peargpt::page::{Options, Router, mount};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
@@ -38,6 +39,7 @@ fn root() -> HtmlElement {
 fn options(prefix: &str, address: &str) -> Options {
     Options {
         base: document().base_uri().unwrap().unwrap(),
+        site: Site { offers: WITH_PAGES.map(String::from).to_vec(), ..Site::default() },
         router: Router::Memory(address.to_string()),
         storage: None,
         session: None,

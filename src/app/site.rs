@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::app::permalink::{Address, AddressError, Route};
+use crate::generation::Settings;
 
 /// Models that have a page of their own here, by their ids in the catalog.
 pub const WITH_PAGES: [&str; 2] = ["peargpt", "gpt2"];
@@ -77,6 +78,16 @@ pub fn route_of(id: &str) -> Option<Route> {
     }
 }
 
+/// Settings as the defaults of a site: as an address has them, without what is of one text.
+pub fn defaults(route: Route, settings: &Settings) -> String {
+    let plain = Address::of(route.clone()).settings;
+    let Settings { words, stop, window, sampling, .. } = settings.clone();
+    let settings = Settings { words, stop, window, sampling, ..plain };
+    let address = Address { settings, ..Address::of(route) }.to_string();
+    let query = address.split_once('?').map_or("", |(_, query)| query);
+    query.split('&').filter(|pair| !pair.starts_with("sha256=")).collect::<Vec<_>>().join("&")
+}
+
 impl Site {
     /// Reads and checks a `site.json`.
     pub fn parse(json: &str) -> Result<Self, SiteError> {
@@ -100,9 +111,11 @@ impl Site {
             (None, _) if !(self.prompts.is_empty() && self.defaults.is_empty()) => Err(SiteError::Homeless),
             (None, _) => Ok(()),
             (Some(home), None) => Err(SiteError::Home(home.clone())),
-            (Some(_), Some(address)) => {
-                Address::parse(&address).1.into_iter().next().map_or(Ok(()), |problem| Err(SiteError::Defaults(problem)))
-            }
+            (Some(_), Some(address)) => Address::parse(&address)
+                .1
+                .into_iter()
+                .next()
+                .map_or(Ok(()), |problem| Err(SiteError::Defaults(problem))),
         }
     }
 
@@ -131,13 +144,19 @@ impl Site {
     /// are not here have no page.
     pub fn read(&self, hash: &str) -> (Address, Vec<AddressError>) {
         let (path, query) = hash.split_once('?').unwrap_or((hash, ""));
-        let read = match self.home_address() {
+        let mut read = match self.home_address() {
             Some(home) if path.trim_matches(['#', '/']).is_empty() => {
                 let join = if home.contains('?') { '&' } else { '?' };
                 Address::parse(&format!("{home}{join}{query}"))
             }
             _ => Address::parse(hash),
         };
+        if let Route::Bench { model, .. } = &mut read.0.route
+            && !self.has(model)
+            && let (Some(home), "peargpt") = (&self.home, model.as_str())
+        {
+            model.clone_from(home);
+        }
         let id = match &read.0.route {
             Route::PearGpt => WITH_PAGES[0],
             Route::Gpt2 => WITH_PAGES[1],
@@ -201,6 +220,30 @@ mod tests {
         assert_eq!(site(Some("peargpt"), "").read("#/").0.to_string(), "#/peargpt");
         assert_eq!(site(Some("peargpt"), "words=3").read("#/").0.to_string(), "#/peargpt?words=3");
         assert_eq!(site(None, "").read("#/").0.route, Route::Home);
+    }
+
+    #[test]
+    fn settings_become_defaults_without_what_is_of_one_text() {
+        let route = Route::Own { sha256: "0f".repeat(32) };
+        let hash = "#/model?prompt=A&words=50&seed=7&temperature=0.5&stop=a&stop=b%0A&take=1:2&run=1";
+        let (address, _) = Address::parse(hash);
+        let defaults = defaults(route, &address.settings);
+        assert_eq!(defaults, "words=50&stop=a&stop=b%5Cn&temperature=0.5");
+        let mine = site(Some(&"0f".repeat(32)), &defaults);
+        mine.check().unwrap();
+        assert_eq!(mine.read("#/").0.settings.stop, ["a", "b\n"]);
+    }
+
+    #[test]
+    fn where_pear_gpt_is_not_the_home_is_measured() {
+        let measured = |site: &Site, hash: &str| match site.read(hash).0.route {
+            Route::Bench { model, .. } => model,
+            other => panic!("{other:?}"),
+        };
+        let id = "0f".repeat(32);
+        assert_eq!(measured(&site(Some(&id), ""), "#/bench"), id);
+        assert_eq!(measured(&site(Some(&id), ""), "#/bench?model=gpt2"), "gpt2");
+        assert_eq!(measured(&site(Some("peargpt"), ""), "#/bench"), "peargpt");
     }
 
     #[test]

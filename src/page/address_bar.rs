@@ -34,7 +34,7 @@ impl AddressBar {
             Router::AddressBar => None,
             Router::Memory(address) => Some(address.clone()),
         };
-        let arrived = RwSignal::new(parse(memory.as_deref()));
+        let arrived = RwSignal::new(parse(mounted, memory.as_deref()));
         let (memory, pending) = (StoredValue::new(memory), StoredValue::new(None));
         let bar = AddressBar { arrived, memory, mounted, pending };
         if mounted.has_address_bar() {
@@ -58,7 +58,7 @@ impl AddressBar {
 
     /// The address as it stands now.
     pub fn read(self) -> (Address, Vec<AddressError>) {
-        self.memory.with_value(|memory| parse(memory.as_deref()))
+        self.memory.with_value(|memory| parse(self.mounted, memory.as_deref()))
     }
 
     /// Writes an address soon.
@@ -113,9 +113,7 @@ fn is_another_model(one: &Route, other: &Route) -> bool {
     matches!(one, Route::Own { .. }) && one != other
 }
 
-fn parse(memory: Option<&str>) -> (Address, Vec<AddressError>) {
-    match memory {
-        Some(address) => Address::parse(address),
-        None => Address::parse(&location().hash().unwrap_or_default()),
-    }
+fn parse(mounted: Mounted, memory: Option<&str>) -> (Address, Vec<AddressError>) {
+    let hash = memory.map_or_else(|| location().hash().unwrap_or_default(), String::from);
+    mounted.options().site.read(&hash)
 }

@@ -2,14 +2,17 @@
 
 use super::models::PEARGPT;
 use super::options::Mounted;
+use crate::app::catalog::Entry;
+use crate::app::publish::WHOLE;
 
 /// Name in the browser's storage: the ids, a line for each.
 const KEY: &str = "peargpt:agreed";
 
-/// Whether a model of this id is fetched from this site without a question: the one that the site is named after, and
-/// those that the reader has agreed to.
-pub fn has_agreed(mounted: Mounted, id: &str) -> bool {
-    id == PEARGPT.id || ids(mounted).iter().any(|agreed| agreed == id)
+/// Whether a model is fetched from this site without a question: the one that the site is named after, its home unless it
+/// is large, and those that the reader has agreed to.
+pub fn has_agreed(mounted: Mounted, Entry { id, bytes, .. }: &Entry) -> bool {
+    let is_home = mounted.options().site.is_home(id) && *bytes <= WHOLE as u64;
+    id == PEARGPT.id || is_home || ids(mounted).iter().any(|agreed| agreed == id)
 }
 
 /// Remembers that the reader has agreed to fetch a model, or does not want it any more.

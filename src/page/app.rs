@@ -21,7 +21,9 @@ use super::train_view::TrainView;
 use super::training::Training;
 use super::writing::Writing;
 use super::writing_view::WritingView;
+use crate::app::own::is_own;
 use crate::app::permalink::Route;
+use crate::app::site::{Site, route_of};
 use crate::app::training::TrainSettings;
 
 /// The icon, drawn into the page.
@@ -49,15 +51,19 @@ fn App() -> impl IntoView {
     // Before any view asks for a model.
     take_threads(bar.arrived.with_untracked(|(address, _)| address.threads));
     Effect::new(move |_| take_threads(bar.arrived.with(|(address, _)| address.threads)));
-    let [writing, gpt2, own] = [&PEARGPT, &GPT2, &OWN].map(|about| Writing::new(engine, bar, about));
+    let options = mounted.options();
+    let [writing, gpt2, own] =
+        [PEARGPT.on(&options.site), GPT2.on(&options.site), &OWN].map(|about| Writing::new(engine, bar, about));
+    // A model that is only known by its hash.
+    let home = options.site.home.as_ref().filter(|id| is_own(id));
+    let home = home.map(|_| Writing::new(engine, bar, OWN.on(&options.site)));
     let import = Import::new(engine, bar);
     let training = Training::new(engine, bar);
     take_drops(import, training, mounted);
     let route = Memo::new(move |_| bar.arrived.get().0.route);
     Effect::new(move |previous: Option<()>| {
-        let title = title(&route.get());
         if mounted.has_address_bar() {
-            document().set_title(title);
+            document().set_title(&title(&route.get(), &mounted.options().site));
         }
         if previous.is_some() {
             focus_heading(mounted);
@@ -77,7 +83,10 @@ fn App() -> impl IntoView {
                 Route::Home => view! { <Home writing import /> }.into_any(),
                 Route::PearGpt => view! { <WritingView writing /> }.into_any(),
                 Route::Gpt2 => view! { <WritingView writing=gpt2 /> }.into_any(),
-                route @ Route::Own { .. } => own_view(own, import, route),
+                route @ Route::Own { .. } => match home.filter(|home| home.about.route() == route) {
+                    Some(writing) => view! { <WritingView writing /> }.into_any(),
+                    None => own_view(own, import, route),
+                },
                 Route::Bench { model, prompt_tokens, tokens } => {
                     view! { <Bench engine model prompt_tokens tokens /> }.into_any()
                 }
@@ -126,16 +135,19 @@ fn train_view(training: Training, bar: AddressBar, settings: &TrainSettings) -> 
     view! { <TrainView training problems /> }.into_any()
 }
 
-fn title(route: &Route) -> &'static str {
-    match route {
-        Route::Home => "peargpt: small GPTs in a browser tab",
+fn title(route: &Route, site: &Site) -> String {
+    let home = site.home.as_ref().map_or(Some(Route::Home), |id| route_of(id));
+    let title = match route {
+        route if home.as_ref() == Some(route) => &site.title,
+        Route::Home => "peargpt",
         Route::PearGpt => "pearGPT writes Shakespeare · peargpt",
         Route::Gpt2 => "GPT-2 completes documents · peargpt",
         Route::Own { .. } => "Your own model · peargpt",
         Route::Bench { .. } => "Bench · peargpt",
         Route::Train(_) => "Train a GPT · peargpt",
         Route::Unknown { .. } => "No such page · peargpt",
-    }
+    };
+    title.to_string()
 }
 
 /// A new view begins at its heading, for eyes and for screen readers.
@@ -157,15 +169,23 @@ fn focus_first(mounted: Mounted, selector: &str) {
 #[component]
 fn Header(writing: Writing, gpt2: Writing, route: Memo<Route>) -> impl IntoView {
     let current = move |path: &'static str| move || (route.get().path() == path).then_some("page");
+    let site = Mounted::here().options().site.clone();
+    // A site that offers only its home has nowhere to lead.
+    let is_alone = site.offers.is_empty();
+    let is_here = |id: &str| (!is_alone && site.has(id)).then_some(());
     view! {
         <header class="site-head">
             <a class="brand" href="#/">
                 <span class="pear" aria-hidden="true" inner_html=PEAR></span>
                 "peargpt"
             </a>
-            <nav aria-label="Pages">
-                <a href=move || writing.address().to_string() aria-current=current("/peargpt")>"pearGPT"</a>
-                <a href=move || gpt2.address().to_string() aria-current=current("/gpt2")>"GPT-2"</a>
+            <nav aria-label="Pages" hidden=is_alone>
+                {is_here(PEARGPT.id).map(|()| view! {
+                    <a href=move || writing.address().to_string() aria-current=current("/peargpt")>"pearGPT"</a>
+                })}
+                {is_here(GPT2.id).map(|()| view! {
+                    <a href=move || gpt2.address().to_string() aria-current=current("/gpt2")>"GPT-2"</a>
+                })}
                 <a href="#/model" aria-current=current("/model")>"Yours"</a>
                 <a href="#/train" aria-current=current("/train")>"Train"</a>
                 <a href="#/bench" aria-current=current("/bench")>"Bench"</a>

@@ -9,6 +9,7 @@ use super::download::{self, Download};
 use super::engine::Engine;
 use super::model::ModelState;
 use super::models::{GPT2, PEARGPT};
+use super::options::Mounted;
 use super::release::why_one_thread;
 use crate::app::protocol::{BenchReport, Event, Request};
 
@@ -104,8 +105,14 @@ fn choices(engine: Engine) -> impl IntoView {
         view! { <a class="button chip" href=format!("#/bench?model={id}")>{title}</a> }
     };
     let own = engine.own();
-    let site = [PEARGPT.id, GPT2.id].into_iter().zip([PEARGPT.name, GPT2.name]);
-    site.map(|(id, title)| (id.to_string(), title.to_string())).chain(own).map(link).collect_view()
+    let site = Mounted::here().options().site.clone();
+    let models = [PEARGPT.id, GPT2.id].into_iter().zip([PEARGPT.name, GPT2.name]);
+    models
+        .filter(|(id, _)| site.has(id))
+        .map(|(id, title)| (id.to_string(), title.to_string()))
+        .chain(own)
+        .map(link)
+        .collect_view()
 }
 
 fn measure(engine: Engine, measured: RwSignal<Measured>, prompt_tokens: u32, tokens: u32) {

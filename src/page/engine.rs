@@ -195,7 +195,7 @@ impl Engine {
             0 => ModelState::Opening,
             total => ModelState::Downloading { received: 0, total, bytes_per_second: None, again: None },
         });
-        let asks = self.mounted.options().transfer.asks && !has_agreed(self.mounted, &entry.id);
+        let asks = self.mounted.options().transfer.asks && !has_agreed(self.mounted, &entry);
         let is_agreed = entry.hub_files().is_none() && !asks;
         let consent = is_agreed || self.loading.wanted.with_value(|wanted| wanted.consent);
         self.send(Request::Load {

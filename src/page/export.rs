@@ -1,17 +1,22 @@
-//! Taking a model along, as files for other programs.
+//! Taking a model along, as files for other programs or as a website.
 
 use leptos::prelude::*;
 
+use super::publish::PublishForm;
 use super::saving::download;
 use super::writing::Writing;
 use crate::app::protocol::{Event, Export, ModelSummary, Request};
 
 /// What has become of a file.
 #[derive(Clone, Debug, PartialEq)]
-enum ExportState {
+pub enum ExportState {
+    /// None was asked for.
     Not,
+    /// Bytes done, and all bytes.
     InPart(u64, u64),
+    /// Its name.
     Whole(String),
+    /// Why it could not be written, as a sentence.
     Failed(String),
 }
 
@@ -34,7 +39,9 @@ pub fn ExportPanel(
     let button = move |(format, testid, label): (Export, &'static str, &'static str)| {
         let disabled = move || is_running() || !is_loaded.get();
         view! {
-            <button type="button" data-testid=testid disabled=disabled on:click=move |_| write(writing, written, format)>
+            <button type="button" data-testid=testid disabled=disabled on:click=move |_| {
+                write(writing, written, |run| Request::Export { run, format, model: None });
+            }>
                 {label}
             </button>
         }
@@ -64,6 +71,7 @@ pub fn ExportPanel(
                 {notes(|summary| summary.gguf_notes)}
                 {button(FORMATS[2])}
                 {notes(|summary| summary.huggingface_notes)}
+                <PublishForm writing written disabled=Signal::derive(move || is_running() || !is_loaded.get()) />
                 <progress
                     aria-label="Bytes written"
                     max=move || progress().map(|(_, all)| all)
@@ -86,7 +94,8 @@ pub fn ExportPanel(
     }
 }
 
-fn write(writing: Writing, written: RwSignal<ExportState>, format: Export) {
+/// Has a file written, and the browser store it.
+pub fn write(writing: Writing, written: RwSignal<ExportState>, request: impl FnOnce(u32) -> Request) {
     written.set(ExportState::InPart(0, 1));
     let hear = move |_, event| {
         // The reader may have gone to another page meanwhile, and with it the signal.
@@ -100,5 +109,5 @@ fn write(writing: Writing, written: RwSignal<ExportState>, format: Export) {
             _ => ExportState::Not,
         });
     };
-    writing.engine.begin(|run| Request::Export { run, format, model: None }, hear);
+    writing.engine.begin(request, hear);
 }

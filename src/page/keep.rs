@@ -8,14 +8,15 @@ use super::writing::Writing;
 use crate::app::own::is_own;
 use crate::app::protocol::Request;
 
-/// The whole panel; nothing for the site's own models.
+/// The whole panel; nothing for the models that come with the site.
 #[component]
 pub fn Keep(
     /// The writing with the model.
     writing: Writing,
 ) -> impl IntoView {
     let (mounted, engine) = (Mounted::here(), writing.engine);
-    let id = Memo::new(move |_| writing.summary().map(|summary| summary.id).filter(|id| is_own(id)));
+    let is_own = move |id: &String| is_own(id) && !mounted.options().site.is_home(id);
+    let id = Memo::new(move |_| writing.summary().map(|summary| summary.id).filter(is_own));
     let is_kept = Memo::new(move |_| id.get().is_some_and(|id| engine.library.kept.title(&id).is_some()));
     let rename = move |title: String| {
         if let Some(id) = id.get_untracked() {

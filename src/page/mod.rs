@@ -9,7 +9,8 @@
 //!  ├ writing_view ─ prompt, controls,  prompt and settings in, text and numbers out
 //!  │     tokens, toolbar, messages,    how the weights come, which are kept,
 //!  │     status, download, stored,     and whether they are GPT-2's
-//!  │     keep, export, verify, presets,
+//!  │     keep, export, publish, verify,
+//!  │     presets,
 //!  │     threads, inside
 //!  ├ train_view, train_run ─ training  a model that learns a text
 //!  └ bench                             one measurement
@@ -66,6 +67,7 @@ mod not_found;
 mod own;
 mod presets;
 mod prompt;
+mod publish;
 mod site;
 mod status;
 mod stored;

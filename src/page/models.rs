@@ -1,6 +1,8 @@
 //! The two models of the site, and the reader's own, as their pages present them.
 
+use crate::app::own::is_own;
 use crate::app::permalink::Route;
+use crate::app::site::{Site, route_of};
 
 /// What a model's page says of it.
 #[derive(Debug)]
@@ -60,10 +62,32 @@ pub static OWN: ModelPage = ModelPage {
 impl ModelPage {
     /// The page; of the reader's own, before it is known which.
     pub fn route(&self) -> Route {
-        match self.id {
-            "" => Route::Own { sha256: String::new() },
-            "gpt2" => Route::Gpt2,
-            _ => Route::PearGpt,
-        }
+        route_of(self.id).unwrap_or(Route::Own { sha256: String::new() })
+    }
+
+    /// As the site presents it, where it is its home. It stands as long as the document.
+    pub fn on(&'static self, site: &Site) -> &'static ModelPage {
+        let Some(id) = site.home.as_ref().filter(|home| self.id == **home || (self.id.is_empty() && is_own(home)))
+        else {
+            return self;
+        };
+        let leak = |text: &str| -> &'static str { String::leak(text.to_string()) };
+        let example = |prompt: &String| (leak(&label(prompt)), leak(prompt));
+        let examples: Vec<(&str, &str)> = match site.prompts.is_empty() {
+            true => self.examples.to_vec(),
+            false => site.prompts.iter().map(example).collect(),
+        };
+        let (id, name, lede, examples) = (leak(id), leak(&site.title), leak(&site.sentence), Vec::leak(examples));
+        Box::leak(Box::new(ModelPage { id, name, lede, examples, ..*self }))
+    }
+}
+
+/// What the button of a prompt says: its beginning.
+fn label(prompt: &str) -> String {
+    const MOST: usize = 28;
+    let line = prompt.trim().lines().next().unwrap_or_default();
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", line[..end].trim_end()),
+        None => line.to_string(),
     }
 }

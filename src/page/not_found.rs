@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::address_bar::AddressBar;
+use super::models::PEARGPT;
 
 /// Says that nothing is here.
 #[component]
@@ -17,8 +18,7 @@ pub fn NotFound(
             <p class="lede" data-testid="error" role="alert">{problems}</p>
             <p>
                 <a href="#/">"Home"</a>
-                ", or to "
-                <a href="#/peargpt">"pearGPT"</a>
+                {bar.mounted.options().site.has(PEARGPT.id).then(|| view! { ", or to " <a href="#/peargpt">"pearGPT"</a> })}
                 "."
             </p>
         </article>

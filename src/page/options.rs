@@ -7,12 +7,15 @@ use leptos::wasm_bindgen::JsCast;
 use web_sys::{EventTarget, HtmlElement, HtmlLinkElement, Storage, Url};
 
 use crate::app::protocol::TransferPolicy;
+use crate::app::site::Site;
 
 /// What differs from page to page.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Absolute URL that the addresses of the site's files are relative to.
     pub base: String,
+    /// What the site is called, and which model is its home.
+    pub site: Site,
     /// How views are addressed.
     pub router: Router,
     /// Where the reader's choices are remembered, if anywhere.

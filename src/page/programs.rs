@@ -131,16 +131,16 @@ impl Programs {
                 self.state.borrow_mut().runs.push(run);
                 self.converter.send(&request, files);
             }
-            Request::Export { run, format, .. } => {
+            Request::Export { run, .. } | Request::Publish { run, .. } => {
                 self.let_go();
                 self.state.borrow_mut().runs.push(run);
                 let (model, files) = self.model();
-                self.converter.send(&Request::Export { run, format, model }, files);
+                self.converter.send(&request.with_model(model), files);
             }
-            Request::Keep { title, .. } => {
+            Request::Keep { .. } => {
                 self.state.borrow_mut().keeps += 1;
                 let (model, files) = self.model();
-                self.converter.send(&Request::Keep { title, model }, files);
+                self.converter.send(&request.with_model(model), files);
             }
             Request::StopConverting => {
                 if self.converter.is_open() {

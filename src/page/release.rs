@@ -13,6 +13,13 @@ extern "C" {
     #[wasm_bindgen(js_name = integrityOf)]
     pub fn integrity_of(name: &str) -> String;
 
+    /// What `site.json` says.
+    pub fn site() -> JsValue;
+
+    /// The SHA-256 of `release.json`.
+    #[wasm_bindgen(js_name = releaseHash)]
+    pub fn release_hash() -> String;
+
     /// Says so above the page where the server has a newer release.
     #[wasm_bindgen(js_name = lookForRelease)]
     pub async fn look_for_release();

@@ -1,12 +1,14 @@
 //! The site: the page as its own document mounts it.
 
 use leptos::prelude::*;
-use leptos::wasm_bindgen::JsCast;
+use leptos::wasm_bindgen::{JsCast, throw_str};
 use web_sys::{HtmlElement, HtmlLinkElement, HtmlMetaElement};
 
 use super::app::mount;
 use super::js::from_json;
 use super::options::{Options, Router};
+use super::release::site;
+use crate::app::site::Site;
 
 /// Draws the page where the document says that it is starting.
 pub fn start() {
@@ -21,6 +23,7 @@ pub fn start() {
 fn options() -> Options {
     Options {
         base: document().base_uri().ok().flatten().unwrap_or_default(),
+        site: described(),
         router: Router::AddressBar,
         storage: window().local_storage().ok().flatten(),
         session: window().session_storage().ok().flatten(),
@@ -31,6 +34,12 @@ fn options() -> Options {
         transfer: content("transfer").and_then(|json| from_json(&json).ok()).unwrap_or_default(),
         prefix: String::new(),
     }
+}
+
+/// What site.json says. start.js tells what is wrong with it.
+fn described() -> Site {
+    let described = serde_wasm_bindgen::from_value(site());
+    described.unwrap_or_else(|error| throw_str(&format!("site.json does not describe a site: {error}")))
 }
 
 fn element<T: JsCast>(id: &str) -> Option<T> {

@@ -250,7 +250,8 @@ impl Training {
     /// The models that can be fine-tuned: ids and names.
     pub fn bases(self) -> Vec<(String, String)> {
         let own = self.engine.library.kept.list();
-        [(PEARGPT.id.to_string(), PEARGPT.name.to_string())].into_iter().chain(own).collect()
+        let is_here = self.bar.mounted.options().site.has(PEARGPT.id);
+        is_here.then(|| (PEARGPT.id.to_string(), PEARGPT.name.to_string())).into_iter().chain(own).collect()
     }
 
     /// Has the run that is chosen measured, once the reader pauses.

@@ -4,7 +4,6 @@
 use super::channel::Channel;
 use super::download::{DownloadError, Order, Outcome};
 use super::storage::{Attempt, Lock, Record, Store, forget, reason};
-use crate::app::own::is_own;
 use crate::app::protocol::{Event, Task};
 
 /// Why a cancelled download leaves its files.
@@ -55,7 +54,7 @@ impl<S> HeldWeights<S> {
         };
         match &lock {
             // Without locks two tabs could write the same file. Models of the reader's own are only read here.
-            Attempt::Refused(reason) if !is_own(&entry.id) => store.stay_in_memory(reason.clone()),
+            Attempt::Refused(reason) if !entry.parts.is_empty() => store.stay_in_memory(reason.clone()),
             _ => {}
         }
         let outcome = obtain(&store, &mut self.stream).await;

@@ -155,7 +155,10 @@ mod tests {
         expected.extend(UNLISTED.map(String::from));
         expected.sort();
         assert_eq!(found, expected);
-        assert!(html.contains(&format!("name=\"peargpt:release\" content=\"{}\"", sha256(manifest.as_bytes()))), "{html}");
+        assert!(
+            html.contains(&format!("name=\"peargpt:release\" content=\"{}\"", sha256(manifest.as_bytes()))),
+            "{html}"
+        );
         assert!(html.contains("<title>A site</title>"), "{html}");
     }
 
@@ -168,7 +171,8 @@ mod tests {
         let tags = "<link href=\"./b-ba7816bf8f01cfea.css\" integrity=\"PIN\" media=\"all\"/>\
             <script src=\"./a-ba7816bf8f01cfea.js\" integrity=\"PIN\"></script>";
         let is_template = |path: &String| path.starts_with("template-");
-        let template = fs::read_to_string(site.join(paths(&site).unwrap().into_iter().find(is_template).unwrap())).unwrap();
+        let template =
+            fs::read_to_string(site.join(paths(&site).unwrap().into_iter().find(is_template).unwrap())).unwrap();
         for text in [&html, &template] {
             assert!(text.ends_with(&tags.replace("PIN", pin)), "{text}");
             assert!(text.contains(&format!("name=\"peargpt:service-worker\" content=\"{ABC}\"")), "{text}");

@@ -228,6 +228,15 @@ impl Request {
         }
     }
 
+    /// The same with the file of the model that is open, where it is about that.
+    pub fn with_model(mut self, file: Option<ModelFile>) -> Self {
+        if let Request::Keep { model, .. } | Request::Export { model, .. } | Request::Publish { model, .. } = &mut self
+        {
+            *model = file;
+        }
+        self
+    }
+
     /// Whether this is answered in the background, and ends no run.
     pub fn is_background(&self) -> bool {
         matches!(

@@ -159,7 +159,8 @@ mod tests {
         assert_eq!((own.id.as_str(), own.parts[0].url.as_str()), (own.parts[0].sha256.as_str(), "model.gguf"));
         assert_eq!((own.title.as_str(), own.bytes), ("Mine", 3));
 
-        let (id, part) = ("peargpt".to_string(), |url: &str, bytes| Part { url: url.into(), bytes, sha256: String::new() });
+        let (id, part) =
+            ("peargpt".to_string(), |url: &str, bytes| Part { url: url.into(), bytes, sha256: String::new() });
         let known = Entry { id, parts: vec![part("a", 2), part("b", 1)], ..own.clone() };
         let whole = served(Some(&known), b"abc", 3);
         assert_eq!(whole.parts[1].url, "b");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::document::{
-    About, APP, DocumentError, Listed, MANIFEST, PAGE, SERVICE_WORKER, SITE, TEMPLATE, app, document, link, manifest,
+    APP, About, DocumentError, Listed, MANIFEST, PAGE, SERVICE_WORKER, SITE, TEMPLATE, app, document, link, manifest,
     origins, plain, service_worker,
 };
 use crate::app::catalog::{Entry, sha256};
@@ -96,9 +96,11 @@ pub fn website(release: &Release<'_>, home: &Entry, asked: &Publication) -> Resu
 
     let mut files = unchanged(release, home, &others);
     let slices = home.parts.iter().enumerate();
-    files.extend(slices.map(|(index, part)| {
-        (Listed::kept(path(&part.url), part.bytes, part.sha256.clone()), Contents::Slice(index))
-    }));
+    files.extend(
+        slices.map(|(index, part)| {
+            (Listed::kept(path(&part.url), part.bytes, part.sha256.clone()), Contents::Slice(index))
+        }),
+    );
     let catalog: Vec<&Entry> = std::iter::once(home).chain(others.iter().copied()).collect();
     files.push(made(CATALOG, serde_json::to_string_pretty(&catalog)? + "\n"));
     files.push(made(SITE, serde_json::to_string_pretty(&site)? + "\n"));
@@ -215,7 +217,18 @@ mod tests {
         let part = Part { url: "model.gguf".into(), bytes: 3, sha256: sha256.clone() };
         let (title, format, source) = ("Mine".into(), "gguf".into(), "made here".into());
         let (shape, converted) = (None, None);
-        Entry { id: sha256, title, parameters: 1, context: 1, shape, format, bytes: 3, parts: vec![part], converted, source }
+        Entry {
+            id: sha256,
+            title,
+            parameters: 1,
+            context: 1,
+            shape,
+            format,
+            bytes: 3,
+            parts: vec![part],
+            converted,
+            source,
+        }
     }
 
     fn asked(title: &str, others: bool) -> Publication {
@@ -274,7 +287,10 @@ mod tests {
         let (path, sha256) = (other.path.clone(), "0f".repeat(32));
         assert_eq!(other.contents, Contents::Release { path, sha256 });
         assert_eq!(Site::parse(&text(&files, "site.json")).unwrap().offers, WITH_PAGES);
-        assert!(text(&files, "index.html").contains("'self' https://*.hf.co https://*.huggingface.co https://huggingface.co\""));
+        assert!(
+            text(&files, "index.html")
+                .contains("'self' https://*.hf.co https://*.huggingface.co https://huggingface.co\"")
+        );
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Engine {
     pub(super) fn load_own(self, id: &str) -> bool {
         match self.loading.own.get_value() {
             _ if id == UNNAMED => self.loading.model.set(ModelState::Absent),
-            _ if !is_own(id) => return false,
+            _ if !is_own(id) || self.mounted.options().site.is_home(id) => return false,
             // Files are read only where storage does not have the model.
             Some((own, files, answers)) if own == id && untrack(|| self.library.kept.title(id)).is_none() => {
                 self.read(files, answers, |_| ());

@@ -22,6 +22,11 @@ impl Writing {
         }
     }
 
+    /// Whether a model is the site's home, whose writing is another.
+    fn is_home(self, id: &str) -> bool {
+        self.bar.mounted.options().site.is_home(id)
+    }
+
     /// What the model is called.
     pub fn name(self) -> String {
         match self.about.name {
@@ -97,7 +102,7 @@ impl Writing {
     pub(super) fn follow_bar(self) {
         let (address, _) = self.bar.arrived.get();
         match &address.route {
-            Route::Own { sha256 } if self.about.name.is_empty() && !sha256.is_empty() => {
+            Route::Own { sha256 } if self.about.name.is_empty() && !sha256.is_empty() && !self.is_home(sha256) => {
                 self.turn_to(address.route.clone());
             }
             route if *route != self.route.get_untracked() => return,

@@ -17,13 +17,8 @@ use crate::checkpoint::export::huggingface;
 use crate::checkpoint::import::{self, Answers, CheckpointInfo, Inspection, Named, OutputFile, to_gguf};
 use crate::checkpoint::precision::Precision;
 
-/// Writes a model into a file, and sends the page the result.
-pub async fn export(channel: &Channel, run: u32, format: Export, model: Option<ModelFile>, files: Vec<Blob>) {
-    let event = |done, all| Event::Exporting { run, done, all };
-    let written = match model {
-        Some(model) => write(channel, format, model, files.into_iter().next(), &event).await,
-        None => Err(OutputError::Because("no model is open; load one first".to_string())),
-    };
+/// Sends the page a file that has been written of a model, with its name.
+pub fn answer(channel: &Channel, run: u32, written: Result<(Blob, String), OutputError>) {
     match written {
         Ok((blob, name)) => channel.send_with(&Event::Exported { run, url: String::new(), name }, Some(blob)),
         Err(OutputError::Interrupted) => channel.send(&Event::Interrupted { run }),
@@ -34,14 +29,21 @@ pub async fn export(channel: &Channel, run: u32, format: Export, model: Option<M
     }
 }
 
-async fn write(
+/// The file of the model that is open.
+pub async fn open(channel: &Channel, model: Option<ModelFile>, files: Vec<Blob>) -> Result<ModelPieces, OutputError> {
+    let none = || OutputError::Because("no model is open; load one first".to_string());
+    Ok(ModelPieces::open(channel, model.ok_or_else(none)?, files.into_iter().next()).await?)
+}
+
+/// Writes a model in a format. `event` makes an event of the bytes done and all bytes.
+pub async fn export(
     channel: &Channel,
     format: Export,
-    model: ModelFile,
-    blob: Option<Blob>,
+    model: Option<ModelFile>,
+    files: Vec<Blob>,
     event: &dyn Fn(u64, u64) -> Event,
 ) -> Result<(Blob, String), OutputError> {
-    let source = ModelPieces::open(channel, model, blob).await?;
+    let source = open(channel, model, files).await?;
     let (mut files, info) = inspect(&source)?;
     let name = if is_own(&source.id) { NAME } else { &source.title };
     let kept = info.precision(None);
@@ -57,7 +59,8 @@ async fn write(
     Ok((blob, texts::file_name(&source.title, format)))
 }
 
-fn inspect(source: &ModelPieces) -> Result<([Named<SplitFile>; 1], CheckpointInfo), OutputError> {
+/// What the model's file says.
+pub fn inspect(source: &ModelPieces) -> Result<([Named<SplitFile>; 1], CheckpointInfo), OutputError> {
     let reader = pieces(source)?;
     let mut files = [Named { name: format!("{}.gguf", source.title), reader }];
     match import::inspect(&mut files, &Answers::default())? {
@@ -66,11 +69,13 @@ fn inspect(source: &ModelPieces) -> Result<([Named<SplitFile>; 1], CheckpointInf
     }
 }
 
-fn pieces(source: &ModelPieces) -> Result<SplitFile, OutputError> {
+/// The model's file.
+pub fn pieces(source: &ModelPieces) -> Result<SplitFile, OutputError> {
     SplitFile::new(source.pieces.iter().cloned()).map_err(because)
 }
 
-fn because(error: JsValue) -> OutputError {
+/// What the browser refused.
+pub fn because(error: JsValue) -> OutputError {
     OutputError::Because(reason(&error))
 }
 

@@ -8,6 +8,7 @@ mod import;
 mod keep;
 mod model_pieces;
 mod output;
+mod publish;
 mod read_ahead;
 mod serve;
 

@@ -6,7 +6,7 @@ use wasm_bindgen::JsValue;
 use super::super::channel::{BackgroundRequests, Channel, send};
 use super::super::held_weights::HeldWeights;
 use super::super::storage::list;
-use super::{export, hub, identify, import, keep};
+use super::{export, hub, identify, import, keep, publish};
 use crate::app::protocol::{Event, Request, Task};
 
 /// Listens and answers as long as the worker lives.
@@ -23,7 +23,15 @@ pub async fn serve() -> Result<(), JsValue> {
                 hub::fetch(&channel, &mut held, &entry, &catalog_url, policy).await;
             }
             Request::Import { run, names, answers } => import::import(&channel, run, files, names, &answers).await,
-            Request::Export { run, format, model } => export::export(&channel, run, format, model, files).await,
+            Request::Export { run, format, model } => {
+                let event = |done, all| Event::Exporting { run, done, all };
+                export::answer(&channel, run, export::export(&channel, format, model, files, &event).await);
+            }
+            Request::Publish { run, publication, base, release, model } => {
+                let event = |done, all| Event::Exporting { run, done, all };
+                let order = publish::Order { publication, base, release };
+                export::answer(&channel, run, publish::publish(&channel, &order, model, files, &event).await);
+            }
             Request::Cancel { id } => held.cancel(&channel, &id).await,
             // Stop and Pause have had their effect when they arrived. Other requests are for the engine.
             _ => {}

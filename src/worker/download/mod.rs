@@ -25,7 +25,6 @@ use super::storage::{FilePiece, Record, SplitFile, Store};
 use super::time::sleep_or_online;
 use crate::app::catalog::{Entry, HubFiles, Part};
 use crate::app::checksum::Checksums;
-use crate::app::own::is_own;
 use crate::app::protocol::{Event, TransferPolicy};
 use crate::checkpoint::sha256::hex;
 
@@ -80,7 +79,7 @@ pub struct VerifiedWeights {
 pub async fn obtain(order: Order<'_>, store: &Store) -> Result<Outcome, DownloadError> {
     during(order, store, async |progress| match order.entry.hub_files() {
         Some(files) => made_of_hub(order, files, store, progress).await,
-        None if is_own(&order.entry.id) => from_storage(order, store, progress).await,
+        None if order.entry.parts.is_empty() => from_storage(order, store, progress).await,
         None => from_site(order, store, progress).await,
     })
     .await

@@ -43,10 +43,22 @@ impl FilePiece {
                     false => (JsFuture::from(source.get_file()).await?, checksums),
                 }
             }
-            FilePiece::Memory(bytes) => (Blob::new_with_u8_array_sequence(&Array::of1(bytes))?.into(), &None),
+            FilePiece::Memory(_) => (self.blob().await?.into(), &None),
         };
         let checksums = checksums.as_ref().map(|checksums| checksums.iter().map(|sum| BigInt::from(*sum)).collect());
         Ok(Array::of2(&source, &checksums.map_or(JsValue::NULL, |checksums: Array| checksums.into())).into())
+    }
+
+    /// The piece as a file.
+    pub async fn blob(&self) -> Result<Blob, JsValue> {
+        match self {
+            FilePiece::File(blob, _) => Ok(blob.clone()),
+            FilePiece::Open(file, _) => {
+                let (source, _) = file.borrow().source();
+                Ok(JsFuture::from(source.get_file()).await?.unchecked_into())
+            }
+            FilePiece::Memory(bytes) => Blob::new_with_u8_array_sequence(&Array::of1(bytes)),
+        }
     }
 
     /// A piece that has come in a message.

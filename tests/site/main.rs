@@ -41,6 +41,7 @@ mod offline;
 mod own;
 mod phone;
 mod privacy;
+mod publish;
 mod replay;
 mod retries;
 mod sharing;

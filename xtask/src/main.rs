@@ -6,6 +6,7 @@ mod checks;
 #[path = "../../src/app/publish/document.rs"]
 mod document;
 mod finish;
+mod publish;
 mod release;
 mod run;
 mod site;
@@ -24,7 +25,10 @@ cargo xtask COMMAND
   serve   build the site in release mode and serve it on http://localhost:8080,
           again after each change; further arguments go to `trunk serve`
   dist    build the site into dist/, ready for any path of any static server;
-          further arguments go to `trunk build`
+          further arguments go to `trunk build`; with `--model FILE.gguf --title
+          TEXT` a site whose home is that model, as the page's export makes it;
+          `--sentence`, `--prompt`, `--defaults words=100`, `--others` say more,
+          `--zip` writes NAME.zip here, `--skip-build` takes dist/ as it is
   test    check the format, lint, run all tests, native and in headless Chromium,
           the whole site's core also in Firefox and WebKit
   bench   measure the site in headless Chromium against its targets; `gpt2` or
@@ -55,7 +59,7 @@ fn main() -> ExitCode {
     let rest: Vec<String> = arguments.collect();
     let outcome = match command.as_str() {
         "serve" => site::serve(&rest),
-        "dist" => site::dist(&rest),
+        "dist" => publish::dist(&rest),
         "test" => checks::test(),
         "bench" => bench::bench(&rest),
         "gpt2" => gpt2(&rest),

@@ -1,0 +1,50 @@
+//! Writes a site as a zip file or into a folder.
+
+use std::fs;
+use std::io::{BufWriter, ErrorKind, Write};
+use std::path::Path;
+
+use peargpt::app::publish::zip::Zip;
+
+use crate::{at, told};
+
+/// A file of the site: its path, its contents and their CRC-32.
+type Written = Result<(String, Vec<u8>, u32), String>;
+
+/// Writes a zip file, under a temporary name until it is whole; says what there is now.
+pub fn zip(path: &Path, files: impl Iterator<Item = Written>) -> Result<String, String> {
+    let new = path.with_added_extension("new");
+    let failed = |error| at(&new, error);
+    let mut writer = BufWriter::new(fs::File::create(&new).map_err(failed)?);
+    let mut zip = Zip::default();
+    for file in files {
+        let (path, bytes, crc) = file?;
+        let header = zip.file(&path, bytes.len() as u64, crc).map_err(told)?;
+        writer.write_all(&header).and_then(|()| writer.write_all(&bytes)).map_err(failed)?;
+    }
+    writer.write_all(&zip.end().map_err(told)?).and_then(|()| writer.flush()).map_err(failed)?;
+    fs::rename(&new, path).map_err(|error| at(path, error))?;
+    Ok(format!("{} is ready; unpack it on any static server", path.display()))
+}
+
+/// Replaces a folder, which may be that of the built site; says what there is now.
+pub fn folder(path: &Path, files: impl Iterator<Item = Written>) -> Result<String, String> {
+    let new = path.with_added_extension("new");
+    remove(&new)?;
+    for file in files {
+        let (name, bytes, _) = file?;
+        let file = new.join(name);
+        let folder = file.parent().unwrap_or(&new);
+        fs::create_dir_all(folder).and_then(|()| fs::write(&file, bytes)).map_err(|error| at(&file, error))?;
+    }
+    remove(path)?;
+    fs::rename(&new, path).map_err(|error| at(path, error))?;
+    Ok(format!("{} is ready; any static server can serve it", path.display()))
+}
+
+fn remove(folder: &Path) -> Result<(), String> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(at(folder, error)),
+        _ => Ok(()),
+    }
+}

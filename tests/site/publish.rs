@@ -15,7 +15,7 @@ use crate::downloads::Downloads;
 use crate::looks::expect_good_looks;
 use crate::own::NANOGPT;
 use crate::reader::Reader;
-use crate::server::{Fault, Server};
+use crate::server::{Fault, Server, dist};
 
 const TITLE: &str = "<b>Mine</b> & \"yours\"";
 const ZIP: &str = "b-Mine--b-----yours.zip";
@@ -29,12 +29,12 @@ fn folder(test: &str) -> PathBuf {
     folder
 }
 
-/// What `cargo xtask dist` makes of the built site with a model.
+/// What the program that `cargo xtask dist --model` calls makes of the built site.
 fn in_the_terminal(model: &str, more: &[&str], folder: &Path) -> Vec<u8> {
     let out = folder.join("terminal.zip");
-    let mut xtask = Command::new(env!("CARGO"));
-    xtask.args(["xtask", "dist", "--skip-build", "--zip", "--model", model, "--out"]).arg(&out).args(more);
-    let made = xtask.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    let mut publish = Command::new(env!("CARGO_BIN_EXE_publish"));
+    publish.arg("--site").arg(dist()).args(["--zip", "--model", model, "--out"]).arg(&out).args(more);
+    let made = publish.output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     fs::read(out).unwrap()
 }
@@ -91,9 +91,9 @@ async fn a_published_model_writes_the_same_anywhere() {
     let downloads = Downloads::of(&reader).await.unwrap();
     reader.pick_fixtures(&NANOGPT).await.unwrap();
     let id = reader.run_it().await.unwrap();
-    let address = format!("#/model?sha256={id}&prompt=A&words=20&seed=7&run=1");
-    reader.open(&address).await.unwrap();
-    let text = reader.finish().await.unwrap();
+    let address = format!("#/model?sha256={id}&words=20&seed=7&run=1");
+    reader.fill("seed", "7").await.unwrap();
+    let text = reader.write(20).await.unwrap();
     reader.fill("words", "12").await.unwrap();
     reader.press("settings").await.unwrap();
     reader.fill("temperature", "0.5").await.unwrap();

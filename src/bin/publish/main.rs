@@ -73,9 +73,10 @@ fn run(arguments: Arguments) -> Result<String, String> {
     };
     let catalog = catalog::parse(&named(CATALOG)?).map_err(told)?;
     let (template, app) = (named(TEMPLATE)?, named(APP)?);
-    let (known, model) = read_model(&model, &site, &catalog)?;
+    let name = model;
+    let (known, model) = read_model(&name, &site, &catalog)?;
     let served = served(known, &model);
-    let home = served.entry(known, &config(&model)?, title.trim()).map_err(told)?;
+    let home = served.entry(known, &config(&name, &model)?, title.trim()).map_err(told)?;
     let release = Release { files: &files, template: &template, app: &app, catalog: &catalog };
     let asked = Publication { title, sentence, prompts, defaults, others };
     let made = website(&release, &home, &asked).map_err(told)?;
@@ -104,8 +105,8 @@ fn served(known: Option<&Entry>, model: &[u8]) -> Served {
     hasher.finish()
 }
 
-fn config(model: &[u8]) -> Result<Config, String> {
-    let mut files = [Named { name: "the model.gguf".to_string(), reader: Cursor::new(model) }];
+fn config(name: &str, model: &[u8]) -> Result<Config, String> {
+    let mut files = [Named { name: name.to_string(), reader: Cursor::new(model) }];
     match import::inspect(&mut files, &Answers::default()).map_err(|error| error.sentence())? {
         Inspection::Ready(info) if info.as_it_stands().is_some() => Ok(info.config),
         _ => {

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, BlobPropertyBag, RequestInit, Response, Url};
+use web_sys::{Blob, BlobPropertyBag, RequestCache, RequestInit, Response, Url};
 
 use super::super::blob::BlobFile;
 use super::super::channel::Channel;
@@ -170,22 +170,32 @@ struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// A file of it. The browser refuses one that has another hash.
+    /// A file of it. The browser refuses one that has another hash; what its cache has may be damaged.
     async fn file(&self, path: &str, sha256: &str) -> Result<Blob, OutputError> {
-        let lost = |reason: String| {
-            told(format!(
-                "{path} of this site could not be fetched as it was built ({reason}); reload the page and try again"
-            ))
-        };
-        let failed = |error: JsValue| lost(reason(&error));
-        let (url, init) = (Url::new_with_base(path, self.base).map_err(failed)?, RequestInit::new());
-        init.set_integrity(&integrity(sha256));
-        let answer = self.wait(&scope().fetch_with_str_and_init(&url.href(), &init)).await?.map_err(failed)?;
-        let response: Response = answer.unchecked_into();
-        if !response.ok() {
-            return Err(lost(format!("status {}", response.status())));
+        if let Ok(file) = self.fetch(path, sha256, RequestCache::Default).await? {
+            return Ok(file);
         }
-        Ok(self.wait(&response.blob().map_err(failed)?).await?.map_err(failed)?.unchecked_into())
+        let file = self.fetch(path, sha256, RequestCache::Reload).await?;
+        file.map_err(|reason| {
+            let lost = "of this site could not be fetched as it was built";
+            told(format!("{path} {lost} ({reason}); reload the page and try again"))
+        })
+    }
+
+    /// The same, once; the inner error is a reason.
+    async fn fetch(&self, path: &str, sha256: &str, cache: RequestCache) -> Result<Result<Blob, String>, OutputError> {
+        let (url, init) = (Url::new_with_base(path, self.base).map_err(because)?, RequestInit::new());
+        init.set_integrity(&integrity(sha256));
+        init.set_cache(cache);
+        let answer = match self.wait(&scope().fetch_with_str_and_init(&url.href(), &init)).await? {
+            Ok(answer) => answer.unchecked_into::<Response>(),
+            Err(error) => return Ok(Err(reason(&error))),
+        };
+        if !answer.ok() {
+            return Ok(Err(format!("status {}", answer.status())));
+        }
+        let blob = self.wait(&answer.blob().map_err(because)?).await?;
+        Ok(blob.map(JsCast::unchecked_into).map_err(|error| reason(&error)))
     }
 
     async fn text(&self, path: &str, sha256: &str) -> Result<String, OutputError> {

@@ -185,6 +185,9 @@ pub enum Event {
         marks: Vec<Mark>,
         /// The whole.
         surprise: Surprise,
+        /// The tokens from the second on, each with its text and how surprising it is, in bits. The page has the marks.
+        #[serde(skip_deserializing)]
+        rated: Vec<(u32, String, f64)>,
     },
     /// The answer to [`Request::Encode`](super::Request::Encode): the tokens; or what is wrong, as a sentence.
     Encoded {

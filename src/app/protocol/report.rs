@@ -3,6 +3,7 @@
 use macro_rules_attribute::derive;
 use serde::Serialize;
 
+use crate::generation::Settings;
 use crate::tokenizer::Vocabulary;
 use crate::wire::Read;
 
@@ -73,6 +74,9 @@ pub struct ModelSummary {
     pub shape: String,
     /// How many threads were to compute it; one does where they cannot.
     pub threads: u32,
+    /// How a text is written where nothing else is said, for clients that know no defaults. The page has its own.
+    #[serde(skip_deserializing)]
+    pub defaults: Option<Settings>,
 }
 
 /// The numbers of a run.

@@ -9,7 +9,7 @@ use crate::checkpoint::Model;
 use crate::explain::{Answer, Ask, Done, ExplainError, Explainer, Places, Progress, TextSurprise};
 use crate::generation::Run;
 use crate::model::ModelError;
-use crate::tokenizer::Utf8Stream;
+use crate::tokenizer::{TokenSpan, Utf8Stream};
 
 /// What is asked about the text, and how far the answers are.
 #[derive(Default)]
@@ -144,11 +144,14 @@ impl Inside {
             Ok(_) => {
                 let (places, mut marks) = (Places::of(&model.tokenizer, run), Vec::new());
                 add_mark(&mut marks, places.begin(1), 0); // nothing predicts the first one
+                let mut rated = Vec::new();
                 for (position, prediction) in (1..places.tokens()).zip(surprise.predictions()) {
-                    let bytes = places.begin(position + 1) - places.begin(position);
-                    add_mark(&mut marks, bytes, level(prediction.bits()));
+                    let (bytes, bits) = (places.begin(position + 1) - places.begin(position), prediction.bits());
+                    let TokenSpan { id, text } = model.tokenizer.span(surprise.ids()[position]);
+                    add_mark(&mut marks, bytes, level(bits));
+                    rated.push((id, text, bits));
                 }
-                channel.send(&Event::Marked { run: number, marks, surprise: surprise.summary() });
+                channel.send(&Event::Marked { run: number, marks, surprise: surprise.summary(), rated });
             }
             Err(error) => fail(channel, number, &error),
         }

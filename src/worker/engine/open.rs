@@ -12,7 +12,7 @@ use crate::app::catalog::Shape;
 use crate::app::protocol::{Event, FileLocation, GgufFile, ModelSummary};
 use crate::checkpoint::export::{Format, notes};
 use crate::checkpoint::{self, Contents, Model, OpenError};
-use crate::generation::Run;
+use crate::generation::{Run, Settings};
 
 /// An open model, and the last text that was generated with it.
 pub struct Open {
@@ -99,6 +99,7 @@ impl Open {
             backend: backend(model.gpt.threads()),
             shape: Shape::of(config).name(),
             threads,
+            defaults: Some(Settings::defaults(model.tokenizer.vocabulary())),
         };
         Open { model, summary, text: None, inside: Inside::default(), unkept: None, team }
     }

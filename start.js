@@ -1,5 +1,5 @@
 // Runs before any WebAssembly loads: says what an old browser lacks, else registers the service worker and starts the page.
-// It also starts the workers: no file of a program is used whose hash is not the one that the document names.
+// No file of a program is used whose hash is not the one that the document names.
 
 // As in src/page/theme.rs, but before the first paint.
 function applyTheme() {
@@ -19,12 +19,6 @@ const SIMD = new Uint8Array([
 // A module whose one function makes a reference and drops it: (drop (ref.null extern))
 const REFERENCES = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 7, 1, 5, 0, 208, 111, 26, 11,
-]);
-
-// As SIMD, with relaxed SIMD: (i32x4.relaxed_dot_i8x16_i7x16_add_s v v v), v being (i8x16.splat (i32.const 0))
-const RELAXED_SIMD = new Uint8Array([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0,
-  10, 19, 1, 17, 0, 65, 0, 253, 15, 65, 0, 253, 15, 65, 0, 253, 15, 253, 147, 2, 11,
 ]);
 
 // Whether the page's policy lets WebAssembly run: browsers that do not know its 'wasm-unsafe-eval' forbid it.
@@ -251,80 +245,17 @@ async function load(name, use) {
   }
 }
 
-function compile(answer) {
-  const isWasm = (answer.headers.get("Content-Type") || "").startsWith("application/wasm");
-  return isWasm ? WebAssembly.compileStreaming(answer) : answer.arrayBuffer().then((bytes) => WebAssembly.compile(bytes));
-}
+// embed/programs.js, and the programs of this release, once they are here.
+let bridges;
+let programs;
 
-// What the members of a team do at the memory that they share, see src/team/board.rs and src/worker/team/memory.rs: each
-// in one call, since a token takes fifty of them. The counter of an order has the number 0; counters are 16 numbers apart,
-// and behind each stands how many sleep at it.
-function makeTeam() {
-  const place = (counter) => counter * 16;
-  const pause = typeof Atomics.pause === "function" ? () => Atomics.pause() : () => {};
-  // Whether a counter gets another value within so many milliseconds.
-  const spin = (counters, counter, value, ms) => {
-    const at = place(counter);
-    const end = performance.now() + ms;
-    for (;;) {
-      for (let round = 0; round < 100; round += 1) {
-        if (Atomics.load(counters, at) !== value) return true;
-        pause();
-      }
-      if (performance.now() > end) return false;
-    }
-  };
-  // Whether a member, whose counter grows and overflows, gets as far as this.
-  const arrives = (counters, counter, target, ms) => {
-    let value = Atomics.load(counters, place(counter));
-    while (((value - target) | 0) < 0) {
-      if (!spin(counters, counter, value, ms)) return false;
-      value = Atomics.load(counters, place(counter));
-    }
-    return true;
-  };
-  // Writes, arrives, and, once the others are there, reads what is theirs. False where one of them is late.
-  const exchange = (counters, numbers, own, ownAt, all, allAt, first, members, member, target, order, ms) => {
-    if (own.length > 0) numbers.set(own, ownAt);
-    const here = place(first + member);
-    Atomics.store(counters, here, target);
-    if (Atomics.load(counters, here + 1) > 0) Atomics.notify(counters, here);
-    for (let other = 0; other < members; other += 1) if (!arrives(counters, first + other, target, ms)) return false;
-    if (Atomics.load(counters, place(0)) !== order) return false;
-    if (all.length > 0) {
-      const [begin, end] = [ownAt - allAt, ownAt - allAt + own.length];
-      if (begin > 0) all.set(numbers.subarray(allAt, ownAt));
-      if (end < all.length) all.set(numbers.subarray(allAt + end, allAt + all.length), end);
-    }
-    return true;
-  };
-  return { spin, exchange };
-}
-
-// What follows the program's script in its worker. A start that fails is thrown outside the promise, where it becomes
-// the worker's `error` event.
-const BEGIN = `
-onmessage = ({ data }) => {
-  onmessage = null;
-  // The engine's worker starts others of the same program, see src/worker/team.
-  globalThis.program = { ...data, team: (${makeTeam})() };
-  wasm_bindgen({ module_or_path: data.module }).catch((error) => setTimeout(() => { throw error; }));
-};`;
-
-// A worker loaded from a URL of its own would not be bound by the document's policy; one from a blob inherits it.
-const asBlob = (script) => URL.createObjectURL(new Blob([script, BEGIN], { type: "text/javascript" }));
-
-const programs = new Map();
-
-// The script's address and the compiled module of a worker's program, kept for the next start of it.
-function loadProgram(name) {
-  if (!programs.has(name)) {
-    const script = load(`${name}.js`, (answer) => answer.text());
-    const program = Promise.all([script.then(asBlob), load(`${name}_bg.wasm`, compile)]);
-    programs.set(name, program);
-    program.catch(() => programs.delete(name));
+async function startWorker(name) {
+  try {
+    return await programs.start(name);
+  } catch (error) {
+    if (error.message === NEWER) sayNewer();
+    throw error;
   }
-  return programs.get(name);
 }
 
 // What the site is called, and which model is its home.
@@ -334,17 +265,7 @@ let site = null;
 globalThis.peargpt = {
   site: () => site,
   releaseHash: () => meta("release").content,
-  async startWorker(name) {
-    try {
-      const [script, module] = await loadProgram(name);
-      const worker = new Worker(script);
-      worker.postMessage({ module, role: "leader" });
-      return worker;
-    } catch (error) {
-      if (error.message === NEWER) sayNewer();
-      throw error;
-    }
-  },
+  bridge: (name, report) => new bridges.Bridge(() => startWorker(name), report),
   async lookForRelease() {
     const release = await releaseOnServer();
     if (release !== undefined && release !== meta("release").content) sayNewer();
@@ -354,11 +275,6 @@ globalThis.peargpt = {
   pathOf: (name) => (files[name] || [name])[0],
   integrityOf: (name) => (files[name] || [name, ""])[1],
 };
-
-// A browser without relaxed SIMD would refuse the build that has it as a whole.
-function chooseWorker() {
-  if (WebAssembly.validate(RELAXED_SIMD)) meta("worker").content = "worker-relaxed";
-}
 
 // Of a site whose home is a model, that one's page computes too.
 async function computes(described) {
@@ -370,7 +286,7 @@ async function computes(described) {
 async function loadWorkerEarly(described) {
   if (!(await computes(described))) return;
   // What fails here fails again where it is used, and is told there.
-  loadProgram(meta("worker").content).catch(() => {});
+  programs.load(meta("worker").content).catch(() => {});
 }
 
 // By an element first: import() alone checks no integrity, and finds the same module under the same address.
@@ -396,7 +312,12 @@ async function loadScript(name) {
 }
 
 async function start(described) {
-  const module = load("page_bg.wasm", compile);
+  bridges = await loadScript("programs.js");
+  programs = new bridges.Programs(load);
+  meta("worker").content = bridges.engineProgram();
+  // What fails here is told where the page starts.
+  loadWorkerEarly(described).catch(() => {});
+  const module = load("page_bg.wasm", bridges.compile);
   // Told below, also where the script fails first.
   module.catch(() => {});
   const { default: init } = await loadScript("page.js");
@@ -407,10 +328,9 @@ async function start(described) {
 async function begin() {
   if (await isolates()) return;
   hearOfReleases();
-  chooseWorker();
   const described = load("site.json", (answer) => answer.json());
-  // What fails here is told where the page starts.
-  loadWorkerEarly(described).catch(() => {});
+  // Told where the page starts, also where something else fails first.
+  described.catch(() => {});
   try {
     await start(described);
     // The others do it when their model is loaded, which fetches more than a release does.

@@ -23,7 +23,7 @@ const RELEASE: &str = "globalThis.peargpt = {
     lookForRelease: async () => {},
     keepRelease: async () => {},
     whyAlone: () => '',
-    startWorker: async () => { throw new Error('no worker here'); },
+    bridge: () => ({ isOpen: false, open() {}, close() {}, post() {} }),
 };";
 
 fn document() -> Document {

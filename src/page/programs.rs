@@ -86,7 +86,7 @@ impl Programs {
         Rc::new_cyclic(|owner: &Weak<Programs>| {
             let bridge = |program, receive: fn(&Programs, Event, Array)| {
                 let owner = owner.clone();
-                Bridge::new(program, engine.to_string(), move |event, files| {
+                Bridge::new(program, engine, move |event, files| {
                     if let Some(programs) = owner.upgrade() {
                         receive(&programs, event, files);
                     }

@@ -1,7 +1,7 @@
 //! The files of this release: `start.js` knows their names and hashes, and refuses every other file.
 
+use js_sys::Array;
 use leptos::wasm_bindgen::prelude::*;
-use web_sys::Worker;
 
 #[wasm_bindgen(js_namespace = peargpt)]
 extern "C" {
@@ -31,8 +31,31 @@ extern "C" {
     #[wasm_bindgen(js_name = whyAlone)]
     fn why_alone() -> String;
 
-    #[wasm_bindgen(js_name = startWorker, catch)]
-    async fn start_worker_of(program: &str) -> Result<JsValue, JsValue>;
+    /// A bridge to a worker with this program, which is not started yet. `hear` is called with each event and its files.
+    #[wasm_bindgen(js_name = bridge)]
+    pub fn connect(program: &str, hear: &Closure<dyn Fn(JsValue, Array)>) -> Connection;
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// The module's end of a bridge, see embed/programs.js.
+    pub type Connection;
+
+    /// Whether there is a worker, or one on its way.
+    #[wasm_bindgen(method, getter, js_name = isOpen)]
+    pub fn is_open(this: &Connection) -> bool;
+
+    /// Starts the worker, if there is none.
+    #[wasm_bindgen(method)]
+    pub fn open(this: &Connection);
+
+    /// Ends the worker.
+    #[wasm_bindgen(method)]
+    pub fn close(this: &Connection);
+
+    /// Sends a request and its files.
+    #[wasm_bindgen(method)]
+    pub fn post(this: &Connection, request: &JsValue, files: &Array);
 }
 
 /// Why only one thread can compute, as a sentence; empty where more can.
@@ -41,10 +64,4 @@ pub fn why_one_thread() -> String {
         reason if reason.is_empty() => reason,
         reason => format!("One thread: there is no SharedArrayBuffer, since {reason}."),
     }
-}
-
-/// Starts a worker's program, `worker` or `converter`; an error says what could not be had.
-pub async fn start_worker(program: &str) -> Result<Worker, JsValue> {
-    let started = start_worker_of(program).await;
-    started.map(JsCast::unchecked_into).map_err(|error| js_sys::Error::from(error).message().into())
 }

@@ -82,7 +82,7 @@ impl Training {
             purpose: StoredValue::new(Purpose::Open),
         };
         let program = bar.mounted.options().engine.clone();
-        let bridge = Bridge::new(Program::Trainer, program, move |event, files| training.hear(event, &files));
+        let bridge = Bridge::new(Program::Trainer, &program, move |event, files| training.hear(event, &files));
         training.bridge.set_value(Some(bridge));
         training
     }

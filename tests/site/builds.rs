@@ -21,7 +21,10 @@ const BUDGETS: [(&str, usize); 6] = [
     ("trainer-relaxed", 400),
 ];
 
-/// In a browser like those before relaxed SIMD, as far as `start.js` can tell.
+/// What the module for other pages and its engine may have together after brotli, without weights.
+const MODULE: usize = 450;
+
+/// In a browser like those before relaxed SIMD, as far as `programs.js` can tell.
 const WITHOUT_RELAXED_SIMD: &str = "
     const validate = WebAssembly.validate;
     WebAssembly.validate = (bytes) => !String(bytes).includes('253,147,2') && validate(bytes);";
@@ -88,9 +91,9 @@ fn text(name: &str) -> String {
     String::from_utf8(read(name)).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A program in `start.js`.
+/// A program in `start.js`, or in `programs.js`, which chooses the engine's.
 fn probe(name: &str) -> Vec<u8> {
-    let script = text("start.js");
+    let script = ["start.js", "programs.js"].map(text).join(" ");
     let (_, rest) = script.split_once(&format!("const {name} = new Uint8Array([")).unwrap();
     let (bytes, _) = rest.split_once("])").unwrap();
     bytes.split(',').map(str::trim).filter(|byte| !byte.is_empty()).map(|byte| byte.parse().unwrap()).collect()
@@ -102,6 +105,17 @@ fn the_programs_are_small() {
         let bytes = after_brotli(&program(name));
         eprintln!("{name}: {bytes} bytes after brotli");
         assert!(bytes <= 1000 * limit, "{name}: expected at most {limit} KB after brotli, found {bytes} bytes");
+    }
+}
+
+#[test]
+fn the_module_and_its_engine_are_small() {
+    let module = ["peargpt.js", "engine.js", "options.js", "errors.js", "programs.js"];
+    for engine in ["worker", "worker-relaxed"] {
+        let files = [format!("{engine}.js"), format!("{engine}_bg.wasm")].into_iter().chain(module.map(String::from));
+        let bytes: usize = files.map(|name| after_brotli(&read(&name))).sum();
+        eprintln!("the module with {engine}: {bytes} bytes after brotli");
+        assert!(bytes <= 1000 * MODULE, "{engine}: expected at most {MODULE} KB after brotli, found {bytes} bytes");
     }
 }
 

@@ -21,4 +21,8 @@ pub enum Fault {
     Redirect(String),
     /// Other contents.
     Other(Vec<u8>),
+    /// Another type.
+    Type(&'static str),
+    /// Scripts of other origins may not read it.
+    Closed,
 }

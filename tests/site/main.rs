@@ -26,6 +26,7 @@ mod worker;
 mod asks;
 mod builds;
 mod drops;
+mod embed;
 mod engines;
 mod exports;
 mod faults;

@@ -306,14 +306,17 @@ pub fn mime_type(file: &str) -> &'static str {
     }
 }
 
-/// As the hub and most static servers do, scripts of all origins may read what comes.
-fn send_head(mut stream: &TcpStream, status: u16, headers: &[String]) -> io::Result<()> {
-    write!(
-        stream,
-        "HTTP/1.1 {status} Status\r\nConnection: close\r\nAccess-Control-Allow-Origin: *\r\n\
-         Access-Control-Allow-Headers: Range, If-Range\r\nAccess-Control-Expose-Headers: ETag, Content-Range\r\n{}\r\n\r\n",
-        headers.join("\r\n")
-    )
+/// As the hub and most static servers do: scripts of all origins may read what comes.
+const OPEN: &str = "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Headers: Range, If-Range\r\n\
+    Access-Control-Expose-Headers: ETag, Content-Range\r\n";
+
+fn send_head(stream: &TcpStream, status: u16, headers: &[String]) -> io::Result<()> {
+    send_head_to(stream, status, OPEN, headers)
+}
+
+fn send_head_to(mut stream: &TcpStream, status: u16, whom: &str, headers: &[String]) -> io::Result<()> {
+    let headers = headers.join("\r\n");
+    write!(stream, "HTTP/1.1 {status} Status\r\nConnection: close\r\n{whom}{headers}\r\n\r\n")
 }
 
 fn send_text(mut stream: &TcpStream, status: u16, text: &str) -> io::Result<()> {
@@ -342,14 +345,16 @@ fn send_file(
     let (from, end) = range.map_or((0, body.len()), |(from, end)| (from, end.unwrap_or(body.len()).min(body.len())));
     let lie = if let Some(Fault::Lie(lie)) = fault { lie } else { 0 };
     let length = (end - from) as i64 + lie;
-    let mut headers = vec![format!("Content-Type: {}", mime_type(file)), format!("Content-Length: {length}")];
+    let kind = if let Some(Fault::Type(kind)) = fault { kind } else { mime_type(file) };
+    let mut headers = vec![format!("Content-Type: {kind}"), format!("Content-Length: {length}")];
     if shared.isolates.load(Ordering::SeqCst) {
         headers.extend(ISOLATION.map(String::from));
     }
     // Of files that have a version Chromium's cache asks for more than the page does.
     headers.extend(file.starts_with("hub/").then(|| format!("ETag: {etag}")));
     headers.extend(range.map(|_| format!("Content-Range: bytes {from}-{}/{}", end - 1, body.len())));
-    send_head(stream, if range.is_some() { 206 } else { 200 }, &headers)?;
+    let whom = if let Some(Fault::Closed) = fault { "" } else { OPEN };
+    send_head_to(stream, if range.is_some() { 206 } else { 200 }, whom, &headers)?;
     let index = {
         let mut sent = lock(&shared.sent);
         sent.push(Sent { file: file.to_string(), from, bytes: 0 });

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::document::origins;
-use crate::release::release;
+use crate::document::{allow, origins};
+use crate::release::{SHOW, release};
 
 /// Files of `weights/` that the site knows by name: the models, and the text that `#/train` offers.
 const NAMED: [&str; 2] = ["catalog.json", "tinyshakespeare.txt"];
@@ -24,6 +24,8 @@ pub fn finish() -> Result<()> {
     remove_unlisted(&staging.join("weights"), &listed).context("the site's weights/ cannot be tidied")?;
     let html = String::from_utf8(read("index.html")?).context("index.html is not UTF-8")?;
     let origins = origins(catalog.as_array().into_iter().flatten().filter_map(|entry| entry["source"].as_str()));
+    let show = String::from_utf8(read(SHOW)?).context("embed.html is not UTF-8")?;
+    fs::write(staging.join(SHOW), allow(&show, &origins)?)?;
     let parts = listed.iter().filter(|path| !NAMED.iter().any(|name| path.ends_with(name)));
     let parts = parts.map(|path| Path::new("weights").join(path)).collect();
     fs::write(staging.join("index.html"), release(&staging, &parts, &html, &origins)?)?;

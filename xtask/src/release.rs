@@ -1,5 +1,8 @@
 //! The files of a release: each is named by its content, `release.json` lists them, and `index.html` pins the list. How is
 //! said in `src/app/publish/document.rs`, by which a browser publishes a site, too.
+//!
+//! Other pages import the module for them by a name that stays: `peargpt.js` is one line that names the file with its hash.
+//! It is no file of the release, nor is `embed.html`, which names files as `index.html` does.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,8 +16,17 @@ use crate::document::{
     APP, About, Listed, MANIFEST, PAGE, SERVICE_WORKER, SITE, TEMPLATE, document, link, manifest, with_service_worker,
 };
 
+/// A page of the site beside that one.
+pub const SHOW: &str = "embed.html";
 /// What keeps its name and is no file of a release.
-const UNLISTED: [&str; 3] = [PAGE, MANIFEST, SERVICE_WORKER];
+const UNLISTED: [&str; 4] = [PAGE, MANIFEST, SERVICE_WORKER, SHOW];
+/// What names other files, after those that it names: the web app manifest its icons, the module its parts and programs.
+const NAMING: [&str; 7] = [APP, "programs.js", "options.js", "engine.js", "peargpt.js", "pear-gpt.js", "embed.js"];
+/// What other pages import, by this name, and the parts that it is made of, which are then fetched at once.
+const MODULES: [(&str, &[&str]); 2] = [
+    ("peargpt.js", &["programs.js", "errors.js", "options.js", "engine.js"]),
+    ("pear-gpt.js", &["programs.js", "errors.js", "options.js", "engine.js", "peargpt.js"]),
+];
 
 /// Names the files in `site` by their content, but not those that the catalog already lists with their sha256 (`kept`);
 /// writes the list of them and the template, and returns the page, which may ask these origins.
@@ -22,9 +34,10 @@ pub fn release(site: &Path, kept: &BTreeSet<PathBuf>, html: &str, origins: &BTre
     let (title, sentence) = about(site)?;
     let mut files: Vec<(String, Listed)> = Vec::new();
     let mut paths: Vec<String> = paths(site)?.into_iter().filter(|path| !UNLISTED.contains(&path.as_str())).collect();
-    paths.sort_by_key(|path| path.ends_with(APP));
+    let naming = |path: &str| NAMING.iter().position(|name| path.ends_with(name));
+    paths.sort_by_key(|path| naming(path));
     for old in paths {
-        if old.ends_with(APP) {
+        if naming(&old).is_some() {
             rename_in(&site.join(&old), &files)?;
         }
         let file = read(site, &old, kept)?;
@@ -35,6 +48,10 @@ pub fn release(site: &Path, kept: &BTreeSet<PathBuf>, html: &str, origins: &BTre
     let template = with_service_worker(html, &sha256(&worker))?;
     let template = files.iter().fold(template, |html, (old, file)| link(&html, old, file));
     let mut files: Vec<Listed> = files.into_iter().map(|(_, file)| file).collect();
+    show(site, &files)?;
+    for (name, parts) in MODULES {
+        modules(site, &files, name, parts)?;
+    }
     let file = Listed::named(TEMPLATE, template.len() as u64, sha256(template.as_bytes()));
     fs::write(site.join(&file.path), &template).with_context(|| format!("{} cannot be written", file.path))?;
     files.push(file);
@@ -53,11 +70,28 @@ fn about(site: &Path) -> Result<(String, String)> {
     Ok((text("title")?, text("sentence")?))
 }
 
+/// Gives files their new names in the page beside the first, if there is one.
+fn show(site: &Path, files: &[Listed]) -> Result<()> {
+    let path = site.join(SHOW);
+    let Ok(html) = fs::read_to_string(&path) else { return Ok(()) };
+    let html = files.iter().fold(html, |html, file| link(&html, &file.name, file));
+    fs::write(&path, html).context("embed.html cannot be written")
+}
+
+/// Writes what other pages import, if the site has it.
+fn modules(site: &Path, files: &[Listed], name: &str, parts: &[&str]) -> Result<()> {
+    let find = |name: &str| files.iter().find(|file| file.name == name).map(|file| file.path.as_str());
+    let Some(path) = find(name) else { return Ok(()) };
+    let parts = parts.iter().filter_map(|name| find(name)).map(|part| format!("import \"./{part}\";\n"));
+    let text = format!("{}export * from \"./{path}\";\n", parts.collect::<String>());
+    fs::write(site.join(name), text).with_context(|| format!("{name} cannot be written"))
+}
+
 /// Gives files their new names in one that names them.
 fn rename_in(path: &Path, files: &[(String, Listed)]) -> Result<()> {
     let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let renamed = |text: String, (old, file): &(String, Listed)| {
-        text.replace(&format!("\"./{old}\""), &format!("\"./{}\"", file.path))
+    let renamed = |text: String, (_, file): &(String, Listed)| {
+        text.replace(&format!("\"./{}\"", file.name), &format!("\"./{}\"", file.path))
     };
     fs::write(path, files.iter().fold(text, renamed)).with_context(|| format!("{} cannot be written", path.display()))
 }
@@ -120,6 +154,7 @@ mod tests {
             "weights/w/part0",
             "index.html",
             "service-worker.js",
+            SHOW,
         ] {
             fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
             fs::write(folder.join(name), "abc").unwrap();
@@ -193,6 +228,31 @@ mod tests {
         let expected = format!(r#"{{ "icons": ["./a-{}.js", "./b.js"] }}"#, &ABC[..16]);
         assert_eq!(fs::read_to_string(site.join(app)).unwrap(), expected);
         assert!(app.contains(&sha256(expected.as_bytes())[..16]), "{app}");
+    }
+
+    #[test]
+    fn modules_name_their_parts_and_are_named_by_names_that_stay() {
+        let site = site("modules_name_their_parts_and_are_named_by_names_that_stay");
+        for (name, text) in [
+            ("programs.js", "new URL(\"./a_bg.wasm\", import.meta.url)"),
+            ("peargpt.js", "import { Bridge } from \"./programs.js\"; \"./weights/catalog.json\""),
+            (SHOW, "<link href=\"./b.css\"><script src=\"./peargpt.js\"></script>"),
+        ] {
+            fs::write(site.join(name), text).unwrap();
+        }
+        released(&site, &[]).unwrap();
+        let read = |name: &str| fs::read_to_string(site.join(name)).unwrap();
+        let stable = read("peargpt.js");
+        let (part, whole) = stable.strip_suffix("\";\n").unwrap().split_once("\";\nexport * from \"./").unwrap();
+        let part = part.strip_prefix("import \"./").unwrap();
+        assert!(read(part).contains(&format!("\"./a-{}_bg.wasm\"", &ABC[..16])), "{}", read(part));
+        let expected = format!("import {{ Bridge }} from \"./{part}\"; \"./weights/catalog-{}.json\"", &ABC[..16]);
+        assert_eq!(read(whole), expected);
+        let show = read(SHOW);
+        assert!(show.contains(&format!("src=\"./{whole}\" integrity=\"sha256-")), "{show}");
+        assert!(show.contains(&format!("href=\"./b-{}.css\" integrity", &ABC[..16])), "{show}");
+        let manifest = read(MANIFEST);
+        assert!(!manifest.contains("\"peargpt.js\"") && !manifest.contains(SHOW), "they are no files of the release");
     }
 
     #[test]

@@ -233,8 +233,8 @@ fn allowed(origin: String) -> Vec<String> {
     if origin == HUB { HUB_HOSTS.map(str::to_string).to_vec() } else { vec![origin] }
 }
 
-/// The page, its policy allowing these origins and no others.
-fn allow(html: &str, origins: &BTreeSet<String>) -> Result<String, DocumentError> {
+/// A page, its policy allowing these origins and no others.
+pub fn allow(html: &str, origins: &BTreeSet<String>) -> Result<String, DocumentError> {
     split_once(html, POLICY)?;
     let (before, after) = split_once(html, CONNECT)?;
     let after = &after[after.find([';', '"']).unwrap_or(after.len())..];

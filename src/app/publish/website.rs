@@ -14,6 +14,9 @@ use crate::app::site::{Site, SiteError, WITH_PAGES};
 
 /// The catalog's path in a release, without a hash.
 pub const CATALOG: &str = "weights/catalog.json";
+/// The module for other pages, which names the catalog that it was built with: a published site does without it.
+const EMBEDDING: [&str; 7] =
+    ["errors.js", "options.js", "engine.js", "peargpt.js", "pear-gpt.js", "embed.js", "styles/embed.css"];
 
 /// Why a site cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -150,7 +153,8 @@ fn unchanged(release: &Release<'_>, home: &Entry, others: &[&Entry]) -> Vec<(Lis
     let mut left_out = weights(&mut release.catalog.iter().filter(|entry| !offered_has(others, entry)));
     left_out.extend(weights(&mut std::iter::once(home)));
     let is_made = |path: &str| [CATALOG, SITE, TEMPLATE].contains(&&*plain(path)) || path.ends_with(APP);
-    let is_left = |path: &String| offered.contains(path) || !(left_out.contains(path) || is_made(path));
+    let is_module = |path: &str| EMBEDDING.contains(&&*plain(path));
+    let is_left = |path: &String| offered.contains(path) || !(left_out.contains(path) || is_made(path) || is_module(path));
     let files = release.files.iter().filter(|file| is_left(&file.path));
     files
         .map(|File { path, bytes, sha256 }| {

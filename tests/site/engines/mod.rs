@@ -2,6 +2,7 @@
 //! WebKitGTK has no private file system, so nothing is kept there beyond the visit; Safari has one.
 
 mod downloads;
+mod embed;
 mod inside;
 mod looks;
 mod offline;

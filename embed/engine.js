@@ -1,0 +1,285 @@
+// The engine in its worker, as promises: it opens a model, and answers one request after another.
+
+import { Bridge, Programs, compile, engineProgram, fileBeside, unpack } from "./programs.js";
+import { PearGptError, fetchFile, here, isRefused, policyError, watchPolicy } from "./errors.js";
+
+// An empty module.
+const EMPTY = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
+
+// Whether the page's policy lets WebAssembly run: browsers that do not know its 'wasm-unsafe-eval' forbid it.
+function mayCompile() {
+  try {
+    return Boolean(new WebAssembly.Module(EMPTY));
+  } catch (error) {
+    return false;
+  }
+}
+
+const OLD = "It needs Chrome or Edge 97, Firefox 89, Safari 16.4, or newer.";
+
+// Why a program does not run, as an error that says what to do.
+async function whyNot(error) {
+  if (error instanceof PearGptError) return error;
+  if (!mayCompile()) return policyError("run WebAssembly", ["script-src 'wasm-unsafe-eval'"]);
+  if (await isRefused(["worker-src", "child-src", "script-src", "script-src-elem", "default-src"])) {
+    return policyError("start a worker", ["worker-src blob:"]);
+  }
+  return new PearGptError("crashed", `The engine crashed (${error.message}). Ask again: it starts anew.`);
+}
+
+// A worker's error is an event, or what its panic says.
+const causeOf = (error, { message }) => (error instanceof Error ? error : new Error(message));
+
+// Of a message that may be a part of a sentence.
+const sentence = (message) => `${message[0].toUpperCase()}${message.slice(1).replace(/\.$/, "")}.`;
+
+// A file of a program that is used in this way; what came instead of it is named.
+async function program(url, use) {
+  const answer = await fetchFile(url);
+  try {
+    return await use(answer);
+  } catch (error) {
+    if (!mayCompile()) throw policyError("run WebAssembly", ["script-src 'wasm-unsafe-eval'"]);
+    const is = (answer.headers.get("Content-Type") || "").includes("html") ? "a page" : "another file";
+    throw new PearGptError(
+      "assets",
+      `${url.href} cannot be run (${error.message}): the server sent ${is}, or this browser is too old. ${OLD} ` +
+        "Where a bundler has moved the module, copy the files of its folder, and name that folder as `assets`.",
+    );
+  }
+}
+
+const isScript = async (answer) => {
+  const script = await answer.text();
+  if (!script.includes("wasm_bindgen")) throw new Error("it is no program of the engine");
+  return script;
+};
+
+const isMissing = (name) => typeof globalThis[name] === "undefined";
+
+function lacking() {
+  const name = ["WebAssembly", "Worker", "BigInt", "ReadableStream"].find(isMissing);
+  if (name) throw new PearGptError("unsupported", `This browser lacks ${name}. ${OLD}`);
+}
+
+/** The address of a folder, absolute and with a slash at its end. */
+export function folder(assets) {
+  try {
+    return new URL(String(assets).replace(/\/?$/, "/"), here());
+  } catch (error) {
+    throw new PearGptError("bad-url", `assets takes the address of a folder, found ${JSON.stringify(assets)}.`);
+  }
+}
+
+// By where their files lie, so that those of several models are loaded once.
+const programs = new Map();
+
+/** The programs whose files lie beside the module, or in the folder `assets`. */
+export function programsOf(assets) {
+  lacking();
+  watchPolicy();
+  const at = assets === undefined ? "" : folder(assets).href;
+  if (!programs.has(at)) {
+    const url = (name) => (at ? new URL(name, at) : new URL(fileBeside(name)));
+    const get = (name, use) => program(url(name), use === compile ? compile : isScript);
+    programs.set(at, new Programs(get));
+  }
+  return programs.get(at);
+}
+
+// What was measured on this device, by a model's shape: how fast so many threads are.
+const measured = new Map();
+
+/** One worker with one model. Requests wait for their turn; a model is opened again where the worker has crashed. */
+export class Engine {
+  constructor(programs, threads, onprogress) {
+    this.programs = programs;
+    this.threads = threads;
+    this.onprogress = onprogress;
+    this.bridge = new Bridge(() => this.start(), (...message) => this.hear(...message));
+    // Those who wait for an answer, by the request's number.
+    this.asked = new Map();
+    this.number = 0;
+    this.turns = Promise.resolve();
+    // Who waits for the model.
+    this.opening = null;
+    // The model, once somebody wanted it.
+    this.having = null;
+    // Whose text the worker has, and whether it can go on behind the last token that was sent.
+    this.writer = null;
+    this.reader = null;
+    this.users = 0;
+    this.isDestroyed = false;
+  }
+
+  async start() {
+    lacking();
+    return this.programs.start(engineProgram());
+  }
+
+  hear(event, files, error) {
+    const [name, value] = unpack(event);
+    if (name === "Panicked") return this.fail(causeOf(error, value));
+    if (name === "Measured") return measured.set(value.shape, value);
+    const task = name === "Failed" ? value.task : null;
+    const number = task && typeof task === "object" ? task.Run : value.run;
+    if (number !== undefined && number !== null) return this.answer(number, name, value);
+    if (this.opening) this.opening.hear(name, value);
+  }
+
+  answer(number, name, value) {
+    const waiting = this.asked.get(number);
+    if (!waiting) return;
+    if (name === "Failed") waiting.reject(new PearGptError("failed", sentence(value.message)));
+    else waiting.hear(name, value);
+  }
+
+  // The worker is gone, and with it the model.
+  async fail(error) {
+    const lost = [...this.asked.values(), ...(this.opening ? [this.opening] : [])];
+    this.asked.clear();
+    [this.opening, this.having, this.writer, this.reader] = [null, null, null, null];
+    const told = await whyNot(error);
+    lost.forEach(({ reject }) => reject(told));
+  }
+
+  /**
+   * Sends a request. `hear(name, value)` gets the events of its number; the answer is the first result of it that is not
+   * undefined.
+   */
+  ask(name, fields, hear) {
+    this.number += 1;
+    const number = this.number;
+    const answered = new Promise((resolve, reject) => {
+      const take = (name, value) => {
+        try {
+          const result = hear(name, value);
+          if (result !== undefined) resolve(result);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.asked.set(number, { hear: take, reject });
+      this.bridge.post({ [name]: { run: number, ...fields } });
+    });
+    const forget = () => this.asked.delete(number);
+    answered.then(forget, forget);
+    return answered;
+  }
+
+  /** Ends the run that is being written. */
+  stop() {
+    if (this.bridge.isOpen) this.bridge.post("Stop");
+  }
+
+  /** Does something with the open model once all before it is done, unless it is no longer wanted then. */
+  turn(isWanted, act) {
+    const done = this.turns.then(async () => {
+      if (!isWanted()) return undefined;
+      this.check();
+      await this.have();
+      return isWanted() ? act() : undefined;
+    });
+    this.turns = done.catch(() => {});
+    return done;
+  }
+
+  check() {
+    if (this.isDestroyed) throw new PearGptError("destroyed", "This model was destroyed. Load it again.");
+  }
+
+  /** Has the model open. */
+  async have() {
+    this.check();
+    if (!this.having) {
+      this.having = this.open();
+      this.having.catch(() => {
+        this.having = null;
+      });
+    }
+    return this.having;
+  }
+
+  // Posts what opens the model, and waits for it.
+  open() {
+    const { source } = this;
+    const threads = { exactly: this.threads || null, measured: [...measured.values()] };
+    return this.opened(source, () => {
+      if (source.file) this.bridge.post({ Open: { run: null, file: source.file, threads } }, [source.blob]);
+      else this.bridge.post({ Load: { ...source.load, threads } });
+    });
+  }
+
+  opened(source, post) {
+    // A file is here already; what a catalog names has to come.
+    const code = source.file ? "bad-model" : "network";
+    return new Promise((resolve, reject) => {
+      const end = (settle, value) => {
+        this.opening = null;
+        settle(value);
+      };
+      const hear = (name, value) => {
+        if (name === "Loaded") end(resolve, value);
+        else if (name === "Failed" && value.task === "Load") end(reject, new PearGptError(code, value.message));
+        else if (name === "ToFetch") end(resolve, this.fetched(source));
+        else if (name === "Paused" || name === "Cancelled") end(reject, new PearGptError("failed", "The download ended."));
+        else this.tell(name, value);
+      };
+      this.opening = { hear, reject: (error) => end(reject, error) };
+      post();
+    });
+  }
+
+  // A model of the hub, converted while it arrives.
+  async fetched({ load }) {
+    const { file, blob } = await this.convert("Fetch", load, []);
+    if (blob) this.source = { file, blob };
+    return this.open();
+  }
+
+  /** Has the converter make a GGUF. */
+  convert(name, fields, files) {
+    return new Promise((resolve, reject) => {
+      const end = (settle, value) => {
+        this.converter = null;
+        bridge.close();
+        settle(value);
+      };
+      const hear = (event, files, error) => {
+        const [name, value] = unpack(event);
+        if (name === "Converted" || name === "Fetched") end(resolve, { file: value.file, blob: files[0] });
+        else if (name === "Failed") end(reject, new PearGptError("bad-model", value.message));
+        else if (name === "Panicked") whyNot(causeOf(error, value)).then((told) => end(reject, told));
+        else this.tell(name, value);
+      };
+      const bridge = new Bridge(() => this.programs.start("converter"), hear);
+      this.converter = { close: () => bridge.close(), reject: (error) => end(reject, error) };
+      bridge.post({ [name]: fields }, files);
+    });
+  }
+
+  // How far it is, for those who listen.
+  tell(name, value) {
+    const { received = 0, total = 0, done, all, reason } = value;
+    const told = {
+      Waiting: () => ({ state: "waiting", received: 0, total: 0 }),
+      Downloading: () => ({ state: "downloading", received, total }),
+      Importing: () => ({ state: "converting", received: done, total: all }),
+      Retrying: () => ({ state: "retrying", received: 0, total: 0, message: reason }),
+      Opening: () => ({ state: "opening", received: 0, total: 0 }),
+    }[name];
+    if (told && this.onprogress) this.onprogress(told());
+  }
+
+  /** Ends the worker, and all that waits for it. */
+  destroy(error) {
+    if (this.isDestroyed) return;
+    this.isDestroyed = true;
+    this.bridge.close();
+    const reason = error || new PearGptError("destroyed", "The model was destroyed while it worked.");
+    const lost = [...this.asked.values(), this.opening, this.converter];
+    this.asked.clear();
+    lost.forEach((waiting) => waiting && waiting.reject(reason));
+  }
+}
+

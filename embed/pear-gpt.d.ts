@@ -1,0 +1,25 @@
+import type { PearGptError, Result } from "./peargpt.js";
+
+/**
+ * The element `<pear-gpt>`. Attributes: `model`, `prompt`, `words`, `seed`, `temperature`, `label`, `assets`, `threads`.
+ * Parts: `form`, `label`, `name`, `prompt`, `button`, `status`, `output`, `error`.
+ */
+export class PearGptElement extends HTMLElement {
+  /** What stands in the text field. */
+  prompt: string;
+  /** The text, the prompt included. */
+  readonly text: string;
+  /** Writes a text. */
+  write(): Promise<Result | undefined>;
+  /** Ends the text that is being written. */
+  stop(): void;
+  addEventListener(type: "done", listener: (event: CustomEvent<Result>) => void): void;
+  addEventListener(type: "failed", listener: (event: CustomEvent<PearGptError>) => void): void;
+  addEventListener(type: string, listener: EventListenerOrEventListenerObject, options?: boolean | AddEventListenerOptions): void;
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "pear-gpt": PearGptElement;
+  }
+}

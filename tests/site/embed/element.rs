@@ -1,0 +1,88 @@
+//! The element, and the page that shows all of it.
+
+use serde_json::json;
+
+use super::{Guest, WATCH, meta, written};
+use crate::browser::Engine;
+use crate::looks::expect_good_looks;
+use crate::reader::Reader;
+
+/// What an element's shadow shows.
+const SHADOW: &str = "const part = (element, name) => element.shadowRoot.querySelector(`[part=${name}]`);
+    const press = (element) => part(element, 'button').click();
+    const until = async (is) => { while (!is()) await new Promise((resolve) => setTimeout(resolve, 20)); };";
+
+#[tokio::test]
+async fn two_elements_under_a_strict_policy_share_a_model_and_one_is_taken_away_while_it_writes() {
+    let guest = Guest::new(Engine::Chromium).await;
+    let strict = guest.policy().replace(" 'unsafe-inline'", &format!(" {}", guest.page.origin()));
+    let policy = meta(&strict).replace(WATCH, "<script src=watch.js></script>");
+    guest.page.put("watch.js", WATCH.replace("<script>", "").replace("</script>", "").into_bytes());
+    let element = |rest: &str| format!("<pear-gpt model=peargpt {rest}></pear-gpt>");
+    let elements =
+        [element("prompt=ROMEO: words=12 seed=7"), element("prompt=KING: words=5 seed=1"), element("words=5000")];
+    let script = format!("<script type=module src={}></script>", guest.site.url("pear-gpt.js"));
+    guest.open(&policy, &format!("{}{script}", elements.join(""))).await;
+    guest.browser.wait_until("customElements.get('pear-gpt')").await.unwrap();
+    assert_eq!(guest.site.count("weights"), 0, "nothing is fetched before it is asked for");
+    let said = guest
+        .run(&format!(
+            "{SHADOW}
+             const [one, two, three] = document.querySelectorAll('pear-gpt');
+             const done = (element) => new Promise((resolve) => element.addEventListener('done', resolve, {{ once: true }}));
+             const both = [done(one), done(two)];
+             press(one); press(two);
+             await Promise.all(both);
+             const [models, texts] = [living, [one.text, two.text]];
+             press(three);
+             await until(() => three.text.length > 20);
+             three.remove();
+             press(two);
+             await done(two);
+             press(one);
+             await until(() => one._stop && part(one, 'status').textContent === 'Writing…');
+             press(one);
+             await until(() => part(one, 'button').textContent === 'Write');
+             const stopped = part(one, 'status').textContent;
+             two.setAttribute('words', '0');
+             press(two);
+             await until(() => !part(two, 'error').hidden);
+             const failure = part(two, 'error').textContent;
+             two.remove();
+             await until(() => true);
+             one.remove();
+             await until(() => living === 0);
+             return {{ models, texts, stopped, failure, refused }};"
+        ))
+        .await;
+    assert_eq!(said["models"], json!(1), "they share a worker");
+    assert_eq!(said["texts"][0].as_str().unwrap().trim_end(), format!("ROMEO:{}", written("12", "7", "ROMEO:")));
+    assert_eq!(said["texts"][1].as_str().unwrap().trim_end(), format!("KING:{}", written("5", "1", "KING:")));
+    assert_eq!(said["stopped"], "Stopped.");
+    assert!(said["failure"].as_str().unwrap().contains("words takes"), "{said}");
+    assert_eq!(said["refused"], json!([]), "the policy refuses nothing, styles included");
+}
+
+#[tokio::test]
+async fn embed_html_shows_it_at_work() {
+    let reader = Reader::new().await.unwrap();
+    reader.browser.open(&reader.server.url("embed.html")).await.unwrap();
+    let lines = reader.text("lines").await.unwrap();
+    assert!(lines.contains(&reader.server.url("peargpt.js")), "{lines}");
+    reader.press("run").await.unwrap();
+    let status = "document.querySelector('[data-testid=status]').textContent";
+    reader.browser.wait_until(&format!("{status}.includes('tokens/s')")).await.unwrap();
+    let out = reader.text("out").await.unwrap();
+    assert_eq!(out.trim_end(), format!("ROMEO:{}", written("60", "7", "ROMEO:")));
+    reader.press("more-run").await.unwrap();
+    let more = "document.querySelector('[data-testid=more-out]').textContent";
+    reader.browser.wait_until(&format!("{more}.includes('explain')")).await.unwrap();
+    reader
+        .browser
+        .promise("Promise.all([...document.querySelectorAll('pear-gpt')].map((element) => element.write()))")
+        .await
+        .unwrap();
+    assert!(!reader.sees("error").await.unwrap());
+    expect_good_looks(&reader, "embed").await;
+    assert_eq!(reader.browser.left_the_machine(), Vec::<String>::new());
+}

@@ -40,6 +40,7 @@ mod memory;
 mod newer;
 mod offline;
 mod own;
+mod package;
 mod phone;
 mod privacy;
 mod publish;

@@ -89,7 +89,8 @@ pub fn whole_site(kind: &str) -> Command {
 fn ensure_tools() -> Result<()> {
     tools::ensure_lints()?;
     tools::ensure_build_tools()?;
-    tools::ensure_all_browsers()
+    tools::ensure_all_browsers()?;
+    tools::ensure_node()
 }
 
 fn native_lints() -> Result<()> {

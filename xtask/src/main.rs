@@ -6,6 +6,7 @@ mod checks;
 #[path = "../../src/app/publish/document.rs"]
 mod document;
 mod finish;
+mod package;
 mod publish;
 mod release;
 mod run;
@@ -39,6 +40,8 @@ cargo xtask COMMAND
           crossings, load, stop, visit), `--skip-build` to take dist/ as it is;
           `train` measures training natively, with `--python PROGRAM`, which has
           torch, in turn with PyTorch, or with `--tab` in headless Chromium
+  package build the site, and write the npm package for other pages into
+          package/; `--skip-build` to take dist/ as it is
   gpt2    put GPT-2 into weights/: fetch OpenAI's weights (550 MB), or take
           files with `--from DIR`, or make some with `--random SEED`
 
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         "dist" => publish::dist(&rest),
         "test" => checks::test(),
         "bench" => bench::bench(&rest),
+        "package" => package::package(&rest),
         "gpt2" => gpt2(&rest),
         // Trunk's post_build hook, see Trunk.toml.
         "finish" => finish::finish(),

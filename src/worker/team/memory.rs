@@ -17,7 +17,7 @@ const STRIDE: u32 = 16;
 
 #[wasm_bindgen]
 extern "C" {
-    /// In `start.js`, as the next one.
+    /// In embed/programs.js, as the next one.
     #[wasm_bindgen(js_namespace = ["program", "team"])]
     fn spin(counters: &Int32Array, counter: u32, value: i32, ms: f64) -> bool;
 

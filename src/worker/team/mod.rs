@@ -48,7 +48,7 @@ pub fn follow(serve: impl AsyncFn(&Rc<Place>, Share, &JsValue) -> Result<(), JsV
 /// A worker's place at a board.
 pub type Place = Seat<Memory>;
 
-/// What `start.js` leaves for the program: its compiled module, and what it is to be.
+/// What embed/programs.js leaves for the program: its compiled module, and what it is to be.
 fn given(name: &str) -> JsValue {
     let program = Reflect::get(&js_sys::global(), &"program".into()).unwrap_or(JsValue::UNDEFINED);
     Reflect::get(&program, &name.into()).unwrap_or(JsValue::UNDEFINED)

@@ -1,6 +1,7 @@
 //! `cargo xtask`: everything that is done to this repository, as commands that install what they need.
 
 mod bench;
+mod binstall;
 mod checks;
 #[allow(dead_code, reason = "some of it is only for sites that a browser publishes")]
 #[path = "../../src/app/publish/document.rs"]

@@ -1,7 +1,7 @@
 //! Running other programs: where we are, what is found where, what failed.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -18,7 +18,7 @@ pub fn own_tools() -> PathBuf {
 }
 
 /// PATH with our own tools first.
-fn search_path() -> OsString {
+pub fn search_path() -> OsString {
     let inherited = env::var_os("PATH").unwrap_or_default();
     let paths = std::iter::once(own_tools().join("bin")).chain(env::split_paths(&inherited));
     // Fails only if a part contains a colon; then the inherited path must do.
@@ -27,7 +27,12 @@ fn search_path() -> OsString {
 
 /// The file that this program's name stands for, if it is installed.
 pub fn find(program: &str) -> Option<PathBuf> {
-    env::split_paths(&search_path()).map(|folder| folder.join(program)).find(|path| path.is_file())
+    find_in(&search_path(), program)
+}
+
+/// The same on another PATH.
+pub fn find_in(path: &OsStr, program: &str) -> Option<PathBuf> {
+    env::split_paths(path).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 /// A command that runs in the repository's root and finds our own tools first.

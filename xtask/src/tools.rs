@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::run::{command, find, output, own_tools, root, run};
+use crate::binstall;
+use crate::run::{command, find, output, own_tools, root, run, search_path};
 
 /// Trunk.toml asks for the same version.
 const TRUNK: &str = "0.21.14";
@@ -141,17 +142,23 @@ fn ensure_target(target: &'static str) -> Result<()> {
 }
 
 /// Sees to it that `program` is there in exactly this version. Where PATH holds none it goes where `cargo install`
-/// puts things; one of another version is left alone, and ours goes to `target/tools`.
+/// puts things; one of another version is left alone, and ours goes to `target/tools`. cargo-binstall fetches it, where
+/// that is installed and can; else it is built.
 fn ensure_cargo_tool(package: &str, program: &str, version: &str, minutes: u32) -> Result<()> {
     if installed_version(program).as_deref() == Some(version) {
         return Ok(());
     }
     let own = own_tools();
-    let mut arguments = vec!["install", "--locked", package, "--version", version];
+    let mut place = Vec::new();
     if let Some(other) = find(program) {
         eprintln!("xtask: {} is another version than the {version} needed here; it is left alone", other.display());
-        arguments.extend(["--force", "--root", own.to_str().context("the repository's path is not UTF-8")?]);
+        place.extend(["--force", "--root", own.to_str().context("the repository's path is not UTF-8")?]);
     }
+    let is_fetched = binstall::fetch(&search_path(), package, version, &place, binstall::LIMIT);
+    if is_fetched && installed_version(program).as_deref() == Some(version) {
+        return Ok(());
+    }
+    let arguments = [&["install", "--locked", package, "--version", version], place.as_slice()].concat();
     let duration = format!("{minutes} minutes on two cores");
     install(&format!("{package} {version}"), &duration, || command("cargo", &arguments))?;
     match installed_version(program) {

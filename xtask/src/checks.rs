@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::run::{command, find, root, run};
 use crate::tools::ARM;
-use crate::{site, tools};
+use crate::{tools, workflow};
 
 const WASM: &str = "--target=wasm32-unknown-unknown";
 
@@ -23,7 +23,7 @@ pub fn test() -> Result<()> {
         ("another processor", || run(command("cargo", &["check", "-p", "peargpt", "--all-targets", "--target", ARM]))),
         ("native tests", || run(command("cargo", &["test", "--workspace"]))),
         ("wasm tests in Chromium", wasm_tests),
-        ("site", || site::dist(&[])),
+        ("site, as the workflow for GitHub Pages builds it", workflow::run_commands),
         ("whole-site tests in Chromium, their core in Firefox and WebKit", || run(whole_site("--test"))),
     ];
     let start = Instant::now();

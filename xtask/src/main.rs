@@ -14,6 +14,7 @@ mod run;
 mod site;
 mod tools;
 mod train_bench;
+mod workflow;
 
 use std::process::ExitCode;
 

@@ -9,6 +9,9 @@ use anyhow::{Context, Result};
 use crate::run::{command, root, run};
 use crate::tools;
 
+/// Where Trunk leaves it.
+pub const DIST: &str = "dist";
+
 /// Builds and serves the site, again after each change.
 pub fn serve(arguments: &[String]) -> Result<()> {
     tools::ensure_build_tools()?;
@@ -23,7 +26,7 @@ pub fn dist(arguments: &[String]) -> Result<()> {
     tools::ensure_build_tools()?;
     eprintln!("xtask: building the site in release mode (minutes the first time)");
     run(trunk("build", arguments))?;
-    let (files, bytes) = measure(&root().join("dist")).context("dist/ cannot be read")?;
+    let (files, bytes) = measure(&root().join(DIST)).context("dist/ cannot be read")?;
     eprintln!("xtask: dist/ is ready: {files} files, {:.1} MB; any static server can serve it", bytes as f64 / 1e6);
     Ok(())
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::document::{allow, origins};
+use crate::licences::licences;
 use crate::release::{SHOW, release};
 
 /// Files of `weights/` that the site knows by name: the models, and the text that `#/train` offers.
@@ -22,6 +23,7 @@ pub fn finish() -> Result<()> {
     let catalog = read_catalog(&staging)?;
     let listed = listed(&catalog);
     remove_unlisted(&staging.join("weights"), &listed).context("the site's weights/ cannot be tidied")?;
+    fs::write(staging.join("licences.txt"), licences()?).context("licences.txt cannot be written")?;
     let html = String::from_utf8(read("index.html")?).context("index.html is not UTF-8")?;
     let origins = origins(catalog.as_array().into_iter().flatten().filter_map(|entry| entry["source"].as_str()));
     let show = String::from_utf8(read(SHOW)?).context("embed.html is not UTF-8")?;

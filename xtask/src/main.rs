@@ -7,6 +7,7 @@ mod checks;
 #[path = "../../src/app/publish/document.rs"]
 mod document;
 mod finish;
+mod licences;
 mod package;
 mod publish;
 mod release;

@@ -271,6 +271,12 @@ globalThis.peargpt = {
     if (release !== undefined && release !== meta("release").content) sayNewer();
   },
   keepRelease: () => keepRelease(),
+  release: () => meta("release").content,
+  async sha256(text) {
+    if (!globalThis.crypto || !crypto.subtle) return "";
+    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+    return [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  },
   whyAlone,
   pathOf: (name) => (files[name] || [name])[0],
   integrityOf: (name) => (files[name] || [name, ""])[1],

@@ -5,6 +5,9 @@
 use std::io::Read;
 use std::process::{Command, Output, Stdio};
 
+use peargpt::app::self_check::{REPLAY_PROMPT, REPLAY_SEED, REPLAY_SHA256, REPLAY_TOKENS};
+use sha2::{Digest, Sha256};
+
 fn generate(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_generate"));
     command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
@@ -51,6 +54,17 @@ fn the_texts_that_are_shown_are_what_the_model_writes() {
     let (text, ..) = run(&["--words", "60", "--seed", "120", "ROMEO:"]);
     let readme = include_str!("../README.md").split("## A sample").nth(1).unwrap();
     assert_eq!(readme.split("```\n").nth(1).unwrap().trim_end(), text.trim_end());
+}
+
+#[test]
+fn the_self_checks_text_is_what_the_terminal_writes() {
+    let numbers = [REPLAY_TOKENS, REPLAY_SEED].map(|number| number.to_string());
+    let (text, ..) = run(&["--tokens", &numbers[0], "--seed", &numbers[1], "--prompt", REPLAY_PROMPT]);
+    let sha256: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(sha256, REPLAY_SHA256, "{text}");
+    let readme = include_str!("../README.md");
+    let command = format!("--tokens {REPLAY_TOKENS} --seed {REPLAY_SEED} --prompt $'ROMEO:\\n' | sha256sum");
+    assert!(readme.contains(&command), "the README does not say `{command}`");
 }
 
 #[test]

@@ -4,11 +4,13 @@
 
 use std::io::Cursor;
 
+use peargpt::app::self_check::{REPLAY_SHA256, replay_settings};
 use peargpt::checkpoint::Model;
 use peargpt::generation::Settings;
 use peargpt::generation::StopReason;
 use peargpt::generation::{Progress, Run};
 use peargpt::tokenizer::Vocabulary;
+use sha2::{Digest, Sha256};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -55,6 +57,16 @@ fn greedy_texts_are_the_committed_ones() {
         let (text, _) = read(&mut Run::new(&model, &settings, 0).unwrap(), &model, GREEDY_CHARACTERS);
         assert_eq!(text, expected, "after {prompt:?}");
     }
+}
+
+#[test]
+fn the_text_of_the_self_check_has_its_hash() {
+    let (model, settings) = (model(), replay_settings());
+    let mut run = Run::new(&model, &settings, settings.seed.unwrap()).unwrap();
+    let text = settings.prompt + &read(&mut run, &model, usize::MAX).0;
+    assert!(text.ends_with('\n'), "the terminal would add a line end to {text}");
+    let sha256: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(sha256, REPLAY_SHA256, "{text}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ pub mod presets;
 pub mod protocol;
 pub mod publish;
 pub mod release;
+pub mod self_check;
 pub mod settings;
 pub mod site;
 pub mod speakers;

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos::tachys::view::Mountable;
 use web_sys::HtmlElement;
 
+use super::about::About;
 use super::address_bar::AddressBar;
 use super::bench::Bench;
 use super::engine::Engine;
@@ -91,11 +92,15 @@ fn App() -> impl IntoView {
                     view! { <Bench engine model prompt_tokens tokens /> }.into_any()
                 }
                 Route::Train(settings) => train_view(training, bar, &settings),
+                Route::About { result } => view! { <About writing bar shared=result /> }.into_any(),
                 Route::Unknown { .. } => view! { <NotFound bar /> }.into_any(),
             }}
         </main>
         <footer class="site-foot">
-            <p>"No server, no account, no tracking: your text stays on this device. MIT licence."</p>
+            <p>
+                "No server, no account, no tracking: your text stays on this device. MIT licence. "
+                <a href="#/about">"About"</a>
+            </p>
         </footer>
     }
 }
@@ -145,6 +150,7 @@ fn title(route: &Route, site: &Site) -> String {
         Route::Own { .. } => "Your own model · peargpt",
         Route::Bench { .. } => "Bench · peargpt",
         Route::Train(_) => "Train a GPT · peargpt",
+        Route::About { .. } => "About · peargpt",
         Route::Unknown { .. } => "No such page · peargpt",
     };
     title.to_string()

@@ -78,8 +78,24 @@ impl Engine {
         engine
     }
 
+    /// Starts the worker, which says what computes.
+    pub fn start(self) {
+        if let Some(programs) = self.programs.get_value() {
+            programs.open();
+        }
+    }
+
     /// Loads the model of this id, unless it is there or on its way. What another model writes or fetches is waited for.
     pub fn want(self, id: &str) {
+        self.want_from(id, false);
+    }
+
+    /// The same, but nothing is fetched: what is not stored is [`ModelState::Asking`].
+    pub fn want_stored(self, id: &str) {
+        self.want_from(id, true);
+    }
+
+    fn want_from(self, id: &str, is_only_stored: bool) {
         let is_wanted = self.is_wanted(id);
         if !is_wanted && self.must_wait() {
             return self.loading.next.set(Some(id.to_string()));
@@ -89,6 +105,7 @@ impl Engine {
             self.loading.wanted.set_value(WantedModel::default());
             self.loading.id.set(Some(id.to_string()));
         }
+        self.loading.wanted.update_value(|wanted| wanted.is_only_stored = is_only_stored);
         // What waits for the reader's word is looked up anew: another tab may have fetched it.
         let model = self.loading.model.get_untracked();
         if !is_wanted || matches!(model, ModelState::Absent | ModelState::Asking { .. } | ModelState::Failed(_)) {
@@ -154,9 +171,7 @@ impl Engine {
             return;
         }
         self.loading.model.set(ModelState::AWAITED);
-        if let Some(programs) = self.programs.get_value() {
-            programs.open();
-        }
+        self.start();
         if let Some(entry) = self.loading.wanted.with_value(|wanted| wanted.entry.clone()) {
             return self.send_load(entry);
         }
@@ -197,7 +212,7 @@ impl Engine {
         });
         let asks = self.mounted.options().transfer.asks && !has_agreed(self.mounted, &entry);
         let is_agreed = entry.hub_files().is_none() && !asks;
-        let consent = is_agreed || self.loading.wanted.with_value(|wanted| wanted.consent);
+        let consent = self.loading.wanted.with_value(|wanted| !wanted.is_only_stored && (is_agreed || wanted.consent));
         self.send(Request::Load {
             entry,
             catalog_url: catalog_url(self.mounted),

@@ -13,7 +13,8 @@
 //!  │     presets,
 //!  │     threads, inside
 //!  ├ train_view, train_run ─ training  a model that learns a text
-//!  └ bench                             one measurement
+//!  ├ bench                             one measurement
+//!  └ about                             what this is, and whether it computes here as elsewhere
 //!         │
 //!      writing ─ form, phase, seen,    what is asked for, what became of it, and what is seen inside
 //!         │     output, highlight
@@ -49,12 +50,14 @@ mod training;
 mod writing;
 
 // What is drawn.
+mod about;
 mod address_bar;
 mod app;
 mod architecture;
 mod bench;
 mod clipboard;
 mod controls;
+mod copy_button;
 mod download;
 mod export;
 mod history;

@@ -66,6 +66,8 @@ pub struct WantedModel {
     pub entry: Option<Entry>,
     /// Whether the reader has agreed to fetch it.
     pub consent: bool,
+    /// Whether it is wanted only if it is stored.
+    pub is_only_stored: bool,
 }
 
 /// The catalog's name in the release.

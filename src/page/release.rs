@@ -28,6 +28,12 @@ extern "C" {
     #[wasm_bindgen(js_name = keepRelease)]
     pub async fn keep_release();
 
+    /// The sha256 of this release's list of files.
+    pub fn release() -> String;
+
+    /// The sha256 of a text; empty where the browser has none, as on pages over plain http.
+    pub async fn sha256(text: &str) -> JsValue;
+
     #[wasm_bindgen(js_name = whyAlone)]
     fn why_alone() -> String;
 

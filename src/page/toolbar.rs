@@ -1,9 +1,9 @@
 //! What can be done with the text: copied, shared, cleared.
 
-use leptos::html;
 use leptos::prelude::*;
 
 use super::clipboard::{Copied, copy};
+use super::copy_button::{Announcement, CopyButton};
 use super::saving::save_text;
 use super::writing::Writing;
 
@@ -15,7 +15,7 @@ pub fn Toolbar(
 ) -> impl IntoView {
     view! {
         <div class="toolbar" role="group" aria-label="What to do with the text">
-            <CopyButton writing />
+            <CopyText writing />
             <ShareButton writing />
             <button
                 type="button"
@@ -47,7 +47,7 @@ fn save(writing: Writing) {
 }
 
 #[component]
-fn CopyButton(writing: Writing) -> impl IntoView {
+fn CopyText(writing: Writing) -> impl IntoView {
     let copied = RwSignal::new(Copied::Not);
     let start = move |_| {
         let text = writing.with_output(|output| Ok(output.text().to_string())).unwrap_or_default();
@@ -66,53 +66,13 @@ fn CopyButton(writing: Writing) -> impl IntoView {
 
 #[component]
 fn ShareButton(writing: Writing) -> impl IntoView {
-    let copied = RwSignal::new(Copied::Not);
-    let address = RwSignal::new(String::new());
-    let shown = NodeRef::<html::Input>::new();
-    let start = move |_| {
-        address.set(writing.link());
-        let select = move || {
-            if let Some(input) = shown.get_untracked() {
-                input.set_hidden(false);
-                input.select();
-            }
-        };
-        copy(address.get_untracked(), copied, select);
-    };
     view! {
-        <button type="button" class="quiet" data-testid="share" on:click=start>
-            {move || if copied.get() == Copied::Yes { "Link copied" } else { "Share" }}
-        </button>
-        <input
-            class="permalink"
-            data-testid="permalink"
-            aria-label="Link to this text"
-            readonly
-            hidden=move || copied.get() != Copied::Selected
-            prop:value=move || address.get()
-            node_ref=shown
+        <CopyButton
+            testid="share"
+            labels=["Share", "Link copied"]
+            what="The link"
+            field=["permalink", "Link to this text"]
+            text=Callback::new(move |()| writing.link())
         />
-        <Announcement copied what="The link" />
-    }
-}
-
-/// Says aloud what a button has done, and shows what the reader has to do.
-#[component]
-fn Announcement(copied: RwSignal<Copied>, what: &'static str) -> impl IntoView {
-    let text = move || match copied.get() {
-        Copied::Not => String::new(),
-        Copied::Yes => format!("{what} is copied."),
-        Copied::Selected => {
-            format!("{what} is selected for you to copy: browsers give a clipboard to https pages only.")
-        }
-    };
-    view! {
-        <span
-            class="announcement"
-            class:visually-hidden=move || copied.get() != Copied::Selected
-            aria-live="polite"
-        >
-            {text}
-        </span>
     }
 }

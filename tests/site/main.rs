@@ -23,6 +23,7 @@ mod weights;
 mod worker;
 
 // The tests.
+mod about;
 mod asks;
 mod builds;
 mod drops;

@@ -298,6 +298,7 @@ pub fn mime_type(file: &str) -> &'static str {
         Some("css") => "text/css",
         Some("wasm") => "application/wasm",
         Some("json") => "application/json",
+        Some("txt") => "text/plain",
         Some("webmanifest") => "application/manifest+json",
         Some("png") => "image/png",
         Some("svg") => "image/svg+xml",

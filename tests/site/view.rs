@@ -147,7 +147,7 @@ async fn nothing_is_wider_than_the_smallest_phone() {
     let name = reader.browser.find("rename").await.unwrap();
     look("the list of what is stored").await;
     assert!(name.rect().await.unwrap().width > 150.0, "a name has room");
-    for route in ["#/", "#/peargpt", "#/gpt2", "#/bench?prompt_tokens=4&tokens=2", "#/nowhere"] {
+    for route in ["#/", "#/peargpt", "#/gpt2", "#/bench?prompt_tokens=4&tokens=2", "#/about", "#/nowhere"] {
         reader.open(route).await.unwrap();
         reader.browser.wait_until("document.querySelector('h1[tabindex]')").await.unwrap();
         look(route).await;

@@ -11,6 +11,7 @@ use std::fmt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use self::value::{count, decode, flag, hex, position, refused, shortened, threads};
+use crate::app::self_check::{SelfCheck, SelfCheckError};
 use crate::app::settings::{Kind, PARAMETERS, Parameter, SettingsError};
 use crate::app::training::{self, TrainSettings};
 use crate::generation::Settings;
@@ -48,6 +49,11 @@ pub enum Route {
     },
     /// `#/train?size=…`: a model learns a text.
     Train(Box<TrainSettings>),
+    /// `#/about?result=…`: what this is, and what a machine has found out about itself.
+    About {
+        /// Somebody else's result.
+        result: Option<SelfCheck>,
+    },
     /// A path that no page has.
     Unknown {
         /// The path, without `#`.
@@ -64,6 +70,7 @@ impl Route {
             "/model" => Route::Own { sha256: String::new() },
             "/bench" => Route::Bench { model: "peargpt".into(), prompt_tokens: 64, tokens: 128 },
             "/train" => Route::Train(Box::default()),
+            "/about" => Route::About { result: None },
             _ => Route::Unknown { path: path.to_string() },
         }
     }
@@ -77,6 +84,7 @@ impl Route {
             Route::Own { .. } => "/model",
             Route::Bench { .. } => "/bench",
             Route::Train(_) => "/train",
+            Route::About { .. } => "/about",
             Route::Unknown { path } => path,
         }
     }
@@ -134,6 +142,7 @@ impl Route {
                 let changed = changed.map(|name| (name, settings.get(name)));
                 changed.chain(settings.from.clone().map(|id| ("from", id))).collect()
             }
+            Route::About { result } => result.iter().map(|result| ("result", result.to_string())).collect(),
             _ => Vec::new(),
         }
     }
@@ -178,6 +187,9 @@ pub enum AddressError {
     /// A value that the parameter does not take.
     #[error("In the address, {0}; the default stands instead.")]
     Value(#[from] SettingsError),
+    /// A result that cannot be one.
+    #[error("The result in the address cannot be shown: {0}. Ask for its link once more.")]
+    Result(#[from] SelfCheckError),
 }
 
 impl Address {
@@ -206,6 +218,10 @@ impl Address {
         let encoding = || AddressError::Encoding { name: shortened(name), found: shortened(raw) };
         let name = decode(name).ok_or_else(encoding)?;
         let value = decode(raw).ok_or_else(encoding)?;
+        if let (Route::About { result }, "result") = (&mut self.route, name.as_str()) {
+            *result = Some(value.parse()?);
+            return Ok(());
+        }
         if let Some(result) = self.route.set(&name, &value) {
             return Ok(result?);
         }

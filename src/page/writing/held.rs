@@ -37,6 +37,11 @@ impl Writing {
         true
     }
 
+    /// The worker writes a text that is none of this writing's.
+    pub fn is_held_no_longer(self) {
+        self.held.set_value(0);
+    }
+
     fn is_held(self) -> bool {
         let number = self.text.with(|text| text.as_ref().map_or(0, |text| text.number));
         number != 0 && self.held.get_value() == number

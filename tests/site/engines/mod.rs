@@ -1,6 +1,7 @@
 //! The core of the site in Firefox and WebKit: what each can do is done, and where one lacks something its reader is told.
 //! WebKitGTK has no private file system, so nothing is kept there beyond the visit; Safari has one.
 
+mod about;
 mod downloads;
 mod embed;
 mod inside;

@@ -1,9 +1,11 @@
 //! `site.json`: what the site is called, and which model is its home.
 
+use macro_rules_attribute::derive;
 use serde::{Deserialize, Serialize};
 
 use crate::app::permalink::{Address, AddressError, Route};
 use crate::generation::Settings;
+use crate::wire::Read;
 
 /// Models that have a page of their own here, by their ids in the catalog.
 pub const WITH_PAGES: [&str; 2] = ["peargpt", "gpt2"];
@@ -16,7 +18,7 @@ const MOST_TEXT: usize = 1000;
 const MOST_PROMPTS: usize = 12;
 
 /// What a site says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Read!)]
 #[serde(deny_unknown_fields)]
 pub struct Site {
     /// The document's title, and the heading of its home.

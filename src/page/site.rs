@@ -9,6 +9,7 @@ use super::js::from_json;
 use super::options::{Options, Router};
 use super::release::site;
 use crate::app::site::Site;
+use crate::wire::read;
 
 /// Draws the page where the document says that it is starting.
 pub fn start() {
@@ -38,7 +39,7 @@ fn options() -> Options {
 
 /// What site.json says. start.js tells what is wrong with it.
 fn described() -> Site {
-    let described = serde_wasm_bindgen::from_value(site());
+    let described = read(&site());
     described.unwrap_or_else(|error| throw_str(&format!("site.json does not describe a site: {error}")))
 }
 

@@ -37,6 +37,17 @@ pub trait Read: Sized {
     fn read<V: Value>(value: &V, problems: &mut Problems) -> Self;
 }
 
+/// What is written for others, and not read.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+#[serde(transparent)]
+pub struct Unread<T>(pub T);
+
+impl<T: Default> Read for Unread<T> {
+    fn read<V: Value>(_: &V, _: &mut Problems) -> Self {
+        Unread::default()
+    }
+}
+
 /// What was wrong with a value.
 #[derive(Debug, Default)]
 pub struct Problems {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use crate::document::plain;
 use crate::run::root;
 use crate::site;
 
@@ -67,7 +68,7 @@ fn names(site: &Path) -> Result<BTreeMap<String, String>> {
     let list = fs::read(site.join("release.json")).context("dist/ is not there; run `cargo xtask dist`")?;
     let list: Value = serde_json::from_slice(&list).context("dist/release.json is not JSON")?;
     let paths = list.as_array().into_iter().flatten().filter_map(|file| file["path"].as_str());
-    Ok(paths.map(|path| (crate::release::plain(path), path.to_string())).collect())
+    Ok(paths.map(|path| (plain(path), path.to_string())).collect())
 }
 
 /// The models: those of one file with that, those of the hub by their addresses. One that the site serves in parts is too

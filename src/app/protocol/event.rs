@@ -9,7 +9,7 @@ use crate::evaluate::verify::Verification;
 use crate::explain::Surprise;
 use crate::generation::StopReason;
 use crate::tokenizer::TokenSpan;
-use crate::wire::Read;
+use crate::wire::{Read, Unread};
 
 /// Worker → page.
 #[derive(Clone, Debug, PartialEq, Serialize, Read!)]
@@ -186,8 +186,7 @@ pub enum Event {
         /// The whole.
         surprise: Surprise,
         /// The tokens from the second on, each with its text and how surprising it is, in bits. The page has the marks.
-        #[serde(skip_deserializing)]
-        rated: Vec<(u32, String, f64)>,
+        rated: Unread<Vec<(u32, String, f64)>>,
     },
     /// The answer to [`Request::Encode`](super::Request::Encode): the tokens; or what is wrong, as a sentence.
     Encoded {

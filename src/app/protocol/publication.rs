@@ -1,9 +1,12 @@
 //! What is asked of a site whose home is a model.
 
-use serde::{Deserialize, Serialize};
+use macro_rules_attribute::derive;
+use serde::Serialize;
+
+use crate::wire::Read;
 
 /// What the site says of itself, and offers; see [`Site`](crate::app::site::Site).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Read!)]
 pub struct Publication {
     /// Its title.
     pub title: String,

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::generation::Settings;
 use crate::tokenizer::Vocabulary;
-use crate::wire::Read;
+use crate::wire::{Read, Unread};
 
 /// What the browser's storage holds for this site.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Read!)]
@@ -75,8 +75,7 @@ pub struct ModelSummary {
     /// How many threads were to compute it; one does where they cannot.
     pub threads: u32,
     /// How a text is written where nothing else is said, for clients that know no defaults. The page has its own.
-    #[serde(skip_deserializing)]
-    pub defaults: Option<Settings>,
+    pub defaults: Unread<Option<Settings>>,
 }
 
 /// The numbers of a run.

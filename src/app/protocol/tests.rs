@@ -56,7 +56,7 @@ fn events_are_read_as_they_are_written() {
     let summary = json!({
         "id": "peargpt", "title": "pearGPT", "parameters": 9_967_040, "weight_bytes": 1, "sha256": "ab", "context": 256, "layers": 8,
         "heads": 5, "n_embd": 320, "vocabulary_size": 65, "vocabulary": "Characters", "alphabet": "\n é", "can_be_verified": false,
-        "gguf_notes": ["one"], "huggingface_notes": [], "load_ms": 0.5, "backend": "SIMD", "shape": "8x320", "threads": 2,
+        "gguf_notes": ["one"], "huggingface_notes": [], "load_ms": 0.5, "backend": "SIMD", "shape": "8x320", "threads": 2, "defaults": null,
     });
     let file = json!({
         "id": "a", "title": "b", "bytes": 9, "sha256": "c", "checksums": ["ffffffffffffffff", "0000000000000001"],
@@ -111,7 +111,7 @@ fn events_are_read_as_they_are_written() {
         json!({ "Forked": { "run": 1, "kept": 2, "text": "t", "is_continued": true } }),
         json!({ "Seen": { "run": 1, "place": place, "answer": "{}" } }),
         json!({ "Looking": { "run": 1, "done": 2, "total": 3 } }),
-        json!({ "Marked": { "run": 1, "marks": [], "surprise": { "tokens": 1, "bits_per_character": 0.5, "perplexity": 2.5 } } }),
+        json!({ "Marked": { "run": 1, "marks": [], "surprise": { "tokens": 1, "bits_per_character": 0.5, "perplexity": 2.5 }, "rated": [] } }),
         json!({ "Encoded": { "run": 1, "ids": { "Ok": [1, 2] } } }),
         json!({ "Encoded": { "run": 1, "ids": { "Err": "e" } } }),
         json!({ "Done": { "run": 1, "reason": "EndOfText", "stats": stats } }),
@@ -171,6 +171,10 @@ fn requests_are_read_as_they_are_written() {
         json!({ "Bench": { "run": 1, "prompt_tokens": 2, "tokens": 3 } }),
         json!({ "Verify": { "run": 1 } }),
         json!({ "Export": { "run": 1, "format": "Gguf16", "model": model } }),
+        json!({ "Publish": {
+            "run": 1, "publication": { "title": "t", "sentence": "s", "prompts": ["p"], "defaults": "words=1", "others": true },
+            "base": "b", "release": "r", "model": null,
+        } }),
         json!("StopConverting"),
         json!({ "Tokenize": { "number": 1, "text": "t" } }),
     ];

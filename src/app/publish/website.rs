@@ -154,7 +154,8 @@ fn unchanged(release: &Release<'_>, home: &Entry, others: &[&Entry]) -> Vec<(Lis
     left_out.extend(weights(&mut std::iter::once(home)));
     let is_made = |path: &str| [CATALOG, SITE, TEMPLATE].contains(&&*plain(path)) || path.ends_with(APP);
     let is_module = |path: &str| EMBEDDING.contains(&&*plain(path));
-    let is_left = |path: &String| offered.contains(path) || !(left_out.contains(path) || is_made(path) || is_module(path));
+    let is_left =
+        |path: &String| offered.contains(path) || !(left_out.contains(path) || is_made(path) || is_module(path));
     let files = release.files.iter().filter(|file| is_left(&file.path));
     files
         .map(|File { path, bytes, sha256 }| {

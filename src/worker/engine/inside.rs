@@ -10,6 +10,7 @@ use crate::explain::{Answer, Ask, Done, ExplainError, Explainer, Places, Progres
 use crate::generation::Run;
 use crate::model::ModelError;
 use crate::tokenizer::{TokenSpan, Utf8Stream};
+use crate::wire::Unread;
 
 /// What is asked about the text, and how far the answers are.
 #[derive(Default)]
@@ -151,7 +152,7 @@ impl Inside {
                     add_mark(&mut marks, bytes, level(bits));
                     rated.push((id, text, bits));
                 }
-                channel.send(&Event::Marked { run: number, marks, surprise: surprise.summary(), rated });
+                channel.send(&Event::Marked { run: number, marks, surprise: surprise.summary(), rated: Unread(rated) });
             }
             Err(error) => fail(channel, number, &error),
         }

@@ -13,6 +13,7 @@ use crate::app::protocol::{Event, FileLocation, GgufFile, ModelSummary};
 use crate::checkpoint::export::{Format, notes};
 use crate::checkpoint::{self, Contents, Model, OpenError};
 use crate::generation::{Run, Settings};
+use crate::wire::Unread;
 
 /// An open model, and the last text that was generated with it.
 pub struct Open {
@@ -99,7 +100,7 @@ impl Open {
             backend: backend(model.gpt.threads()),
             shape: Shape::of(config).name(),
             threads,
-            defaults: Some(Settings::defaults(model.tokenizer.vocabulary())),
+            defaults: Unread(Some(Settings::defaults(model.tokenizer.vocabulary()))),
         };
         Open { model, summary, text: None, inside: Inside::default(), unkept: None, team }
     }

@@ -207,8 +207,9 @@ async fn what_keeps_a_site_from_being_published_is_told() {
     reader.fill("publish-title", "Mine").await.unwrap();
     reader.server.always("trainer_bg.wasm", Fault::FlipAt(1000));
     told("could not be fetched as it was built").await;
-    reader.server.always("trainer_bg.wasm", Fault::Status(404));
-    told("status 404").await;
+    reader.fill("publish-title", "").await.unwrap();
+    told("the title takes 1 to 80 characters").await;
+    reader.fill("publish-title", "Mine").await.unwrap();
     // It can be stopped, and tried again.
     reader.server.always("trainer_bg.wasm", Fault::StallAt(1000));
     reader.press("publish").await.unwrap();

@@ -191,9 +191,6 @@ impl Site<'_> {
             Ok(answer) => answer.unchecked_into::<Response>(),
             Err(error) => return Ok(Err(reason(&error))),
         };
-        if !answer.ok() {
-            return Ok(Err(format!("status {}", answer.status())));
-        }
         let blob = self.wait(&answer.blob().map_err(because)?).await?;
         Ok(blob.map(JsCast::unchecked_into).map_err(|error| reason(&error)))
     }

@@ -71,6 +71,11 @@ impl Problems {
         self.field = name;
         T::read(&value.field(name), self)
     }
+
+    /// The same, with another value where there is none.
+    pub fn field_or<V: Value, T: Read>(&mut self, value: &V, name: &'static str, default: T) -> T {
+        self.field::<V, Option<T>>(value, name).unwrap_or(default)
+    }
 }
 
 /// The variant that a value names, and what stands behind the name.

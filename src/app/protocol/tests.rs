@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::{Event, Request, StoredRun, TrainEvent, TrainRequest};
+use super::{Event, Request, StoredRun, TrainEvent, TrainRequest, TransferPolicy};
 use crate::wire::{Read, Value, read};
 
 impl Value for Json {
@@ -249,6 +249,12 @@ fn a_catalog_is_read_as_it_is_written() {
     let entries = catalog.as_array().unwrap().clone();
     assert!(!entries.is_empty());
     entries.into_iter().for_each(comes_back::<crate::app::catalog::Entry>);
+}
+
+#[test]
+fn of_a_policy_what_is_not_said_is_as_by_default() {
+    let policy: TransferPolicy = read(&json!({ "again_ms": 0 })).unwrap();
+    assert_eq!(policy, TransferPolicy { again_ms: 0, ..TransferPolicy::default() });
 }
 
 #[test]

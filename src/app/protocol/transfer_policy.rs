@@ -1,14 +1,12 @@
 //! How weights are fetched.
 
-use macro_rules_attribute::derive;
 use serde::Serialize;
 
-use crate::wire::Read;
+use crate::wire::{Problems, Read, Value};
 
 /// How weights are fetched. After a temporary failure the fetch is repeated: after `delay_ms`, then after twice that,
 /// and so on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Read!)]
-#[serde(default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct TransferPolicy {
     /// Tries in a row without a new byte, at least 1; further ones are [`again_ms`](Self::again_ms) apart.
     pub tries: u32,
@@ -34,6 +32,21 @@ impl Default for TransferPolicy {
             again_ms: 30_000,
             asks: true,
             checkpoint_bytes: 8 << 20,
+        }
+    }
+}
+
+/// What is not said is as by default.
+impl Read for TransferPolicy {
+    fn read<V: Value>(value: &V, problems: &mut Problems) -> Self {
+        let default = TransferPolicy::default();
+        TransferPolicy {
+            tries: problems.field_or(value, "tries", default.tries),
+            delay_ms: problems.field_or(value, "delay_ms", default.delay_ms),
+            stall_ms: problems.field_or(value, "stall_ms", default.stall_ms),
+            again_ms: problems.field_or(value, "again_ms", default.again_ms),
+            asks: problems.field_or(value, "asks", default.asks),
+            checkpoint_bytes: problems.field_or(value, "checkpoint_bytes", default.checkpoint_bytes),
         }
     }
 }

@@ -81,8 +81,8 @@ impl Reader {
 
     /// The converter's program starts: a file of the release that is fetched late.
     async fn expect_converter(&self) {
-        let started = self.browser.promise("peargpt.startWorker('converter').then(() => 'started')").await;
-        assert_eq!(started.unwrap(), "started");
+        let first = "new Promise((resolve) => peargpt.bridge('converter', (event) => resolve(event.Ready ? 'ready' : event)).open())";
+        assert_eq!(self.browser.promise(first).await.unwrap(), "ready");
     }
 
     async fn is_told_of_a_newer_release(&self) {
@@ -115,7 +115,7 @@ async fn the_first_visit_fetches_nothing_twice_and_keeps_no_weights() {
     let reader = Reader::kept().await;
     let files: Vec<String> = release::files(&dist()).into_iter().map(|file| file.path).collect();
     // What the document itself names comes once more with the reload.
-    let named = ["start", "own", "page", "studio", "train-", "inside", "dark", "icon", "manifest"];
+    let named = ["start", "programs", "own", "page", "studio", "train-", "inside", "dark", "icon", "manifest"];
     let twice = |path: &str| named.iter().any(|name| path.starts_with(name));
     for path in files.iter().filter(|path| !twice(path)) {
         // The text to learn comes on a click only.

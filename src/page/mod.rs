@@ -9,9 +9,8 @@
 //!  ├ writing_view ─ prompt, controls,  prompt and settings in, text and numbers out
 //!  │     tokens, toolbar, messages,    how the weights come, which are kept,
 //!  │     status, download, stored,     and whether they are GPT-2's
-//!  │     keep, export, publish, verify,
-//!  │     presets,
-//!  │     threads, inside
+//!  │     keep, export ─ publish, exported,
+//!  │     verify, presets, threads, inside
 //!  ├ train_view, train_run ─ training  a model that learns a text
 //!  ├ bench                             one measurement
 //!  └ about                             what this is, and whether it computes here as elsewhere
@@ -60,6 +59,7 @@ mod controls;
 mod copy_button;
 mod download;
 mod export;
+mod exported;
 mod history;
 mod home;
 mod import_panel;

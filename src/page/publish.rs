@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::export::{ExportState, write};
+use super::exported::{ExportState, write};
 use super::options::Mounted;
 use super::release::release_hash;
 use super::writing::Writing;

@@ -264,7 +264,6 @@ let site = null;
 // What the page calls, see src/page/release.rs.
 globalThis.peargpt = {
   site: () => site,
-  releaseHash: () => meta("release").content,
   bridge: (name, report) => new bridges.Bridge(() => startWorker(name), report),
   async lookForRelease() {
     const release = await releaseOnServer();

@@ -1,10 +1,13 @@
 //! `release.json`: lists the files of a release of the site. The build writes it (`xtask/src/release.rs`).
 
+use macro_rules_attribute::derive;
 use serde::{Deserialize, Serialize};
+
+use crate::wire::Read;
 
 /// A file of the release. `release.json` is an array of these, sorted by path. It lists all files but itself and
 /// `index.html`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Read!)]
 pub struct File {
     /// Relative to `index.html`. Except for weights it contains the first 16 digits of the hash.
     pub path: String,

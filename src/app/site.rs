@@ -100,15 +100,7 @@ impl Site {
 
     /// Fails where something of it cannot be shown.
     pub fn check(&self) -> Result<(), SiteError> {
-        check_text("title", &self.title, 1, MOST_TITLE)?;
-        check_text("sentence", &self.sentence, 0, MOST_TEXT)?;
-        let fits = |prompt: &String| (1..=MOST_TEXT).contains(&prompt.chars().count());
-        if self.prompts.len() > MOST_PROMPTS || !self.prompts.iter().all(fits) {
-            return Err(SiteError::Prompts);
-        }
-        if let Some(offer) = self.offers.iter().find(|offer| !WITH_PAGES.contains(&offer.as_str())) {
-            return Err(SiteError::Offer(offer.clone()));
-        }
+        self.check_texts()?;
         match (&self.home, self.home_address()) {
             (None, _) if !(self.prompts.is_empty() && self.defaults.is_empty()) => Err(SiteError::Homeless),
             (None, _) => Ok(()),
@@ -119,6 +111,20 @@ impl Site {
                 .next()
                 .map_or(Ok(()), |problem| Err(SiteError::Defaults(problem))),
         }
+    }
+
+    /// The same without home and settings, of which whoever has made them knows that they are right.
+    pub fn check_texts(&self) -> Result<(), SiteError> {
+        check_text("title", &self.title, 1, MOST_TITLE)?;
+        check_text("sentence", &self.sentence, 0, MOST_TEXT)?;
+        let fits = |prompt: &String| (1..=MOST_TEXT).contains(&prompt.chars().count());
+        if self.prompts.len() > MOST_PROMPTS || !self.prompts.iter().all(fits) {
+            return Err(SiteError::Prompts);
+        }
+        if let Some(offer) = self.offers.iter().find(|offer| !WITH_PAGES.contains(&offer.as_str())) {
+            return Err(SiteError::Offer(offer.clone()));
+        }
+        Ok(())
     }
 
     /// Whether this is the catalog's id of the home.

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::exported::{ExportState, write};
 use super::options::Mounted;
-use super::release::release_hash;
+use super::release;
 use super::writing::Writing;
 use crate::app::protocol::{Publication, Request};
 use crate::app::site::defaults;
@@ -38,7 +38,7 @@ pub fn PublishForm(
             defaults: defaults(route, &settings),
             others: others.get_untracked(),
         };
-        let (base, release) = (mounted.options().base.clone(), release_hash());
+        let (base, release) = (mounted.options().base.clone(), release::release());
         write(writing, written, |run| Request::Publish { run, publication, base, release, model: None });
     };
     let has_others = !mounted.options().site.offers.is_empty();

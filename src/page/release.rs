@@ -16,10 +16,6 @@ extern "C" {
     /// What `site.json` says.
     pub fn site() -> JsValue;
 
-    /// The SHA-256 of `release.json`.
-    #[wasm_bindgen(js_name = releaseHash)]
-    pub fn release_hash() -> String;
-
     /// Says so above the page where the server has a newer release.
     #[wasm_bindgen(js_name = lookForRelease)]
     pub async fn look_for_release();
@@ -28,7 +24,7 @@ extern "C" {
     #[wasm_bindgen(js_name = keepRelease)]
     pub async fn keep_release();
 
-    /// The sha256 of this release's list of files.
+    /// The sha256 of `release.json`.
     pub fn release() -> String;
 
     /// The sha256 of a text; empty where the browser has none, as on pages over plain http.

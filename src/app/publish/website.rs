@@ -90,11 +90,17 @@ pub fn zip_name(title: &str) -> String {
     }
 }
 
-/// All files of a site whose home is this model, in the order in which they are written.
-pub fn website(release: &Release<'_>, home: &Entry, asked: &Publication) -> Result<Vec<SiteFile>, WebsiteError> {
+/// All files of a site whose home is this model, in the order in which they are written. The site has to pass `check`.
+pub fn website(
+    release: &Release<'_>,
+    home: &Entry,
+    asked: &Publication,
+    check: fn(&Site) -> Result<(), SiteError>,
+) -> Result<Vec<SiteFile>, WebsiteError> {
     let is_offered = |entry: &&Entry| asked.others && entry.id != home.id && WITH_PAGES.contains(&entry.id.as_str());
     let others: Vec<&Entry> = release.catalog.iter().filter(is_offered).collect();
-    let site = site(home, &others, asked)?;
+    let site = site(home, &others, asked);
+    check(&site)?;
     let about = About { title: &site.title, sentence: &site.sentence };
 
     let mut files = unchanged(release, home, &others);
@@ -130,17 +136,15 @@ pub fn website(release: &Release<'_>, home: &Entry, asked: &Publication) -> Resu
     Ok(first.into_iter().chain(rest).collect())
 }
 
-fn site(home: &Entry, others: &[&Entry], asked: &Publication) -> Result<Site, SiteError> {
-    let site = Site {
+fn site(home: &Entry, others: &[&Entry], asked: &Publication) -> Site {
+    Site {
         title: asked.title.trim().to_string(),
         sentence: asked.sentence.trim().to_string(),
         home: Some(home.id.clone()),
         prompts: asked.prompts.clone(),
         defaults: asked.defaults.clone(),
         offers: others.iter().map(|entry| entry.id.clone()).collect(),
-    };
-    site.check()?;
-    Ok(site)
+    }
 }
 
 /// The files that are as in the release: all but those that are written anew, and the weights of models that are not
@@ -245,7 +249,7 @@ mod tests {
         let catalog = parse(include_str!("../../../weights/catalog.json")).unwrap();
         let files = release_files();
         let release = Release { files: &files, template: TEMPLATE_TEXT, app: APP_TEXT, catalog: &catalog };
-        website(&release, home, asked).unwrap()
+        website(&release, home, asked, Site::check).unwrap()
     }
 
     fn text(files: &[SiteFile], name: &str) -> String {
@@ -339,7 +343,9 @@ mod tests {
     fn what_cannot_be_published_is_told() {
         let files = release_files();
         let release = Release { files: &files[1..], template: TEMPLATE_TEXT, app: APP_TEXT, catalog: &[] };
-        let error = |release: &Release<'_>, title| website(release, &home("abc"), &asked(title, false)).unwrap_err();
+        let error = |release: &Release<'_>, title| {
+            website(release, &home("abc"), &asked(title, false), Site::check).unwrap_err()
+        };
         assert_eq!(error(&release, "Mine").to_string(), "this release has no .webmanifest");
         assert!(error(&release, "").to_string().contains("title"));
         let release = Release { files: &files, template: "", ..release };

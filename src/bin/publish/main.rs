@@ -16,6 +16,7 @@ use peargpt::app::publish::document::{APP, MANIFEST, TEMPLATE};
 use peargpt::app::publish::served::{Served, ServedHasher};
 use peargpt::app::publish::website::{CATALOG, Contents, Release, SiteFile, find, website, zip_name};
 use peargpt::app::release::File;
+use peargpt::app::site::Site;
 use peargpt::checkpoint::import::{self, Answers, Inspection, Named};
 use peargpt::model::Config;
 
@@ -79,7 +80,7 @@ fn run(arguments: Arguments) -> Result<String, String> {
     let home = served.entry(known, &config(&name, &model)?, title.trim()).map_err(told)?;
     let release = Release { files: &files, template: &template, app: &app, catalog: &catalog };
     let asked = Publication { title, sentence, prompts, defaults, others };
-    let made = website(&release, &home, &asked).map_err(told)?;
+    let made = website(&release, &home, &asked, Site::check).map_err(told)?;
     let contents = made.into_iter().map(|file| read(file, &site, &served, &model));
     match zip {
         true => output::zip(&out.unwrap_or_else(|| zip_name(&asked.title).into()), contents),

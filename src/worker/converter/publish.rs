@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use js_sys::{Array, Uint8Array};
+use js_sys::{Array, JSON, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, BlobPropertyBag, RequestCache, RequestInit, Response, Url};
@@ -22,6 +22,8 @@ use crate::app::publish::served::{Served, ServedHasher};
 use crate::app::publish::website::{CATALOG, Contents, Release, SiteFile, find, website, zip_name};
 use crate::app::publish::zip::{TooLarge, Zip};
 use crate::app::release::File;
+use crate::app::site;
+use crate::wire::{Read, read};
 
 /// What is asked for, and the site that the page is of.
 pub struct Order {
@@ -48,7 +50,7 @@ pub async fn publish(
         let file = find(&files, name).map_err(told)?;
         site.text(&file.path, &file.sha256).await
     };
-    let catalog = catalog::parse(&named(CATALOG).await?).map_err(told)?;
+    let catalog = catalog::check(json(&named(CATALOG).await?)?).map_err(told)?;
     let (template, app) = (named(TEMPLATE).await?, named(APP).await?);
 
     let (_, info) = inspect(&source)?;
@@ -57,7 +59,7 @@ pub async fn publish(
     let served = hash(&source, known, &mut progress).await?;
     let home = served.entry(known, &info.config, order.publication.title.trim()).map_err(told)?;
     let release = Release { files: &files, template: &template, app: &app, catalog: &catalog };
-    let files = website(&release, &home, &order.publication).map_err(told)?;
+    let files = website(&release, &home, &order.publication, site::Site::check_texts).map_err(told)?;
     let zip = zip(&site, files, &served, &blobs(&source).await?, &mut progress).await?;
     Ok((zip, zip_name(&order.publication.title)))
 }
@@ -66,8 +68,8 @@ fn told(error: impl std::fmt::Display) -> OutputError {
     OutputError::Because(error.to_string())
 }
 
-fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, OutputError> {
-    serde_json::from_str(text).map_err(told)
+fn json<T: Read>(text: &str) -> Result<T, OutputError> {
+    read(&JSON::parse(text).map_err(because)?).map_err(told)
 }
 
 /// Bytes that are read: of the model, and at most of the site.

@@ -282,6 +282,10 @@ pub fn About(
             </table>
             <Json checks bar />
             <p><a href=mounted.absolute(&release::path_of("licences.txt"))>"Licences of all that is shipped"</a></p>
+            // A published site does without it.
+            <p hidden=mounted.options().site.home.is_some()>
+                <a href=mounted.absolute("embed.html")>"Put a GPT into a page of yours"</a>
+            </p>
         </article>
     }
 }

@@ -30,7 +30,7 @@ const MODULES: [(&str, &[&str]); 2] = [
 
 /// Names the files in `site` by their content, but not those that the catalog already lists with their sha256 (`kept`);
 /// writes the list of them and the template, and returns the page, which may ask these origins.
-pub fn release(site: &Path, kept: &BTreeSet<PathBuf>, html: &str, origins: &BTreeSet<String>) -> Result<String> {
+pub fn release(site: &Path, kept: &BTreeSet<PathBuf>, html: &str, origins: &[String]) -> Result<String> {
     let (title, sentence) = about(site)?;
     let mut files: Vec<(String, Listed)> = Vec::new();
     let mut paths: Vec<String> = paths(site)?.into_iter().filter(|path| !UNLISTED.contains(&path.as_str())).collect();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     fn released(site: &Path, kept: &[&str]) -> Result<String> {
-        release(site, &kept.iter().map(PathBuf::from).collect(), HTML, &BTreeSet::new())
+        release(site, &kept.iter().map(PathBuf::from).collect(), HTML, &[])
     }
 
     #[test]

@@ -6,7 +6,6 @@
 //!
 //! The build (`xtask`) uses this file too, by its path, and so it uses nothing of this library.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use base64::Engine;
@@ -132,11 +131,21 @@ pub fn manifest(files: &[Listed]) -> String {
 /// What `start.js` and the page load by name: `{"page.js": ["page-….js", "sha256-…"]}`.
 fn loaded(files: &[Listed]) -> String {
     let is_loaded = |file: &&Listed| [".js", ".wasm", ".json", ".txt"].iter().any(|end| file.path.ends_with(end));
-    let named: BTreeMap<&str, &Listed> = files.iter().filter(is_loaded).map(|file| (&*file.name, file)).collect();
-    let pair = |(name, file): (&str, &Listed)| {
-        format!("{}:[{},\"{}\"]", quoted(name), quoted(&file.path), integrity(&file.sha256))
-    };
+    let mut named: Vec<&Listed> = Vec::new();
+    for file in files.iter().filter(is_loaded) {
+        put(&mut named, file, |file| &file.name);
+    }
+    let pair =
+        |file: &Listed| format!("{}:[{},\"{}\"]", quoted(&file.name), quoted(&file.path), integrity(&file.sha256));
     format!("{{{}}}", named.into_iter().map(pair).collect::<Vec<_>>().join(","))
+}
+
+/// Puts one more into a list that is in the order of these names, once. Lists are short here, and sorting is much code.
+pub fn put<T>(list: &mut Vec<T>, one: T, name: impl Fn(&T) -> &str) {
+    let place = list.partition_point(|other| name(other) < name(&one));
+    if list.get(place).is_none_or(|other| name(other) != name(&one)) {
+        list.insert(place, one);
+    }
 }
 
 /// A text in JSON, with its quotes.
@@ -189,7 +198,7 @@ pub fn document(
     about: About<'_>,
     files: &[Listed],
     manifest_sha256: &str,
-    origins: &BTreeSet<String>,
+    origins: &[String],
 ) -> Result<String, DocumentError> {
     let (title, sentence) = (escaped(about.title), escaped(about.sentence));
     let html = fill(template, "<title>", '<', &title)?;
@@ -217,8 +226,12 @@ pub fn app(text: &str, about: About<'_>) -> Result<String, DocumentError> {
 }
 
 /// The origins of models that come from these sources, where those are addresses.
-pub fn origins<'a>(sources: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
-    sources.into_iter().filter_map(origin).flat_map(allowed).collect()
+pub fn origins<'a>(sources: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut origins = Vec::new();
+    for origin in sources.into_iter().filter_map(origin).flat_map(allowed) {
+        put(&mut origins, origin, |origin| origin);
+    }
+    origins
 }
 
 /// `https://host` of `https://host/path`; nothing for a source in words.
@@ -234,7 +247,7 @@ fn allowed(origin: String) -> Vec<String> {
 }
 
 /// A page, its policy allowing these origins and no others.
-pub fn allow(html: &str, origins: &BTreeSet<String>) -> Result<String, DocumentError> {
+pub fn allow(html: &str, origins: &[String]) -> Result<String, DocumentError> {
     split_once(html, POLICY)?;
     let (before, after) = split_once(html, CONNECT)?;
     let after = &after[after.find([';', '"']).unwrap_or(after.len())..];
@@ -275,7 +288,7 @@ mod tests {
 
     fn of(html: &str, origins: &[&str]) -> Result<String, DocumentError> {
         let files = [Listed::named("a.js", 3, ABC.into()), Listed::named("c.css", 3, ABC.into())];
-        document(html, ABOUT, &files, ABC, &origins.iter().map(|origin| origin.to_string()).collect())
+        document(html, ABOUT, &files, ABC, &origins.iter().map(|origin| origin.to_string()).collect::<Vec<_>>())
     }
 
     #[test]

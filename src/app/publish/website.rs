@@ -1,10 +1,8 @@
 //! A site whose home is one model: the files of a release, what is written anew for it, and the model's slices.
 
-use std::collections::BTreeSet;
-
 use super::document::{
     APP, About, DocumentError, Listed, MANIFEST, PAGE, SERVICE_WORKER, SITE, TEMPLATE, app, document, link, manifest,
-    origins, plain, service_worker,
+    origins, plain, put, service_worker,
 };
 use crate::app::catalog::{Entry, sha256};
 use crate::app::own::texts;
@@ -119,9 +117,12 @@ pub fn website(
     files.push(new_app);
     let worker = Contents::Release { path: SERVICE_WORKER.into(), sha256: service_worker(&template)?.to_string() };
     files.push(made(TEMPLATE, template.clone()));
-    files.sort_by(|(one, _), (other, _)| one.path.cmp(&other.path));
+    let mut sorted = Vec::with_capacity(files.len());
+    for file in files {
+        put(&mut sorted, file, |(file, _)| &file.path);
+    }
 
-    let (listed, contents): (Vec<Listed>, Vec<Contents>) = files.into_iter().unzip();
+    let (listed, contents): (Vec<Listed>, Vec<Contents>) = sorted.into_iter().unzip();
     let manifest = manifest(&listed);
     let origins = origins(catalog.iter().map(|entry| entry.source.as_str()));
     let page = document(&template, about, &listed, &sha256(manifest.as_bytes()), &origins)?;
@@ -150,7 +151,7 @@ fn site(home: &Entry, others: &[&Entry], asked: &Publication) -> Site {
 /// The files that are as in the release: all but those that are written anew, and the weights of models that are not
 /// offered.
 fn unchanged(release: &Release<'_>, home: &Entry, others: &[&Entry]) -> Vec<(Listed, Contents)> {
-    let weights = |entries: &mut dyn Iterator<Item = &Entry>| -> BTreeSet<String> {
+    let weights = |entries: &mut dyn Iterator<Item = &Entry>| -> Vec<String> {
         entries.flat_map(|entry| &entry.parts).map(|part| path(&part.url)).collect()
     };
     let offered = weights(&mut others.iter().copied());

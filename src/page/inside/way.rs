@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::super::architecture::{Sizes, drawing, parts};
 use super::super::writing::Writing;
-use crate::app::protocol::{ModelSummary, View};
+use crate::app::protocol::View;
 use crate::explain::Norms;
 
 /// The views that show the parts of the architecture, downwards.
@@ -41,65 +41,34 @@ pub fn Way(
                     inner_html=move || writing.summary().map(|summary| drawing(&[Sizes::of(&summary)], &norms().unwrap_or_default()))
                 ></figure>
             </div>
-            <ol>{move || writing.summary().map(|summary| steps(writing, summary, norms()))}</ol>
+            <ol>{move || norms().map(|norms| steps(writing, norms))}</ol>
         </div>
     }
 }
 
-fn steps(writing: Writing, summary: ModelSummary, norms: Option<Norms>) -> impl IntoView {
-    let ModelSummary { layers, heads, n_embd, vocabulary_size, context, .. } = summary;
-    let norms = norms.unwrap_or_default();
+/// How long the row is behind the embedding, and behind attention and MLP of each layer, which lead to their views.
+fn steps(writing: Writing, norms: Norms) -> impl IntoView {
     let longest =
         norms.mlp.iter().chain(&norms.attention).copied().fold(norms.embedding, f32::max).max(f32::MIN_POSITIVE);
-    let part = move |name: String, says: String, view: Option<(View, Option<usize>)>, norm: Option<f32>| {
-        let open = move |_| {
-            if let Some((view, layer)) = view {
-                if let Some(layer) = layer {
-                    writing.inside.head.set((layer, 0));
-                }
-                writing.show_view(view);
-            }
-        };
+    let step = move |name: AnyView, norm: f32| {
         view! {
             <li>
-                <button type="button" class="quiet" disabled=view.is_none() on:click=open>{name}</button>
-                <span class="help">{says}</span>
-                {norm.map(|norm| view! {
-                    <progress max="1" value=(norm / longest).to_string() aria-hidden="true"></progress>
-                    <span class="number">{format!("{norm:.1}")}</span>
-                })}
+                {name}
+                <progress max="1" value=(norm / longest).to_string() aria-hidden="true"></progress>
+                <span class="number">{format!("{norm:.1}")}</span>
             </li>
         }
     };
-    let embedding = part(
-        "Embedding and position".into(),
-        format!("one of {vocabulary_size} tokens at one of {context} positions becomes {n_embd} numbers"),
-        None,
-        Some(norms.embedding).filter(|norm| *norm > 0.0),
-    );
-    let blocks = (0..layers as usize).map(|layer| {
-        let of = |norms: &[f32]| norms.get(layer).copied();
-        let attention = part(
-            format!("Layer {}: attention", layer + 1),
-            format!("{heads} heads look back at earlier tokens"),
-            Some((View::Attention, Some(layer))),
-            of(&norms.attention),
-        );
-        let mlp = part(
-            format!("Layer {}: MLP", layer + 1),
-            "works on the token by itself".into(),
-            Some((View::Lens, None)),
-            of(&norms.mlp),
-        );
-        (attention, mlp)
+    let behind = move |layer: usize, part: &'static str, view: View, norm: f32| {
+        let open = move |_| {
+            writing.inside.head.set((layer, 0));
+            writing.show_view(view);
+        };
+        let name = format!("Layer {}: {part}", layer + 1);
+        step(view! { <button type="button" class="quiet" on:click=open>{name}</button> }.into_any(), norm)
+    };
+    let layers = norms.attention.iter().zip(&norms.mlp).enumerate().map(|(layer, (attention, mlp))| {
+        (behind(layer, "attention", View::Attention, *attention), behind(layer, "MLP", View::Lens, *mlp))
     });
-    let blocks = blocks.collect_view();
-    let head = part(
-        "Norm and head".into(),
-        format!("compares the row with {vocabulary_size} tokens: a score for each"),
-        Some((View::Lens, None)),
-        None,
-    );
-    let sampler = part("Sampler".into(), "draws one of them, by the settings".into(), Some((View::Token, None)), None);
-    (embedding, blocks, head, sampler)
+    (step("Embedding and position".into_any(), norms.embedding), layers.collect_view())
 }

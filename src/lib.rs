@@ -54,6 +54,3 @@ pub mod wire;
 
 // The inner loops.
 pub mod kernels;
-
-#[cfg(test)]
-mod testing;

@@ -33,8 +33,8 @@ fn sources(folder: &Path, module: &Module, found: &mut Vec<Source>) {
 
 /// The crate's root, its programs, and what only tests use.
 fn is_left_out(module: &Module, name: &str) -> bool {
-    let is_root = module.is_empty() && (name == "lib" || name == "testing");
-    is_root || name == "tests" || module.first().is_some_and(|first| first == "bin")
+    let is_root = module.is_empty() && name == "lib";
+    is_root || name == "tests" || name == "testing" || module.first().is_some_and(|first| first == "bin")
 }
 
 /// The code up to its unit tests, which stand last.

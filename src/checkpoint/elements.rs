@@ -189,7 +189,7 @@ pub(super) fn bytes_of<T: Plain>(blocks: &mut [T]) -> &mut [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::numbers;
+    use crate::checkpoint::testing::numbers;
 
     #[test]
     fn every_half_is_the_number_that_its_library_reads() {

@@ -66,6 +66,9 @@ fn describe(beginning: &[u8]) -> String {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+
+#[cfg(test)]
 mod tests {
     use std::io::Cursor;
 

@@ -49,7 +49,7 @@ impl Precision {
 mod tests {
     use super::*;
     use crate::checkpoint::random;
-    use crate::testing::{in_precision, small};
+    use crate::checkpoint::testing::{in_precision, small};
 
     #[test]
     fn weights_are_as_precise_as_their_coarsest() {

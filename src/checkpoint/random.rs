@@ -97,8 +97,8 @@ fn floats(name: &str, shape: &[usize], dtype: GgmlDType, random: &mut Pcg32) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::testing::small;
     use crate::model::Gpt;
-    use crate::testing::small;
 
     fn numbers(weights: &Weights, name: &str) -> Vec<f32> {
         let tensor = weights.get(name).unwrap().dequantize(&Device::Cpu).unwrap();

@@ -130,13 +130,13 @@ mod tests {
     const LENGTHS: [usize; 12] = [0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 128, 10_007];
 
     fn bytes(length: usize) -> Vec<u8> {
-        let mut number = crate::testing::numbers(length as u64);
+        let mut number = crate::checkpoint::testing::numbers(length as u64);
         (0..length).map(|_| (number() * 128.0) as i8 as u8).collect()
     }
 
     /// Random lengths that cut `length` bytes into pieces, some of them empty.
     fn cuts(length: usize, most: usize, seed: u64) -> Vec<usize> {
-        let mut number = crate::testing::numbers(seed);
+        let mut number = crate::checkpoint::testing::numbers(seed);
         let (mut cuts, mut left) = (Vec::new(), length);
         while left > 0 {
             let cut = ((number() + 1.0) * 0.5 * (most + 1) as f32) as usize;

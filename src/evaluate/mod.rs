@@ -60,7 +60,7 @@ fn window_nats(gpt: &Gpt, ids: &[u32], next: &[u32]) -> Result<f64, ModelError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{random_gpt, small};
+    use crate::checkpoint::testing::{random_gpt, small};
 
     #[test]
     fn cross_entropy_is_that_of_the_softmax() {

@@ -203,7 +203,7 @@ mod tests {
 
     /// Rows as a file may have them: any weights, and any finite scales.
     fn stored(outputs: usize, inputs: usize) -> Vec<u8> {
-        let mut number = crate::testing::numbers(inputs as u64);
+        let mut number = crate::checkpoint::testing::numbers(inputs as u64);
         let mut byte = move || (number() * 128.0) as i8 as u8;
         let mut bytes: Vec<u8> = (0..outputs * inputs / BLOCK * STORED).map(|_| byte()).collect();
         for [_, high, rest @ ..] in bytes.as_chunks_mut::<STORED>().0 {

@@ -313,7 +313,7 @@ fn tensor(ids: &[u32]) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{random_gpt, small};
+    use crate::checkpoint::testing::{random_gpt, small};
 
     /// Ids from all of the vocabulary of [`small`].
     fn ids(count: u32) -> Vec<u32> {

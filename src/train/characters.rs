@@ -44,8 +44,8 @@ pub fn add_characters(
 mod tests {
     use super::*;
     use crate::checkpoint::layout;
+    use crate::checkpoint::testing::small;
     use crate::model::config::Head;
-    use crate::testing::small;
     use crate::tokenizer::Tokenizer;
     use crate::train::Parameters;
 

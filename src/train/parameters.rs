@@ -121,8 +121,8 @@ impl fmt::Debug for Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::testing::small;
     use crate::model::Gpt;
-    use crate::testing::small;
 
     #[test]
     fn a_model_takes_them_all_and_sees_them_change() {

@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_model_is_known_by_its_hash_or_stays_the_catalogs() {
-        let config = crate::testing::small();
+        let config = crate::checkpoint::testing::small();
         let own = served(None, b"abc", 2).entry(None, &config, "Mine").unwrap();
         assert_eq!((own.id.as_str(), own.parts[0].url.as_str()), (own.parts[0].sha256.as_str(), "model.gguf"));
         assert_eq!((own.title.as_str(), own.bytes), ("Mine", 3));

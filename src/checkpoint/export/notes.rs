@@ -98,7 +98,7 @@ fn shown(piece: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::small;
+    use crate::checkpoint::testing::small;
 
     fn tokenizer(characters: &str, merges: &[&str], end_of_text: Option<u32>) -> TokenizerSpec {
         let mut tokens: Vec<String> =

@@ -205,7 +205,7 @@ mod tests {
     fn what_serde_refuses_is_refused() {
         let whole = r#" {"a": [1, -2.5e3, true, null, "x\"\\\u00e9"], "b": {}, "c": [[], {"d": "é"}]} "#;
         assert_eq!(skip(whole).unwrap(), whole.trim());
-        let numbers = &mut crate::testing::numbers(1);
+        let numbers = &mut crate::checkpoint::testing::numbers(1);
         let mut below = |end: usize| ((numbers() + 1.0) / 2.0 * end as f32) as usize % end;
         let mut refused = 0;
         for _ in 0..20_000 {

@@ -179,7 +179,12 @@ pub fn inspect<R: Read + Seek>(files: &mut [Named<R>], answers: &Answers) -> Res
     at_once(inspect_by_steps(files, answers, &no_pause))
 }
 
-/// The same in steps, and awaits `pause` after each. A step is some 128 KiB of a text, or the whole of a description
+/// What a file says that is known to be a GGUF.
+pub fn of_gguf<R: Read + Seek>(file: &mut Named<R>) -> Result<CheckpointInfo, ImportError> {
+    in_file(std::slice::from_mut(file), 0, |source| inspect_gguf(0, source))
+}
+
+/// The same as [`inspect`] in steps, and awaits `pause` after each. A step is some 128 KiB of a text, or the whole of a description
 /// that is not text.
 pub async fn inspect_by_steps<R: Read + Seek>(
     files: &mut [Named<R>],

@@ -5,10 +5,10 @@ use candle_core::quantized::{GgmlDType, QTensor};
 
 use super::report::likeliest;
 use super::*;
+use crate::checkpoint::testing::{self, in_precision, small};
 use crate::checkpoint::{Checkpoint, random};
 use crate::model::Weights;
 use crate::model::{Config, Gpt};
-use crate::testing::{self, in_precision, small};
 use crate::tokenizer::{Tokenizer, TokenizerSpec, bytes};
 
 /// A character model of `a` to `z` and the newline.

@@ -1,7 +1,7 @@
 use super::*;
+use crate::checkpoint::testing::{random_gpt, small};
 use crate::model::Config;
 use crate::sampler::Sampling;
-use crate::testing::{random_gpt, small};
 use crate::tokenizer::Vocabulary;
 
 fn greedy() -> Sampler {

@@ -72,7 +72,7 @@ fn transposed(matrix: &[f32], rows: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::numbers;
+    use crate::checkpoint::testing::numbers;
 
     #[test]
     fn a_tall_and_a_wide_gradient_are_brought_near_to_orthogonal() {

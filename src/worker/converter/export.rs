@@ -14,7 +14,7 @@ use super::output::{ConversionProgress, OutputError, copy, write_out};
 use crate::app::own::{NAME, is_own, texts};
 use crate::app::protocol::{Event, Export, ModelFile, Task};
 use crate::checkpoint::export::huggingface;
-use crate::checkpoint::import::{self, Answers, CheckpointInfo, Inspection, Named, OutputFile, to_gguf};
+use crate::checkpoint::import::{self, CheckpointInfo, Named, OutputFile, to_gguf};
 use crate::checkpoint::precision::Precision;
 
 /// Sends the page a file that has been written of a model, with its name.
@@ -63,10 +63,8 @@ pub async fn export(
 pub fn inspect(source: &ModelPieces) -> Result<([Named<SplitFile>; 1], CheckpointInfo), OutputError> {
     let reader = pieces(source)?;
     let mut files = [Named { name: format!("{}.gguf", source.title), reader }];
-    match import::inspect(&mut files, &Answers::default())? {
-        Inspection::Ready(info) => Ok((files, *info)),
-        Inspection::Needs(_) => Err(OutputError::Because("something is missing in its file".to_string())),
-    }
+    let info = import::of_gguf(&mut files[0])?;
+    Ok((files, info))
 }
 
 /// The model's file.

@@ -117,9 +117,6 @@ async fn stored_tokenizer() -> Option<TokenizerSpec> {
     for part in store.record().await?.parts {
         pieces.extend(store.pieces(&part).await?);
     }
-    let named = Named { name: GPT2.to_string(), reader: SplitFile::new(pieces).ok()? };
-    match import::inspect(&mut [named], &import::Answers::default()).ok()? {
-        Inspection::Ready(info) => Some(info.tokenizer),
-        Inspection::Needs(_) => None,
-    }
+    let mut named = Named { name: GPT2.to_string(), reader: SplitFile::new(pieces).ok()? };
+    import::of_gguf(&mut named).ok().map(|info| info.tokenizer)
 }

@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_file_is_hashed_in_its_slices_however_it_is_read() {
-        let bytes: Vec<u8> = (0..=WHOLE).map(|index| (index * 31 >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..=WHOLE).map(|index| ((index * 31) >> 3) as u8).collect();
         let expected: Vec<Part> = slices(&bytes, FILE).into_iter().map(|(part, _)| part).collect();
         for step in [1 << 20, 3_000_001] {
             let served = served(None, &bytes, step);

@@ -100,6 +100,12 @@ pub fn ensure_node() -> Result<()> {
     Ok(())
 }
 
+/// Fails where npm's registry cannot be reached.
+pub fn reach_npm() -> Result<()> {
+    let arguments = ["view", "vite", "version", "--fetch-retries=1", "--fetch-timeout=20000"];
+    output("npm", &arguments).map(drop).context("npm's registry cannot be reached")
+}
+
 /// Whether `v20.19.0` is a version that they run on.
 fn runs_bundlers(version: &str) -> bool {
     let mut numbers = version.trim_start_matches('v').split('.').map_while(|number| number.parse::<u32>().ok());

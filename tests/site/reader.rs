@@ -125,7 +125,10 @@ impl Reader {
 
     /// The text of an element, byte for byte.
     pub async fn text(&self, testid: &str) -> Result<String> {
-        Ok(self.browser.find(testid).await?.prop("textContent").await?.unwrap_or_default())
+        self.browser.find(testid).await?;
+        // At once: the page may draw the element anew between two questions.
+        let script = format!("return document.querySelector('[data-testid=\"{testid}\"]')?.textContent ?? ''");
+        Ok(self.browser.script(&script).await?.as_str().unwrap_or_default().to_string())
     }
 
     /// Whether an element is shown.

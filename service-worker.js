@@ -1,5 +1,5 @@
 // The site's service worker. It answers for the page and the files of its release, and for nothing else: weights and other
-// origins go their own way.
+// origins go their own way. With all of these, a site can be published without a network.
 //
 // - Its answers carry the headers that isolate the page from other origins. SharedArrayBuffer needs them, and most static
 //   hosts do not send them.
@@ -28,6 +28,9 @@ const LATER = 30000;
 const isWeights = (path) => path.startsWith("weights/") && !path.endsWith(".json");
 // The build names these by their content, so that one name never means two files.
 const isFile = (path) => /-[0-9a-f]{16}(_bg)?\.\w+$/.test(path) && !isWeights(path);
+// These have the same name in every release: whoever asks for one says by its integrity which is meant.
+const MANIFEST = "release.json";
+const SERVICE_WORKER = "service-worker.js";
 
 function isolated(answer) {
   const headers = new Headers(answer.headers);
@@ -52,9 +55,10 @@ async function ask(path, patience) {
 const isHere = /^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(SCOPE).hostname);
 const isDevelopment = (answer) => isHere && answer.headers.has("Cross-Origin-Embedder-Policy");
 
+const digest = async (bytes) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+
 async function sha256(bytes) {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [...(await digest(bytes))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 // The names of caches with a release, whole or not, oldest first.
@@ -161,6 +165,16 @@ async function file(event) {
   return isolated(answer);
 }
 
+// One of those that keep their names, as that release has it which is meant.
+async function pinned(request) {
+  for (const { name } of await releases().catch(() => [])) {
+    const kept = await caches.match(request.url, { cacheName: name });
+    const hash = kept ? await digest(await kept.clone().arrayBuffer()) : [];
+    if (`sha256-${btoa(String.fromCharCode(...hash))}` === request.integrity) return kept;
+  }
+  return fetch(request);
+}
+
 async function arrive(url, answer) {
   try {
     await (await caches.open(ARRIVED)).put(url, answer);
@@ -192,9 +206,10 @@ async function take(hasFailed) {
   if (!answer.ok) return;
   if (isDevelopment(answer)) return retire();
   const html = await answer.clone().text();
-  const [, release] = html.match(/name="peargpt:release" content="([0-9a-f]{64})"/) || [];
+  const hashOf = (name) => (html.match(`name="peargpt:${name}" content="([0-9a-f]{64})"`) || [])[1];
+  const [release, worker] = [hashOf("release"), hashOf("service-worker")];
   // Else it is cut off, or another page, such as that of a hotel's network.
-  if (!release || !html.includes("</html>")) return;
+  if (!release || !worker || !html.includes("</html>")) return;
   const kept = await releases();
   const id = `${release} ${await sha256(new TextEncoder().encode(html))}`;
   const newest = kept.length > 0 ? last(kept).name : "";
@@ -206,7 +221,7 @@ async function take(hasFailed) {
   const time = Math.max(Date.now(), ...whole.map((name) => timeOf(name) + 1));
   const name = left.find((name) => name.endsWith(id)) || `${SCOPE} ${time} ${id}`;
   try {
-    await fill(await caches.open(name), release, answer);
+    await fill(await caches.open(name), { release, worker, page: answer });
   } catch (error) {
     isFull = error.name === "QuotaExceededError";
     if (isFull) await caches.delete(name);
@@ -216,12 +231,13 @@ async function take(hasFailed) {
   await Promise.all([...left, ...again].filter((other) => other !== name).map((name) => caches.delete(name)));
 }
 
-async function fill(cache, release, page) {
+async function fill(cache, { release, worker, page }) {
   const put = (path, answer) => cache.put(new URL(path, SCOPE).href, isolated(answer));
-  const manifest = await verified("release.json", release);
+  const manifest = await verified(MANIFEST, release);
   const files = (await manifest.clone().json()).filter(({ path }) => !isWeights(path));
   await Promise.all(files.map(async ({ path, sha256 }) => put(path, await verified(path, sha256))));
-  await put("release.json", manifest);
+  await put(SERVICE_WORKER, await verified(SERVICE_WORKER, worker));
+  await put(MANIFEST, manifest);
   await put("", page);
 }
 
@@ -260,9 +276,10 @@ addEventListener("install", () => skipWaiting());
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));
 addEventListener("message", (event) => event.waitUntil(keep(event.data, event.source.id)));
 addEventListener("fetch", (event) => {
-  const { method, mode, url } = event.request;
+  const { method, mode, url, integrity } = event.request;
   if (isRetired || method !== "GET" || !url.startsWith(SCOPE)) return;
   const path = url.slice(SCOPE.length).split(/[?#]/)[0];
   if (mode === "navigate" && PAGES.includes(path)) event.respondWith(page(event.request));
   else if (isFile(path)) event.respondWith(file(event));
+  else if (integrity && [MANIFEST, SERVICE_WORKER].includes(path)) event.respondWith(pinned(event.request));
 });

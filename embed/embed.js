@@ -3,6 +3,14 @@
 import { load } from "./peargpt.js";
 import "./pear-gpt.js";
 
+// As start.js does it on the site's other page.
+try {
+  const media = { light: "not all", dark: "all" }[localStorage.getItem("peargpt:theme")];
+  if (media) document.getElementById("dark").media = media;
+} catch (error) {
+  // Storage may be forbidden; then the system decides.
+}
+
 const byId = (id) => document.getElementById(id);
 
 // The lines name this site, so that they work wherever they are pasted.

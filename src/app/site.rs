@@ -148,6 +148,12 @@ impl Site {
         Some(address)
     }
 
+    /// The settings with which the page of a model begins.
+    pub fn settings(&self, route: &Route) -> Settings {
+        let (home, _) = self.read("#/");
+        if home.route == *route { home.settings } else { route.defaults() }
+    }
+
     /// What an address says on this site, and what is wrong with it: `#/` is the home with its settings, and models that
     /// are not here have no page.
     pub fn read(&self, hash: &str) -> (Address, Vec<AddressError>) {
@@ -221,6 +227,16 @@ mod tests {
         assert_eq!(address.route, Route::Unknown { path: "/peargpt".into() });
         assert_eq!(problems[0].to_string(), "There is no page “/peargpt” here.");
         assert!(site.has(&id) && site.has("gpt2") && !site.has("peargpt"));
+    }
+
+    #[test]
+    fn the_homes_page_begins_with_the_sites_settings_and_others_as_everywhere() {
+        let site = site(Some(&"0f".repeat(32)), "words=50&temperature=0.5");
+        let own = site.settings(&route_of(&"0f".repeat(32)).unwrap());
+        assert_eq!((own.words, own.sampling.temperature), (50, 0.5));
+        for route in [Route::Gpt2, route_of(&"0e".repeat(32)).unwrap()] {
+            assert_eq!(site.settings(&route), route.defaults());
+        }
     }
 
     #[test]

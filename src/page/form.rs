@@ -25,16 +25,19 @@ pub struct Field {
 #[derive(Clone, Copy)]
 pub struct Form {
     fields: [Field; PARAMETERS.len()],
+    /// What an address means that says nothing of them.
     defaults: StoredValue<Settings>,
+    /// Those with which the page begins.
+    initial: StoredValue<Settings>,
 }
 
 impl Form {
-    /// The form of a page that writes, with its defaults.
-    pub fn new(route: &Route) -> Self {
+    /// The form of a page that writes, with its defaults, and those settings with which it begins.
+    pub fn new(route: &Route, initial: Settings) -> Self {
         let defaults = route.defaults();
         let tokens = RwSignal::new(String::new());
         let fields = std::array::from_fn(|index| Field::new(&PARAMETERS[index], &defaults, tokens));
-        Form { fields, defaults: StoredValue::new(defaults) }
+        Form { fields, defaults: StoredValue::new(defaults), initial: StoredValue::new(initial) }
     }
 
     /// All fields, in the order of [`PARAMETERS`].
@@ -86,9 +89,9 @@ impl Form {
         self.edit(&settings, |name| SAMPLING_PARAMETERS.contains(&name));
     }
 
-    /// Writes the defaults into all controls but those of prompt and seed, as a reader would.
+    /// Writes what the page begins with into all controls but those of prompt and seed, as a reader would.
     pub fn reset(&self) {
-        self.edit(&self.defaults(), |name| !["prompt", "seed"].contains(&name));
+        self.edit(&self.initial.get_value(), |name| !["prompt", "seed"].contains(&name));
     }
 
     fn edit(&self, settings: &Settings, is_meant: impl Fn(&str) -> bool) {

@@ -105,7 +105,7 @@ impl Writing {
         let route = about.route();
         let writing = Writing {
             engine,
-            form: Form::new(&route),
+            form: Form::new(&route, bar.mounted.options().site.settings(&route)),
             run: RwSignal::new(RunState::None),
             stats: RwSignal::new(None),
             has_text: RwSignal::new(false),

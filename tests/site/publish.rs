@@ -20,6 +20,7 @@ use crate::server::{Fault, Server, dist};
 const TITLE: &str = "<b>Mine</b> & \"yours\"";
 const ZIP: &str = "b-Mine--b-----yours.zip";
 const SENTENCE: &str = "Writes <i>something</i>.";
+const PROMPTS: &str = "ROMEO:\n\nFirst\\nSecond";
 
 /// A folder for one test's files.
 fn folder(test: &str) -> PathBuf {
@@ -56,11 +57,46 @@ fn difference(one: &[u8], other: &[u8]) -> Option<(usize, String)> {
 }
 
 /// A visitor of a site in this folder, whose host sends no header.
-async fn visitor(site: PathBuf) -> Reader {
+async fn visitor(site: PathBuf, engine: Engine) -> Reader {
     let server = Server::of(site).unwrap();
     server.isolate(false);
     server.rewrite("peargpt:threads\" content=\"\"", "peargpt:threads\" content=\"1\"");
-    Reader { server, browser: Browser::of(Engine::Chromium, Scheme::Light).await.unwrap() }
+    Reader { server, browser: Browser::of(engine, Scheme::Light).await.unwrap() }
+}
+
+/// A model is published in an engine as in the terminal, and there its site writes the same text.
+pub async fn published_and_visited(engine: Engine) {
+    let folder = folder(&format!("published_and_visited_{engine:?}"));
+    let reader = Reader::with(engine, Scheme::Light).await.unwrap();
+    reader.open("#/model").await.unwrap();
+    reader.browser.find("import").await.unwrap();
+    let downloads = Downloads::of(&reader).await.unwrap();
+    reader.pick_fixtures(&NANOGPT).await.unwrap();
+    let id = reader.run_it().await.unwrap();
+    let text = reader.write(5).await.unwrap();
+    reader.press("take-along").await.unwrap();
+    reader.press("export-gguf-q8_0").await.unwrap();
+    let model = folder.join("mine.gguf");
+    fs::write(&model, downloads.take("ckpt-q8_0.gguf").await.unwrap()).unwrap();
+    reader.fill("publish-title", "Mine").await.unwrap();
+    let zip = reader.publish(&downloads, "Mine.zip").await.unwrap();
+    let address = reader.browser.script("return location.hash").await.unwrap();
+    assert_eq!(reader.heard().await.unwrap(), Vec::<String>::new());
+    drop(reader);
+    let said = ["--title", "Mine", "--defaults", "words=5"];
+    let made = in_the_terminal(model.to_str().unwrap(), &said, &folder);
+    assert_eq!(difference(&zip, &made), None, "the terminal makes the same bytes");
+
+    let reader = visitor(unpack(&zip, &folder), engine).await;
+    reader.open("#/").await.unwrap();
+    reader.wait_for_model().await.unwrap();
+    assert_eq!(reader.heading().await.unwrap(), "Mine");
+    let address = address.as_str().unwrap();
+    assert!(address.contains(&id), "{address}");
+    reader.open(&format!("{address}&run=1")).await.unwrap();
+    assert_eq!(reader.finish().await.unwrap(), text);
+    assert_eq!(reader.heard().await.unwrap(), Vec::<String>::new());
+    assert_eq!(reader.browser.left_the_machine(), Vec::<String>::new());
 }
 
 impl Reader {
@@ -102,7 +138,7 @@ async fn a_published_model_writes_the_same_anywhere() {
     assert_eq!(reader.value("publish-title").await.unwrap(), "ckpt", "the model's name, until another is typed");
     reader.fill("publish-title", TITLE).await.unwrap();
     reader.fill("publish-sentence", SENTENCE).await.unwrap();
-    reader.fill("publish-prompts", "ROMEO:\n\nFirst\\nSecond").await.unwrap();
+    reader.fill("publish-prompts", PROMPTS).await.unwrap();
     let zip = reader.publish(&downloads, ZIP).await.unwrap();
     expect_good_looks(&reader, "publish").await;
     reader.press("export-gguf-q8_0").await.unwrap();
@@ -121,7 +157,7 @@ async fn a_published_model_writes_the_same_anywhere() {
     let site = unpack(&zip, &folder);
     let page = fs::read_to_string(site.join("index.html")).unwrap();
     assert!(!page.contains("huggingface") && !page.contains("<b>"), "{page}");
-    let reader = visitor(site).await;
+    let reader = visitor(site, Engine::Chromium).await;
     reader.open("#/").await.unwrap();
     reader.wait_for("ready").await.unwrap();
     assert_eq!(reader.heading().await.unwrap(), TITLE);
@@ -134,11 +170,29 @@ async fn a_published_model_writes_the_same_anywhere() {
     let labels = "return [...document.querySelectorAll('[data-testid=example]')].map((chip) => chip.textContent)";
     assert_eq!(reader.browser.script(labels).await.unwrap(), json!(["ROMEO:", "First"]));
     assert!(!reader.sees("keep").await.unwrap(), "it comes with the site");
+    // After a reset, too, it has the site's settings.
+    reader.press("settings").await.unwrap();
+    reader.fill("temperature", "0.9").await.unwrap();
+    reader.fill("words", "13").await.unwrap();
+    reader.press("reset-settings").await.unwrap();
     reader.press("generate").await.unwrap();
     reader.finish().await.unwrap();
     reader.address_with(&format!("#/model?sha256={id}&words=12&seed=")).await.unwrap();
+    assert_eq!(reader.value("temperature").await.unwrap(), "0.5");
     expect_good_looks(&reader, "published").await;
     assert_eq!(reader.text_at(&address).await.unwrap(), text);
+    // Other pages get it by its id.
+    let module = reader.server.url("peargpt.js");
+    let embedded = format!(
+        "(async () => {{
+            const {{ load }} = await import('{module}');
+            const gpt = await load('{id}');
+            const {{ text }} = await gpt.generate('', {{ words: 20, seed: 7 }}).result;
+            gpt.destroy();
+            return text;
+        }})()"
+    );
+    assert_eq!(reader.browser.promise(&embedded).await.unwrap(), text);
     // What is not offered is not there.
     reader.browser.open_tab(&reader.server.url("#/gpt2")).await.unwrap();
     assert!(reader.text("error").await.unwrap().contains("no page “/gpt2”"));
@@ -153,6 +207,14 @@ async fn a_published_model_writes_the_same_anywhere() {
     reader.browser.open_tab(&reader.server.url("#/")).await.unwrap();
     reader.wait_for("ready").await.unwrap();
     assert_eq!(reader.heading().await.unwrap(), TITLE);
+    // Nor does publishing it once more.
+    let downloads = Downloads::of(&reader).await.unwrap();
+    reader.press("take-along").await.unwrap();
+    for (name, text) in [("title", TITLE), ("sentence", SENTENCE), ("prompts", PROMPTS)] {
+        reader.fill(&format!("publish-{name}"), text).await.unwrap();
+    }
+    let again = reader.publish(&downloads, ZIP).await.unwrap();
+    assert_eq!(difference(&again, &zip), None);
 }
 
 impl Reader {
@@ -178,7 +240,7 @@ async fn the_sites_own_model_is_published_beside_the_others() {
     let made = in_the_terminal("peargpt", &["--title", "pearGPT", "--others"], &folder);
     assert_eq!(difference(&zip, &made), None, "the terminal makes the same bytes");
 
-    let reader = visitor(unpack(&zip, &folder)).await;
+    let reader = visitor(unpack(&zip, &folder), Engine::Chromium).await;
     let address = "#/?prompt=ROMEO%3A&words=5&seed=1&run=1";
     let text = reader.text_at(address).await.unwrap();
     assert!(text.starts_with("ROMEO:"), "{text}");

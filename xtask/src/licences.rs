@@ -24,14 +24,18 @@ const HEAD: &str = "\u{feff}What this site ships, and under which terms\n\
     -----------------\n\n\
     pearGPT's weights: MIT, as peargpt.\n\n\
     Tiny Shakespeare, the text that pearGPT has learned, put together by Andrej Karpathy: public domain.\n\n\
-    GPT-2's weights, where the site offers them: Modified MIT License, Copyright (c) 2019 OpenAI. They come from\n\
-    https://huggingface.co/openai-community/gpt2 and are converted to 8 bits; the licence is the MIT licence with one\n\
-    change, that its notice need not come with what the model writes: https://github.com/openai/gpt-2/blob/master/LICENSE\n\n\
+    GPT-2's weights, where the site offers them, and its tokenizer, which models of byte pairs have: Modified MIT License,\n\
+    whose text stands at the end. They come from https://huggingface.co/openai-community/gpt2; the weights are converted to\n\
+    8 bits.\n\n\
     Programs\n\
     --------\n\n\
     Where there is a choice of licences, the text is that of one of them.\n\n\
     Rust's standard library: MIT OR Apache-2.0, https://www.rust-lang.org/policies/licenses\n    \
     Copyright (c) The Rust Project Contributors\n";
+
+const GPT2_HEAD: &str = "\nGPT-2's weights and tokenizer\n-----------------------------\n\n";
+/// As it lies at <https://github.com/openai/gpt-2/blob/master/LICENSE>.
+const GPT2: &str = include_str!("../../weights/gpt2-licence.txt");
 
 /// A crate that is in a program.
 #[derive(Debug, PartialEq)]
@@ -128,7 +132,7 @@ fn render(crates: &[Shipped]) -> Result<String> {
         }
         write!(file, "\n{name} {version}: {terms}{}\n{lines}", under.concat())?;
     }
-    Ok(file + &texts)
+    Ok([&file, &texts, GPT2_HEAD, GPT2].concat())
 }
 
 /// The texts that are to be carried along; none where the package has none. Of several licences to choose from it is MIT.
@@ -235,6 +239,7 @@ mod tests {
             "\nzebra 1.0.0: MIT\n    By Ann, Bob\n",
             "Tiny Shakespeare",
             "Copyright (c) 2019 OpenAI",
+            "indicate your content was created using GPT-2",
         ] {
             assert!(file.contains(part), "{part} is not in {file}");
         }

@@ -13,7 +13,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::document::{
-    APP, About, Listed, MANIFEST, PAGE, SERVICE_WORKER, SITE, TEMPLATE, document, link, manifest, with_service_worker,
+    APP, About, Listed, MANIFEST, MODULES, PAGE, SERVICE_WORKER, SITE, TEMPLATE, document, link, manifest, module,
+    with_service_worker,
 };
 
 /// A page of the site beside that one.
@@ -22,11 +23,6 @@ pub const SHOW: &str = "embed.html";
 const UNLISTED: [&str; 4] = [PAGE, MANIFEST, SERVICE_WORKER, SHOW];
 /// What names other files, after those that it names: the web app manifest its icons, the module its parts and programs.
 const NAMING: [&str; 7] = [APP, "programs.js", "options.js", "engine.js", "peargpt.js", "pear-gpt.js", "embed.js"];
-/// What other pages import, by this name, and the parts that it is made of, which are then fetched at once.
-const MODULES: [(&str, &[&str]); 2] = [
-    ("peargpt.js", &["programs.js", "errors.js", "options.js", "engine.js"]),
-    ("pear-gpt.js", &["programs.js", "errors.js", "options.js", "engine.js", "peargpt.js"]),
-];
 
 /// Names the files in `site` by their content, but not those that the catalog already lists with their sha256 (`kept`);
 /// writes the list of them and the template, and returns the page, which may ask these origins.
@@ -49,8 +45,10 @@ pub fn release(site: &Path, kept: &BTreeSet<PathBuf>, html: &str, origins: &[Str
     let template = files.iter().fold(template, |html, (old, file)| link(&html, old, file));
     let mut files: Vec<Listed> = files.into_iter().map(|(_, file)| file).collect();
     show(site, &files)?;
-    for (name, parts) in MODULES {
-        modules(site, &files, name, parts)?;
+    for name in MODULES {
+        if let Some(text) = module(&files, name) {
+            fs::write(site.join(name), text).with_context(|| format!("{name} cannot be written"))?;
+        }
     }
     let file = Listed::named(TEMPLATE, template.len() as u64, sha256(template.as_bytes()));
     fs::write(site.join(&file.path), &template).with_context(|| format!("{} cannot be written", file.path))?;
@@ -76,15 +74,6 @@ fn show(site: &Path, files: &[Listed]) -> Result<()> {
     let Ok(html) = fs::read_to_string(&path) else { return Ok(()) };
     let html = files.iter().fold(html, |html, file| link(&html, &file.name, file));
     fs::write(&path, html).context("embed.html cannot be written")
-}
-
-/// Writes what other pages import, if the site has it.
-fn modules(site: &Path, files: &[Listed], name: &str, parts: &[&str]) -> Result<()> {
-    let find = |name: &str| files.iter().find(|file| file.name == name).map(|file| file.path.as_str());
-    let Some(path) = find(name) else { return Ok(()) };
-    let parts = parts.iter().filter_map(|name| find(name)).map(|part| format!("import \"./{part}\";\n"));
-    let text = format!("{}export * from \"./{path}\";\n", parts.collect::<String>());
-    fs::write(site.join(name), text).with_context(|| format!("{name} cannot be written"))
 }
 
 /// Gives files their new names in one that names them.

@@ -24,6 +24,11 @@ pub const SITE: &str = "site.json";
 /// The web app manifest's extension; it names other files.
 pub const APP: &str = ".webmanifest";
 
+/// What other pages import, by these names. Each names the one before it, and the first names the catalog.
+pub const MODULES: [&str; 2] = ["peargpt.js", "pear-gpt.js"];
+/// The parts that the first is made of; the second is made of these and the first.
+const PARTS: [&str; 5] = ["programs.js", "errors.js", "options.js", "engine.js", MODULES[0]];
+
 /// Digits of the sha256 in a file's name.
 const DIGITS: usize = 16;
 /// Digits that Trunk puts there at least: 16, less the zeros at the front. Fewer than these come once in a million files.
@@ -138,6 +143,15 @@ fn loaded(files: &[Listed]) -> String {
     let pair =
         |file: &Listed| format!("{}:[{},\"{}\"]", quoted(&file.name), quoted(&file.path), integrity(&file.sha256));
     format!("{{{}}}", named.into_iter().map(pair).collect::<Vec<_>>().join(","))
+}
+
+/// The text of one of [`MODULES`] as other pages import it, under a name that stays: it names the file with the hash, and the
+/// parts, which are then fetched at once. `None` where the site has no such file.
+pub fn module(files: &[Listed], name: &str) -> Option<String> {
+    let path = |name: &str| files.iter().find(|file| file.name == name).map(|file| file.path.as_str());
+    let parts = PARTS.into_iter().take_while(|part| *part != name).filter_map(path);
+    let imports: String = parts.map(|part| format!("import \"./{part}\";\n")).collect();
+    Some(format!("{imports}export * from \"./{}\";\n", path(name)?))
 }
 
 /// Puts one more into a list that is in the order of these names, once. Lists are short here, and sorting is much code.

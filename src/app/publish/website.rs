@@ -1,8 +1,8 @@
 //! A site whose home is one model: the files of a release, what is written anew for it, and the model's slices.
 
 use super::document::{
-    APP, About, DocumentError, Listed, MANIFEST, PAGE, SERVICE_WORKER, SITE, TEMPLATE, app, document, link, manifest,
-    origins, plain, put, service_worker,
+    APP, About, DocumentError, Listed, MANIFEST, MODULES, PAGE, SERVICE_WORKER, SITE, TEMPLATE, app, document, link,
+    manifest, module, origins, plain, put, service_worker,
 };
 use crate::app::catalog::{Entry, sha256};
 use crate::app::own::texts;
@@ -12,9 +12,8 @@ use crate::app::site::{Site, SiteError, WITH_PAGES};
 
 /// The catalog's path in a release, without a hash.
 pub const CATALOG: &str = "weights/catalog.json";
-/// The module for other pages, which names the catalog that it was built with: a published site does without it.
-const EMBEDDING: [&str; 7] =
-    ["errors.js", "options.js", "engine.js", "peargpt.js", "pear-gpt.js", "embed.js", "styles/embed.css"];
+/// What only `embed.html` needs, which shows pearGPT in another page: a published site does without it.
+const SHOW: [&str; 2] = ["embed.js", "embed.css"];
 
 /// Why a site cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +41,8 @@ pub struct Release<'a> {
     pub template: &'a str,
     /// The text of the web app manifest.
     pub app: &'a str,
+    /// The texts of [`MODULES`].
+    pub modules: [&'a str; 2],
     /// The models.
     pub catalog: &'a [Entry],
 }
@@ -109,7 +110,15 @@ pub fn website(
         }),
     );
     let catalog: Vec<&Entry> = std::iter::once(home).chain(others.iter().copied()).collect();
-    files.push(made(CATALOG, serde_json::to_string_pretty(&catalog)? + "\n"));
+    let new_catalog = made(CATALOG, serde_json::to_string_pretty(&catalog)? + "\n");
+    // Each module names the one before it, and the first names the catalog.
+    let mut renamed = (find(release.files, CATALOG)?.path.as_str(), new_catalog.0.path.clone());
+    for (name, text) in MODULES.into_iter().zip(release.modules) {
+        let new = made(name, text.replace(renamed.0, &renamed.1));
+        renamed = (&find(release.files, name)?.path, new.0.path.clone());
+        files.push(new);
+    }
+    files.push(new_catalog);
     files.push(made(SITE, serde_json::to_string_pretty(&site)? + "\n"));
     let old_app = find(release.files, APP)?;
     let new_app = made(&old_app.path, app(release.app, about)?);
@@ -129,12 +138,13 @@ pub fn website(
     let bytes = |path: &str, text: String| SiteFile { path: path.to_string(), contents: Contents::Bytes(text.into()) };
     let first = [
         bytes(PAGE, page),
-        bytes("README.md", readme(about)),
+        bytes("README.md", readme(about, &home.id)),
         bytes(MANIFEST, manifest),
         SiteFile { path: SERVICE_WORKER.to_string(), contents: worker },
     ];
+    let modules = MODULES.map(|name| bytes(name, module(&listed, name).unwrap_or_default()));
     let rest = listed.into_iter().zip(contents).map(|(file, contents)| SiteFile { path: file.path, contents });
-    Ok(first.into_iter().chain(rest).collect())
+    Ok(first.into_iter().chain(modules).chain(rest).collect())
 }
 
 fn site(home: &Entry, others: &[&Entry], asked: &Publication) -> Site {
@@ -157,10 +167,12 @@ fn unchanged(release: &Release<'_>, home: &Entry, others: &[&Entry]) -> Vec<(Lis
     let offered = weights(&mut others.iter().copied());
     let mut left_out = weights(&mut release.catalog.iter().filter(|entry| !offered_has(others, entry)));
     left_out.extend(weights(&mut std::iter::once(home)));
-    let is_made = |path: &str| [CATALOG, SITE, TEMPLATE].contains(&&*plain(path)) || path.ends_with(APP);
-    let is_module = |path: &str| EMBEDDING.contains(&&*plain(path));
-    let is_left =
-        |path: &String| offered.contains(path) || !(left_out.contains(path) || is_made(path) || is_module(path));
+    let is_another = |path: &str| {
+        let name = plain(path);
+        let is_made = [CATALOG, SITE, TEMPLATE].contains(&&*name) || MODULES.contains(&&*name) || name.ends_with(APP);
+        is_made || SHOW.contains(&&*name)
+    };
+    let is_left = |path: &String| offered.contains(path) || !(left_out.contains(path) || is_another(path));
     let files = release.files.iter().filter(|file| is_left(&file.path));
     files
         .map(|File { path, bytes, sha256 }| {
@@ -186,14 +198,16 @@ fn made(name: &str, text: String) -> (Listed, Contents) {
 }
 
 /// What to do with the files.
-fn readme(about: About<'_>) -> String {
+fn readme(about: About<'_>, id: &str) -> String {
     let text = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     format!(
         "# {}\n\n{}\n\n\
          These files are a website. Any static server can serve them, under any path:\n\n\
          - GitHub Pages: put them into a repository; Settings, Pages, Deploy from a branch. 1 GB at most.\n\
          - Netlify: drop this folder on <https://app.netlify.com/drop>.\n\
-         - This machine: run `python3 -m http.server` in this folder and open <http://localhost:8000>.\n",
+         - This machine: run `python3 -m http.server` in this folder and open <http://localhost:8000>.\n\
+         - In another page: `<script type=\"module\" src=\"SITE/pear-gpt.js\"></script>`, SITE being the address of these \
+         files, and `<pear-gpt model=\"{id}\"></pear-gpt>`.\n",
         text(about.title),
         text(about.sentence)
     )
@@ -208,12 +222,18 @@ mod tests {
         content=\"\"><meta property=\"og:description\" content=\"\"><meta http-equiv=\"Content-Security-Policy\" \
         content=\"connect-src 'self'\"><meta name=\"peargpt:release\" content=\"\"><meta name=\"peargpt:files\" \
         content=\"\"><meta name=\"peargpt:service-worker\" content=\"aa\"><link href=\"./a-0123456789abcdef.webmanifest\">";
+    const PEARGPT: &str = "peargpt-0123456789abcdef.js";
     const APP_TEXT: &str = "{ \"name\": \"\", \"short_name\": \"\", \"description\": \"\" }";
 
     fn release_files() -> Vec<File> {
         let paths = [
             "a-0123456789abcdef.webmanifest",
+            "embed-0123456789abcdef.css",
+            "embed-0123456789abcdef.js",
             "page-0123456789abcdef.js",
+            PEARGPT,
+            "pear-gpt-0123456789abcdef.js",
+            "programs-0123456789abcdef.js",
             "site-0123456789abcdef.json",
             "template-0123456789abcdef.html",
             "weights/catalog-0123456789abcdef.json",
@@ -249,7 +269,9 @@ mod tests {
     fn publish(home: &Entry, asked: &Publication) -> Vec<SiteFile> {
         let catalog = parse(include_str!("../../../weights/catalog.json")).unwrap();
         let files = release_files();
-        let release = Release { files: &files, template: TEMPLATE_TEXT, app: APP_TEXT, catalog: &catalog };
+        let naming = format!("import {{ load }} from \"./{PEARGPT}\";");
+        let modules = ["const CATALOG = \"./weights/catalog-0123456789abcdef.json\";", naming.as_str()];
+        let release = Release { files: &files, template: TEMPLATE_TEXT, app: APP_TEXT, modules, catalog: &catalog };
         website(&release, home, asked, Site::check).unwrap()
     }
 
@@ -270,24 +292,47 @@ mod tests {
             "README.md",
             "release.json",
             "service-worker.js",
+            "peargpt.js",
+            "pear-gpt.js",
             "a.webmanifest",
             "page.js",
+            "pear-gpt.js",
+            "peargpt.js",
+            "programs.js",
             "site.json",
             "template.html",
             "weights/catalog.json",
             "weights/model.gguf",
         ];
         assert_eq!(paths, expected);
-        assert_eq!(files[9].contents, Contents::Slice(0));
+        assert_eq!(files[14].contents, Contents::Slice(0));
         assert_eq!(parse(&text(&files, "weights/catalog.json")).unwrap(), [home("abc")]);
         let site = Site::parse(&text(&files, "site.json")).unwrap();
         assert_eq!((site.home, site.offers), (Some(home("abc").id), Vec::new()));
         assert_eq!(site.defaults, "words=20");
         assert!(text(&files, "index.html").contains("\"connect-src 'self'\""), "no origin that is not offered");
-        assert_eq!(text(&files, "README.md").lines().count(), 9);
+        assert_eq!(text(&files, "README.md").lines().count(), 10);
         let listed: Vec<File> = serde_json::from_str(&text(&files, "release.json")).unwrap();
-        assert_eq!(listed.len(), 6);
+        assert_eq!(listed.len(), 9);
         assert!(text(&files, "index.html").contains(&sha256(text(&files, "release.json").as_bytes())));
+    }
+
+    #[test]
+    fn other_pages_get_its_model() {
+        let files = publish(&home("abc"), &asked("Mine", false));
+        let written = |path: &str| match &files.iter().find(|file| file.path == path).unwrap().contents {
+            Contents::Bytes(bytes) => String::from_utf8(bytes.clone()).unwrap(),
+            other => panic!("{path}: {other:?}"),
+        };
+        let path = |name: &str| files.iter().rfind(|file| plain(&file.path) == name).unwrap().path.clone();
+        let [catalog, peargpt, pear_gpt] = ["weights/catalog.json", "peargpt.js", "pear-gpt.js"].map(path);
+        assert_eq!(written(&peargpt), format!("const CATALOG = \"./{catalog}\";"));
+        assert_eq!(written(&pear_gpt), format!("import {{ load }} from \"./{peargpt}\";"));
+        let programs = "import \"./programs-0123456789abcdef.js\";\n";
+        assert_eq!(written("peargpt.js"), format!("{programs}export * from \"./{peargpt}\";\n"));
+        let expected = format!("{programs}import \"./{peargpt}\";\nexport * from \"./{pear_gpt}\";\n");
+        assert_eq!(written("pear-gpt.js"), expected);
+        assert!(text(&files, "README.md").contains(&format!("<pear-gpt model=\"{}\">", home("abc").id)));
     }
 
     #[test]
@@ -322,8 +367,10 @@ mod tests {
             one.iter().zip(&other).filter(|(one, other)| one != other).map(|(one, _)| plain(one)).collect()
         };
         let titled = publish(&home("abc"), &asked("Yours", false));
+        let modules = ["pear-gpt.js", "peargpt.js"];
+        let of_model = [&modules[..], &["site.json", "weights/catalog.json"]].concat();
         assert_eq!(differ(&titled), ["a.webmanifest", "site.json", "template.html"]);
-        assert_eq!(differ(&publish(&home("abd"), &asked("Mine", false))), ["site.json", "weights/catalog.json"]);
+        assert_eq!(differ(&publish(&home("abd"), &asked("Mine", false))), of_model);
     }
 
     #[test]
@@ -343,7 +390,8 @@ mod tests {
     #[test]
     fn what_cannot_be_published_is_told() {
         let files = release_files();
-        let release = Release { files: &files[1..], template: TEMPLATE_TEXT, app: APP_TEXT, catalog: &[] };
+        let (template, app, modules) = (TEMPLATE_TEXT, APP_TEXT, [""; 2]);
+        let release = Release { files: &files[1..], template, app, modules, catalog: &[] };
         let error = |release: &Release<'_>, title| {
             website(release, &home("abc"), &asked(title, false), Site::check).unwrap_err()
         };

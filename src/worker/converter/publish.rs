@@ -17,7 +17,7 @@ use super::model_pieces::ModelPieces;
 use super::output::{ConversionProgress, OutputError, copy};
 use crate::app::catalog::{self, Entry};
 use crate::app::protocol::{Event, ModelFile, Publication};
-use crate::app::publish::document::{APP, MANIFEST, TEMPLATE, integrity};
+use crate::app::publish::document::{APP, MANIFEST, MODULES, TEMPLATE, integrity};
 use crate::app::publish::served::{Served, ServedHasher};
 use crate::app::publish::website::{CATALOG, Contents, Release, SiteFile, find, website, zip_name};
 use crate::app::publish::zip::{TooLarge, Zip};
@@ -52,13 +52,15 @@ pub async fn publish(
     };
     let catalog = catalog::check(json(&named(CATALOG).await?)?).map_err(told)?;
     let (template, app) = (named(TEMPLATE).await?, named(APP).await?);
+    let modules = [named(MODULES[0]).await?, named(MODULES[1]).await?];
 
     let (_, info) = inspect(&source)?;
     let known = catalog.iter().find(|entry| entry.id == source.id);
     let mut progress = ConversionProgress::new(channel, all(&source, &files), event);
     let served = hash(&source, known, &mut progress).await?;
     let home = served.entry(known, &info.config, order.publication.title.trim()).map_err(told)?;
-    let release = Release { files: &files, template: &template, app: &app, catalog: &catalog };
+    let modules = [modules[0].as_str(), &modules[1]];
+    let release = Release { files: &files, template: &template, app: &app, modules, catalog: &catalog };
     let files = website(&release, &home, &order.publication, site::Site::check_texts).map_err(told)?;
     let zip = zip(&site, files, &served, &blobs(&source).await?, &mut progress).await?;
     Ok((zip, zip_name(&order.publication.title)))

@@ -12,6 +12,28 @@ const SHADOW: &str = "const part = (element, name) => element.shadowRoot.querySe
     const press = (element) => part(element, 'button').click();
     const until = async (is) => { while (!is()) await new Promise((resolve) => setTimeout(resolve, 20)); };";
 
+/// An element on a page of another origin writes the terminal's text; what is taken away leaves no worker.
+pub async fn element(engine: Engine) {
+    let guest = Guest::new(engine).await;
+    let script = format!("<script type=module src={}></script>", guest.site.url("pear-gpt.js"));
+    guest.open(WATCH, &format!("<pear-gpt model=peargpt prompt=ROMEO: words=12 seed=7></pear-gpt>{script}")).await;
+    guest.browser.wait_until("customElements.get('pear-gpt')").await.unwrap();
+    let said = guest
+        .run(&format!(
+            "{SHADOW}
+             const element = document.querySelector('pear-gpt');
+             const done = new Promise((resolve) => element.addEventListener('done', resolve, {{ once: true }}));
+             press(element);
+             await done;
+             const text = element.text;
+             element.remove();
+             await until(() => living === 0);
+             return text;"
+        ))
+        .await;
+    assert_eq!(said.as_str().unwrap().trim_end(), format!("ROMEO:{}", written("12", "7", "ROMEO:")));
+}
+
 #[tokio::test]
 async fn two_elements_under_a_strict_policy_share_a_model_and_one_is_taken_away_while_it_writes() {
     let guest = Guest::new(Engine::Chromium).await;

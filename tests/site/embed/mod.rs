@@ -13,6 +13,7 @@ mod element;
 mod refusals;
 mod texts;
 
+pub use element::element;
 pub use texts::five_lines;
 
 /// A page that has nothing of the site's, on an origin of its own.

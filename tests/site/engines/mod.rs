@@ -8,6 +8,7 @@ mod inside;
 mod looks;
 mod offline;
 mod own;
+mod publish;
 mod team;
 mod train;
 mod visit;

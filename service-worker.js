@@ -54,6 +54,7 @@ async function ask(path, patience) {
 // Trunk's server, which builds a release after each change and isolates the page itself, runs on the reader's machine.
 const isHere = /^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(SCOPE).hostname);
 const isDevelopment = (answer) => isHere && answer.headers.has("Cross-Origin-Embedder-Policy");
+const titleOf = async (answer) => ((await answer.clone().text()).match(/<title>[^<]*/) || [""])[0];
 
 const digest = async (bytes) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 
@@ -93,14 +94,17 @@ async function record(models, id) {
 }
 
 // As src/worker/download decides whether it has to fetch a model.
-function isStored(stored, { format, parts, title, converted }) {
+function isStored(stored, { id, format, parts, title, converted }) {
+  // A model without a page of its own is called by its sha256, in whatever parts it came.
+  if (stored.sha256 === id) return true;
   const hashes = stored.parts.map((part) => part.sha256);
   if (format === "gguf") return parts.every((part) => hashes.includes(part.sha256));
   if (stored.title !== title || (converted && converted.sha256 !== stored.sha256)) return false;
   return parts.some((part) => part.sha256 === stored.made_from);
 }
 
-// Whether each model that is stored is stored as this release's catalog names it.
+// Whether each model that is stored is stored as this release's catalog names it, and the model that is its home is there:
+// that of another release has another name.
 async function hasWeights({ name }) {
   try {
     const models = await (await navigator.storage.getDirectory()).getDirectoryHandle("models");
@@ -108,7 +112,8 @@ async function hasWeights({ name }) {
     const isCatalog = ({ url }) => /\/weights\/catalog-[0-9a-f]{16}\.json$/.test(url);
     const entries = await (await cache.match((await cache.keys()).find(isCatalog))).json();
     const stored = await Promise.all(entries.map((entry) => record(models, entry.id)));
-    return entries.every((entry, index) => !stored[index] || isStored(stored[index], entry));
+    const isHere = (entry, index) => (stored[index] ? isStored(stored[index], entry) : entry.id.length < 64);
+    return entries.every(isHere);
   } catch (error) {
     // No storage, or nothing in it: then no release can write without a network.
     return true;
@@ -132,14 +137,17 @@ async function choose(kept) {
 }
 
 async function page(request) {
+  const kept = await releases().catch(() => []);
   if (isHere) {
     const answer = await ask("", SOON).catch(() => null);
     if (answer && answer.ok && isDevelopment(answer)) {
       await retire();
       return answer;
     }
+    // There, one address serves one site after another.
+    const [newest] = kept.slice(-1);
+    if (answer && answer.ok && newest && (await titleOf(answer)) !== (await titleOf(newest.page))) return isolated(answer);
   }
-  const kept = await releases().catch(() => []);
   if (kept.length > 0) return (await choose(kept)).page;
   const answer = await fetch(request);
   return answer.ok ? isolated(answer) : answer;

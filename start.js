@@ -167,8 +167,10 @@ async function register() {
 // Whether this tab has not yet been loaded again for the service worker; asked once.
 function mayReload() {
   try {
-    const isFirst = sessionStorage.getItem("peargpt:isolated") === null;
-    sessionStorage.setItem("peargpt:isolated", "1");
+    // The origin may hold several sites.
+    const name = `peargpt:isolated:${new URL(scope).pathname}`;
+    const isFirst = sessionStorage.getItem(name) === null;
+    sessionStorage.setItem(name, "1");
     return isFirst;
   } catch (error) {
     return false;

@@ -1,6 +1,6 @@
 //! What a machine has found out about itself on `#/about`: rows for people, one JSON object, and a part of an address.
 //!
-//! In an address the values stand in the order of [`FIELDS`], `1~0.1.0~691386097644~…`, behind the number of this form. A
+//! In an address the values stand in the order of [`FIELDS`], `2~0.1.0~691386097644~…`, behind the number of this form. A
 //! value that is not known is empty there and `null` in JSON. What is read from an address comes from anybody, and is held to
 //! what each field takes; so nothing in a value has to be escaped.
 
@@ -28,7 +28,7 @@ pub const BENCH_TOKENS: u32 = 128;
 pub const MOST: usize = 2000;
 
 /// Behind this stand the values; another form would have another number.
-const FORM: &str = "1";
+const FORM: &str = "2";
 
 /// What a field takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub const NOT_COMPARED: &str = "not compared";
 pub const NOT_STORED: &str = "not stored";
 
 /// The fields: their names in JSON, for people, and what they take.
-pub const FIELDS: [(&str, &str, Kind); 14] = [
+pub const FIELDS: [(&str, &str, Kind); 15] = [
     ("version", "Version", Kind::Text(20)),
     ("release", "Release, sha256", Kind::Hex(12)),
     ("backend", "Engine", Kind::Text(60)),
@@ -62,7 +62,8 @@ pub const FIELDS: [(&str, &str, Kind); 14] = [
     ("replay", "pearGPT’s known text", Kind::Word(&[PASSED, FAILED, NOT_COMPARED])),
     ("replay_sha256", "Its sha256", Kind::Hex(64)),
     ("gpt2", "GPT-2 as published", Kind::Word(&[PASSED, FAILED, NOT_STORED])),
-    ("load_ms", "pearGPT, loading, ms", Kind::Number),
+    ("model", "Model that was measured", Kind::Text(12)),
+    ("load_ms", "Loading it, ms", Kind::Number),
     ("prefill_ms", "64 tokens of prompt, ms", Kind::Number),
     ("decode_tokens_per_second", "128 tokens, per second", Kind::Number),
     ("decode_ms_p50", "One token, median, ms", Kind::Number),

@@ -6,6 +6,7 @@ mod stop;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::stop::unescaped;
 use crate::checkpoint::decimal;
 use crate::generation::{MOST_STOP_CHARACTERS, MOST_STOPS, Settings, Window};
 

@@ -18,10 +18,13 @@ use crate::app::self_check::{
     BENCH_PROMPT, BENCH_TOKENS, FAILED, NOT_COMPARED, NOT_STORED, PASSED, REPLAY_SHA256, REPLAY_TOKENS, SelfCheck,
     replay_settings,
 };
+use crate::app::site::Site;
 use crate::generation::StopReason;
 
 const LEDE: &str = "What runs here, and whether it computes what it computes elsewhere: pearGPT writes a text that is \
     known, a bench takes a second, and GPT-2 is compared with what is published, if it is stored here.";
+/// On a site without pearGPT.
+const LEDE_ALONE: &str = "What runs here, and how fast: a bench takes a second.";
 
 /// The checks, in the order in which they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,12 +56,23 @@ struct Checks {
     result: RwSignal<SelfCheck>,
     /// What pearGPT has written.
     text: StoredValue<String>,
+    /// The id of the model that is measured: pearGPT, or the home of a site without it.
+    measured: StoredValue<String>,
+    has_gpt2: bool,
 }
 
 impl Checks {
-    fn new(writing: Writing, result: SelfCheck) -> Self {
+    fn new(writing: Writing, site: &Site, result: SelfCheck) -> Self {
         let (doing, result) = (RwSignal::new(Doing::Nothing), RwSignal::new(result));
-        Checks { writing, engine: writing.engine, doing, result, text: StoredValue::default() }
+        let home = site.home.as_deref().filter(|_| !site.has(PEARGPT.id));
+        let measured = StoredValue::new(home.unwrap_or(PEARGPT.id).to_string());
+        let (text, has_gpt2) = (StoredValue::default(), site.has(GPT2.id));
+        Checks { writing, engine: writing.engine, doing, result, text, measured, has_gpt2 }
+    }
+
+    /// Whether there is a text that is known.
+    fn has_replay(self) -> bool {
+        self.measured.with_value(|id| id == PEARGPT.id)
     }
 
     /// Shows what is known before anything is checked, and goes on with a check whenever its model is there.
@@ -75,7 +89,7 @@ impl Checks {
         Effect::new(move |_| self.go_on());
         on_cleanup(move || {
             self.stop();
-            self.engine.give_up_turn(PEARGPT.id);
+            self.engine.give_up_turn(&self.measured.try_get_value().unwrap_or_default());
         });
     }
 
@@ -86,8 +100,11 @@ impl Checks {
         self.result.set(facts());
         self.result.update(|result| result.set("backend", &self.engine.backend.get_untracked().unwrap_or_default()));
         self.engine.send(Request::ListStored);
-        self.engine.want(PEARGPT.id);
-        self.doing.set(Doing::Waiting(Check::Replay));
+        let id = self.measured.get_value();
+        self.engine.want(&id);
+        self.result.update(|result| result.set("model", &id));
+        let first = if self.has_replay() { Check::Replay } else { Check::Bench };
+        self.doing.set(Doing::Waiting(first));
     }
 
     fn stop(self) {
@@ -103,7 +120,10 @@ impl Checks {
     }
 
     fn model(self, check: Check) -> ModelState {
-        self.engine.model_of(if check == Check::Gpt2 { GPT2.id } else { PEARGPT.id })
+        match check {
+            Check::Gpt2 => self.engine.model_of(GPT2.id),
+            Check::Replay | Check::Bench => self.engine.model_of(&self.measured.get_value()),
+        }
     }
 
     fn go_on(self) {
@@ -171,6 +191,9 @@ impl Checks {
     /// Takes what was measured. GPT-2 is next, where it is stored.
     fn measured(self, report: &BenchReport) {
         self.result.try_update(|result| {
+            if result.get("replay").is_empty() {
+                result.set("replay", NOT_COMPARED);
+            }
             result.set("backend", &report.backend);
             result.set_number("load_ms", report.load_ms);
             result.set_number("prefill_ms", report.prefill_ms);
@@ -182,7 +205,8 @@ impl Checks {
         let stored = self.engine.library.stored.get_untracked();
         let is_gpt2 =
             |stored: &[_]| stored.iter().any(|model: &StoredModel| model.id == GPT2.id && model.title.is_some());
-        if self.doing.is_disposed() || !stored.is_none_or(|stored| is_gpt2(&stored.models)) {
+        let may_be_stored = self.has_gpt2 && stored.is_none_or(|stored| is_gpt2(&stored.models));
+        if self.doing.is_disposed() || !may_be_stored {
             return self.end(NOT_STORED);
         }
         self.engine.want_stored(GPT2.id);
@@ -215,6 +239,9 @@ impl Checks {
             Doing::Running(Check::Bench, ..) => "Measuring…".to_string(),
             Doing::Running(Check::Gpt2, ..) => "Comparing GPT-2 with what is published…".to_string(),
             Doing::Stopped => "Stopped before all was checked.".to_string(),
+            Doing::Done if !self.has_replay() => {
+                "Done. This site does not have pearGPT, so no known text was written.".to_string()
+            }
             Doing::Done if self.result.with(|result| result.get("replay") == NOT_COMPARED) => {
                 "Done. Browsers compute a sha256 on https pages only, so pearGPT’s text was not compared.".to_string()
             }
@@ -245,13 +272,14 @@ pub fn About(
     shared: Option<SelfCheck>,
 ) -> impl IntoView {
     let (is_shared, mounted) = (shared.is_some(), Mounted::here());
-    let checks = Checks::new(writing, shared.unwrap_or_default());
+    let options = mounted.options();
+    let checks = Checks::new(writing, &options.site, shared.unwrap_or_default());
     if !is_shared {
         checks.follow();
     }
     let (heading, lede) = match is_shared {
         true => ("Somebody else’s result", "It came with the address. Nothing of it was checked here."),
-        false => ("About", LEDE),
+        false => ("About", if checks.has_replay() { LEDE } else { LEDE_ALONE }),
     };
     let problems = move || {
         let failure = match checks.doing.get() {
@@ -283,7 +311,7 @@ pub fn About(
             <Json checks bar />
             <p><a href=mounted.absolute(&release::path_of("licences.txt"))>"Licences of all that is shipped"</a></p>
             // A published site does without it.
-            <p hidden=mounted.options().site.home.is_some()>
+            <p hidden=options.site.home.is_some()>
                 <a href=mounted.absolute("embed.html")>"Put a GPT into a page of yours"</a>
             </p>
         </article>

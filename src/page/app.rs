@@ -23,9 +23,12 @@ use super::training::Training;
 use super::writing::Writing;
 use super::writing_view::WritingView;
 use crate::app::own::is_own;
-use crate::app::permalink::Route;
+use crate::app::permalink::{Address, Route};
 use crate::app::site::{Site, route_of};
 use crate::app::training::TrainSettings;
+
+/// Where all models of the reader's own stand.
+const OWN_PATH: &str = "/model";
 
 /// The icon, drawn into the page.
 const PEAR: &str = include_str!("../../styles/icon.svg");
@@ -56,8 +59,9 @@ fn App() -> impl IntoView {
     let [writing, gpt2, own] =
         [PEARGPT.on(&options.site), GPT2.on(&options.site), &OWN].map(|about| Writing::new(engine, bar, about));
     // A model that is only known by its hash.
-    let home = options.site.home.as_ref().filter(|id| is_own(id));
-    let home = home.map(|_| Writing::new(engine, bar, OWN.on(&options.site)));
+    let own_home = options.site.home.as_ref().filter(|id| is_own(id));
+    let own_home = own_home.map(|_| Writing::new(engine, bar, OWN.on(&options.site)));
+    let home = own_home.or_else(|| [writing, gpt2].into_iter().find(|writing| options.site.is_home(writing.about.id)));
     let import = Import::new(engine, bar);
     let training = Training::new(engine, bar);
     take_drops(import, training, mounted);
@@ -78,15 +82,15 @@ fn App() -> impl IntoView {
     };
     view! {
         <a class="skip" href=format!("#{main}") on:click=skip>"Skip to the content"</a>
-        <Header writing gpt2 route />
+        <Header writing gpt2 home route />
         <main id=main.clone() tabindex="-1">
             {move || match route.get() {
                 Route::Home => view! { <Home writing import /> }.into_any(),
                 Route::PearGpt => view! { <WritingView writing /> }.into_any(),
                 Route::Gpt2 => view! { <WritingView writing=gpt2 /> }.into_any(),
-                route @ Route::Own { .. } => match home.filter(|home| home.about.route() == route) {
+                route @ Route::Own { .. } => match own_home.filter(|home| home.about.route() == route) {
                     Some(writing) => view! { <WritingView writing /> }.into_any(),
-                    None => own_view(own, import, route),
+                    None => own_view(own, import, route, home, bar),
                 },
                 Route::Bench { model, prompt_tokens, tokens } => {
                     view! { <Bench engine model prompt_tokens tokens /> }.into_any()
@@ -98,15 +102,15 @@ fn App() -> impl IntoView {
         </main>
         <footer class="site-foot">
             <p>
-                "No server, no account, no tracking: your text stays on this device. MIT licence. "
+                "No server, no account, no tracking: your text stays on this device. peargpt has the MIT licence. "
                 <a href="#/about">"About"</a>
             </p>
         </footer>
     }
 }
 
-/// The writing with a model of the reader's own, or what leads to one.
-fn own_view(own: Writing, import: Import, route: Route) -> AnyView {
+/// The writing with a model of the reader's own, or what leads to one: to the site's home as well, where it has one.
+fn own_view(own: Writing, import: Import, route: Route, home: Option<Writing>, bar: AddressBar) -> AnyView {
     let engine = own.engine;
     let problems = Signal::derive(move || own.problems());
     if route == OWN.route() {
@@ -127,7 +131,9 @@ fn own_view(own: Writing, import: Import, route: Route) -> AnyView {
                     own.wait_no_longer();
                 }
             });
-            view! { <Own import engine is_missing=true problems /> }.into_any()
+            let asked = |route| Address { route, model: None, ..bar.read().0 }.to_string();
+            let home = home.map(|home| (home.about.name, asked(home.about.route())));
+            view! { <Own import engine is_missing=true home problems /> }.into_any()
         }
     })
     .into_any()
@@ -143,17 +149,17 @@ fn train_view(training: Training, bar: AddressBar, settings: &TrainSettings) -> 
 fn title(route: &Route, site: &Site) -> String {
     let home = site.home.as_ref().map_or(Some(Route::Home), |id| route_of(id));
     let title = match route {
-        route if home.as_ref() == Some(route) => &site.title,
-        Route::Home => "peargpt",
-        Route::PearGpt => "pearGPT writes Shakespeare · peargpt",
-        Route::Gpt2 => "GPT-2 completes documents · peargpt",
-        Route::Own { .. } => "Your own model · peargpt",
-        Route::Bench { .. } => "Bench · peargpt",
-        Route::Train(_) => "Train a GPT · peargpt",
-        Route::About { .. } => "About · peargpt",
-        Route::Unknown { .. } => "No such page · peargpt",
+        route if home.as_ref() == Some(route) => return site.title.clone(),
+        Route::Home => return "peargpt".to_string(),
+        Route::PearGpt => "pearGPT writes Shakespeare",
+        Route::Gpt2 => "GPT-2 completes documents",
+        Route::Own { .. } => "Your own model",
+        Route::Bench { .. } => "Bench",
+        Route::Train(_) => "Train a GPT",
+        Route::About { .. } => "About",
+        Route::Unknown { .. } => "No such page",
     };
-    title.to_string()
+    format!("{title} · {}", if site.home.is_some() { &site.title } else { "peargpt" })
 }
 
 /// A new view begins at its heading, for eyes and for screen readers.
@@ -173,26 +179,42 @@ fn focus_first(mounted: Mounted, selector: &str) {
 }
 
 #[component]
-fn Header(writing: Writing, gpt2: Writing, route: Memo<Route>) -> impl IntoView {
-    let current = move |path: &'static str| move || (route.get().path() == path).then_some("page");
+fn Header(
+    writing: Writing,
+    gpt2: Writing,
+    /// Of a site whose home is a model.
+    home: Option<Writing>,
+    route: Memo<Route>,
+) -> impl IntoView {
+    let is_at_home = move || home.is_some_and(|home| home.about.route() == route.get());
+    let current = move |path: &'static str| {
+        let is_there = move || route.get().path() == path && (path != OWN_PATH || !is_at_home());
+        move || is_there().then_some("page")
+    };
+    let home_address = move || home.map_or_else(|| "#/".to_string(), |home| home.address().to_string());
     let site = Mounted::here().options().site.clone();
     // A site that offers only its home has nowhere to lead.
     let is_alone = site.offers.is_empty();
     let is_here = |id: &str| (!is_alone && site.has(id)).then_some(());
     view! {
         <header class="site-head">
-            <a class="brand" href="#/">
+            <a class="brand" href=home_address>
                 <span class="pear" aria-hidden="true" inner_html=PEAR></span>
                 "peargpt"
             </a>
             <nav aria-label="Pages" hidden=is_alone>
+                {home.filter(|home| is_own(home.about.id)).map(|home| view! {
+                    <a class="nav-home" href=home_address aria-current=move || is_at_home().then_some("page")>
+                        {home.about.name}
+                    </a>
+                })}
                 {is_here(PEARGPT.id).map(|()| view! {
                     <a href=move || writing.address().to_string() aria-current=current("/peargpt")>"pearGPT"</a>
                 })}
                 {is_here(GPT2.id).map(|()| view! {
                     <a href=move || gpt2.address().to_string() aria-current=current("/gpt2")>"GPT-2"</a>
                 })}
-                <a href="#/model" aria-current=current("/model")>"Yours"</a>
+                <a href="#/model" aria-current=current(OWN_PATH)>"Yours"</a>
                 <a href="#/train" aria-current=current("/train")>"Train"</a>
                 <a href="#/bench" aria-current=current("/bench")>"Bench"</a>
             </nav>

@@ -34,7 +34,7 @@ pub fn Bench(
     /// Tokens to decode after it.
     tokens: u32,
 ) -> impl IntoView {
-    let measured = RwSignal::new(Measured::NotYet);
+    let (measured, site) = (RwSignal::new(Measured::NotYet), Mounted::here().options().site.clone());
     let id = StoredValue::new(model.clone());
     engine.want(&model);
     on_cleanup(move || engine.give_up_turn(&id.try_get_value().unwrap_or_default()));
@@ -66,7 +66,9 @@ pub fn Bench(
             <h1 tabindex="-1">"Bench"</h1>
             <p class="lede">
                 {move || {
-                    let name = engine.title(&id.get_value()).unwrap_or_else(|| model.clone());
+                    let id = id.get_value();
+                    let home = || if site.is_home(&id) { site.title.clone() } else { id.clone() };
+                    let name = engine.title(&id).unwrap_or_else(home);
                     format!("How fast this machine reads {prompt_tokens} tokens with {name}, and writes {tokens} more.")
                 }}
             </p>

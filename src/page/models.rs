@@ -88,6 +88,7 @@ fn label(prompt: &str) -> String {
     let line = prompt.trim().lines().next().unwrap_or_default();
     match line.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", line[..end].trim_end()),
+        None if line.is_empty() => "(white space)".to_string(),
         None => line.to_string(),
     }
 }

@@ -17,6 +17,9 @@ pub fn Own(
     engine: Engine,
     /// Whether the address names a model that is not here.
     is_missing: bool,
+    /// What the model is called that is the site's home, and its address with what is asked for.
+    #[prop(optional_no_strip)]
+    home: Option<(&'static str, String)>,
     /// What is wrong with the address.
     #[prop(into)]
     problems: Signal<Vec<AddressError>>,
@@ -29,6 +32,11 @@ pub fn Own(
                 "The model of this address is not in this browser. If you have its files, drop them here: they lead to the \
                  same address."
             </p>
+            {home.map(|(name, address)| view! {
+                <p class="notice" data-testid="home-changed">
+                    "If the address led to this site’s own model: it has changed since. Go on with " <a href=address>{name}</a> "."
+                </p>
+            })}
             <p class="notice" role="status" data-testid="notice" hidden=move || problems.get().is_empty()>
                 {move || problems.get().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")}
             </p>

@@ -7,6 +7,7 @@ use super::options::Mounted;
 use super::release;
 use super::writing::Writing;
 use crate::app::protocol::{Publication, Request};
+use crate::app::settings::unescaped;
 use crate::app::site::defaults;
 
 /// The form.
@@ -30,7 +31,7 @@ pub fn PublishForm(
         let settings = untrack(|| writing.form.settings());
         let route = untrack(|| writing.address().route);
         let prompts = prompts.get_untracked();
-        let prompts = prompts.lines().filter(|line| !line.trim().is_empty()).map(|line| line.replace("\\n", "\n"));
+        let prompts = prompts.lines().filter(|line| !line.trim().is_empty()).map(unescaped);
         let publication = Publication {
             title: untrack(shown_title),
             sentence: sentence.get_untracked(),
@@ -59,7 +60,7 @@ pub fn PublishForm(
             />
             <label for=id("sentence")>"In a sentence"</label>
             <input id=id("sentence") data-testid="publish-sentence" bind:value=sentence />
-            <label for=id("prompts")>"Example prompts, one a line"</label>
+            <label for=id("prompts")>"Example prompts, one a line; “\\n” is a line end"</label>
             <textarea id=id("prompts") data-testid="publish-prompts" rows="2" spellcheck="false" bind:value=prompts></textarea>
             <label class="publish-others" hidden=!has_others>
                 <input type="checkbox" data-testid="publish-others" bind:checked=others />

@@ -100,6 +100,8 @@ impl Served {
         let bytes = self.parts.iter().map(|part| part.bytes).sum();
         match known {
             Some(entry) if entry.format == GGUF => match entry.parts == self.parts {
+                // The reader's own is called what the site is called.
+                true if entry.id == self.sha256 => Ok(Entry { title: title.to_string(), ..entry.clone() }),
                 true => Ok(entry.clone()),
                 false => Err(Changed(entry.id.clone())),
             },
@@ -158,6 +160,8 @@ mod tests {
         let own = served(None, b"abc", 2).entry(None, &config, "Mine").unwrap();
         assert_eq!((own.id.as_str(), own.parts[0].url.as_str()), (own.parts[0].sha256.as_str(), "model.gguf"));
         assert_eq!((own.title.as_str(), own.bytes), ("Mine", 3));
+        let again = served(None, b"abc", 2).entry(Some(&own), &config, "Yours").unwrap();
+        assert_eq!(again, Entry { title: "Yours".into(), ..own.clone() });
 
         let (id, part) =
             ("peargpt".to_string(), |url: &str, bytes| Part { url: url.into(), bytes, sha256: String::new() });

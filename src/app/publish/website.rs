@@ -89,6 +89,11 @@ pub fn zip_name(title: &str) -> String {
     }
 }
 
+/// Fails where a text of what is asked for cannot be shown, before the model is read.
+pub fn check_texts(asked: &Publication) -> Result<(), SiteError> {
+    described(None, &[], asked).check_texts()
+}
+
 /// All files of a site whose home is this model, in the order in which they are written. The site has to pass `check`.
 pub fn website(
     release: &Release<'_>,
@@ -98,7 +103,7 @@ pub fn website(
 ) -> Result<Vec<SiteFile>, WebsiteError> {
     let is_offered = |entry: &&Entry| asked.others && entry.id != home.id && WITH_PAGES.contains(&entry.id.as_str());
     let others: Vec<&Entry> = release.catalog.iter().filter(is_offered).collect();
-    let site = site(home, &others, asked);
+    let site = described(Some(home), &others, asked);
     check(&site)?;
     let about = About { title: &site.title, sentence: &site.sentence };
 
@@ -147,11 +152,11 @@ pub fn website(
     Ok(first.into_iter().chain(modules).chain(rest).collect())
 }
 
-fn site(home: &Entry, others: &[&Entry], asked: &Publication) -> Site {
+fn described(home: Option<&Entry>, others: &[&Entry], asked: &Publication) -> Site {
     Site {
         title: asked.title.trim().to_string(),
         sentence: asked.sentence.trim().to_string(),
-        home: Some(home.id.clone()),
+        home: home.map(|home| home.id.clone()),
         prompts: asked.prompts.clone(),
         defaults: asked.defaults.clone(),
         offers: others.iter().map(|entry| entry.id.clone()).collect(),
@@ -199,7 +204,10 @@ fn made(name: &str, text: String) -> (Listed, Contents) {
 
 /// What to do with the files.
 fn readme(about: About<'_>, id: &str) -> String {
-    let text = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let text = |text: &str| -> String {
+        let escape = |one: char| if "\\`*_[]<>&#".contains(one) { format!("\\{one}") } else { one.to_string() };
+        text.chars().map(escape).collect()
+    };
     format!(
         "# {}\n\n{}\n\n\
          These files are a website. Any static server can serve them, under any path:\n\n\
@@ -380,7 +388,7 @@ mod tests {
         let page = text(&files, "index.html");
         assert!(page.contains("<title>&lt;b&gt;&quot;Mine&quot;&lt;/b&gt; &amp; &#39;yours&#39;</title>"), "{page}");
         assert!(!page.contains("<b>"));
-        assert!(text(&files, "README.md").starts_with("# &lt;b&gt;\"Mine\"&lt;/b&gt; &amp; 'yours'\n"));
+        assert!(text(&files, "README.md").starts_with("# \\<b\\>\"Mine\"\\</b\\> \\& 'yours'\n"));
         let app: serde_json::Value = serde_json::from_str(&text(&files, "a.webmanifest")).unwrap();
         assert_eq!(app["name"], title);
         assert_eq!(Site::parse(&text(&files, "site.json")).unwrap().title, title);

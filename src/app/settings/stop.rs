@@ -30,7 +30,8 @@ fn escaped(sequence: &str) -> String {
     ESCAPES.iter().fold(sequence.to_string(), |text, (escape, character)| text.replace(character, escape))
 }
 
-fn unescaped(text: &str) -> String {
+/// A text that is written with escapes, such as `\n` for a line end.
+pub fn unescaped(text: &str) -> String {
     let (mut sequence, mut rest) = (String::new(), text);
     while let Some(first) = rest.chars().next() {
         let escape = ESCAPES.iter().find(|(escape, _)| rest.starts_with(escape));

@@ -14,8 +14,9 @@ use peargpt::app::catalog::{self, Entry, GGUF, sha256};
 use peargpt::app::protocol::Publication;
 use peargpt::app::publish::document::{APP, MANIFEST, MODULES, TEMPLATE};
 use peargpt::app::publish::served::{Served, ServedHasher};
-use peargpt::app::publish::website::{CATALOG, Contents, Release, SiteFile, find, website, zip_name};
+use peargpt::app::publish::website::{CATALOG, Contents, Release, SiteFile, check_texts, find, website, zip_name};
 use peargpt::app::release::File;
+use peargpt::app::settings::unescaped;
 use peargpt::app::site::Site;
 use peargpt::checkpoint::import::{self, Answers, Inspection, Named};
 use peargpt::model::Config;
@@ -32,7 +33,7 @@ struct Arguments {
     /// What the site is.
     #[arg(long, default_value = "")]
     sentence: String,
-    /// A prompt to start from; can be repeated.
+    /// A prompt to start from, in which `\n` is a line end; can be repeated.
     #[arg(long = "prompt", value_name = "TEXT")]
     prompts: Vec<String>,
     /// Settings with which it begins, as an address has them.
@@ -75,13 +76,15 @@ fn run(arguments: Arguments) -> Result<String, String> {
     let catalog = catalog::parse(&named(CATALOG)?).map_err(told)?;
     let (template, app) = (named(TEMPLATE)?, named(APP)?);
     let modules = [named(MODULES[0])?, named(MODULES[1])?];
+    let prompts = prompts.iter().map(|prompt| unescaped(prompt)).collect();
+    let asked = Publication { title, sentence, prompts, defaults, others };
+    check_texts(&asked).map_err(told)?;
     let name = model;
     let (known, model) = read_model(&name, &site, &catalog)?;
     let served = served(known, &model);
-    let home = served.entry(known, &config(&name, &model)?, title.trim()).map_err(told)?;
+    let home = served.entry(known, &config(&name, &model)?, asked.title.trim()).map_err(told)?;
     let modules = [modules[0].as_str(), &modules[1]];
     let release = Release { files: &files, template: &template, app: &app, modules, catalog: &catalog };
-    let asked = Publication { title, sentence, prompts, defaults, others };
     let made = website(&release, &home, &asked, Site::check).map_err(told)?;
     let contents = made.into_iter().map(|file| read(file, &site, &served, &model));
     match zip {

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 
+use peargpt::app::publish::document::MANIFEST;
 use peargpt::app::publish::zip::Zip;
 
 use crate::{at, told};
@@ -27,8 +28,16 @@ pub fn zip(path: &Path, files: impl Iterator<Item = Written>) -> Result<String, 
     Ok(format!("{} is ready; unpack it on any static server", path.display()))
 }
 
-/// Replaces a folder, which may be that of the built site; says what there is now.
+/// Replaces a folder, which may be that of a site; says what there is now. No other that has something in it is touched.
 pub fn folder(path: &Path, files: impl Iterator<Item = Written>) -> Result<String, String> {
+    if path.file_name().is_none() {
+        return Err(at(path, "it is replaced as a whole; name another folder"));
+    }
+    let is_empty = fs::read_dir(path).is_ok_and(|mut files| files.next().is_none());
+    let is_site = path.join(MANIFEST).exists() && !path.join(".git").exists();
+    if path.exists() && !is_empty && !is_site {
+        return Err(at(path, "it holds something that is no built site; name another folder, or an empty one"));
+    }
     let new = path.with_added_extension("new");
     remove(&new)?;
     for file in files {

@@ -19,10 +19,9 @@ use crate::app::catalog::{self, Entry};
 use crate::app::protocol::{Event, ModelFile, Publication};
 use crate::app::publish::document::{APP, MANIFEST, MODULES, TEMPLATE, integrity};
 use crate::app::publish::served::{Served, ServedHasher};
-use crate::app::publish::website::{CATALOG, Contents, Release, SiteFile, find, website, zip_name};
+use crate::app::publish::website::{CATALOG, Contents, Release, SiteFile, check_texts, find, website, zip_name};
 use crate::app::publish::zip::{TooLarge, Zip};
 use crate::app::release::File;
-use crate::app::site;
 use crate::wire::{Read, read};
 
 /// What is asked for, and the site that the page is of.
@@ -43,6 +42,7 @@ pub async fn publish(
     files: Vec<Blob>,
     event: &dyn Fn(u64, u64) -> Event,
 ) -> Result<(Blob, String), OutputError> {
+    check_texts(&order.publication).map_err(told)?;
     let source = open(channel, model, files).await?;
     let site = Site { channel, base: &order.base };
     let files: Vec<File> = json(&site.text(MANIFEST, &order.release).await?)?;
@@ -61,7 +61,7 @@ pub async fn publish(
     let home = served.entry(known, &info.config, order.publication.title.trim()).map_err(told)?;
     let modules = [modules[0].as_str(), &modules[1]];
     let release = Release { files: &files, template: &template, app: &app, modules, catalog: &catalog };
-    let files = website(&release, &home, &order.publication, site::Site::check_texts).map_err(told)?;
+    let files = website(&release, &home, &order.publication, |_| Ok(())).map_err(told)?;
     let zip = zip(&site, files, &served, &blobs(&source).await?, &mut progress).await?;
     Ok((zip, zip_name(&order.publication.title)))
 }

@@ -105,8 +105,15 @@ pub async fn during(
 }
 
 async fn from_site(order: Order<'_>, store: &Store, progress: &DownloadProgress<'_>) -> Result<Outcome, DownloadError> {
+    let stored = store.record().await;
+    // A model that is called by its sha256 may have come in other parts: from the reader, or from another site.
+    if stored.as_ref().is_some_and(|record| record.sha256 == order.entry.id && record.parts != order.entry.parts)
+        && let Outcome::Here(weights) = from_storage(order, store, progress).await?
+    {
+        return Ok(Outcome::Here(weights));
+    }
     let entry = order.entry;
-    let record = store.record().await.filter(|record| record.parts == entry.parts);
+    let record = stored.filter(|record| record.parts == entry.parts);
     trust(order, store, record.as_ref());
     let missing = missing(order.channel, store, &entry.parts, progress).await?;
     if !missing.is_empty() {

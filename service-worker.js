@@ -1,5 +1,5 @@
 // The site's service worker. It answers for the page and the files of its release, and for nothing else: weights and other
-// origins go their own way. With all of these, a site can be published without a network.
+// origins go their own way.
 //
 // - Its answers carry the headers that isolate the page from other origins. SharedArrayBuffer needs them, and most static
 //   hosts do not send them.

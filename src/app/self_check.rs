@@ -296,18 +296,18 @@ mod tests {
         };
         for (address, expected) in [
             ("#/about?result=".to_string(), "another release"),
-            (format!("#/about?result={}", &whole.replace(' ', "+")[..60]), "values, not 14"),
-            (format!("#/about?result={}~", whole.replace(' ', "+")), "has 15 values"),
-            (format!("#/about?result=2{}", &whole.replace(' ', "+")[1..]), "another release"),
-            (format!("#/about?result=1{}", "~".repeat(MOST)), "longer than 2000"),
+            (format!("#/about?result={}", &whole.replace(' ', "+")[..60]), "values, not 15"),
+            (format!("#/about?result={}~", whole.replace(' ', "+")), "has 16 values"),
+            (format!("#/about?result=1{}", &whole.replace(' ', "+")[1..]), "another release"),
+            (format!("#/about?result=2{}", "~".repeat(MOST)), "longer than 2000"),
             (with("release", "0f0f"), "Release"),
             (with("replay", "perhaps"), "“pearGPT’s known text” has"),
             (with("user_agent", "<b>\"</b>"), "“Browser” has"),
             (with("user_agent", &"a".repeat(201)), "“Browser” has"),
-            (with("load_ms", "1e9"), "loading"),
-            (with("load_ms", "007"), "loading"),
-            (with("load_ms", "-1"), "loading"),
-            (with("load_ms", "1."), "loading"),
+            (with("load_ms", "1e9"), "Loading"),
+            (with("load_ms", "007"), "Loading"),
+            (with("load_ms", "-1"), "Loading"),
+            (with("load_ms", "1."), "Loading"),
         ] {
             let said = problem(&address);
             assert!(said.contains(expected) && said.contains("once more"), "{address}: {said}");

@@ -45,6 +45,7 @@ mod package;
 mod phone;
 mod privacy;
 mod publish;
+mod published;
 mod replay;
 mod retries;
 mod sharing;

@@ -57,3 +57,33 @@ fn remove(folder: &Path) -> Result<(), String> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files() -> impl Iterator<Item = Written> {
+        ["index.html", MANIFEST, "weights/catalog.json"]
+            .map(|name| Ok((name.to_string(), b"abc".to_vec(), 0)))
+            .into_iter()
+    }
+
+    #[test]
+    fn only_a_site_is_replaced() {
+        let all = std::env::temp_dir().join(format!("peargpt-publish-{}", std::process::id()));
+        let (mine, clone) = (all.join("mine"), all.join("clone"));
+        fs::create_dir_all(&mine).unwrap();
+        folder(&mine, files()).unwrap();
+        fs::write(mine.join("old.js"), "").unwrap();
+        folder(&mine, files()).unwrap();
+        assert!(mine.join("weights/catalog.json").exists() && !mine.join("old.js").exists());
+
+        fs::create_dir_all(clone.join(".git")).unwrap();
+        fs::write(clone.join(MANIFEST), "[]").unwrap();
+        for path in [&clone, &all, &all.join("mine/.."), Path::new("/")] {
+            assert!(folder(path, files()).unwrap_err().contains("name another folder"), "{}", path.display());
+        }
+        assert!(clone.join(".git").exists() && mine.join("index.html").exists());
+        fs::remove_dir_all(all).unwrap();
+    }
+}

@@ -182,7 +182,7 @@ impl Site<'_> {
         let file = self.fetch(path, sha256, RequestCache::Reload).await?;
         file.map_err(|reason| {
             let lost = "of this site could not be fetched as it was built";
-            told(format!("{path} {lost} ({reason}); reload the page and try again"))
+            told(format!("{path} {lost} ({reason}); check the connection, or reload the page, and try again"))
         })
     }
 

@@ -87,6 +87,21 @@ export function programsOf(assets) {
   return programs.get(at);
 }
 
+// Why a model cannot be had, as an error. A worker hears neither of a policy nor of CORS, so the page asks for the file that
+// the message names.
+async function whyNotHad({ load }, message) {
+  if (!load) return new PearGptError("bad-model", message);
+  const part = load.entry.parts.find(({ url }) => message.includes(url));
+  const probe = new AbortController();
+  try {
+    if (part) await fetchFile(new URL(part.url, load.catalog_url), probe.signal);
+  } catch (error) {
+    if (["policy", "cors", "not-found"].includes(error.code)) return error;
+  }
+  probe.abort();
+  return new PearGptError("network", message);
+}
+
 // What was measured on this device, by a model's shape: how fast so many threads are.
 const measured = new Map();
 
@@ -211,8 +226,6 @@ export class Engine {
   }
 
   opened(source, post) {
-    // A file is here already; what a catalog names has to come.
-    const code = source.file ? "bad-model" : "network";
     return new Promise((resolve, reject) => {
       const end = (settle, value) => {
         this.opening = null;
@@ -220,7 +233,7 @@ export class Engine {
       };
       const hear = (name, value) => {
         if (name === "Loaded") end(resolve, value);
-        else if (name === "Failed" && value.task === "Load") end(reject, new PearGptError(code, value.message));
+        else if (name === "Failed" && value.task === "Load") whyNotHad(source, value.message).then((told) => end(reject, told));
         else if (name === "ToFetch") end(resolve, this.fetched(source));
         else if (name === "Paused" || name === "Cancelled") end(reject, new PearGptError("failed", "The download ended."));
         else this.tell(name, value);
@@ -248,7 +261,7 @@ export class Engine {
       const hear = (event, files, error) => {
         const [name, value] = unpack(event);
         if (name === "Converted" || name === "Fetched") end(resolve, { file: value.file, blob: files[0] });
-        else if (name === "Failed") end(reject, new PearGptError("bad-model", value.message));
+        else if (name === "Failed") whyNotHad(this.source || {}, value.message).then((told) => end(reject, told));
         else if (name === "Panicked") whyNot(causeOf(error, value)).then((told) => end(reject, told));
         else this.tell(name, value);
       };

@@ -81,7 +81,9 @@ async function hidesFromOthers(url) {
 // Why nothing came, as an error.
 async function why(url, error) {
   if (await isRefused(["connect-src", "default-src"], url.origin)) {
-    return policyError(`fetch ${url.href}`, [`connect-src ${url.origin}`]);
+    // The event does not say where an address has led to.
+    const other = url.origin === location.origin ? "" : ", or what it redirects to";
+    return policyError(`fetch ${url.href}${other}`, [`connect-src ${url.origin}`]);
   }
   if (await hidesFromOthers(url)) {
     return new PearGptError(

@@ -8,7 +8,7 @@ export type ErrorCode =
   | "bad-url"
   /** The server has no such file. */
   | "not-found"
-  /** Nothing came, or not all of it. */
+  /** Nothing came, not all of it, or not what the catalog names. */
   | "network"
   /** The server does not let pages of other origins read the file. */
   | "cors"

@@ -2,6 +2,7 @@
 
 use super::{Guest, WATCH, meta};
 use crate::browser::Engine;
+use crate::model::{Gpt2, SMALL};
 use crate::reader::WEIGHTS;
 use crate::release;
 use crate::server::{Fault, Server, dist};
@@ -79,6 +80,30 @@ async fn what_is_in_its_way_is_named_with_what_to_do() {
     elsewhere.stop();
     let (code, said) = guest.failure(&format!("await load('{weights}')")).await;
     assert!(code == "network" && said.contains("could not be fetched"), "{code}: {said}");
+}
+
+#[tokio::test]
+async fn what_a_catalog_names_and_does_not_come_is_named_by_its_cause() {
+    let guest = Guest::new(Engine::Chromium).await;
+    let hub = Server::start().unwrap();
+    hub.isolate(false);
+    Gpt2::random(SMALL, 7).publish(&guest.site, &hub);
+    guest.open(&meta(&guest.policy()), "").await;
+    let (code, said) = guest.failure("await load('gpt2')").await;
+    assert!(code == "policy" && said.contains(&format!("connect-src {}", hub.origin())), "{code}: {said}");
+    guest.open(WATCH, "").await;
+    let first = "hub/main/vocab.json";
+    for (fault, expected) in [(Fault::Status(404), "not-found"), (Fault::Closed, "cors")] {
+        hub.always(first, fault);
+        let (code, said) = guest.failure("await load('gpt2')").await;
+        assert!(code == expected && said.contains(&hub.url(first)), "{code}: {said}");
+    }
+    hub.stop();
+    let (code, said) = guest.failure("await load('gpt2')").await;
+    assert!(code == "network" && said.contains(&hub.url(first)), "{code}: {said}");
+    guest.site.always(WEIGHTS, Fault::Status(404));
+    let (code, said) = guest.failure("await load('peargpt')").await;
+    assert!(code == "not-found" && said.contains(&guest.site.url(WEIGHTS)), "{code}: {said}");
 }
 
 #[test]

@@ -65,28 +65,28 @@ function make(name, part, properties = {}, attributes = {}) {
   return element;
 }
 
-// The models that elements have, each loaded once: by what is loaded.
-const shared = new Map();
+// The models that elements have, each loaded once.
+const shared = new Set();
 
 // A model for one more element, and how it is given back.
 function share(what, options, listen) {
-  const key = JSON.stringify([what, options]);
-  if (!shared.has(key)) {
-    const stop = new AbortController();
-    const entry = { users: 0, stop, listeners: new Set() };
-    const onprogress = (progress) => entry.listeners.forEach((listen) => listen(progress));
+  const how = JSON.stringify(options);
+  let entry = [...shared].find((entry) => entry.what === what && entry.how === how);
+  if (!entry) {
+    entry = { what, how, users: 0, stop: new AbortController(), listeners: new Set() };
+    shared.add(entry);
+    const { listeners, stop } = entry;
+    const onprogress = (progress) => listeners.forEach((listen) => listen(progress));
     entry.model = load(what, { ...options, onprogress, signal: stop.signal });
-    entry.model.catch(() => shared.delete(key));
-    shared.set(key, entry);
+    entry.model.catch(() => shared.delete(entry));
   }
-  const entry = shared.get(key);
   entry.users += 1;
   entry.listeners.add(listen);
   const release = () => {
     entry.users -= 1;
     entry.listeners.delete(listen);
     if (entry.users > 0) return;
-    if (shared.get(key) === entry) shared.delete(key);
+    shared.delete(entry);
     entry.stop.abort();
     entry.model.then((model) => model.destroy(), () => {});
   };
@@ -201,7 +201,7 @@ export class PearGptElement extends Base {
   async _write(signal, isCurrent) {
     const prompt = this._prompt.value;
     const options = this._options();
-    const gpt = await this._have(signal);
+    const gpt = await this._have(signal, isCurrent);
     this._status.textContent = "Writing…";
     const stream = gpt.generate(prompt, { ...options, signal });
     this._output.textContent = prompt;
@@ -223,7 +223,7 @@ export class PearGptElement extends Base {
   }
 
   // The model, which stays until the element is taken away.
-  async _have(signal) {
+  async _have(signal, isCurrent) {
     if (!this._shared) {
       const options = { threads: this._number("threads") };
       if (this.hasAttribute("assets")) options.assets = this.getAttribute("assets");
@@ -237,8 +237,8 @@ export class PearGptElement extends Base {
     try {
       return await Promise.race([current.gpt, aborted]);
     } catch (error) {
-      // Nobody waits for it any more, or it cannot be had; then the next press tries again.
-      if (this._shared === current) this._free();
+      // Nobody waits for it any more, or it cannot be had; then the next press tries again. A newer text waits for it still.
+      if (isCurrent() && this._shared === current) this._free();
       throw error;
     }
   }

@@ -86,6 +86,34 @@ async fn two_elements_under_a_strict_policy_share_a_model_and_one_is_taken_away_
 }
 
 #[tokio::test]
+async fn a_text_that_takes_the_place_of_another_while_the_model_loads_is_written() {
+    let guest = Guest::new(Engine::Chromium).await;
+    let script = format!("<script type=module src={}></script>", guest.site.url("pear-gpt.js"));
+    guest.open(WATCH, &script).await;
+    guest.browser.wait_until("customElements.get('pear-gpt')").await.unwrap();
+    let said = guest
+        .run(&format!(
+            "{SHADOW}
+             const write = async (begin) => {{
+                 document.body.innerHTML = '<pear-gpt prompt=ROMEO: words=12 seed=7></pear-gpt>';
+                 const element = document.body.firstChild;
+                 const results = [element.write(), begin(element)].map((text) => text.then((result) => result && result.text));
+                 const written = await Promise.all(results);
+                 element.remove();
+                 await until(() => living === 0);
+                 return written;
+             }};
+             const again = await write((element) => element.write());
+             return [again, await write((element) => {{ element.stop(); return element.write(); }})];"
+        ))
+        .await;
+    for texts in said.as_array().unwrap() {
+        assert!(texts[0].is_null(), "{said}");
+        assert_eq!(texts[1].as_str().unwrap().trim_end(), written("12", "7", "ROMEO:"));
+    }
+}
+
+#[tokio::test]
 async fn embed_html_shows_it_at_work() {
     let reader = Reader::new().await.unwrap();
     reader.browser.open(&reader.server.url("embed.html")).await.unwrap();

@@ -1,10 +1,13 @@
-import type { PearGptError, Result } from "./peargpt.js";
+import type { Loadable, PearGptError, Result } from "./peargpt.js";
 
 /**
  * The element `<pear-gpt>`. Attributes: `model`, `prompt`, `words`, `seed`, `temperature`, `label`, `assets`, `threads`.
- * Parts: `form`, `label`, `name`, `prompt`, `button`, `status`, `output`, `error`.
+ * Elements with the same model share it. Parts: `form`, `label`, `name`, `prompt`, `button`, `status`, `output`, `error`.
  */
 export class PearGptElement extends HTMLElement {
+  /** What is loaded, "peargpt" if nothing is said; the attribute sets it too. It lasts until the next of both. */
+  get model(): Loadable;
+  set model(what: Loadable | null);
   /** What stands in the text field. */
   prompt: string;
   /** The text, the prompt included. */

@@ -1,7 +1,8 @@
 // <pear-gpt model="peargpt" prompt="ROMEO:" words="100"></pear-gpt>: a text field, a button, and what the model writes.
 //
 // Attributes: `model` (a catalog's id or the address of a GGUF), `prompt`, `words`, `seed`, `temperature`, `label`,
-// `assets`, `threads`. Nothing is fetched before the first press of the button. Elements with the same model share it.
+// `assets`, `threads`. The property `model` takes whatever `load` takes. Nothing is fetched before the first press of the
+// button. Elements with the same model share it.
 //
 // For style: the parts `form`, `label`, `prompt`, `button`, `status`, `output`, `error`, and the custom properties
 // --pear-gpt-accent, --pear-gpt-on-accent, --pear-gpt-border, --pear-gpt-radius, --pear-gpt-error, --pear-gpt-font.
@@ -137,6 +138,7 @@ export class PearGptElement extends Base {
     this._prompt.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !this._stop) this.write();
     });
+    this._model = null;
     this._shared = null;
     this._stop = null;
   }
@@ -144,12 +146,24 @@ export class PearGptElement extends Base {
   attributeChangedCallback(name, old, value) {
     if (name === "prompt") this._prompt.value = value || "";
     else if (name === "label") this._name.textContent = value || "Prompt";
+    else if (name === "model") this.model = value;
     else if (old !== value) this._free();
   }
 
   disconnectedCallback() {
     // One that is only moved is there again.
     queueMicrotask(() => this.isConnected || this._free());
+  }
+
+  /** What is loaded: whatever `load` takes. */
+  get model() {
+    return this._model || "peargpt";
+  }
+
+  set model(what) {
+    if (what === this._model) return;
+    this._model = what;
+    this._free();
   }
 
   /** What stands in the text field. */
@@ -230,7 +244,7 @@ export class PearGptElement extends Base {
       const tell = (progress) => {
         if (this._stop) this._status.textContent = SAYS[progress.state](progress);
       };
-      this._shared = share(this.getAttribute("model") || "peargpt", options, tell);
+      this._shared = share(this.model, options, tell);
     }
     const current = this._shared;
     const aborted = new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));

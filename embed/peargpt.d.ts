@@ -259,10 +259,9 @@ export interface PearGpt {
 }
 
 /**
- * Loads a model: a catalog's id, the address of a GGUF, a File, several Files that are one model, or what "peargpt/weights"
- * exports.
+ * A catalog's id, the address of a GGUF, a File, several Files that are one model, or what "peargpt/weights" exports.
  */
-export function load(
-  what: string | URL | Blob | readonly File[] | FileList | CatalogEntry,
-  options?: LoadOptions,
-): Promise<PearGpt>;
+export type Loadable = string | URL | Blob | readonly File[] | FileList | CatalogEntry;
+
+/** Loads a model. */
+export function load(what: Loadable, options?: LoadOptions): Promise<PearGpt>;

@@ -90,6 +90,14 @@ impl Drop for Development {
     }
 }
 
+/// What the element shows, once its button was pressed: a text, or why there is none.
+const PRESS: &str = "new Promise((resolve) => {
+    const element = document.querySelector('pear-gpt');
+    element.addEventListener('done', () => resolve(element.text));
+    element.addEventListener('failed', ({ detail }) => resolve(detail.message));
+    element.shadowRoot.querySelector('[part=button]').click();
+})";
+
 #[tokio::test]
 async fn pages_that_bundlers_make_write_the_terminals_text() {
     let users = users();
@@ -109,7 +117,8 @@ async fn pages_that_bundlers_make_write_the_terminals_text() {
         let text = browser.script("return document.querySelector('#out').textContent").await.unwrap();
         assert_eq!(title, "done", "{page}");
         assert_eq!(text.as_str().unwrap().trim_end(), written("12", "7", "ROMEO:"), "{page}");
-        assert_eq!(browser.script("return Boolean(customElements.get('pear-gpt'))").await.unwrap(), true, "{page}");
+        let text = browser.promise(PRESS).await.unwrap();
+        assert_eq!(text.as_str().unwrap().trim_end(), format!("ROMEO:{}", written("12", "7", "ROMEO:")), "{page}");
     }
     assert_eq!(browser.left_the_machine(), Vec::<String>::new());
 }

@@ -1,7 +1,7 @@
 // Uses all of the package, for `tsc --strict`.
 
 import { load, PearGptError } from "peargpt";
-import type { Evaluation, GenerateOptions, Model, PearGpt, Progress, Result, TextStream } from "peargpt";
+import type { Evaluation, GenerateOptions, Loadable, Model, PearGpt, Progress, Result, TextStream } from "peargpt";
 import { gpt2, peargpt } from "peargpt/weights";
 import { PearGptElement } from "peargpt/element";
 
@@ -80,6 +80,10 @@ function fails(error: unknown): string {
 function elements(): void {
   const element: PearGptElement = document.createElement("pear-gpt");
   element.prompt = "ROMEO:";
+  element.model = peargpt;
+  element.model = null;
+  const what: Loadable = element.model;
+  said.push(String(what));
   element.addEventListener("done", ({ detail }) => said.push(detail.text));
   element.addEventListener("failed", ({ detail }) => said.push(detail.code));
   element.write().then((result) => said.push(result?.reason ?? "stopped"));

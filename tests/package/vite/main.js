@@ -2,6 +2,7 @@ import { load } from "peargpt";
 import { peargpt } from "peargpt/weights";
 import "peargpt/element";
 
+document.querySelector("pear-gpt").model = peargpt;
 const out = document.querySelector("#out");
 try {
   const gpt = await load(peargpt);

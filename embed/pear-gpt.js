@@ -252,7 +252,7 @@ export class PearGptElement extends Base {
       return await Promise.race([current.gpt, aborted]);
     } catch (error) {
       // Nobody waits for it any more, or it cannot be had; then the next press tries again. A newer text waits for it still.
-      if (isCurrent() && this._shared === current) this._free();
+      if (isCurrent() && this._shared === current) this._release();
       throw error;
     }
   }
@@ -260,6 +260,10 @@ export class PearGptElement extends Base {
   // Ends what goes on, and gives the model back.
   _free() {
     this.stop();
+    this._release();
+  }
+
+  _release() {
     const current = this._shared;
     this._shared = null;
     if (!current) return;

@@ -114,6 +114,31 @@ async fn a_text_that_takes_the_place_of_another_while_the_model_loads_is_written
 }
 
 #[tokio::test]
+async fn a_model_that_cannot_be_had_is_told_and_the_next_press_tries_again() {
+    let guest = Guest::new(Engine::Chromium).await;
+    let script = format!("<script type=module src={}></script>", guest.site.url("pear-gpt.js"));
+    guest.open(WATCH, &format!("<pear-gpt model=gpt5 prompt=ROMEO: words=12 seed=7></pear-gpt>{script}")).await;
+    guest.browser.wait_until("customElements.get('pear-gpt')").await.unwrap();
+    let said = guest
+        .run(&format!(
+            "{SHADOW}
+             const element = document.querySelector('pear-gpt');
+             const failed = new Promise((resolve) => element.addEventListener('failed', ({{ detail }}) => resolve(detail.code)));
+             press(element);
+             const code = await Promise.race([failed, until(() => part(element, 'status').textContent === 'Stopped.')]);
+             const told = part(element, 'error').textContent;
+             element.setAttribute('model', 'peargpt');
+             const result = await element.write();
+             return [code, told, part(element, 'error').hidden, result && result.text];"
+        ))
+        .await;
+    assert_eq!(said[0], "unknown-model", "{said}");
+    assert!(said[1].as_str().unwrap().contains("there are: peargpt"), "{said}");
+    assert_eq!(said[2], true, "{said}");
+    assert_eq!(said[3].as_str().unwrap().trim_end(), written("12", "7", "ROMEO:"));
+}
+
+#[tokio::test]
 async fn embed_html_shows_it_at_work() {
     let reader = Reader::new().await.unwrap();
     reader.browser.open(&reader.server.url("embed.html")).await.unwrap();

@@ -166,6 +166,7 @@ export class Engine {
     this.number += 1;
     const number = this.number;
     const answered = new Promise((resolve, reject) => {
+      this.check();
       const take = (name, value) => {
         try {
           const result = hear(name, value);
@@ -182,9 +183,14 @@ export class Engine {
     return answered;
   }
 
+  /** Tells the worker something that it does not answer, if there is one. */
+  notify(request) {
+    if (this.bridge.isOpen) this.bridge.post(request);
+  }
+
   /** Ends the run that is being written. */
   stop() {
-    if (this.bridge.isOpen) this.bridge.post("Stop");
+    this.notify("Stop");
   }
 
   /** Does something with the open model once all before it is done, unless it is no longer wanted then. */
@@ -216,7 +222,8 @@ export class Engine {
   }
 
   // Posts what opens the model, and waits for it.
-  open() {
+  async open() {
+    this.check();
     const { source } = this;
     const threads = { exactly: this.threads || null, measured: [...measured.values()] };
     return this.opened(source, () => {
@@ -253,6 +260,7 @@ export class Engine {
   /** Has the converter make a GGUF. */
   convert(name, fields, files) {
     return new Promise((resolve, reject) => {
+      this.check();
       const end = (settle, value) => {
         this.converter = null;
         bridge.close();

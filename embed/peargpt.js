@@ -232,7 +232,7 @@ class PearGpt {
           return { bitsPerCharacter: surprise.bits_per_character, perplexity: surprise.perplexity, tokens };
         });
       } finally {
-        engine.bridge.post({ Mark: { run: 0, on: false } });
+        engine.notify({ Mark: { run: 0, on: false } });
       }
     });
   }
@@ -271,7 +271,7 @@ class PearGpt {
           this._runs.delete(run);
           reject(error);
           // Nobody waits for the rest of it.
-          if (run.isAsking) engine.bridge.post({ Mark: { run: 0, on: false } });
+          if (run.isAsking) engine.notify({ Mark: { run: 0, on: false } });
         },
       };
       this._runs.add(run);

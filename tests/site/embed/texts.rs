@@ -127,6 +127,36 @@ async fn a_clone_goes_on_by_itself_and_a_handle_answers() {
 }
 
 #[tokio::test]
+async fn what_is_ended_starts_no_worker() {
+    let guest = Guest::at_an_empty_page().await;
+    let said = guest
+        .run(
+            "const told = (promise) => promise.then(() => 'answered', (error) => error.code || error);
+             const pause = () => new Promise((resolve) => setTimeout(resolve, 500));
+             const one = await load('peargpt');
+             const evaluated = told(one.evaluate('To be, or not to be. '.repeat(200)));
+             await new Promise((resolve) => setTimeout(resolve, 50));
+             one.destroy();
+             const first = await evaluated;
+             await pause();
+             const other = await load('peargpt');
+             const counted = told(other.tokenize('ROMEO:'));
+             other.destroy();
+             const second = await counted;
+             await pause();
+             const stop = new AbortController();
+             const loaded = told(load(new File(['no model'], 'a.txt'), { signal: stop.signal }));
+             stop.abort('enough');
+             const third = await loaded;
+             await pause();
+             return [first, second, third, living];",
+        )
+        .await;
+    assert_eq!(said, json!(["destroyed", "destroyed", "enough", 0]));
+    assert_eq!(guest.site.count("converter"), 0, "nothing is fetched for who has given up");
+}
+
+#[tokio::test]
 async fn a_server_that_calls_webassembly_text_is_enough() {
     let guest = Guest::at_an_empty_page().await;
     for name in ["worker_bg.wasm", "worker-relaxed_bg.wasm"] {

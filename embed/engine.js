@@ -213,9 +213,11 @@ export class Engine {
   async have() {
     this.check();
     if (!this.having) {
-      this.having = this.open();
-      this.having.catch(() => {
-        this.having = null;
+      const having = this.open();
+      this.having = having;
+      // After a crash another may wait for it already.
+      having.catch(() => {
+        if (this.having === having) this.having = null;
       });
     }
     return this.having;
@@ -235,7 +237,7 @@ export class Engine {
   opened(source, post) {
     return new Promise((resolve, reject) => {
       const end = (settle, value) => {
-        this.opening = null;
+        if (this.opening === opening) this.opening = null;
         settle(value);
       };
       const hear = (name, value) => {
@@ -245,7 +247,8 @@ export class Engine {
         else if (name === "Paused" || name === "Cancelled") end(reject, new PearGptError("failed", "The download ended."));
         else this.tell(name, value);
       };
-      this.opening = { hear, reject: (error) => end(reject, error) };
+      const opening = { hear, reject: (error) => end(reject, error) };
+      this.opening = opening;
       post();
     });
   }

@@ -134,8 +134,15 @@ async fn what_is_ended_starts_no_worker() {
             "const told = (promise) => promise.then(() => 'answered', (error) => error.code || error);
              const pause = () => new Promise((resolve) => setTimeout(resolve, 500));
              const one = await load('peargpt');
-             const evaluated = told(one.evaluate('To be, or not to be. '.repeat(200)));
-             await new Promise((resolve) => setTimeout(resolve, 50));
+             const asked = new Promise((resolve) => {
+                 const post = Worker.prototype.postMessage;
+                 Worker.prototype.postMessage = function (message) {
+                     post.call(this, message);
+                     if (message[0]?.Mark) resolve();
+                 };
+             });
+             const evaluated = told(one.evaluate('To be, or not to be. '.repeat(1000)));
+             await asked;
              one.destroy();
              const first = await evaluated;
              await pause();
@@ -208,6 +215,32 @@ async fn addresses_files_and_the_hub_are_loaded() {
     assert!(!said[2].as_str().unwrap().is_empty() && said[2] == said[3] && said[2] == said[4], "{said}");
     assert_eq!(said[5].as_str().unwrap().trim_end(), written("12", "7", "ROMEO:"));
     assert_eq!((&said[6], &said[7]), (&json!("characters"), &json!(9)), "what the converter makes of files is opened");
+}
+
+#[tokio::test]
+async fn an_engine_that_breaks_while_it_opens_loses_no_request_after_that() {
+    let guest = Guest::at_an_empty_page().await;
+    let said = guest
+        .run(
+            "let last;
+             const Watched = window.Worker;
+             window.Worker = class extends Watched { constructor(...of) { super(...of); last = this; } };
+             const gpt = await load('peargpt');
+             // What was lost is told before the next opening ends.
+             const plain = window.setTimeout;
+             window.setTimeout = (act, ms) => plain(act, ms === 100 ? 0 : ms);
+             const crash = () => last.onerror(new ErrorEvent('error', { message: 'on purpose', cancelable: true }));
+             const told = (promise) => promise.then(() => 'answered', (error) => error.code);
+             crash();
+             const crashed = last;
+             const lost = told(gpt.tokenize('A'));
+             while (last === crashed) await new Promise((resolve) => plain(resolve, 1));
+             crash();
+             const next = told(gpt.tokenize('B'));
+             return [await lost, await Promise.race([next, new Promise((resolve) => plain(() => resolve('nothing'), 20000))])];",
+        )
+        .await;
+    assert_eq!(said, json!(["crashed", "answered"]));
 }
 
 #[tokio::test]

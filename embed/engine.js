@@ -102,6 +102,8 @@ async function whyNotHad({ load }, message) {
   return new PearGptError("network", message);
 }
 
+const NO_ANSWERS = { model: null, heads: null, alphabet: null, as_they_are: null };
+
 // What was measured on this device, by a model's shape: how fast so many threads are.
 const measured = new Map();
 
@@ -116,8 +118,9 @@ export class Engine {
     this.asked = new Map();
     this.number = 0;
     this.turns = Promise.resolve();
-    // Who waits for the model.
+    // Who waits for the model, and for the converter.
     this.opening = null;
+    this.converter = null;
     // The model, once somebody wanted it.
     this.having = null;
     // Whose text the worker has, and whether it can go on behind the last token that was sent.
@@ -223,18 +226,25 @@ export class Engine {
     return this.having;
   }
 
-  // Posts what opens the model, and waits for it.
+  // What the engine cannot open, or finds gone after a crash, the converter makes of the files that were given.
   async open() {
     this.check();
     const { source } = this;
-    const threads = { exactly: this.threads || null, measured: [...measured.values()] };
-    return this.opened(source, () => {
-      if (source.file) this.bridge.post({ Open: { run: null, file: source.file, threads } }, [source.blob]);
-      else this.bridge.post({ Load: { ...source.load, threads } });
+    const { file, given } = source;
+    try {
+      if (file || !given) return await this.opened(source);
+    } catch (error) {
+      if (!given || error.code !== "bad-model") throw error;
+    }
+    return this.convert("Import", { run: 1, names: given.names, answers: NO_ANSWERS }, given.files, (made) => {
+      this.source = { given, ...made };
+      return this.opened(this.source);
     });
   }
 
-  opened(source, post) {
+  // Posts what opens the model, and waits for it.
+  opened(source) {
+    const threads = { exactly: this.threads || null, measured: [...measured.values()] };
     return new Promise((resolve, reject) => {
       const end = (settle, value) => {
         if (this.opening === opening) this.opening = null;
@@ -249,37 +259,48 @@ export class Engine {
       };
       const opening = { hear, reject: (error) => end(reject, error) };
       this.opening = opening;
-      post();
+      if (source.file) this.bridge.post({ Open: { run: null, file: source.file, threads } }, [source.blob]);
+      else this.bridge.post({ Load: { ...source.load, threads } });
     });
   }
 
   // A model of the hub, converted while it arrives.
   async fetched({ load }) {
-    const { file, blob } = await this.convert("Fetch", load, []);
-    if (blob) this.source = { file, blob };
+    const made = await this.convert("Fetch", load, [], (made) => made);
+    if (made.blob) this.source = made;
     return this.open();
   }
 
-  /** Has the converter make a GGUF. */
-  convert(name, fields, files) {
-    return new Promise((resolve, reject) => {
-      this.check();
-      const end = (settle, value) => {
-        this.converter = null;
-        bridge.close();
-        settle(value);
-      };
+  /**
+   * Has the converter make a GGUF, and resolves to what `use` makes of it. The converter ends after that: until then what it
+   * has put into storage is not swept away.
+   */
+  async convert(name, fields, files, use) {
+    this.check();
+    let converter;
+    const made = new Promise((resolve, reject) => {
       const hear = (event, files, error) => {
         const [name, value] = unpack(event);
-        if (name === "Converted" || name === "Fetched") end(resolve, { file: value.file, blob: files[0] });
-        else if (name === "Failed") whyNotHad(this.source || {}, value.message).then((told) => end(reject, told));
-        else if (name === "Panicked") whyNot(causeOf(error, value)).then((told) => end(reject, told));
+        if (name === "Converted" || name === "Fetched") resolve({ file: value.file, blob: files[0] });
+        else if (name === "Failed") whyNotHad(this.source, value.message).then(reject);
+        else if (name === "Panicked") whyNot(causeOf(error, value)).then(reject);
         else this.tell(name, value);
       };
       const bridge = new Bridge(() => this.programs.start("converter"), hear);
-      this.converter = { close: () => bridge.close(), reject: (error) => end(reject, error) };
+      const end = (error) => {
+        bridge.close();
+        reject(error);
+      };
+      converter = { bridge, reject: end };
+      this.converter = converter;
       bridge.post({ [name]: fields }, files);
     });
+    try {
+      return await use(await made);
+    } finally {
+      converter.bridge.close();
+      if (this.converter === converter) this.converter = null;
+    }
   }
 
   // How far it is, for those who listen.

@@ -416,11 +416,19 @@ function urlOf(what) {
   }
 }
 
-// What the engine is to open: an entry of a catalog, or files with their names.
+// Files with their names. A GGUF is opened as it is.
+async function filesOf(files) {
+  if (files.length === 0) throw new PearGptError("bad-model", "load was given no file.");
+  const given = { names: files.map(([, name]) => name), files: files.map(([blob]) => blob) };
+  const [[blob, name]] = files;
+  return files.length === 1 && (await isGguf(blob)) ? { ...ggufOf(blob, name), given } : { given };
+}
+
+// What the engine is to open: what a catalog names, or files.
 async function sourceOf(what, { assets, signal, onprogress }) {
-  if (what instanceof Blob) return { files: [[what, what.name || "The file"]] };
+  if (what instanceof Blob) return filesOf([[what, what.name || "The file"]]);
   if (Array.isArray(what) || (typeof FileList === "function" && what instanceof FileList)) {
-    return { files: [...what].map((file) => [file, file.webkitRelativePath || file.name]) };
+    return filesOf([...what].map((file) => [file, file.webkitRelativePath || file.name]));
   }
   if (what && Array.isArray(what.parts)) return loadOf({ entry: what, catalog_url: here() });
   if (typeof what !== "string" && !(what instanceof URL)) {
@@ -429,31 +437,7 @@ async function sourceOf(what, { assets, signal, onprogress }) {
   const url = urlOf(what);
   if (!url) return loadOf(await entryOf(what, assets, signal));
   const blob = await bytes(url, signal, (progress) => onprogress && onprogress(progress));
-  return { files: [[blob, nameOf(url)]] };
-}
-
-const NO_ANSWERS = { model: null, heads: null, alphabet: null, as_they_are: null };
-
-async function open(engine, source) {
-  if (source.load) {
-    engine.source = source;
-    return engine.have();
-  }
-  const [[blob, name] = []] = source.files;
-  if (source.files.length === 0) throw new PearGptError("bad-model", "load was given no file.");
-  if (source.files.length === 1 && (await isGguf(blob))) {
-    engine.source = ggufOf(blob, name);
-    try {
-      return await engine.have();
-    } catch (error) {
-      // The converter reads more kinds of them.
-      if (error.code !== "bad-model") throw error;
-    }
-  }
-  const names = source.files.map(([, name]) => name);
-  const files = source.files.map(([blob]) => blob);
-  engine.source = await engine.convert("Import", { run: 1, names, answers: NO_ANSWERS }, files);
-  return engine.have();
+  return filesOf([[blob, nameOf(url)]]);
 }
 
 /** Loads a model: a catalog's id, the address of a GGUF, a File, or what "peargpt/weights" exports. */
@@ -477,7 +461,10 @@ export async function load(what, options = {}) {
     if (onprogress) onprogress({ state: "starting", received: 0, total: 0 });
     // The program comes beside the weights.
     engine.bridge.open();
-    const opened = sourceOf(what, options).then((source) => open(engine, source));
+    const opened = sourceOf(what, options).then((source) => {
+      engine.source = source;
+      return engine.have();
+    });
     const summary = await Promise.race([opened, aborted]);
     if (onprogress) onprogress({ state: "ready", received: summary.weight_bytes, total: summary.weight_bytes });
     return new PearGpt(engine, summary);

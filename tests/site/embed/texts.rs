@@ -218,6 +218,51 @@ async fn addresses_files_and_the_hub_are_loaded() {
 }
 
 #[tokio::test]
+async fn what_was_converted_is_held_until_it_is_open_and_converted_again_where_it_is_gone() {
+    let guest = Guest::new(Engine::Chromium).await;
+    for (name, from) in ["ckpt.pt", "meta.pkl"].into_iter().zip(NANOGPT) {
+        guest.page.put(name, std::fs::read(fixture(from)).unwrap());
+    }
+    guest.open(WATCH, "").await;
+    let said = guest
+        .run(
+            "const events = [];
+             let engine;
+             const Watched = window.Worker;
+             window.Worker = class extends Watched {
+                 constructor(...of) {
+                     super(...of);
+                     this.addEventListener('message', ({ data: [event] }) => {
+                         if (event.Converted) this.converts = true;
+                         if (!event.Loaded) return;
+                         events.push('opened');
+                         engine = this;
+                     });
+                 }
+                 terminate() { if (this.converts) events.push('ended'); super.terminate(); }
+             };
+             const file = async (name) => new File([await (await fetch(name)).blob()], name);
+             const gpt = await load([await file('ckpt.pt'), await file('meta.pkl')]);
+             const order = [...events];
+             const write = async () => (await gpt.generate('', { tokens: 9, seed: 7 }).result).text;
+             const text = await write();
+             engine.onerror(new ErrorEvent('error', { message: 'on purpose', cancelable: true }));
+             const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('unkept');
+             const names = [];
+             for await (const name of folder.keys()) names.push(name);
+             for (const name of names) {
+                 // The worker may be about to close it.
+                 while (await folder.removeEntry(name).then(() => false, () => true)) await new Promise((resolve) => setTimeout(resolve, 50));
+             }
+             return { order, files: names.length, text, again: await write() };",
+        )
+        .await;
+    assert_eq!(said["order"], json!(["opened", "ended"]));
+    assert_eq!(said["files"], json!(1), "it lies in storage");
+    assert!(!said["text"].as_str().unwrap().is_empty() && said["text"] == said["again"], "{said}");
+}
+
+#[tokio::test]
 async fn an_engine_that_breaks_while_it_opens_loses_no_request_after_that() {
     let guest = Guest::at_an_empty_page().await;
     let said = guest

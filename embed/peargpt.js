@@ -342,7 +342,9 @@ async function entryOf(id, assets, signal) {
     catalog = await (await fetchFile(url, signal)).json();
   } catch (error) {
     throwIfAborted(signal);
-    if (error.code === "policy" || error.code === "cors") throw error;
+    // What a bundler has left without its folder has no address on a server.
+    const obstacles = url.protocol.startsWith("http") ? ["policy", "cors", "network"] : ["policy", "cors"];
+    if (obstacles.includes(error.code)) throw error;
     throw new PearGptError(
       "unknown-model",
       `"${id}" was looked for in ${url.href}, which is no catalog of models. Import the model from "peargpt/weights", or ` +

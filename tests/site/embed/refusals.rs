@@ -101,6 +101,10 @@ async fn what_a_catalog_names_and_does_not_come_is_named_by_its_cause() {
     hub.stop();
     let (code, said) = guest.failure("await load('gpt2')").await;
     assert!(code == "network" && said.contains(&hub.url(first)), "{code}: {said}");
+    guest.site.always("weights/catalog.json", Fault::Status(503));
+    let (code, said) = guest.failure("await load('peargpt')").await;
+    assert!(code == "network" && said.contains("answered 503"), "{code}: {said}");
+    guest.site.heal();
     guest.site.always(WEIGHTS, Fault::Status(404));
     let (code, said) = guest.failure("await load('peargpt')").await;
     assert!(code == "not-found" && said.contains(&guest.site.url(WEIGHTS)), "{code}: {said}");

@@ -33,9 +33,19 @@ const causeOf = (error, { message }) => (error instanceof Error ? error : new Er
 // Of a message that may be a part of a sentence.
 const sentence = (message) => `${message[0].toUpperCase()}${message.slice(1).replace(/\.$/, "")}.`;
 
+const MOVED = "Where a bundler has moved the module, copy the files of its folder, and name that folder as `assets`.";
+
+async function fetchProgram(url) {
+  try {
+    return await fetchFile(url);
+  } catch (error) {
+    throw error.code === "not-found" ? new PearGptError("assets", `${url.href} is not there. ${MOVED}`) : error;
+  }
+}
+
 // A file of a program that is used in this way; what came instead of it is named.
 async function program(url, use) {
-  const answer = await fetchFile(url);
+  const answer = await fetchProgram(url);
   try {
     return await use(answer);
   } catch (error) {
@@ -43,8 +53,7 @@ async function program(url, use) {
     const is = (answer.headers.get("Content-Type") || "").includes("html") ? "a page" : "another file";
     throw new PearGptError(
       "assets",
-      `${url.href} cannot be run (${error.message}): the server sent ${is}, or this browser is too old. ${OLD} ` +
-        "Where a bundler has moved the module, copy the files of its folder, and name that folder as `assets`.",
+      `${url.href} cannot be run (${error.message}): the server sent ${is}, or this browser is too old. ${OLD} ${MOVED}`,
     );
   }
 }

@@ -11,6 +11,7 @@ use crate::server::{Fault, Server, dist};
 async fn what_is_asked_for_wrongly_is_named() {
     let guest = Guest::at_an_empty_page().await;
     let site = guest.site.url("");
+    let nowhere = guest.page.url("nowhere/");
     let with_gpt = |script: &str| format!("window.gpt ??= await load('peargpt'); {script}");
     let cases = [
         ("await load('gpt5')".to_string(), "unknown-model", "there are: peargpt, gpt2"),
@@ -21,6 +22,11 @@ async fn what_is_asked_for_wrongly_is_named() {
             "await load(new Blob(['GGUF and nothing else']))".to_string(),
             "bad-model",
             "The file is damaged, or no model",
+        ),
+        (
+            format!("await load('{site}{WEIGHTS}', {{ assets: '{nowhere}' }})"),
+            "assets",
+            "copy the files of its folder, and name that folder as `assets`",
         ),
         ("await load(7)".to_string(), "bad-option", "load takes"),
         ("await load('peargpt', { threads: 9 })".to_string(), "bad-option", "from 1 to 8"),

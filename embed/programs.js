@@ -27,8 +27,9 @@ export const engineProgram = () => (WebAssembly.validate(RELAXED_SIMD) ? "worker
 
 /** A module from a server's answer, also where that calls it something else. */
 export async function compile(answer) {
-  const isWasm = (answer.headers.get("Content-Type") || "").startsWith("application/wasm");
-  return isWasm ? WebAssembly.compileStreaming(answer) : WebAssembly.compile(await answer.arrayBuffer());
+  const type = (answer.headers.get("Content-Type") || "").trim().toLowerCase();
+  // The standard takes no parameters behind the type.
+  return type === "application/wasm" ? WebAssembly.compileStreaming(answer) : WebAssembly.compile(await answer.arrayBuffer());
 }
 
 // What the members of a team do at the memory that they share, see src/team/board.rs and src/worker/team/memory.rs: each

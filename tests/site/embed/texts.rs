@@ -164,15 +164,18 @@ async fn what_is_ended_starts_no_worker() {
 }
 
 #[tokio::test]
-async fn a_server_that_calls_webassembly_text_is_enough() {
-    let guest = Guest::at_an_empty_page().await;
-    for name in ["worker_bg.wasm", "worker-relaxed_bg.wasm"] {
-        guest.site.always(name, Fault::Type("text/plain"));
+async fn a_server_that_gives_webassembly_another_type_or_a_parameter_is_enough() {
+    let guest = Guest::new(Engine::Chromium).await;
+    for kind in ["text/plain", "application/wasm; charset=utf-8"] {
+        for name in ["worker_bg.wasm", "worker-relaxed_bg.wasm"] {
+            guest.site.always(name, Fault::Type(kind));
+        }
+        guest.open(WATCH, "").await;
+        let text = guest
+            .run("return (await (await load('peargpt')).generate('ROMEO:', { words: 12, seed: 7 }).result).text")
+            .await;
+        assert_eq!(text.as_str().unwrap().trim_end(), written("12", "7", "ROMEO:"), "{kind}");
     }
-    let text = guest
-        .run("return (await (await load('peargpt')).generate('ROMEO:', { words: 12, seed: 7 }).result).text")
-        .await;
-    assert_eq!(text.as_str().unwrap().trim_end(), written("12", "7", "ROMEO:"));
 }
 
 #[tokio::test]

@@ -379,7 +379,8 @@ async function bytes(url, signal, tell) {
       if (done) return new Blob(chunks);
       chunks.push(value);
       received += value.length;
-      tell({ state: "downloading", received, total: Math.max(total, received) });
+      // Of what comes compressed the length is another.
+      tell({ state: "downloading", received, total: received > total ? 0 : total });
     }
   } catch (error) {
     throwIfAborted(signal);

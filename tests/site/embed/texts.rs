@@ -127,6 +127,24 @@ async fn a_clone_goes_on_by_itself_and_a_handle_answers() {
 }
 
 #[tokio::test]
+async fn progress_has_no_total_where_the_length_is_not_known() {
+    let guest = Guest::at_an_empty_page().await;
+    guest.page.put("mine.gguf", b"GGUF and nothing else".to_vec());
+    let said = guest
+        .run(
+            "const told = async (what) => {
+                 const totals = [];
+                 const onprogress = ({ state, received, total }) => state === 'downloading' && totals.push([received, total]);
+                 await load(what, { onprogress }).catch(() => {});
+                 return totals.pop();
+             };
+             return [await told('data:,GGUF%20and'), await told('mine.gguf')];",
+        )
+        .await;
+    assert_eq!(said, json!([[8, 0], [21, 21]]));
+}
+
+#[tokio::test]
 async fn what_is_ended_starts_no_worker() {
     let guest = Guest::at_an_empty_page().await;
     let said = guest

@@ -127,7 +127,7 @@ class PearGpt {
   // Has a text written once it is this one's turn; `request` then says what to ask for.
   _write(signal, request) {
     const engine = this._engine;
-    const run = { controller: null, isOver: false, isWriting: false };
+    const run = { controller: null, isOver: false, isWaiting: true, isWriting: false };
     const stop = () => run.isWriting && engine.stop();
     let settle;
     const result = new Promise((resolve, reject) => {
@@ -148,8 +148,10 @@ class PearGpt {
       start(controller) {
         run.controller = controller;
       },
-      cancel() {
+      cancel: () => {
         run.isOver = true;
+        // What waits for its turn has nothing to end.
+        if (run.isWaiting) return this._finish(run, settle);
         stop();
         return written.then(() => {}, () => {});
       },
@@ -167,7 +169,7 @@ class PearGpt {
   async _run(run, [name, fields, begin]) {
     const engine = this._engine;
     [engine.writer, engine.reader] = [null, null];
-    run.isWriting = true;
+    [run.isWaiting, run.isWriting] = [false, true];
     try {
       const done = await engine.ask(name, fields, (event, value) => {
         if (event === "Started" && begin) begin();

@@ -82,6 +82,27 @@ async fn a_signal_ends_it_before_while_loading_and_while_writing() {
 }
 
 #[tokio::test]
+async fn a_text_that_waits_for_its_turn_is_cancelled_at_once() {
+    let guest = Guest::at_an_empty_page().await;
+    let said = guest
+        .run(
+            "const gpt = await load('peargpt');
+             let isWriting = true;
+             const long = gpt.generate('ROMEO:', { words: 5000, seed: 7 });
+             long.result.then(() => { isWriting = false; });
+             const waiting = gpt.generate('KING:', { words: 5, seed: 1 });
+             await waiting.cancel();
+             const { text, reason } = await waiting.result;
+             const others = isWriting;
+             await long.cancel();
+             return { text, reason, others, rest: (await gpt.generate('ROMEO:', { words: 12, seed: 7 }).result).text };",
+        )
+        .await;
+    assert_eq!((&said["text"], &said["reason"], &said["others"]), (&json!(""), &json!("stopped"), &json!(true)));
+    assert_eq!(said["rest"].as_str().unwrap().trim_end(), written("12", "7", "ROMEO:"));
+}
+
+#[tokio::test]
 async fn a_clone_goes_on_by_itself_and_a_handle_answers() {
     let guest = Guest::at_an_empty_page().await;
     let said = guest

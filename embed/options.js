@@ -28,7 +28,8 @@ const OTHERS = ["stop", "window", "take", "off", "signal"];
 function refuse(name, takes, found) {
   let text;
   try {
-    text = JSON.stringify(found);
+    // JSON has no NaN.
+    text = typeof found === "number" ? String(found) : JSON.stringify(found);
   } catch (error) {
     text = String(found);
   }

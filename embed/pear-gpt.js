@@ -227,9 +227,11 @@ export class PearGptElement extends Base {
     return result;
   }
 
+  // What is no number is refused as it stands there.
   _number(name) {
     const text = this.getAttribute(name);
-    return text === null || text.trim() === "" ? undefined : Number(text);
+    if (text === null || text.trim() === "") return undefined;
+    return Number.isNaN(Number(text)) ? text : Number(text);
   }
 
   _options() {

@@ -36,6 +36,7 @@ async fn what_is_asked_for_wrongly_is_named() {
             "bad-option",
             "words takes a whole number from 1 to 5000",
         ),
+        (with_gpt("await gpt.generate('A', { words: NaN }).result"), "bad-option", "found NaN."),
         (with_gpt("await gpt.generate('A', { temprature: 1 }).result"), "bad-option", "temprature"),
         (with_gpt("await gpt.generate('A', { off: ['9.9'] }).result"), "failed", "9"),
         ("await (await load('peargpt')).continue().result".to_string(), "no-text", "Call generate first"),

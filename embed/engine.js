@@ -21,7 +21,7 @@ const OLD = "It needs Chrome or Edge 97, Firefox 89, Safari 16.4, or newer.";
 async function whyNot(error) {
   if (error instanceof PearGptError) return error;
   if (!mayCompile()) return policyError("run WebAssembly", ["script-src 'wasm-unsafe-eval'"]);
-  if (await isRefused(["worker-src", "child-src", "script-src", "script-src-elem", "default-src"])) {
+  if (await isRefused(["worker-src", "child-src", "script-src", "script-src-elem", "default-src"], "blob")) {
     return policyError("start a worker", ["worker-src blob:"]);
   }
   return new PearGptError("crashed", `The engine crashed (${error.message}). Ask again: it starts anew.`);

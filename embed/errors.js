@@ -47,12 +47,11 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const LATE = 100;
 const NEWS = 2000;
 
-/** Whether the page's policy has refused something just now: by one of these directives, and of this origin if it is given. */
-export async function isRefused(directives, origin) {
+/** Whether the page's policy has refused, just now and by one of these directives, an address that begins like this. */
+export async function isRefused(directives, begin) {
   await sleep(LATE);
   const since = performance.now() - NEWS;
-  const isIt = ({ directive, blocked, at }) =>
-    at >= since && directives.includes(directive) && (!origin || blocked.startsWith(origin));
+  const isIt = ({ directive, blocked, at }) => at >= since && directives.includes(directive) && blocked.startsWith(begin);
   return refused.some(isIt);
 }
 

@@ -117,6 +117,27 @@ async fn what_a_catalog_names_and_does_not_come_is_named_by_its_cause() {
     assert!(code == "not-found" && said.contains(&guest.site.url(WEIGHTS)), "{code}: {said}");
 }
 
+#[tokio::test]
+async fn a_script_that_the_policy_refuses_is_no_reason_of_a_crash() {
+    let guest = Guest::new(Engine::Chromium).await;
+    guest.open(&meta(&guest.policy()), "").await;
+    let (code, said) = guest
+        .failure(
+            "let last;
+             const Watched = window.Worker;
+             window.Worker = class extends Watched { constructor(...of) { super(...of); last = this; } };
+             const gpt = await load('peargpt');
+             const text = gpt.generate('ROMEO:', { words: 5000 });
+             await text.getReader().read();
+             document.body.append(Object.assign(document.createElement('script'), { src: 'other.js' }));
+             while (!refused.length) await new Promise((resolve) => setTimeout(resolve, 10));
+             last.onerror(new ErrorEvent('error', { message: 'on purpose', cancelable: true }));
+             await text.result;",
+        )
+        .await;
+    assert!(code == "crashed" && said.contains("on purpose"), "{code}: {said}");
+}
+
 #[test]
 fn modules_import_files_that_are_there() {
     let modules = ["programs.js", "errors.js", "options.js", "engine.js", "peargpt.js", "pear-gpt.js", "embed.js"];

@@ -10,6 +10,7 @@ use crate::replay::in_the_terminal;
 use crate::server::Server;
 
 mod element;
+mod ends;
 mod refusals;
 mod texts;
 

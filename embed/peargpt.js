@@ -23,6 +23,10 @@ const REASONS = {
 };
 const VIEWS = { token: "Token", lens: "Lens", attention: "Attention", "looked-at": "LookedAt" };
 
+// What ends the answer before. A look at a token that there is not fails at once, and nobody hears of it.
+const NO_MARKS = { Mark: { run: 0, on: false } };
+const NO_LOOK = { Look: { run: 0, at: { Position: 4294967295 }, view: "Token" } };
+
 // A ReadableStream as an async iterable, where the browser has none of these.
 function iterate() {
   const reader = this.getReader();
@@ -223,7 +227,7 @@ class PearGpt {
 
   /** How well the model predicts a text. */
   evaluate(input, { signal } = {}) {
-    return this._ask(signal, async (engine) => {
+    return this._ask(signal, NO_MARKS, async (engine) => {
       this._know(text("text", input));
       await this._read({ ...this._summary.defaults, prompt: input, seed: 0 }, []);
       try {
@@ -234,14 +238,14 @@ class PearGpt {
           return { bitsPerCharacter: surprise.bits_per_character, perplexity: surprise.perplexity, tokens };
         });
       } finally {
-        engine.notify({ Mark: { run: 0, on: false } });
+        engine.notify(NO_MARKS);
       }
     });
   }
 
   /** How the token at a position of the text, the prompt's included, came to stand there. */
   explain(position, view = "token", { signal } = {}) {
-    return this._ask(signal, async (engine) => {
+    return this._ask(signal, NO_LOOK, async (engine) => {
       if (!Number.isInteger(position) || position < 0) {
         throw new PearGptError("bad-option", `position takes a whole number from 0 on, found ${position}.`);
       }
@@ -260,8 +264,8 @@ class PearGpt {
     });
   }
 
-  // Something that is answered at once when it is this one's turn.
-  async _ask(signal, act) {
+  // Something that is answered at once when it is this one's turn, and the request that ends it before.
+  async _ask(signal, end, act) {
     this._check();
     throwIfAborted(signal);
     const engine = this._engine;
@@ -273,7 +277,7 @@ class PearGpt {
           this._runs.delete(run);
           reject(error);
           // Nobody waits for the rest of it.
-          if (run.isAsking) engine.notify({ Mark: { run: 0, on: false } });
+          if (run.isAsking) engine.notify(end);
         },
       };
       this._runs.add(run);

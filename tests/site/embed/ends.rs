@@ -205,3 +205,33 @@ async fn an_engine_that_breaks_is_started_anew_and_the_text_goes_on() {
     assert!(text.starts_with(&whole[..10]) || whole.starts_with(text), "what was written stays");
     assert!(more.starts_with(text) && more.len() > text.len(), "it goes on from there");
 }
+
+#[tokio::test]
+async fn an_explanation_that_nobody_waits_for_is_given_up() {
+    let guest = Guest::at_an_empty_page().await;
+    let said = guest
+        .run(
+            "const stop = new AbortController();
+             const heard = [];
+             const Watched = window.Worker;
+             window.Worker = class extends Watched {
+                 constructor(...of) {
+                     super(...of);
+                     this.addEventListener('message', ({ data: [event] }) => {
+                         if (event.Seen || event.Interrupted) heard.push(event.Seen ? 'seen' : 'interrupted');
+                     });
+                 }
+                 postMessage(message) {
+                     super.postMessage(message);
+                     if (message[0]?.Look) stop.abort('enough');
+                 }
+             };
+             const gpt = await load('peargpt');
+             await gpt.generate('ROMEO:', { tokens: 240, seed: 7 }).result;
+             const reason = await gpt.explain(1, 'looked-at', { signal: stop.signal }).catch((reason) => reason);
+             const { rank } = await gpt.explain(8);
+             return [reason, heard, Number.isInteger(rank)];",
+        )
+        .await;
+    assert_eq!(said, json!(["enough", ["interrupted", "seen"], true]));
+}

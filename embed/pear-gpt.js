@@ -36,9 +36,11 @@ button {
 textarea:focus-visible, button:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
 [part~="status"] { margin: 0.5rem 0 0; min-height: 1.5em; font-size: 0.9em; opacity: 0.85; }
 [part~="output"] { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0.5rem 0 0; }
-[part~="error"] { margin: 0.5rem 0 0; color: var(--pear-gpt-error, #b00020); }
-@media (prefers-color-scheme: dark) {
-  [part~="error"] { color: var(--pear-gpt-error, #ff8a80); }
+[part~="error"] {
+  margin: 0.5rem 0 0;
+  padding-left: 0.6rem;
+  border-left: 3px solid currentColor;
+  color: var(--pear-gpt-error, inherit);
 }
 `;
 
@@ -94,7 +96,8 @@ function share(what, options, listen) {
   return { gpt: entry.model.then((model) => model.clone()), release };
 }
 
-const percent = ({ received, total }) => (total > 0 ? ` (${Math.floor((100 * received) / total)} %)` : "");
+// In steps, since each is read out.
+const percent = ({ received, total }) => (total > 0 ? ` (${10 * Math.floor((10 * received) / total)} %)` : "");
 
 const SAYS = {
   starting: () => "Starting…",
@@ -198,7 +201,7 @@ export class PearGptElement extends Base {
       return await this._write(stop.signal, isCurrent);
     } catch (error) {
       if (stop.signal.aborted) {
-        if (isCurrent()) this._status.textContent = "Stopped.";
+        if (isCurrent()) this._say("Stopped.");
       } else {
         this._fail(error);
       }
@@ -216,13 +219,17 @@ export class PearGptElement extends Base {
     const prompt = this._prompt.value;
     const options = this._options();
     const gpt = await this._have(signal, isCurrent);
-    this._status.textContent = "Writing…";
+    this._say("Waiting…");
     const stream = gpt.generate(prompt, { ...options, signal });
     this._output.textContent = prompt;
-    for await (const text of stream) if (isCurrent()) this._output.append(text);
+    for await (const text of stream) {
+      if (!isCurrent()) continue;
+      this._say("Writing…");
+      this._output.append(text);
+    }
     const result = await stream.result;
     const { words, tokensPerSecond } = result.stats;
-    this._status.textContent = `${words} words, ${Math.round(tokensPerSecond)} tokens/s, seed ${result.seed}.`;
+    this._say(`${words} words, ${Math.round(tokensPerSecond)} tokens/s, seed ${result.seed}.`);
     this.dispatchEvent(new CustomEvent("done", { detail: result }));
     return result;
   }
@@ -244,7 +251,7 @@ export class PearGptElement extends Base {
       const options = { threads: this._number("threads") };
       if (this.hasAttribute("assets")) options.assets = this.getAttribute("assets");
       const tell = (progress) => {
-        if (this._stop) this._status.textContent = SAYS[progress.state](progress);
+        if (this._stop) this._say(SAYS[progress.state](progress));
       };
       this._shared = share(this.model, options, tell);
     }
@@ -273,10 +280,15 @@ export class PearGptElement extends Base {
     current.release();
   }
 
+  // A text that is set again may be read out again.
+  _say(text) {
+    if (this._status.textContent !== text) this._status.textContent = text;
+  }
+
   _fail(error) {
     this._error.textContent = error.message;
     this._error.hidden = false;
-    this._status.textContent = "";
+    this._say("");
     this.dispatchEvent(new CustomEvent("failed", { detail: error }));
   }
 }

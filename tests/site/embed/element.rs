@@ -5,7 +5,8 @@ use serde_json::json;
 use super::{Guest, WATCH, meta, written};
 use crate::browser::Engine;
 use crate::looks::expect_good_looks;
-use crate::reader::Reader;
+use crate::reader::{Reader, WEIGHTS};
+use crate::server::Fault;
 
 /// What an element's shadow shows.
 const SHADOW: &str = "const part = (element, name) => element.shadowRoot.querySelector(`[part=${name}]`);
@@ -136,6 +137,46 @@ async fn a_model_that_cannot_be_had_is_told_and_the_next_press_tries_again() {
     assert!(said[1].as_str().unwrap().contains("there are: peargpt"), "{said}");
     assert_eq!(said[2], true, "{said}");
     assert_eq!(said[3].as_str().unwrap().trim_end(), written("12", "7", "ROMEO:"));
+}
+
+#[tokio::test]
+async fn its_status_and_its_errors_are_for_everybody() {
+    let guest = Guest::new(Engine::Chromium).await;
+    guest.site.always(WEIGHTS, Fault::Slow(8 << 20));
+    // The system is dark, and the page is not.
+    guest.browser.set_look(1280, 900, true).await.unwrap();
+    let script = format!("<script type=module src={}></script>", guest.site.url("pear-gpt.js"));
+    let elements = "<pear-gpt words=5000></pear-gpt><pear-gpt words=many></pear-gpt>";
+    guest.open(WATCH, &format!("{elements}{script}")).await;
+    guest.browser.wait_until("customElements.get('pear-gpt')").await.unwrap();
+    let said = guest
+        .run(&format!(
+            "{SHADOW}
+             const [one, two] = document.querySelectorAll('pear-gpt');
+             const says = (element) => part(element, 'status').textContent;
+             const said = [];
+             new MutationObserver(() => said.push(says(one))).observe(part(one, 'status'), {{ childList: true }});
+             press(one);
+             await until(() => says(one) === 'Writing…');
+             const failed = new Promise((resolve) => two.addEventListener('failed', resolve));
+             press(two);
+             await failed;
+             const colours = [part(two, 'error'), document.body].map((element) => getComputedStyle(element).color);
+             two.removeAttribute('words');
+             press(two);
+             await until(() => says(two));
+             const waits = says(two);
+             press(two);
+             press(one);
+             return {{ said, colours, waits }};"
+        ))
+        .await;
+    let texts: Vec<&str> = said["said"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+    assert!(texts.windows(2).all(|two| two[0] != two[1]), "nothing is said twice: {said}");
+    let percents: Vec<&str> = texts.iter().copied().filter(|text| text.contains('%')).collect();
+    assert!(!percents.is_empty() && percents.iter().all(|text| text.contains("0 %)")), "in steps of ten: {said}");
+    assert_eq!(said["colours"][0], said["colours"][1]);
+    assert_eq!(said["waits"], "Waiting…");
 }
 
 #[tokio::test]

@@ -56,10 +56,16 @@ async function have(signal) {
   return gpt;
 }
 
+// One at a time, so that the model is loaded once.
+function setBusy(isBusy) {
+  [byId("run").disabled, byId("more-run").disabled] = [isBusy, isBusy];
+}
+
 async function run() {
   stop = new AbortController();
   const { signal } = stop;
-  [byId("run").disabled, byId("stop").disabled] = [true, false];
+  setBusy(true);
+  byId("stop").disabled = false;
   tell(null);
   try {
     const stream = (await have(signal)).generate("ROMEO:", { words: 60, seed: 7, signal });
@@ -72,14 +78,15 @@ async function run() {
     byId("status").textContent = signal.aborted ? "stopped" : "failed";
     if (!signal.aborted) tell(error);
   }
-  [byId("run").disabled, byId("stop").disabled] = [false, true];
+  setBusy(false);
+  byId("stop").disabled = true;
 }
 
 // One thing that a handle can do, as a line.
 const line = (name, value) => byId("more-out").append(`${name}: ${JSON.stringify(value)}\n`);
 
 async function more() {
-  byId("more-run").disabled = true;
+  setBusy(true);
   byId("more-out").textContent = "";
   tell(null);
   try {
@@ -97,7 +104,7 @@ async function more() {
   } catch (error) {
     tell(error);
   }
-  byId("more-run").disabled = false;
+  setBusy(false);
 }
 
 byId("run").addEventListener("click", run);

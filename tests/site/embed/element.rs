@@ -185,11 +185,14 @@ async fn embed_html_shows_it_at_work() {
     reader.browser.open(&reader.server.url("embed.html")).await.unwrap();
     let lines = reader.text("lines").await.unwrap();
     assert!(lines.contains(&reader.server.url("peargpt.js")), "{lines}");
-    reader.press("run").await.unwrap();
+    let pressed = "document.getElementById('run').click(); return document.getElementById('more-run').disabled";
+    assert_eq!(reader.browser.script(pressed).await.unwrap(), true, "the model is loaded once");
     let status = "document.querySelector('[data-testid=status]').textContent";
     reader.browser.wait_until(&format!("{status}.includes('tokens/s')")).await.unwrap();
     let out = reader.text("out").await.unwrap();
     assert_eq!(out.trim_end(), format!("ROMEO:{}", written("60", "7", "ROMEO:")));
+    let idle = "!document.getElementById('more-run').disabled";
+    reader.browser.wait_until(idle).await.unwrap();
     reader.press("more-run").await.unwrap();
     let more = "document.querySelector('[data-testid=more-out]').textContent";
     reader.browser.wait_until(&format!("{more}.includes('explain')")).await.unwrap();

@@ -142,14 +142,14 @@ export interface Result {
  * A text as it is written: a `ReadableStream` and an async iterable of strings. Cancelling it, or leaving the loop, ends the
  * text within a token; `text` of the handle has all that was written.
  */
-export interface TextStream extends ReadableStream<string> {
-  [Symbol.asyncIterator](): AsyncIterableIterator<string>;
-  /** Its end. Rejects as the stream does. */
-  readonly result: Promise<Result>;
-}
+export type TextStream = ReadableStream<string> &
+  AsyncIterable<string> & {
+    /** Its end. Rejects as the stream does. */
+    readonly result: Promise<Result>;
+  };
 
 export interface Model {
-  /** The catalog's id; empty for a file. */
+  /** The catalog's id; of a file that was converted its SHA-256; empty for a GGUF that runs as it is. */
   id: string;
   title: string;
   parameters: number;
@@ -164,7 +164,7 @@ export interface Model {
   alphabet: string | null;
   /** Length of the file. */
   bytes: number;
-  /** SHA-256 of the file, in hex; empty for a file of yours. */
+  /** SHA-256 of the file that runs, in hex; empty for a GGUF of yours that runs as it is. */
   sha256: string;
   /** What computes, for people. */
   backend: string;
@@ -256,6 +256,14 @@ export interface PearGpt {
   explain(position: number, view: "looked-at", options?: { signal?: AbortSignal }): Promise<LookedAtView>;
   /** Ends what this handle does. The worker ends with the last handle on its model. `using` calls it. */
   destroy(): void;
+  [Symbol.dispose](): void;
+}
+
+declare global {
+  // As newer libraries of TypeScript have it.
+  interface SymbolConstructor {
+    readonly dispose: unique symbol;
+  }
 }
 
 /**

@@ -86,6 +86,11 @@ function elements(): void {
   said.push(String(what));
   element.addEventListener("done", ({ detail }) => said.push(detail.text));
   element.addEventListener("failed", ({ detail }) => said.push(detail.code));
+  const done = ({ detail }: CustomEvent<Result>): void => void said.push(detail.text);
+  element.addEventListener("done", done, { once: true });
+  element.removeEventListener("done", done);
+  element.addEventListener("click", ({ clientX }) => said.push(String(clientX)));
+  element.addEventListener("mine", (event: Event) => said.push(event.type));
   element.write().then((result) => said.push(result?.reason ?? "stopped"));
   element.stop();
 }

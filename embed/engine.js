@@ -96,12 +96,17 @@ export function programsOf(assets) {
   return programs.get(at);
 }
 
-// Why a model cannot be had, as an error. A worker hears neither of a policy nor of CORS, so the page asks for the file that
+// Milliseconds that the page waits for an answer which tells why.
+const PROBE_MS = 5000;
+
+// Why there is no model, as an error. A worker hears neither of a policy nor of CORS, so the page asks for the file that
 // the message names.
-async function whyNotHad({ load }, message) {
+async function whyNone({ load }, message) {
   if (!load) return new PearGptError("bad-model", message);
   const part = load.entry.parts.find(({ url }) => message.includes(url));
   const probe = new AbortController();
+  // What has stalled may do so again.
+  setTimeout(() => probe.abort(), PROBE_MS);
   try {
     if (part) await fetchFile(new URL(part.url, load.catalog_url), probe.signal);
   } catch (error) {
@@ -261,7 +266,7 @@ export class Engine {
       };
       const hear = (name, value) => {
         if (name === "Loaded") end(resolve, value);
-        else if (name === "Failed" && value.task === "Load") whyNotHad(source, value.message).then((told) => end(reject, told));
+        else if (name === "Failed" && value.task === "Load") whyNone(source, value.message).then((told) => end(reject, told));
         else if (name === "ToFetch") end(resolve, this.fetched(source));
         else if (name === "Paused" || name === "Cancelled") end(reject, new PearGptError("failed", "The download ended."));
         else this.tell(name, value);
@@ -286,12 +291,11 @@ export class Engine {
    */
   async convert(name, fields, files, use) {
     this.check();
-    let converter;
     const made = new Promise((resolve, reject) => {
       const hear = (event, files, error) => {
         const [name, value] = unpack(event);
         if (name === "Converted" || name === "Fetched") resolve({ file: value.file, blob: files[0] });
-        else if (name === "Failed") whyNotHad(this.source, value.message).then(reject);
+        else if (name === "Failed") whyNone(this.source, value.message).then(reject);
         else if (name === "Panicked") whyNot(causeOf(error, value)).then(reject);
         else this.tell(name, value);
       };
@@ -300,10 +304,10 @@ export class Engine {
         bridge.close();
         reject(error);
       };
-      converter = { bridge, reject: end };
-      this.converter = converter;
+      this.converter = { bridge, reject: end };
       bridge.post({ [name]: fields }, files);
     });
+    const { converter } = this;
     try {
       return await use(await made);
     } finally {

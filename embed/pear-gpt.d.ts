@@ -13,7 +13,7 @@ export interface PearGptElementEventMap extends HTMLElementEventMap {
  * Elements with the same model share it. Parts: `form`, `label`, `name`, `prompt`, `button`, `status`, `output`, `error`.
  */
 export class PearGptElement extends HTMLElement {
-  /** What is loaded, "peargpt" if nothing is said; the attribute sets it too. It lasts until the next of both. */
+  /** What is loaded; "peargpt" if nothing is set. The attribute sets it too. */
   get model(): Loadable;
   set model(what: Loadable | null);
   /** What stands in the text field. */

@@ -348,7 +348,7 @@ async function entryOf(id, assets, signal) {
     catalog = await (await fetchFile(url, signal)).json();
   } catch (error) {
     throwIfAborted(signal);
-    // What a bundler has left without its folder has no address on a server.
+    // A bundler may leave the module without its folder, at an address that is no server's.
     const obstacles = url.protocol.startsWith("http") ? ["policy", "cors", "network"] : ["policy", "cors"];
     if (obstacles.includes(error.code)) throw error;
     throw new PearGptError(

@@ -153,6 +153,16 @@ export class PearGptElement extends Base {
     else if (old !== value) this._free();
   }
 
+  // What was set before the element was defined stands on it as plain properties.
+  connectedCallback() {
+    for (const name of ["model", "prompt"]) {
+      if (!Object.prototype.hasOwnProperty.call(this, name)) continue;
+      const value = this[name];
+      delete this[name];
+      this[name] = value;
+    }
+  }
+
   disconnectedCallback() {
     // One that is only moved is there again.
     queueMicrotask(() => this.isConnected || this._free());

@@ -16,8 +16,10 @@ const SHADOW: &str = "const part = (element, name) => element.shadowRoot.querySe
 /// An element on a page of another origin writes the terminal's text; what is taken away leaves no worker.
 pub async fn element(engine: Engine) {
     let guest = Guest::new(engine).await;
-    let script = format!("<script type=module src={}></script>", guest.site.url("pear-gpt.js"));
-    guest.open(WATCH, &format!("<pear-gpt model=peargpt prompt=ROMEO: words=12 seed=7></pear-gpt>{script}")).await;
+    // The prompt is set before the element is defined.
+    let early = "<script>document.querySelector('pear-gpt').prompt = 'ROMEO:'</script>";
+    let script = format!("{early}<script type=module src={}></script>", guest.site.url("pear-gpt.js"));
+    guest.open(WATCH, &format!("<pear-gpt model=peargpt words=12 seed=7></pear-gpt>{script}")).await;
     guest.browser.wait_until("customElements.get('pear-gpt')").await.unwrap();
     let said = guest
         .run(&format!(

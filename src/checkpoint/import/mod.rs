@@ -307,7 +307,7 @@ impl CheckpointInfo {
 
     /// The numbers of the files that have its weights.
     pub fn weight_files(&self) -> BTreeSet<usize> {
-        self.tensors.iter().flat_map(|tensor| &tensor.parts).map(|part| part.file).collect()
+        set_of(self.tensors.iter().flat_map(|tensor| &tensor.parts).map(|part| part.file))
     }
 
     /// The coarsest precision of any of the weights that [`to_gguf`] writes.
@@ -334,6 +334,13 @@ impl CheckpointInfo {
 pub fn alphabet_of<R: Read + Seek>(text: &mut R) -> Result<String, CheckpointError> {
     let mut source = Source::new(text)?;
     Ok(at_once(tokens::alphabet::of_text(&mut source, usize::MAX, &no_pause))?.into_iter().collect())
+}
+
+/// A set of these. `collect` sorts them first, which is kilobytes of code for each type.
+fn set_of<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeSet<T> {
+    let mut set = BTreeSet::new();
+    set.extend(items);
+    set
 }
 
 /// The result of a future whose pauses end at once.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 
 use super::shards::{self, FoundModel};
-use super::{Content, ImportError, Named, Need, Pause, folder_and_name, unzip};
+use super::{Content, ImportError, Named, Need, Pause, folder_and_name, set_of, unzip};
 
 /// The same weights in torch's format, beside `model.safetensors` in Hugging Face's folders.
 const COPIES: [&str; 2] = ["pytorch_model", "rust_model"];
@@ -102,7 +102,7 @@ impl ChosenModel {
     /// or whose names fit another model, where others fit better.
     fn leave_out_others<R>(&self, files: &[Named<R>], contents: &mut [Content]) {
         let home = folder_and_name(&self.weights.name).0;
-        let foreign: BTreeSet<_> = self.others.iter().map(|name| folder_and_name(name).0).collect();
+        let foreign = set_of(self.others.iter().map(|name| folder_and_name(name).0));
         for (file, content) in files.iter().zip(contents.iter_mut()) {
             if file.folder() != home && foreign.contains(&file.folder()) && !content.has_weights() {
                 *content = Content::Other;
@@ -120,7 +120,7 @@ impl ChosenModel {
     /// that only the others' names have.
     fn fits(&self, name: &str) -> bool {
         let (words, own) = (words(name), words(&self.weights.name));
-        let others: BTreeSet<&str> = self.others.iter().flat_map(|other| self::words(other)).collect();
+        let others = set_of(self.others.iter().flat_map(|other| self::words(other)));
         let mut telling = own.difference(&others).peekable();
         match telling.peek() {
             Some(_) => telling.any(|word| words.contains(word)),
@@ -137,9 +137,6 @@ fn fitting(all: &[usize], fits: impl Fn(&usize) -> bool) -> Vec<usize> {
 
 /// The words of a file's name.
 fn words(name: &str) -> BTreeSet<&str> {
-    folder_and_name(name)
-        .1
-        .split(|character: char| !character.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .collect()
+    let words = folder_and_name(name).1.split(|character: char| !character.is_alphanumeric());
+    set_of(words.filter(|word| !word.is_empty()))
 }

@@ -53,8 +53,8 @@ impl Parts {
             }
         }
         let heads = check_heads(&tensors)?;
-        let tensors = tensors.into_iter().map(|(slot, parts)| (slot, parts.into_values().collect())).collect();
-        let mut parts = Parts { tensors, layout, heads };
+        let mut parts = Parts { tensors: BTreeMap::new(), layout, heads };
+        parts.tensors.extend(tensors.into_iter().map(|(slot, parts)| (slot, parts.into_values().collect())));
         parts.turn()?;
         Ok(parts)
     }

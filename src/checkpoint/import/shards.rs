@@ -6,7 +6,7 @@ use std::io::{Read, Seek};
 use serde::Deserialize;
 
 use super::texts::{MOST_DESCRIPTION, read};
-use super::{Content, ImportError, Named, Pause, in_file_by_steps};
+use super::{Content, ImportError, Named, Pause, in_file_by_steps, set_of};
 use crate::checkpoint::CheckpointError;
 
 /// The files that have a model's weights.
@@ -34,7 +34,7 @@ pub(super) async fn find<R: Read + Seek>(
     contents: &[Content],
     pause: Pause<'_>,
 ) -> Result<Vec<FoundModel>, ImportError> {
-    let mut left: BTreeSet<usize> = (0..files.len()).filter(|&file| contents[file].has_weights()).collect();
+    let mut left = set_of((0..files.len()).filter(|&file| contents[file].has_weights()));
     let mut models = Vec::new();
     for index in (0..files.len()).filter(|&file| contents[file] == Content::Index) {
         let names = by_index(files, index, pause).await?;
@@ -70,7 +70,7 @@ async fn by_index<R: Read + Seek>(
     let text = in_file_by_steps(files, index, async |source| read(source, MOST_DESCRIPTION, pause).await).await?;
     let failed = |source| CheckpointError::Json { part: "the index of shards", source };
     let Index { weight_map } = serde_json::from_str(&text).map_err(failed)?;
-    Ok(weight_map.into_values().collect())
+    Ok(set_of(weight_map.into_values()))
 }
 
 /// The names of all shards, from that of one: `model-00001-of-00003.safetensors`.
@@ -81,7 +81,7 @@ fn siblings(name: &str) -> Option<BTreeSet<String>> {
     let (count, extension) = rest.split_once('.')?;
     let (_, all): (usize, usize) = (number.parse().ok()?, count.parse().ok()?);
     let digits = number.len();
-    (all <= MOST).then(|| (1..=all).map(|each| format!("{stem}-{each:0digits$}-of-{count}.{extension}")).collect())
+    (all <= MOST).then(|| set_of((1..=all).map(|each| format!("{stem}-{each:0digits$}-of-{count}.{extension}"))))
 }
 
 /// The model with shards of these names, beside the file `beside` or else elsewhere. `None` without a name.

@@ -1,11 +1,10 @@
 //! Describes a model, for people and for programs.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
 
-use super::CheckpointInfo;
+use super::{CheckpointInfo, set_of};
 use crate::checkpoint::precision::Precision;
 use crate::model::Config;
 use crate::model::config::Head;
@@ -69,8 +68,8 @@ impl CheckpointInfo {
                 Head::Untied { bias: false } => "untied",
                 Head::Untied { bias: true } => "untied, with a bias",
             },
-            stored: stored.collect::<BTreeSet<_>>().into_iter().collect(),
-            kept: kept.collect::<BTreeSet<_>>().into_iter().collect(),
+            stored: set_of(stored).into_iter().collect(),
+            kept: set_of(kept).into_iter().collect(),
             ignored: self.ignored.clone(),
         }
     }

@@ -60,8 +60,8 @@ fn find_storages<R: Read + Seek>(
     start: u64,
     source: &mut Source<R>,
 ) -> Result<Legacy, CheckpointError> {
-    let described: BTreeMap<&[u8], &Storage> =
-        object.storages().iter().map(|storage| (object.bytes_of(storage.key), storage)).collect();
+    let mut described = BTreeMap::new();
+    described.extend(object.storages().iter().map(|storage| (object.bytes_of(storage.key), storage)));
     let mut found = BTreeMap::new();
     source.seek(start)?;
     for &name in names.items(names.root) {

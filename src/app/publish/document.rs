@@ -149,9 +149,11 @@ fn loaded(files: &[Listed]) -> String {
 /// parts, which are then fetched at once. `None` where the site has no such file.
 pub fn module(files: &[Listed], name: &str) -> Option<String> {
     let path = |name: &str| files.iter().find(|file| file.name == name).map(|file| file.path.as_str());
-    let parts = PARTS.into_iter().take_while(|part| *part != name).filter_map(path);
-    let imports: String = parts.map(|part| format!("import \"./{part}\";\n")).collect();
-    Some(format!("{imports}export * from \"./{}\";\n", path(name)?))
+    let mut text = String::new();
+    for part in PARTS.into_iter().take_while(|part| *part != name).filter_map(path) {
+        text += &["import \"./", part, "\";\n"].concat();
+    }
+    Some(text + &["export * from \"./", path(name)?, "\";\n"].concat())
 }
 
 /// Puts one more into a list that is in the order of these names, once. Lists are short here, and sorting is much code.
@@ -267,6 +269,12 @@ pub fn allow(html: &str, origins: &[String]) -> Result<String, DocumentError> {
     let after = &after[after.find([';', '"']).unwrap_or(after.len())..];
     let connect = std::iter::once(CONNECT).chain(origins.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
     Ok(format!("{before}{connect}{after}"))
+}
+
+/// A file that names another one, by its new path.
+pub fn rename(text: &str, old: &str, new: &str) -> Result<String, DocumentError> {
+    let (before, after) = split_once(text, old)?;
+    Ok([before, new, after].concat())
 }
 
 /// Writes what stands behind `beginning`, up to a character.

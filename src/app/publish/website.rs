@@ -2,7 +2,7 @@
 
 use super::document::{
     APP, About, DocumentError, Listed, MANIFEST, MODULES, PAGE, SERVICE_WORKER, SITE, TEMPLATE, app, document, link,
-    manifest, module, origins, plain, put, service_worker,
+    manifest, module, origins, plain, put, rename, service_worker,
 };
 use crate::app::catalog::{Entry, sha256};
 use crate::app::own::texts;
@@ -108,48 +108,64 @@ pub fn website(
     let about = About { title: &site.title, sentence: &site.sentence };
 
     let mut files = unchanged(release, home, &others);
-    let slices = home.parts.iter().enumerate();
-    files.extend(
-        slices.map(|(index, part)| {
-            (Listed::kept(path(&part.url), part.bytes, part.sha256.clone()), Contents::Slice(index))
-        }),
-    );
-    let catalog: Vec<&Entry> = std::iter::once(home).chain(others.iter().copied()).collect();
-    let new_catalog = made(CATALOG, serde_json::to_string_pretty(&catalog)? + "\n");
-    // Each module names the one before it, and the first names the catalog.
-    let mut renamed = (find(release.files, CATALOG)?.path.as_str(), new_catalog.0.path.clone());
-    for (name, text) in MODULES.into_iter().zip(release.modules) {
-        let new = made(name, text.replace(renamed.0, &renamed.1));
-        renamed = (&find(release.files, name)?.path, new.0.path.clone());
-        files.push(new);
+    for (index, part) in home.parts.iter().enumerate() {
+        let slice = Listed::kept(path(&part.url), part.bytes, part.sha256.clone());
+        files.push((slice, Contents::Slice(index)));
     }
-    files.push(new_catalog);
-    files.push(made(SITE, serde_json::to_string_pretty(&site)? + "\n"));
+    let catalog: Vec<&Entry> = std::iter::once(home).chain(others.iter().copied()).collect();
     let old_app = find(release.files, APP)?;
     let new_app = made(&old_app.path, app(release.app, about)?);
     let template = link(release.template, &old_app.path, &new_app.0);
     files.push(new_app);
     let worker = Contents::Release { path: SERVICE_WORKER.into(), sha256: service_worker(&template)?.to_string() };
-    files.push(made(TEMPLATE, template.clone()));
+    // Each module names the one before it, and the first names the catalog.
+    let [peargpt, pear_gpt] = release.modules;
+    let made_anew = [
+        (CATALOG, serde_json::to_string_pretty(&catalog)? + "\n"),
+        (MODULES[0], peargpt.to_string()),
+        (MODULES[1], pear_gpt.to_string()),
+        (SITE, serde_json::to_string_pretty(&site)? + "\n"),
+        (TEMPLATE, template.clone()),
+    ];
+    let mut renamed: Option<(&str, String)> = None;
+    for (name, mut text) in made_anew {
+        if let Some((old, new)) = renamed.take().filter(|_| MODULES.contains(&name)) {
+            text = rename(&text, old, &new)?;
+        }
+        let new = made(name, text);
+        renamed = Some((&find(release.files, name)?.path, new.0.path.clone()));
+        files.push(new);
+    }
     let mut sorted = Vec::with_capacity(files.len());
     for file in files {
         put(&mut sorted, file, |(file, _)| &file.path);
     }
 
-    let (listed, contents): (Vec<Listed>, Vec<Contents>) = sorted.into_iter().unzip();
+    let (mut listed, mut contents) = (Vec::with_capacity(sorted.len()), Vec::with_capacity(sorted.len()));
+    for (file, of_file) in sorted {
+        listed.push(file);
+        contents.push(of_file);
+    }
+
     let manifest = manifest(&listed);
     let origins = origins(catalog.iter().map(|entry| entry.source.as_str()));
     let page = document(&template, about, &listed, &sha256(manifest.as_bytes()), &origins)?;
-    let bytes = |path: &str, text: String| SiteFile { path: path.to_string(), contents: Contents::Bytes(text.into()) };
-    let first = [
-        bytes(PAGE, page),
-        bytes("README.md", readme(about, &home.id)),
-        bytes(MANIFEST, manifest),
-        SiteFile { path: SERVICE_WORKER.to_string(), contents: worker },
+    let modules = MODULES.map(|name| module(&listed, name).unwrap_or_default());
+    let [peargpt, pear_gpt] = modules.map(bytes);
+    let mut written = vec![
+        (PAGE, bytes(page)),
+        ("README.md", bytes(readme(about, &home.id))),
+        (MANIFEST, bytes(manifest)),
+        (SERVICE_WORKER, worker),
+        (MODULES[0], peargpt),
+        (MODULES[1], pear_gpt),
     ];
-    let modules = MODULES.map(|name| bytes(name, module(&listed, name).unwrap_or_default()));
-    let rest = listed.into_iter().zip(contents).map(|(file, contents)| SiteFile { path: file.path, contents });
-    Ok(first.into_iter().chain(modules).chain(rest).collect())
+    written.extend(listed.iter().map(|file| file.path.as_str()).zip(contents));
+    Ok(written.into_iter().map(|(path, contents)| SiteFile { path: path.to_string(), contents }).collect())
+}
+
+fn bytes(text: String) -> Contents {
+    Contents::Bytes(text.into_bytes())
 }
 
 fn described(home: Option<&Entry>, others: &[&Entry], asked: &Publication) -> Site {
@@ -204,9 +220,15 @@ fn made(name: &str, text: String) -> (Listed, Contents) {
 
 /// What to do with the files.
 fn readme(about: About<'_>, id: &str) -> String {
-    let text = |text: &str| -> String {
-        let escape = |one: char| if "\\`*_[]<>&#".contains(one) { format!("\\{one}") } else { one.to_string() };
-        text.chars().map(escape).collect()
+    let text = |text: &str| {
+        let mut escaped = String::new();
+        for one in text.chars() {
+            if "\\`*_[]<>&#".contains(one) {
+                escaped.push('\\');
+            }
+            escaped.push(one);
+        }
+        escaped
     };
     format!(
         "# {}\n\n{}\n\n\

@@ -24,6 +24,9 @@ use crate::app::publish::zip::{TooLarge, Zip};
 use crate::app::release::File;
 use crate::wire::{Read, read};
 
+/// The files of the release that are read, by their names without a hash.
+const NAMES: [&str; 5] = [CATALOG, TEMPLATE, APP, MODULES[0], MODULES[1]];
+
 /// What is asked for, and the site that the page is of.
 pub struct Order {
     /// What is asked for.
@@ -46,21 +49,20 @@ pub async fn publish(
     let source = open(channel, model, files).await?;
     let site = Site { channel, base: &order.base };
     let files: Vec<File> = json(&site.text(MANIFEST, &order.release).await?)?;
-    let named = async |name| {
+    let mut texts = [const { String::new() }; NAMES.len()];
+    for (text, name) in texts.iter_mut().zip(NAMES) {
         let file = find(&files, name).map_err(told)?;
-        site.text(&file.path, &file.sha256).await
-    };
-    let catalog = catalog::check(json(&named(CATALOG).await?)?).map_err(told)?;
-    let (template, app) = (named(TEMPLATE).await?, named(APP).await?);
-    let modules = [named(MODULES[0]).await?, named(MODULES[1]).await?];
+        *text = site.text(&file.path, &file.sha256).await?;
+    }
+    let [catalog, template, app, peargpt, pear_gpt] = &texts;
+    let catalog = catalog::check(json(catalog)?).map_err(told)?;
 
     let (_, info) = inspect(&source)?;
     let known = catalog.iter().find(|entry| entry.id == source.id);
     let mut progress = ConversionProgress::new(channel, all(&source, &files), event);
     let served = hash(&source, known, &mut progress).await?;
     let home = served.entry(known, &info.config, order.publication.title.trim()).map_err(told)?;
-    let modules = [modules[0].as_str(), &modules[1]];
-    let release = Release { files: &files, template: &template, app: &app, modules, catalog: &catalog };
+    let release = Release { files: &files, template, app, modules: [peargpt, pear_gpt], catalog: &catalog };
     let files = website(&release, &home, &order.publication, |_| Ok(())).map_err(told)?;
     let zip = zip(&site, files, &served, &blobs(&source).await?, &mut progress).await?;
     Ok((zip, zip_name(&order.publication.title)))

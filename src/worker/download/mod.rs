@@ -25,6 +25,7 @@ use super::storage::{FilePiece, Record, SplitFile, Store};
 use super::time::sleep_or_online;
 use crate::app::catalog::{Entry, HubFiles, Part};
 use crate::app::checksum::Checksums;
+use crate::app::own::is_own;
 use crate::app::protocol::{Event, TransferPolicy};
 use crate::checkpoint::sha256::hex;
 
@@ -77,10 +78,19 @@ pub struct VerifiedWeights {
 
 /// Brings the weights into the store, except those of another origin.
 pub async fn obtain(order: Order<'_>, store: &Store) -> Result<Outcome, DownloadError> {
-    during(order, store, async |progress| match order.entry.hub_files() {
-        Some(files) => made_of_hub(order, files, store, progress).await,
-        None if order.entry.parts.is_empty() => from_storage(order, store, progress).await,
-        None => from_site(order, store, progress).await,
+    let Entry { id, parts, .. } = order.entry;
+    during(order, store, async |progress| {
+        if let Some(files) = order.entry.hub_files() {
+            return made_of_hub(order, files, store, progress).await;
+        }
+        // What is called by its sha256 may have come in other parts: from the reader, or from another site.
+        if parts.is_empty() || is_own(id) {
+            let outcome = from_storage(order, store, progress).await?;
+            if parts.is_empty() || !matches!(outcome, Outcome::NotHere) {
+                return Ok(outcome);
+            }
+        }
+        from_site(order, store, progress).await
     })
     .await
 }
@@ -105,15 +115,8 @@ pub async fn during(
 }
 
 async fn from_site(order: Order<'_>, store: &Store, progress: &DownloadProgress<'_>) -> Result<Outcome, DownloadError> {
-    let stored = store.record().await;
-    // A model that is called by its sha256 may have come in other parts: from the reader, or from another site.
-    if stored.as_ref().is_some_and(|record| record.sha256 == order.entry.id && record.parts != order.entry.parts)
-        && let Outcome::Here(weights) = from_storage(order, store, progress).await?
-    {
-        return Ok(Outcome::Here(weights));
-    }
     let entry = order.entry;
-    let record = stored.filter(|record| record.parts == entry.parts);
+    let record = store.record().await.filter(|record| record.parts == entry.parts);
     trust(order, store, record.as_ref());
     let missing = missing(order.channel, store, &entry.parts, progress).await?;
     if !missing.is_empty() {

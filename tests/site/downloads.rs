@@ -23,19 +23,25 @@ impl Downloads {
 
     /// A file, once it is whole.
     pub async fn take(&self, name: &str) -> Result<Vec<u8>> {
-        let start = Instant::now();
-        while !self.is_whole(name)? {
+        let (start, mut before) = (Instant::now(), 0);
+        // WebKitGTK writes a file under its name before all of it is there.
+        loop {
+            let bytes = self.length(name)?;
+            if bytes > 0 && bytes == before {
+                return fs::read(self.0.join(name)).with_context(|| format!("{name} cannot be read"));
+            }
             ensure!(start.elapsed() < PATIENCE, "{name} is not downloaded");
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            before = bytes;
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        fs::read(self.0.join(name)).with_context(|| format!("{name} cannot be read"))
     }
 
-    /// Firefox makes an empty file of the name first, and writes into another.
-    fn is_whole(&self, name: &str) -> Result<bool> {
-        let is_there = fs::metadata(self.0.join(name)).is_ok_and(|found| found.len() > 0);
+    /// How much of it is there; nothing while a file is coming under another name. Firefox makes an empty one of the name
+    /// first.
+    fn length(&self, name: &str) -> Result<u64> {
         let mut names = fs::read_dir(&self.0)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let is_coming = names.any(|name| UNFINISHED.iter().any(|end| name.ends_with(&format!(".{end}"))));
-        Ok(is_there && !is_coming)
+        let found = fs::metadata(self.0.join(name)).map_or(0, |found| found.len());
+        Ok(if is_coming { 0 } else { found })
     }
 }

@@ -205,5 +205,9 @@ async fn embed_html_shows_it_at_work() {
         .unwrap();
     assert!(!reader.sees("error").await.unwrap());
     expect_good_looks(&reader, "embed").await;
+    // The site's switch counts here, too.
+    reader.browser.script("localStorage.setItem('peargpt:theme', 'dark')").await.unwrap();
+    reader.browser.driver().refresh().await.unwrap();
+    reader.browser.wait_until("document.getElementById('dark')?.media === 'all'").await.unwrap();
     assert_eq!(reader.browser.left_the_machine(), Vec::<String>::new());
 }

@@ -23,7 +23,7 @@ const HEAD: &str = "\u{feff}What this site ships, and under which terms\n\
     Weights and texts\n\
     -----------------\n\n\
     pearGPT's weights, where the site offers them: MIT, as peargpt.\n\n\
-    Another model, which somebody has published with this site: ask whoever did.\n\n\
+    A model that somebody has published with this site: ask whoever did.\n\n\
     Tiny Shakespeare, the text that pearGPT has learned, put together by Andrej Karpathy: public domain.\n\n\
     GPT-2's weights, where the site offers them, and its tokenizer, which models of byte pairs have: Modified MIT License,\n\
     whose text stands at the end. They come from https://huggingface.co/openai-community/gpt2; the weights are converted to\n\

@@ -52,3 +52,21 @@ fn measure(folder: &Path) -> std::io::Result<(usize, u64)> {
         Ok((files + more_files, bytes + more_bytes))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_the_document_names_is_watched() {
+        let read = |name: &str| fs::read_to_string(root().join(name)).unwrap();
+        let (html, trunk) = (read("index.html"), read("Trunk.toml"));
+        let watched = trunk.split_once("watch = [").unwrap().1.split_once(']').unwrap().0;
+        let tags = html.split("data-trunk").skip(1).filter_map(|tag| tag.split('>').next()?.split("href=\"").nth(1));
+        let named: Vec<&str> = tags.filter_map(|href| href.split(['/', '"']).next()).collect();
+        assert!(named.len() > 20, "{named:?}");
+        for name in named.into_iter().chain(["src", "index.html", "Cargo.toml"]) {
+            assert!(watched.contains(&format!("\"{name}\"")), "{name} is not watched");
+        }
+    }
+}

@@ -86,8 +86,15 @@ async fn two_sites_at_one_address_of_this_machine_are_not_mixed_up() {
         assert!(!reader.sees("newer-release").await.unwrap());
         // Once all of it is kept, it is the next start's, too.
         let release = reader.browser.script("return peargpt.release()").await.unwrap();
-        let is_kept = format!("caches.keys().then((names) => names.some((name) => name.includes({release})))");
-        while reader.browser.promise(&is_kept).await.unwrap() != true {}
+        let is_kept = format!(
+            "caches.keys().then(async (names) => {{
+                const [name] = names.filter((name) => name.includes({release}));
+                return Boolean(name && (await caches.match(new URL('./', document.baseURI).href, {{ cacheName: name }})));
+            }})"
+        );
+        while reader.browser.promise(&is_kept).await.unwrap() != true {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
     }
 }
 

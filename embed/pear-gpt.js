@@ -109,6 +109,11 @@ const SAYS = {
   ready: () => "Ready.",
 };
 
+function summary({ reason, seed, stats: { words, tokensPerSecond } }) {
+  const runaway = reason === "runaway" ? "Stopped: the model writes hardly any spaces, so its words cannot be counted. " : "";
+  return `${runaway}${words} ${words === 1 ? "word" : "words"}, ${Math.round(tokensPerSecond)} tokens/s, seed ${seed}.`;
+}
+
 // So that the module can be imported where there is no page.
 const Base = typeof HTMLElement === "function" ? HTMLElement : class {};
 
@@ -228,6 +233,7 @@ export class PearGptElement extends Base {
   async _write(signal, isCurrent) {
     const prompt = this._prompt.value;
     const options = this._options();
+    this._say(SAYS.starting());
     const gpt = await this._have(signal, isCurrent);
     this._say("Waiting…");
     const stream = gpt.generate(prompt, { ...options, signal });
@@ -238,8 +244,7 @@ export class PearGptElement extends Base {
       this._output.append(text);
     }
     const result = await stream.result;
-    const { words, tokensPerSecond } = result.stats;
-    this._say(`${words} words, ${Math.round(tokensPerSecond)} tokens/s, seed ${result.seed}.`);
+    this._say(summary(result));
     this.dispatchEvent(new CustomEvent("done", { detail: result }));
     return result;
   }

@@ -6,7 +6,7 @@ mod stop;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::stop::unescaped;
+pub use self::stop::{escaped, unescaped};
 use crate::checkpoint::decimal;
 use crate::generation::{MOST_STOP_CHARACTERS, MOST_STOPS, Settings, Window};
 

@@ -239,10 +239,7 @@ impl Checks {
             Doing::Running(Check::Bench, ..) => "Measuring…".to_string(),
             Doing::Running(Check::Gpt2, ..) => "Comparing GPT-2 with what is published…".to_string(),
             Doing::Stopped => "Stopped before all was checked.".to_string(),
-            Doing::Done if !self.has_replay() => {
-                "Done. This site does not have pearGPT, so no known text was written.".to_string()
-            }
-            Doing::Done if self.result.with(|result| result.get("replay") == NOT_COMPARED) => {
+            Doing::Done if self.has_replay() && self.result.with(|result| result.get("replay") == NOT_COMPARED) => {
                 "Done. Browsers compute a sha256 on https pages only, so pearGPT’s text was not compared.".to_string()
             }
             Doing::Done => "Done.".to_string(),
@@ -293,7 +290,10 @@ pub fn About(
         let row = |(label, value): (&'static str, &str)| {
             view! { <tr><th scope="row">{label}</th><td>{value.to_string()}</td></tr> }
         };
-        checks.result.with(|result| result.rows().filter(|(_, value)| !value.is_empty()).map(row).collect_view())
+        // What a site without these models cannot check is no row.
+        let is_told = |value: &str| checks.has_replay() || ![NOT_COMPARED, NOT_STORED].contains(&value);
+        let is_shown = |(_, value): &(&str, &str)| !value.is_empty() && is_told(value);
+        checks.result.with(|result| result.rows().filter(is_shown).map(row).collect_view())
     };
     view! {
         <article class="plain bench about">

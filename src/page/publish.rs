@@ -7,8 +7,9 @@ use super::options::Mounted;
 use super::release;
 use super::writing::Writing;
 use crate::app::protocol::{Publication, Request};
-use crate::app::settings::unescaped;
+use crate::app::settings::{escaped, unescaped};
 use crate::app::site::defaults;
+use crate::app::typed::{name, unknown};
 
 /// The form.
 #[component]
@@ -24,18 +25,25 @@ pub fn PublishForm(
     let mounted = Mounted::here();
     // What the reader has typed; the model's name until then.
     let title = RwSignal::new(None::<String>);
-    let [sentence, prompts] = [(); 2].map(|()| RwSignal::new(String::new()));
+    // A site that is published once more begins with what it says.
+    let site = mounted.options().site.clone();
+    let said = site.is_home(&untrack(|| writing.id())).then_some((site.sentence, site.prompts)).unwrap_or_default();
+    let sentence = RwSignal::new(said.0);
+    let prompts = RwSignal::new(said.1.iter().map(|prompt| escaped(prompt)).collect::<Vec<_>>().join("\n"));
     let others = RwSignal::new(false);
     let shown_title = move || title.get().unwrap_or_else(|| writing.name());
     let publish = move |_| {
         let settings = untrack(|| writing.form.settings());
         let route = untrack(|| writing.address().route);
         let prompts = prompts.get_untracked();
-        let prompts = prompts.lines().filter(|line| !line.trim().is_empty()).map(unescaped);
+        let prompts: Vec<String> = prompts.lines().filter(|line| !line.trim().is_empty()).map(unescaped).collect();
+        if let Some(obstacle) = untrack(|| obstacle(writing, &prompts)) {
+            return written.set(ExportState::Failed(obstacle));
+        }
         let publication = Publication {
             title: untrack(shown_title),
             sentence: sentence.get_untracked(),
-            prompts: prompts.collect(),
+            prompts,
             defaults: defaults(route, &settings),
             others: others.get_untracked(),
         };
@@ -69,4 +77,18 @@ pub fn PublishForm(
             <button type="button" data-testid="publish" disabled=disabled on:click=publish>"Website (zip)"</button>
         </fieldset>
     }
+}
+
+/// What its visitors would be told at once, as a sentence.
+fn obstacle(writing: Writing, prompts: &[String]) -> Option<String> {
+    if let Some(field) = writing.form.wrong() {
+        return Some(format!("The site begins with these settings, and “{}” is wrong.", field.parameter.label));
+    }
+    let alphabet = writing.alphabet()?;
+    let (prompt, unknown) = prompts.iter().find_map(|prompt| {
+        let unknown = unknown(prompt, &alphabet);
+        (!unknown.is_empty()).then(|| (escaped(prompt), unknown))
+    })?;
+    let unknown = unknown.into_iter().map(name).collect::<Vec<_>>().join(", ");
+    Some(format!("The model does not know {unknown}, which the example prompt “{prompt}” has."))
 }

@@ -20,7 +20,7 @@ use crate::server::{Fault, Server, dist};
 const TITLE: &str = "<b>Mine</b> & \"yours\"";
 const ZIP: &str = "b-Mine--b-----yours.zip";
 const SENTENCE: &str = "Writes <i>something</i>.";
-const PROMPTS: &str = "ROMEO:\n\nFirst\\nSecond";
+const PROMPTS: &str = "hello\n\nfirst\\nsecond";
 
 /// A folder for one test's files.
 pub fn folder(test: &str) -> PathBuf {
@@ -154,7 +154,7 @@ async fn a_published_model_writes_the_same_anywhere() {
 
     let model = folder.join("mine.gguf");
     fs::write(&model, gguf).unwrap();
-    let said = ["--title", TITLE, "--sentence", SENTENCE, "--prompt", "ROMEO:", "--prompt", "First\nSecond"];
+    let said = ["--title", TITLE, "--sentence", SENTENCE, "--prompt", "hello", "--prompt", "first\nsecond"];
     let more = [&said[..], &["--defaults", "words=12&temperature=0.5"]].concat();
     let made = in_the_terminal(model.to_str().unwrap(), &more, &folder);
     assert_eq!(difference(&zip, &made), None, "the terminal makes the same bytes");
@@ -173,7 +173,7 @@ async fn a_published_model_writes_the_same_anywhere() {
         ("12".into(), "0.5".into())
     );
     let labels = "return [...document.querySelectorAll('[data-testid=example]')].map((chip) => chip.textContent)";
-    assert_eq!(reader.browser.script(labels).await.unwrap(), json!(["ROMEO:", "First"]));
+    assert_eq!(reader.browser.script(labels).await.unwrap(), json!(["hello", "first"]));
     assert!(!reader.sees("keep").await.unwrap(), "it comes with the site");
     // After a reset, too, it has the site's settings.
     reader.press("settings").await.unwrap();
@@ -211,9 +211,8 @@ async fn a_published_model_writes_the_same_anywhere() {
     reader.wait_for("ready").await.unwrap();
     let downloads = Downloads::of(&reader).await.unwrap();
     reader.press("take-along").await.unwrap();
-    for (name, text) in [("title", TITLE), ("sentence", SENTENCE), ("prompts", PROMPTS)] {
-        reader.fill(&format!("publish-{name}"), text).await.unwrap();
-    }
+    assert_eq!(reader.value("publish-title").await.unwrap(), TITLE);
+    assert_eq!(reader.value("publish-sentence").await.unwrap(), SENTENCE);
     for file in ["release.json", "service-worker.js"] {
         reader.server.always(file, Fault::Status(404));
     }
@@ -283,6 +282,13 @@ async fn what_keeps_a_site_from_being_published_is_told() {
     reader.fill("publish-title", "").await.unwrap();
     told("the title takes 1 to 80 characters").await;
     reader.fill("publish-title", "Mine").await.unwrap();
+    // What its visitors would be told at once.
+    reader.fill("publish-prompts", "hello\nab:").await.unwrap();
+    told("does not know “:”, which the example prompt “ab:” has").await;
+    reader.fill("publish-prompts", "hello").await.unwrap();
+    reader.fill("words", "many").await.unwrap();
+    told("“Words” is wrong").await;
+    reader.fill("words", "5").await.unwrap();
     // It can be stopped, and tried again.
     reader.server.always("trainer_bg.wasm", Fault::StallAt(1000));
     reader.press("publish").await.unwrap();

@@ -12,6 +12,8 @@ use crate::app::site::{Site, SiteError, WITH_PAGES};
 
 /// The catalog's path in a release, without a hash.
 pub const CATALOG: &str = "weights/catalog.json";
+/// What Netlify and others read, and its text: pages of other origins may have the files.
+const HEADERS: (&str, &str) = ("_headers", "/*\n  Access-Control-Allow-Origin: *\n");
 /// What only `embed.html` needs, which shows pearGPT in another page: a published site does without it.
 const SHOW: [&str; 2] = ["embed.js", "embed.css"];
 
@@ -155,6 +157,7 @@ pub fn website(
     let mut written = vec![
         (PAGE, bytes(page)),
         ("README.md", bytes(readme(about, &home.id))),
+        (HEADERS.0, bytes(HEADERS.1.to_string())),
         (MANIFEST, bytes(manifest)),
         (SERVICE_WORKER, worker),
         (MODULES[0], peargpt),
@@ -232,12 +235,13 @@ fn readme(about: About<'_>, id: &str) -> String {
     };
     format!(
         "# {}\n\n{}\n\n\
-         These files are a website. Any static server can serve them, under any path:\n\n\
+         These files are a website. Any static server can serve them, under any path; opened from a disk they do not run.\n\n\
          - GitHub Pages: put them into a repository; Settings, Pages, Deploy from a branch. 1 GB at most.\n\
          - Netlify: drop this folder on <https://app.netlify.com/drop>.\n\
          - This machine: run `python3 -m http.server` in this folder and open <http://localhost:8000>.\n\
          - In another page: `<script type=\"module\" src=\"SITE/pear-gpt.js\"></script>`, SITE being the address of these \
-         files, and `<pear-gpt model=\"{id}\"></pear-gpt>`.\n",
+         files, and `<pear-gpt model=\"{id}\"></pear-gpt>`; or `load(\"{id}\")` of `SITE/peargpt.js`. The server has to send \
+         `Access-Control-Allow-Origin: *`, as GitHub Pages does, and Netlify with the file `_headers`.\n",
         text(about.title),
         text(about.sentence)
     )
@@ -320,6 +324,7 @@ mod tests {
         let expected = [
             "index.html",
             "README.md",
+            "_headers",
             "release.json",
             "service-worker.js",
             "peargpt.js",
@@ -335,7 +340,7 @@ mod tests {
             "weights/model.gguf",
         ];
         assert_eq!(paths, expected);
-        assert_eq!(files[14].contents, Contents::Slice(0));
+        assert_eq!(files[15].contents, Contents::Slice(0));
         assert_eq!(parse(&text(&files, "weights/catalog.json")).unwrap(), [home("abc")]);
         let site = Site::parse(&text(&files, "site.json")).unwrap();
         assert_eq!((site.home, site.offers), (Some(home("abc").id), Vec::new()));

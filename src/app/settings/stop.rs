@@ -26,7 +26,8 @@ pub(super) fn of_lines(text: &str) -> Option<Vec<String>> {
     Some(sequences)
 }
 
-fn escaped(sequence: &str) -> String {
+/// The text with escapes, as [`unescaped`] reads them.
+pub fn escaped(sequence: &str) -> String {
     ESCAPES.iter().fold(sequence.to_string(), |text, (escape, character)| text.replace(character, escape))
 }
 

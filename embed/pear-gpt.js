@@ -76,7 +76,7 @@ function share(what, options, listen) {
   const how = JSON.stringify(options);
   let entry = [...shared].find((entry) => entry.what === what && entry.how === how);
   if (!entry) {
-    entry = { what, how, users: 0, stop: new AbortController(), listeners: new Set() };
+    entry = { what, how, users: 0, stop: new AbortController(), listeners: new Set([listen]) };
     shared.add(entry);
     const { listeners, stop } = entry;
     const onprogress = (progress) => listeners.forEach((listen) => listen(progress));
@@ -233,7 +233,6 @@ export class PearGptElement extends Base {
   async _write(signal, isCurrent) {
     const prompt = this._prompt.value;
     const options = this._options();
-    this._say(SAYS.starting());
     const gpt = await this._have(signal, isCurrent);
     this._say("Waiting…");
     const stream = gpt.generate(prompt, { ...options, signal });

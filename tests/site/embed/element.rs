@@ -174,6 +174,7 @@ async fn its_status_and_its_errors_are_for_everybody() {
         ))
         .await;
     let texts: Vec<&str> = said["said"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+    assert_eq!(texts[0], "Starting…", "it answers at once");
     assert!(texts.windows(2).all(|two| two[0] != two[1]), "nothing is said twice: {said}");
     let percents: Vec<&str> = texts.iter().copied().filter(|text| text.contains('%')).collect();
     assert!(!percents.is_empty() && percents.iter().all(|text| text.contains("0 %)")), "in steps of ten: {said}");

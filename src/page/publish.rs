@@ -27,9 +27,12 @@ pub fn PublishForm(
     let title = RwSignal::new(None::<String>);
     // A site that is published once more begins with what it says.
     let site = mounted.options().site.clone();
-    let said = site.is_home(&untrack(|| writing.id())).then_some((site.sentence, site.prompts)).unwrap_or_default();
-    let sentence = RwSignal::new(said.0);
-    let prompts = RwSignal::new(said.1.iter().map(|prompt| escaped(prompt)).collect::<Vec<_>>().join("\n"));
+    let (sentence, prompts) = match site.is_home(&untrack(|| writing.id())) {
+        true => (site.sentence, site.prompts),
+        false => Default::default(),
+    };
+    let prompts = prompts.iter().map(|prompt| escaped(prompt)).collect::<Vec<_>>().join("\n");
+    let (sentence, prompts) = (RwSignal::new(sentence), RwSignal::new(prompts));
     let others = RwSignal::new(false);
     let shown_title = move || title.get().unwrap_or_else(|| writing.name());
     let publish = move |_| {
